@@ -1,0 +1,61 @@
+# make serve, make test, make lint: each creates what it needs and runs. All that has to be there is make and Python.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: serve test lint format constraints clean
+.DEFAULT_GOAL := serve
+
+serve: $(VENV)/.run-stamp  ## Serve sample_images; more after ARGS=, as in ARGS="--bind 0.0.0.0:8000 photos"
+	@$(BIN)/imgcdn serve $(ARGS)
+
+test: $(VENV)/.test-stamp  ## Run the tests; a choice of them after ARGS=, as in ARGS="tests/core -k crop"
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.lint-stamp  ## Formatting, lint and types
+	@$(BIN)/ruff format --check
+	@$(BIN)/ruff check
+	@$(BIN)/mypy
+
+format: $(VENV)/.lint-stamp  ## Rewrite the code in the house's format
+	@$(BIN)/ruff format
+	@$(BIN)/ruff check --fix
+
+constraints: $(VENV)/.created-stamp  ## Pin the newest versions that pyproject.toml admits
+	@rm -rf $(VENV)-newest && $(PYTHON) -m venv $(VENV)-newest
+	@$(VENV)-newest/bin/python -m pip install --quiet --upgrade pip
+	@$(VENV)-newest/bin/python -m pip install --quiet '.[dev]'
+	@$(VENV)-newest/bin/python -m pip freeze --all --exclude pip --exclude imgcdn > constraints.txt
+	@rm -rf $(VENV)-newest
+
+clean:  ## Remove what these commands made
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# One stamp for each set of packages, so that serving does not wait for linters and a second run installs nothing.
+$(VENV)/.run-stamp: $(VENV)/.created-stamp pyproject.toml constraints.txt
+	@echo "Installing imgcdn into $(VENV) ..."
+	@$(PIP) install --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.test-stamp: $(VENV)/.created-stamp pyproject.toml constraints.txt
+	@echo "Installing imgcdn and what its tests need into $(VENV) ..."
+	@$(PIP) install --constraint constraints.txt --editable '.[test]'
+	@touch $@ $(VENV)/.run-stamp
+
+$(VENV)/.lint-stamp: $(VENV)/.created-stamp pyproject.toml constraints.txt
+	@echo "Installing imgcdn, its tests' needs and the linters into $(VENV) ..."
+	@$(PIP) install --constraint constraints.txt --editable '.[lint]'
+	@touch $@ $(VENV)/.run-stamp $(VENV)/.test-stamp
+
+# Each way in which this can fail gets a sentence: what is missing and the one command that brings it.
+$(VENV)/.created-stamp:
+	@command -v $(PYTHON) >/dev/null || { \
+		echo "make: there is no $(PYTHON). Install it (sudo apt install python3 python3-venv), or name one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "make: imgcdn needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Name a newer one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+		echo "make: $(PYTHON) cannot create virtual environments. Install that part: sudo apt install python3-venv" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@touch $@

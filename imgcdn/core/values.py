@@ -1,0 +1,143 @@
+"""Values that several rooms share. All of them are frozen and checked where they are built."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from imgcdn.core.geometry import Size
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """
+    Identity of one original, before any bytes.
+
+    Args:
+        scheme: "local" for a file beneath the root.
+        location: The decoded path, relative to the root, `/` between segments.
+    """
+
+    scheme: str
+    location: str
+
+    @property
+    def stem(self) -> str:
+        """The last path segment without its extension, for a file name."""
+        name = self.location.rsplit("/", 1)[-1]
+        return name.rsplit(".", 1)[0] or name
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """
+    What a probe learns from an original's header, nothing decoded.
+
+    Args:
+        format: A name in `core.formats.FORMATS`.
+        size: After EXIF orientation.
+        frames: 1 for a still picture.
+        alpha: Whether the coding can carry transparency; its pixels may still be opaque.
+    """
+
+    format: str
+    size: Size
+    frames: int
+    alpha: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FileSignature:
+    """
+    What a stat says of a file; equal signatures are taken for equal bytes.
+
+    mtime alone is settable by anyone, ctime is not; the inode tells a replaced file from an edited one.
+    """
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """
+    Why a source is not rendered, remembered so that it is not tried at every request.
+
+    Args:
+        slug: Of the error in `imgcdn.errors`.
+        detail: Its public text.
+        until: Unix time at which to try again.
+    """
+
+    slug: str
+    detail: str
+    until: float
+    limit: int = 0
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """
+    What is known of one source.
+
+    Args:
+        version: SHA-256 of the original's bytes, hex.
+        signature: The file that had these bytes.
+        facts: None when the original was refused by the probe.
+        refusal: A remembered failure of this version.
+    """
+
+    version: str
+    signature: FileSignature
+    facts: Facts | None
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedImage:
+    """
+    One encoded picture in memory.
+
+    Args:
+        body: The file's bytes, without metadata.
+        format: A name in `core.formats.FORMATS`.
+        size: In pixels.
+        frames: How many were written.
+    """
+
+    body: bytes
+    format: str
+    size: Size
+    frames: int
+
+
+class Effort(Enum):
+    """How long the encoder was allowed to try."""
+
+    FAST = 1
+    SETTLED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """
+    One encoded result, as it is served.
+
+    Args:
+        body: The bytes; empty when only the header was read.
+        format: A name in `core.formats.FORMATS`.
+        size: In pixels.
+        length: Of the body in bytes, also when it was not read.
+        digest: SHA-256 of the body.
+        made_at: Unix time, whole seconds, at which these bytes were published.
+        effort: What the encoder was allowed.
+    """
+
+    body: bytes
+    format: str
+    size: Size
+    length: int
+    digest: bytes
+    made_at: int
+    effort: Effort

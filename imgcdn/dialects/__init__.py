@@ -1,0 +1,1 @@
+"""URL grammars. Each is a pure function: raw target -> what is asked for."""

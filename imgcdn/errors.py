@@ -1,0 +1,216 @@
+"""
+Everything that can go wrong, split by whose fault it is.
+
+```
+ImgcdnError
+|- RequestError             the URL is at fault
+|   |- InvalidParam             400  invalid-param
+|   |- Forbidden                403  forbidden
+|   |- SourceNotFound           404  source-not-found
+|   |- MethodNotAllowed         405  method-not-allowed
+|   `- TargetTooLong            414  url-too-long
+|- ImageError               the original is at fault
+|   |- ImageTooLarge            413  image-too-large
+|   |- UnsupportedImage         415  unsupported-image
+|   `- CorruptImage             422  corrupt-image
+|- Overloaded               503  overloaded          we are at fault
+|- RenderTimeout            504  render-timeout
+|- InternalError            500  internal-error
+`- ConfigError              start-up only
+```
+
+`detail` is for the client: it says what to do next and names no path or address. `log` is for the
+operator. Both survive pickling, since render children send errors to their parent.
+"""
+
+from typing import ClassVar
+
+
+class ImgcdnError(Exception):
+    """Base of every error this package raises on purpose."""
+
+    status: ClassVar[int] = 500
+    slug: ClassVar[str] = "internal-error"
+    title: ClassVar[str] = "The service made a mistake"
+
+    def __init__(self, detail: str, *, log: str = "") -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.log = log
+
+    @property
+    def members(self) -> dict[str, str | int]:
+        """Extra members of the problem document (RFC 9457, section 3.2)."""
+        return {}
+
+    @property
+    def retry_after_s(self) -> int | None:
+        """Seconds after which the client may try again; None when trying again is no use."""
+        return None
+
+
+class RequestError(ImgcdnError):
+    """The URL is at fault: the same request will fail again."""
+
+
+class InvalidParam(RequestError):
+    """
+    A query parameter is unknown, repeated, empty or out of range.
+
+    Args:
+        detail: What the parameter may be.
+        param: Its name: as the client wrote it where the name is at fault, else the one that README lists.
+        nearest: The closest name or value that would be accepted.
+    """
+
+    status = 400
+    slug = "invalid-param"
+    title = "A parameter is not valid"
+
+    def __init__(self, detail: str, *, param: str = "", nearest: str = "") -> None:
+        super().__init__(detail)
+        self.param = param
+        self.nearest = nearest
+
+    @property
+    def members(self) -> dict[str, str | int]:
+        named = {"param": self.param, "nearest": self.nearest}
+        return {name: value for name, value in named.items() if value}
+
+
+class Forbidden(RequestError):
+    """
+    Policy refuses this source. One public text for every cause, so that nobody maps the network with it.
+
+    Args:
+        cause: The reason, for the log alone.
+    """
+
+    status = 403
+    slug = "forbidden"
+    title = "This source may not be fetched"
+
+    def __init__(self, cause: str = "") -> None:
+        detail = "The service is not configured to serve this source. Its operator finds the reason in the log."
+        super().__init__(detail, log=cause)
+
+    def __reduce__(self) -> tuple[type["Forbidden"], tuple[str]]:
+        return type(self), (self.log,)
+
+
+class SourceNotFound(RequestError):
+    """There is no such original."""
+
+    status = 404
+    slug = "source-not-found"
+    title = "There is no such image"
+
+
+class MethodNotAllowed(RequestError):
+    """Only GET, HEAD and OPTIONS are answered."""
+
+    status = 405
+    slug = "method-not-allowed"
+    title = "This method is not supported"
+
+
+class TargetTooLong(RequestError):
+    """The request target is longer than the service reads."""
+
+    status = 414
+    slug = "url-too-long"
+    title = "The URL is too long"
+
+
+class ImageError(ImgcdnError):
+    """The original is at fault: another URL for it will not help."""
+
+
+class ImageTooLarge(ImageError):
+    """
+    The original passes a limit on bytes or pixels; judged before anything is decoded.
+
+    Args:
+        detail: The public text.
+        limit: The configured limit.
+        unit: What is counted: "bytes" or "pixels".
+    """
+
+    status = 413
+    slug = "image-too-large"
+    title = "The original is too large"
+
+    def __init__(self, detail: str, *, limit: int = 0, unit: str = "") -> None:
+        super().__init__(detail)
+        self.limit = limit
+        self.unit = unit
+
+    @property
+    def members(self) -> dict[str, str | int]:
+        return {"limit": self.limit, "unit": self.unit}
+
+
+class UnsupportedImage(ImageError):
+    """The original is no image, or of a kind that is not offered."""
+
+    status = 415
+    slug = "unsupported-image"
+    title = "The original is not a supported image"
+
+
+class CorruptImage(ImageError):
+    """The original is of an offered kind but does not decode, or its render crashed."""
+
+    status = 422
+    slug = "corrupt-image"
+    title = "The original does not decode"
+
+
+class Overloaded(ImgcdnError):
+    """There is more to do than the service will queue, or it is shutting down."""
+
+    status = 503
+    slug = "overloaded"
+    title = "The service is busy"
+
+    @property
+    def retry_after_s(self) -> int | None:
+        return 1
+
+
+class RenderTimeout(ImgcdnError):
+    """The render passed its wall-clock deadline and was killed."""
+
+    status = 504
+    slug = "render-timeout"
+    title = "Rendering took too long"
+
+
+class InternalError(ImgcdnError):
+    """We broke. The log has the traceback."""
+
+    status = 500
+    slug = "internal-error"
+    title = "The service made a mistake"
+
+
+class ConfigError(ImgcdnError):
+    """
+    The settings cannot work. Raised before anything listens.
+
+    Args:
+        problems: Every mistake found, one sentence each.
+    """
+
+    def __init__(self, problems: tuple[str, ...] | str) -> None:
+        self.problems = (problems,) if isinstance(problems, str) else problems
+        super().__init__("\n".join(self.problems))
+
+
+def public_errors() -> list[type[ImgcdnError]]:
+    """Return every error that a client can be sent, that is every one with a slug of its own, ordered by status."""
+
+    def below(kind: type[ImgcdnError]) -> list[type[ImgcdnError]]:
+        return [found for child in kind.__subclasses__() for found in (child, *below(child))]
+
+    return sorted((e for e in below(ImgcdnError) if "slug" in vars(e)), key=lambda e: (e.status, e.slug))

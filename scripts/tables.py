@@ -1,0 +1,63 @@
+"""
+The README's tables, made from the code that they describe.
+
+    python scripts/tables.py        rewrites them in README.md, between their marks
+"""
+
+from collections.abc import Iterable
+from dataclasses import MISSING, fields
+from pathlib import Path
+
+from imgcdn.config import Config
+from imgcdn.core.params import ALIASES, PARAMETERS
+from imgcdn.errors import public_errors
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def parameters() -> str:
+    """Return the table of query parameters."""
+    other = {name: f" (or `{alias}`)" for alias, name in ALIASES.items()}
+    rows = [(f"`{row.name}`{other.get(row.name, '')}", row.values, row.default, row.meaning) for row in PARAMETERS]
+    return _table(("parameter", "values", "default", "meaning"), rows)
+
+
+def settings() -> str:
+    """Return the table of settings."""
+    rows = [(f"`{item.name}`", _default(item.default), item.metadata["help"]) for item in fields(Config)]
+    return _table(("setting", "default", "meaning"), rows)
+
+
+def errors() -> str:
+    """Return the table of errors."""
+    return _table(
+        ("status", "type", "title"), [(str(kind.status), f"`{kind.slug}`", kind.title) for kind in public_errors()]
+    )
+
+
+TABLES = {"parameters": parameters, "settings": settings, "errors": errors}
+
+
+def with_tables(text: str) -> str:
+    """Return a text with the table between each pair of marks made anew."""
+    for name, table in TABLES.items():
+        mark = f"<!-- {name} -->"
+        before, _, rest = text.partition(mark)
+        _, _, after = rest.partition(mark)
+        text = f"{before}{mark}\n{table()}\n{mark}{after}"
+    return text
+
+
+def _default(value: object) -> str:
+    if value is MISSING:
+        return "the CPUs"
+    return f"`{' '.join(value)}`" if isinstance(value, tuple) else f"`{value}`"
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+if __name__ == "__main__":
+    README.write_text(with_tables(README.read_text(encoding="utf-8")), encoding="utf-8")

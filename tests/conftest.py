@@ -1,0 +1,88 @@
+"""Which tests run on this machine, and what every run needs before its first test."""
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+
+import pytest
+
+from imgcdn.service.priority import drop_realtime_capability
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """
+    A program that tests with the marker of this name need.
+
+    Args:
+        commands: Its names; one of them is enough.
+        package: What brings it on Debian and Ubuntu.
+    """
+
+    commands: tuple[str, ...]
+    package: str
+
+    def is_there(self) -> bool:
+        # Debian keeps servers in sbin, which an ordinary user's PATH leaves out.
+        path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin"])
+        return any(shutil.which(command, path=path) for command in self.commands)
+
+
+TOOLS = {
+    "browser": Tool(("chromium", "chromium-browser", "google-chrome"), "chromium"),
+    "nginx": Tool(("nginx",), "nginx-light"),
+    "node": Tool(("node",), "nodejs"),
+    "wrk": Tool(("wrk",), "wrk"),
+    "buildah": Tool(("buildah",), "buildah"),
+}
+
+# Only Linux has the schedulers and capabilities that this file looks at.
+collect_ignore = [] if sys.platform == "linux" else ["service/test_priority.py"]
+
+_left_out = pytest.StashKey[dict[str, int]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the encoder from real-time priority, before anything can have started a thread."""
+    drop_realtime_capability()
+    config.stash[_left_out] = {}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """
+    Leave out the tests whose tool is not installed, or refuse to start where all were asked for.
+
+    Deselected and not skipped: a skip is a test that somebody switched off, and this suite has none.
+    """
+    missing = {name for name, tool in TOOLS.items() if not tool.is_there()}
+    lacking = [(item, sorted(missing.intersection(mark.name for mark in item.iter_markers()))) for item in items]
+    dropped = [item for item, tools in lacking if tools]
+    if not dropped:
+        return
+    counts: dict[str, int] = {}
+    for _, tools in lacking:
+        for name in tools:
+            counts[name] = counts.get(name, 0) + 1
+    if os.environ.get("IMGCDN_TEST_ALL") == "1":
+        packages = " ".join(sorted(TOOLS[name].package for name in counts))
+        raise pytest.UsageError(f"IMGCDN_TEST_ALL=1, but {_described(counts)}. Install: apt install {packages}")
+    config.stash[_left_out] = counts
+    items[:] = [item for item, tools in lacking if not tools]
+    config.hook.pytest_deselected(items=dropped)
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    """Say in one line what was left out and how to get it."""
+    counts = config.stash[_left_out]
+    if not counts:
+        return []
+    packages = " ".join(sorted(TOOLS[name].package for name in counts))
+    return [f"left out: {_described(counts)} (apt install {packages})"]
+
+
+def _described(counts: dict[str, int]) -> str:
+    return ", ".join(
+        f"{count} {'test needs' if count == 1 else 'tests need'} {TOOLS[name].commands[0]}, which is not installed"
+        for name, count in sorted(counts.items())
+    )

@@ -1,0 +1,198 @@
+from dataclasses import replace
+
+import pytest
+
+from imgcdn.core.geometry import Fit, Size
+from imgcdn.core.params import RGB, Params
+from imgcdn.core.plan import Limits, Plan, Setting, plan_for
+from imgcdn.core.values import Facts
+
+PHOTO = Facts("jpeg", (2725, 2225), frames=1, alpha=False)
+OPAQUE_PNG = replace(PHOTO, format="png")
+ALPHA_PNG = replace(PHOTO, format="png", alpha=True)
+STILL_GIF = Facts("gif", (600, 400), frames=1, alpha=False)
+ANIMATION = Facts("gif", (600, 400), frames=12, alpha=True)
+ANIMATED_WEBP = replace(ANIMATION, format="webp")
+
+PLAIN = Params()
+NEITHER: tuple[str, ...] = ()
+BOTH = ("avif", "webp")
+WEBP_FIRST = ("webp", "avif")
+
+
+def planned(facts: Facts, params: Params = PLAIN, client: tuple[str, ...] = NEITHER, **limits: int) -> Plan:
+    return plan_for(facts, params, client, replace(Limits(), **limits))
+
+
+@pytest.mark.parametrize(
+    ("facts", "params", "expected"),
+    [
+        pytest.param(PHOTO, Params(), "jpeg", id="photograph"),
+        pytest.param(OPAQUE_PNG, Params(), "jpeg", id="png without alpha"),
+        pytest.param(ALPHA_PNG, Params(), "png", id="png with alpha"),
+        pytest.param(ALPHA_PNG, Params(background=(0, 0, 0)), "jpeg", id="png with alpha on a background"),
+        pytest.param(replace(PHOTO, format="webp"), Params(), "jpeg", id="webp without alpha"),
+        pytest.param(replace(PHOTO, format="webp", alpha=True), Params(), "png", id="webp with alpha"),
+        pytest.param(replace(PHOTO, format="avif"), Params(), "jpeg", id="avif without alpha"),
+        pytest.param(replace(PHOTO, format="avif", alpha=True), Params(), "png", id="avif with alpha"),
+        pytest.param(STILL_GIF, Params(), "png", id="gif of one frame"),
+        pytest.param(ANIMATION, Params(), "gif", id="animation"),
+        pytest.param(ANIMATED_WEBP, Params(), "gif", id="animated webp"),
+        pytest.param(ANIMATION, Params(still=True), "png", id="first frame of an animation"),
+    ],
+)
+def test_a_client_that_names_neither_gets_what_every_client_shows(facts: Facts, params: Params, expected: str) -> None:
+    assert planned(facts, params).format == expected
+
+
+@pytest.mark.parametrize(
+    ("facts", "client", "expected"),
+    [
+        pytest.param(PHOTO, BOTH, "avif", id="photograph, avif first"),
+        pytest.param(PHOTO, WEBP_FIRST, "webp", id="photograph, webp first"),
+        pytest.param(ALPHA_PNG, ("avif",), "avif", id="alpha, avif alone"),
+        pytest.param(ALPHA_PNG, ("webp",), "webp", id="alpha, webp alone"),
+        pytest.param(ANIMATION, BOTH, "webp", id="animation goes to webp"),
+        pytest.param(ANIMATION, ("avif",), "gif", id="animation never to avif"),
+    ],
+)
+def test_a_client_gets_the_format_it_likes_best(facts: Facts, client: tuple[str, ...], expected: str) -> None:
+    assert planned(facts, client=client).format == expected
+
+
+@pytest.mark.parametrize("fmt", ["avif", "webp", "jpeg", "png", "gif"])
+@pytest.mark.parametrize("facts", [PHOTO, ALPHA_PNG, ANIMATION])
+def test_a_format_that_was_asked_for_is_never_negotiated(facts: Facts, fmt: str) -> None:
+    plans = {planned(facts, Params(format=fmt), client) for client in (NEITHER, BOTH, WEBP_FIRST)}
+
+    assert {plan.format for plan in plans} == {fmt}
+    assert len(plans) == 1
+
+
+@pytest.mark.parametrize(
+    ("facts", "params", "client", "expected"),
+    [
+        pytest.param(ANIMATION, Params(), BOTH, True, id="webp"),
+        pytest.param(ANIMATION, Params(), NEITHER, True, id="gif"),
+        pytest.param(ANIMATION, Params(format="webp"), NEITHER, True, id="webp asked for"),
+        pytest.param(ANIMATION, Params(format="jpeg"), NEITHER, False, id="jpeg implies still"),
+        pytest.param(ANIMATION, Params(format="png"), NEITHER, False, id="png implies still"),
+        pytest.param(ANIMATION, Params(format="avif"), NEITHER, False, id="avif implies still"),
+        pytest.param(ANIMATION, Params(still=True), BOTH, False, id="still asked for"),
+        pytest.param(ANIMATION, Params(still=True, format="gif"), BOTH, False, id="still gif asked for"),
+        pytest.param(PHOTO, Params(format="gif"), NEITHER, False, id="one frame"),
+    ],
+)
+def test_frames_are_kept_where_the_format_holds_them(
+    facts: Facts, params: Params, client: tuple[str, ...], expected: bool
+) -> None:
+    assert planned(facts, params, client).animated is expected
+
+
+@pytest.mark.parametrize(
+    ("facts", "fmt", "asked", "expected"),
+    [
+        pytest.param(ALPHA_PNG, "jpeg", None, (255, 255, 255), id="white where alpha cannot be kept"),
+        pytest.param(ALPHA_PNG, "jpeg", (0, 0, 0), (0, 0, 0), id="black is a colour"),
+        pytest.param(ALPHA_PNG, "webp", None, None, id="alpha is kept"),
+        pytest.param(ALPHA_PNG, "webp", (9, 9, 9), (9, 9, 9), id="alpha is laid on the colour asked for"),
+        pytest.param(PHOTO, "jpeg", (9, 9, 9), None, id="nothing lies beneath opaque pixels"),
+    ],
+)
+def test_transparent_pixels_are_laid_on_a_background(
+    facts: Facts, fmt: str, asked: RGB | None, expected: RGB | None
+) -> None:
+    assert planned(facts, Params(format=fmt, background=asked)).background == expected
+
+
+@pytest.mark.parametrize(
+    ("width", "client", "expected"),
+    [
+        pytest.param(99, BOTH, "webp", id="below the least, both known"),
+        pytest.param(99, ("avif",), "avif", id="below the least, avif alone"),
+        pytest.param(100, BOTH, "avif", id="the least"),
+        pytest.param(200, BOTH, "avif", id="the most"),
+        pytest.param(201, BOTH, "webp", id="above the most, both known"),
+        pytest.param(201, ("avif",), "avif", id="above the most, avif alone"),
+        pytest.param(201, WEBP_FIRST, "webp", id="above the most, webp first"),
+    ],
+)
+def test_webp_comes_first_where_avif_is_not_worth_its_price(width: int, client: tuple[str, ...], expected: str) -> None:
+    square = Facts("jpeg", (1000, 1000), frames=1, alpha=False)
+
+    plan = planned(square, Params(width=width), client, avif_min_pixels=100 * 100, avif_max_pixels=200 * 200)
+
+    assert plan.format == expected
+
+
+@pytest.mark.parametrize(
+    ("size", "client", "expected"),
+    [
+        pytest.param((16_383, 4000), WEBP_FIRST, "webp", id="webp takes it"),
+        pytest.param((16_384, 4000), WEBP_FIRST, "avif", id="a pixel too long for webp"),
+        pytest.param((16_385, 4000), BOTH, "jpeg", id="too long for either"),
+    ],
+)
+def test_a_format_that_cannot_hold_the_size_is_passed_over(size: Size, client: tuple[str, ...], expected: str) -> None:
+    plan = planned(replace(PHOTO, size=size), client=client, avif_max_pixels=10**9)
+
+    assert (plan.format, plan.size) == (expected, size)
+
+
+@pytest.mark.parametrize(
+    ("fmt", "expected"),
+    [("webp", (16_383, 819)), ("avif", (16_384, 819)), ("jpeg", (20_000, 1000)), ("png", (20_000, 1000))],
+)
+def test_a_format_that_was_asked_for_shrinks_what_it_cannot_hold(fmt: str, expected: Size) -> None:
+    assert planned(replace(PHOTO, size=(20_000, 1000)), Params(format=fmt)).size == expected
+
+
+@pytest.mark.parametrize(
+    ("params", "size", "expected"),
+    [
+        pytest.param(Params(width=2000, enlarge=True), (10, 400), (50, 2000), id="the edge that follows is bounded"),
+        pytest.param(Params(width=2000, enlarge=True), (1000, 500), (2000, 1000), id="up to the limit"),
+        pytest.param(Params(width=2000, enlarge=True), (1000, 3000), (1000, 3000), id="a longer source is not shrunk"),
+        pytest.param(
+            Params(width=2000, height=2000, fit=Fit.FILL, enlarge=True), (10, 400), (2000, 2000), id="both edges asked"
+        ),
+        pytest.param(Params(), (3000, 3000), (3000, 3000), id="nothing asked"),
+    ],
+)
+def test_a_source_is_enlarged_to_the_largest_dimension_at_most(params: Params, size: Size, expected: Size) -> None:
+    assert planned(replace(PHOTO, size=size), params, max_dimension=2000).size == expected
+
+
+@pytest.mark.parametrize(
+    ("fmt", "q", "expected"),
+    [
+        pytest.param("jpeg", 75, Setting("jpeg", 75, full_chroma=False), id="jpeg"),
+        pytest.param("jpeg", 89, Setting("jpeg", 89, full_chroma=False), id="jpeg, just below full colour"),
+        pytest.param("jpeg", 90, Setting("jpeg", 90, full_chroma=True), id="jpeg in full colour"),
+        pytest.param("webp", 75, Setting("webp", 80, full_chroma=False), id="webp"),
+        pytest.param("webp", 95, Setting("webp", 96, full_chroma=False), id="webp has no full colour"),
+        pytest.param("avif", 75, Setting("svt", 61, full_chroma=False), id="avif"),
+        pytest.param("avif", 95, Setting("aom", 82, full_chroma=True), id="avif in full colour"),
+        pytest.param("png", 30, Setting("png", None, full_chroma=False), id="png has no quality"),
+        pytest.param("png", 95, Setting("png", None, full_chroma=False), id="png at any q"),
+        pytest.param("gif", 95, Setting("gif", None, full_chroma=False), id="gif has no quality"),
+    ],
+)
+def test_q_sets_the_encoder(fmt: str, q: int, expected: Setting) -> None:
+    assert planned(PHOTO, Params(format=fmt, q=q)).setting == expected
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [((4, 4), "svt"), ((3, 400), "aom"), ((400, 3), "aom"), ((1, 1), "aom")],
+)
+def test_svt_is_spared_edges_that_it_refuses(size: Size, expected: str) -> None:
+    setting = planned(replace(PHOTO, size=size), Params(format="avif")).setting
+
+    assert (setting.encoder, setting.full_chroma) == (expected, False)
+
+
+def test_the_crop_of_a_cover_goes_into_the_plan() -> None:
+    plan = planned(PHOTO, Params(width=500, height=500, fit=Fit.COVER, position=(0, 50)))
+
+    assert (plan.crop, plan.size) == ((0, 0, 2225, 2225), (500, 500))

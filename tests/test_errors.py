@@ -1,0 +1,139 @@
+import pickle
+import re
+
+import pytest
+
+from imgcdn import errors
+from imgcdn.errors import (
+    ConfigError,
+    CorruptImage,
+    Forbidden,
+    ImageTooLarge,
+    ImgcdnError,
+    InternalError,
+    InvalidParam,
+    MethodNotAllowed,
+    Overloaded,
+    RenderTimeout,
+    SourceNotFound,
+    TargetTooLong,
+    UnsupportedImage,
+    public_errors,
+)
+
+EXAMPLES = [
+    InvalidParam("w must be an integer", param="w", nearest="1"),
+    Forbidden("the allowlist has no such host"),
+    SourceNotFound("there is no such image", log="/srv/photos/a.jpg"),
+    MethodNotAllowed("use GET"),
+    TargetTooLong("at most 8,000 bytes"),
+    ImageTooLarge("at most 64 megapixels", limit=64_000_000, unit="pixels"),
+    UnsupportedImage("this is a PDF", log="%PDF-1.7"),
+    CorruptImage("it ends early", log="broken data stream"),
+    Overloaded("try again"),
+    RenderTimeout("it took more than 10 s"),
+    InternalError("we broke", log="a bug"),
+    ConfigError(("one mistake", "another")),
+]
+
+by_class = pytest.mark.parametrize("error", [pytest.param(error, id=type(error).__name__) for error in EXAMPLES])
+public = pytest.mark.parametrize("kind", [pytest.param(kind, id=kind.slug) for kind in public_errors()])
+
+
+def ours() -> dict[str, type[ImgcdnError]]:
+    found = {name: value for name, value in vars(errors).items() if isinstance(value, type)}
+    return {name: kind for name, kind in found.items() if issubclass(kind, ImgcdnError)}
+
+
+def drawn_tree() -> dict[str, tuple[str, list[str]]]:
+    """Read the tree of the module's docstring: class -> (the class above it, its status and slug)."""
+    tree: dict[str, tuple[str, list[str]]] = {}
+    above: list[str] = []
+    for line in str(errors.__doc__).split("```")[1].strip().splitlines():
+        drawn = re.fullmatch(r"([|` ]*-? ?)(\w+) *(?:(\d{3}) +([\w-]+))?.*", line)
+        assert drawn is not None, line
+        depth = len(drawn[1]) // 3 if "-" in drawn[1] else 0
+        del above[depth:]
+        tree[drawn[2]] = (above[-1] if above else "Exception", [part for part in drawn.group(3, 4) if part])
+        above.append(drawn[2])
+    return tree
+
+
+def test_the_docstring_draws_the_tree_as_it_is() -> None:
+    published = public_errors()
+    actual = {
+        name: (kind.__bases__[0].__name__, [str(kind.status), kind.slug] if kind in published else [])
+        for name, kind in ours().items()
+    }
+
+    assert drawn_tree() == actual
+
+
+def test_a_slug_and_a_title_belong_to_one_error() -> None:
+    kinds = [kind for kind in public_errors() if kind.__module__ == errors.__name__]
+
+    assert len({kind.slug for kind in kinds}) == len(kinds)
+    assert len({kind.title for kind in kinds}) == len(kinds)
+
+
+@public
+def test_a_public_error_has_a_status_a_slug_and_a_title(kind: type[ImgcdnError]) -> None:
+    assert 400 <= kind.status < 600
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)*", kind.slug)
+    assert kind.title[0].isupper()
+    assert not kind.title.endswith(".")
+
+
+def test_public_errors_come_in_the_order_of_their_status() -> None:
+    statuses = [kind.status for kind in public_errors()]
+
+    assert statuses == sorted(statuses)
+
+
+def test_there_is_an_example_of_every_error_that_is_raised() -> None:
+    assert {type(error) for error in EXAMPLES} == {*public_errors(), ConfigError}
+
+
+@by_class
+def test_an_error_survives_pickling_with_its_attributes(error: ImgcdnError) -> None:
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+
+    assert type(copy) is type(error)
+    assert (str(copy), vars(copy)) == (str(error), vars(error))
+    assert (copy.members, copy.retry_after_s) == (error.members, error.retry_after_s)
+
+
+@by_class
+def test_what_the_log_says_is_not_in_the_detail(error: ImgcdnError) -> None:
+    assert not error.log or error.log not in error.detail
+
+
+def test_every_refusal_by_policy_reads_alike() -> None:
+    assert vars(Forbidden("address")) | {"log": ""} == vars(Forbidden("expired")) | {"log": ""}
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        pytest.param(InvalidParam("x", param="w", nearest="1"), {"param": "w", "nearest": "1"}, id="parameter"),
+        pytest.param(InvalidParam("x", param="w"), {"param": "w"}, id="nothing is near"),
+        pytest.param(InvalidParam("x"), {}, id="no name"),
+        pytest.param(ImageTooLarge("x", limit=9, unit="bytes"), {"limit": 9, "unit": "bytes"}, id="limit"),
+        pytest.param(SourceNotFound("x"), {}, id="nothing to add"),
+    ],
+)
+def test_a_problem_document_has_members_of_its_own(error: ImgcdnError, expected: dict[str, str | int]) -> None:
+    assert error.members == expected
+
+
+def test_only_what_passes_by_itself_says_when_to_try_again() -> None:
+    assert {error.slug for error in EXAMPLES if error.retry_after_s is not None} == {"overloaded"}
+
+
+@pytest.mark.parametrize("problems", [("one",), "one"])
+def test_a_single_mistake_may_be_given_as_text(problems: tuple[str, ...] | str) -> None:
+    assert ConfigError(problems).problems == ("one",)
+
+
+def test_every_mistake_stands_on_its_own_line() -> None:
+    assert str(ConfigError(("one", "two"))) == "one\ntwo"

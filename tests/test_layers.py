@@ -1,0 +1,180 @@
+"""The table "who may import whom" of the package, held by reading every import statement."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "imgcdn"
+
+_BASE = {"core", "errors"}
+_WORKERS = {"engine", "sources", "store"}
+_BELOW_SERVICE = _BASE | _WORKERS | {"config", "dialects", "markup"}
+
+#: Room -> the other rooms it may import. "imgcdn" is the package's own __init__: the version and the helper.
+ROOMS: dict[str, set[str]] = {
+    "errors": set(),
+    "core": {"errors"},
+    "config": _BASE,
+    "dialects": _BASE,
+    "markup": _BASE,
+    "glue": _BASE | {"markup"},
+    "engine": _BASE,
+    "sources": _BASE,
+    "store": _BASE,
+    "service": _BELOW_SERVICE,
+    "web": _BELOW_SERVICE | {"service"},
+    "cli": _BELOW_SERVICE | {"service", "web"},
+    "__main__": {"cli"},
+    "imgcdn": {"markup"},
+}
+
+#: Library -> the rooms that may import it. A library that is not here belongs nowhere.
+LIBRARIES: dict[str, set[str]] = {
+    "PIL": {"engine"},
+    "pillow_avif": {"engine"},
+    "numpy": {"engine"},
+    "requests": {"sources"},
+    "urllib3": {"sources"},
+    "pebble": {"service"},
+    "flask": {"web", "glue"},
+    "werkzeug": {"web"},
+    "a2wsgi": {"web"},
+    "jinja2": {"web", "glue"},
+    "markupsafe": {"web", "glue"},
+    "gunicorn": {"web", "cli"},
+    "django": {"glue"},
+    "wagtail": {"glue"},
+    "markdown": {"glue"},
+}
+
+#: Rooms without clock, disk, network, processes or logs, and all of the standard library that they may use.
+PURE_ROOMS = {"errors", "core", "dialects"}
+PURE_MODULES = frozenset(
+    [
+        "__future__",
+        "abc",
+        "base64",
+        "binascii",
+        "bisect",
+        "collections",
+        "collections.abc",
+        "contextlib",
+        "dataclasses",
+        "decimal",
+        "difflib",
+        "enum",
+        "fractions",
+        "functools",
+        "hashlib",
+        "heapq",
+        "hmac",
+        "html",
+        "ipaddress",
+        "itertools",
+        "json",
+        "math",
+        "operator",
+        "re",
+        "string",
+        "struct",
+        "types",
+        "typing",
+        "unicodedata",
+        "urllib.parse",
+        "zlib",
+    ]
+)
+
+
+def _room_of(path: Path) -> str:
+    """Name the room of a path relative to the package; `imgcdn` for its own `__init__.py`."""
+    return "imgcdn" if path.parts == ("__init__.py",) else path.parts[0].removesuffix(".py")
+
+
+def _imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Yield (line, dotted module) of each import; `from imgcdn import core` counts as `imgcdn.core`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            splits = module in ("imgcdn", "urllib")
+            yield from ((node.lineno, f"{module}.{alias.name}" if splits else module) for alias in node.names)
+
+
+def _refusal(room: str, module: str) -> str | None:
+    """Tell why this room may not import this module; None where it may."""
+    top, _, rest = module.partition(".")
+    if not top:
+        return "relative imports hide which room they reach"
+    if top == "imgcdn":
+        other = rest.partition(".")[0]
+        if other == "__version__":
+            return f"{room} is pure" if room in PURE_ROOMS else None
+        return None if other in ROOMS[room] | {room} else f"{room} may not import {other or 'the whole package'}"
+    if top in sys.stdlib_module_names:
+        return f"{room} is pure" if room in PURE_ROOMS and module not in PURE_MODULES else None
+    return None if room in LIBRARIES.get(top, set()) else f"{room} may not import the library {top}"
+
+
+def violations(path: Path, text: str) -> list[str]:
+    """Return one sentence for each import that the table refuses; `path` is relative to the package."""
+    room = _room_of(path)
+    if room not in ROOMS:
+        return [f"{path}: {room} is not a room of the house"]
+    refusals = {(line, module, _refusal(room, module)) for line, module in _imports(ast.parse(text))}
+    return [f"{path}:{line}: import {module}: {why}" for line, module, why in sorted(refusals, key=str) if why]
+
+
+def test_every_import_goes_the_way_the_table_allows() -> None:
+    modules = sorted(PACKAGE.rglob("*.py"))
+    assert modules
+    found = [line for path in modules for line in violations(path.relative_to(PACKAGE), path.read_text("utf-8"))]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "why"),
+    [
+        pytest.param("core/plan.py", "import os", "core is pure", id="core and the disk"),
+        pytest.param("core/plan.py", "from time import time", "core is pure", id="core and the clock"),
+        pytest.param("core/plan.py", "def f():\n    import logging", "core is pure", id="within a function"),
+        pytest.param("core/plan.py", "from urllib import request", "core is pure", id="core and the network"),
+        pytest.param("core/plan.py", "from imgcdn import config", "may not import config", id="upward"),
+        pytest.param("core/plan.py", "import imgcdn.config", "may not import config", id="upward, spelled otherwise"),
+        pytest.param("errors.py", "from imgcdn.core import plan", "may not import core", id="errors are the floor"),
+        pytest.param("engine/decode.py", "from imgcdn.store.disk import Disk", "may not import store", id="sideways"),
+        pytest.param("store/disk.py", "from imgcdn.config import Config", "may not import config", id="a worker"),
+        pytest.param("service/images.py", "import imgcdn.web.app", "may not import web", id="service and web"),
+        pytest.param("web/app.py", "from imgcdn import cli", "may not import cli", id="web and cli"),
+        pytest.param("service/images.py", "from PIL import Image", "the library PIL", id="pillow beside the engine"),
+        pytest.param("cli/serve.py", "import flask", "the library flask", id="flask beside the web"),
+        pytest.param("engine/decode.py", "import scipy.ndimage", "the library scipy", id="a library nobody listed"),
+        pytest.param("engine/decode.py", "from . import encode", "relative imports", id="relative"),
+        pytest.param("web/app.py", "import imgcdn", "the whole package", id="the package itself"),
+        pytest.param("shed/spade.py", "", "not a room of the house", id="a folder nobody listed"),
+    ],
+)
+def test_a_violation_is_caught(path: str, text: str, why: str) -> None:
+    [found] = violations(Path(path), text)
+    assert why in found
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        pytest.param("core/plan.py", "import re\nfrom urllib.parse import unquote", id="core and pure modules"),
+        pytest.param("core/plan.py", "from imgcdn.core import params\nimport imgcdn.errors", id="core and the floor"),
+        pytest.param("engine/decode.py", "from PIL import Image\nimport pillow_avif, os", id="engine and pillow"),
+        pytest.param("sources/remote.py", "from imgcdn import __version__", id="the version"),
+        pytest.param("service/images.py", "from imgcdn import engine, store", id="service and the workers"),
+        pytest.param("cli/serve.py", "import gunicorn.app.base\nfrom imgcdn.web import edge", id="cli and web"),
+        pytest.param("__main__.py", "from imgcdn.cli import main", id="the entry"),
+        pytest.param("__init__.py", "from imgcdn.markup import ImageCDN", id="the public surface"),
+    ],
+)
+def test_what_the_table_allows_passes(path: str, text: str) -> None:
+    assert violations(Path(path), text) == []

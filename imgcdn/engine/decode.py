@@ -1,0 +1,164 @@
+"""File -> Picture: the one place where an original is opened, and where Pillow's exceptions are translated."""
+
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import ceil
+from typing import BinaryIO
+
+from PIL import ExifTags, Image, ImageFile
+
+from imgcdn.core.geometry import Box, Size
+from imgcdn.core.plan import Plan
+from imgcdn.engine import gif
+from imgcdn.engine.codecs import READABLE
+from imgcdn.errors import CorruptImage
+
+# What Pillow's five plugins raise on broken files, found by fuzzing them. DecompressionBombError comes from a GIF
+# frame that outgrows its canvas after the probe; MemoryError from a header that promises more than there is.
+_BROKEN = (
+    OSError,
+    EOFError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    AssertionError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+
+# JPEG decodes to 1/2, 1/4 or 1/8 while it decodes at all. Scaling it all the way there and resampling the little that
+# remains costs up to 12 dB on fine texture; a quarter more pixels than are needed keeps 52 dB.
+_DRAFT_MARGIN = 1.25
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """
+    Decoded pixels on their way through the pipeline.
+
+    Args:
+        image: Of any mode until `colour.expand`; afterwards L, LA, RGB, RGBA or CMYK, and no CMYK after `to_srgb`.
+        extent: The part of `image` that is the picture. Its edges are fractions where a draft's last pixels
+            cover less of the source than the others.
+        scale: Source pixels to one pixel of `image`: 1, 2, 4 or 8.
+        orientation: EXIF orientation still to be applied, 1 to 8.
+        profile: The embedded ICC profile that describes the pixels; empty for none, or when it was applied.
+    """
+
+    image: Image.Image
+    extent: Box
+    scale: int
+    orientation: int
+    profile: bytes
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """
+    Mark the lines that read an original.
+
+    Raises:
+        CorruptImage: They failed as Pillow fails on a broken file.
+    """
+    with warnings.catch_warnings():
+        # Broken EXIF, trailing bytes, a size above Pillow's own limit: the probe has judged what matters.
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except _BROKEN as error:
+            detail = "The original is damaged or incomplete; export or upload it again."
+            raise CorruptImage(detail, log=f"{type(error).__name__}: {error}") from error
+
+
+def open_original(file: BinaryIO) -> ImageFile.ImageFile:
+    """
+    Open an original of one of the five formats; its pixels stay encoded. Call within `reading()`.
+
+    Args:
+        file: Seekable. Never a path, for which Pillow imports the extension's plugin whatever the list says.
+    """
+    file.seek(0)
+    return Image.open(file, formats=READABLE)
+
+
+def orientation_of(image: ImageFile.ImageFile) -> int:
+    """
+    Read the EXIF orientation, 1 to 8; 1 where the block is absent, broken or says something else.
+
+    Only the block before the pixels counts, so that the probe and the render agree without decoding: a PNG's
+    `getexif()` decodes the whole file in search of one behind them.
+    """
+    block = image.info.get("exif")
+    if not block:
+        return 1
+    exif = Image.Exif()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            exif.load(block)
+            orientation = exif.get(ExifTags.Base.Orientation)
+        except (OSError, SyntaxError, ValueError, TypeError, LookupError, struct.error):
+            return 1
+    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
+
+
+def swaps_axes(orientation: int) -> bool:
+    """Tell whether the upright picture is as wide as the stored one is high."""
+    return orientation >= 5
+
+
+def decode(file: BinaryIO, plan: Plan) -> Picture:
+    """
+    Decode the first frame, a JPEG no larger than the plan needs.
+
+    Raises:
+        CorruptImage: The pixels do not decode.
+    """
+    with reading():
+        image = open_original(file)
+        orientation = orientation_of(image)
+        width, height = image.size
+        scale = _draft(image, plan, orientation)
+        pixels = _first_frame(image, file)
+        extent = (0.0, 0.0, width / scale, height / scale)
+        return Picture(pixels, extent, scale, orientation, profile_of(image))
+
+
+def profile_of(image: ImageFile.ImageFile) -> bytes:
+    """Return the embedded ICC profile, unchecked; empty for none."""
+    profile = image.info.get("icc_profile")
+    return profile if isinstance(profile, bytes) else b""
+
+
+def _first_frame(image: ImageFile.ImageFile, file: BinaryIO) -> Image.Image:
+    if image.format == "GIF" and gif.leaves_gap(image):
+        file.seek(0)
+        return next(gif.compose(gif.parts(file.read()), image.size))[0]
+    image.load()
+    return image
+
+
+def _draft(image: ImageFile.ImageFile, plan: Plan, orientation: int) -> int:
+    """Ask the decoder for a smaller picture; return how many source pixels one of its pixels stands for."""
+    stored = image.size
+    request = _least_size(stored, plan, orientation)
+    drafted = image.draft(None, request)
+    return round(stored[0] / drafted[1][2]) if drafted else 1
+
+
+def _least_size(stored: Size, plan: Plan, orientation: int) -> Size:
+    """The smallest size at which the part that is kept still has `_DRAFT_MARGIN` of the output's pixels."""
+    upright = stored[::-1] if swaps_axes(orientation) else stored
+    left, top, right, bottom = plan.crop or (0, 0, *upright)
+    ratio = _DRAFT_MARGIN * max(plan.size[0] / (right - left), plan.size[1] / (bottom - top))
+    return ceil(stored[0] * ratio), ceil(stored[1] * ratio)

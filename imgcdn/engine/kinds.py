@@ -1,0 +1,78 @@
+"""What a file is, judged by its first bytes alone: the difference between 415 and 422, and a name for the message."""
+
+#: How many of a file's first bytes `kind_of` wants.
+HEAD_BYTES = 1024
+
+_AVIF_BRANDS = (b"avif", b"avis")
+
+# (offset, bytes, what it is). A name from `core.formats.FORMATS` is a kind that is offered.
+_SIGNATURES = (
+    (0, b"\xff\xd8\xff", "jpeg"),
+    (0, b"\x89PNG\r\n\x1a\n", "png"),
+    (0, b"GIF87a", "gif"),
+    (0, b"GIF89a", "gif"),
+    (8, b"WEBP", "webp"),
+    (0, b"\xff\x0a", "JPEG XL"),
+    (0, b"\x00\x00\x00\x0cJXL \r\n\x87\n", "JPEG XL"),
+    (0, b"\x00\x00\x00\x0cjP  \r\n\x87\n", "JPEG 2000"),
+    (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (0, b"II*\x00", "TIFF"),
+    (0, b"MM\x00*", "TIFF"),
+    (0, b"II+\x00", "TIFF"),
+    (0, b"MM\x00+", "TIFF"),
+    (0, b"BM", "BMP"),
+    (0, b"\x00\x00\x01\x00", "ICO"),
+    (0, b"\x00\x00\x02\x00", "CUR"),
+    (0, b"8BPS", "PSD"),
+    (0, b"qoif", "QOI"),
+    (0, b"\x76\x2f\x31\x01", "OpenEXR"),
+    (0, b"%PDF", "PDF"),
+    (0, b"\x1f\x8b", "gzip"),
+    (0, b"PK\x03\x04", "ZIP"),
+    (0, b"\x1aE\xdf\xa3", "WebM or Matroska video"),
+)
+
+# Major brands of ISO base media files (https://mp4ra.org/registered-types/brands).
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
+
+# Text has no signature: what a document's root says, the first found wins.
+_MARKUP = (("<svg", "SVG"), ("<!doctype html", "HTML"), ("<html", "HTML"), ("<?xml", "XML"))
+
+
+def kind_of(head: bytes) -> str | None:
+    """
+    Name what a file claims to be.
+
+    Args:
+        head: Its first `HEAD_BYTES`, or all of it when shorter.
+
+    Returns:
+        A name in `core.formats.FORMATS` for a kind that is offered; a name for people for one that is not;
+        None for what no rule here knows.
+
+    >>> kind_of(b"GIF89a..."), kind_of(b"%PDF-1.7"), kind_of(b"hello")
+    ('gif', 'PDF', None)
+    """
+    if head[4:8] == b"ftyp":
+        return _iso_kind(head)
+    for offset, signature, kind in _SIGNATURES:
+        if head.startswith(signature, offset):
+            return kind
+    return _markup_kind(head)
+
+
+def _iso_kind(head: bytes) -> str:
+    """Tell the kinds that share the ISO base media container apart by the brands in its first box."""
+    length = int.from_bytes(head[:4], "big")
+    major, *compatible = (head[at : at + 4] for at in (8, *range(16, min(length, len(head)), 4)))
+    # "mif1" says only that there are still images; the codec's brand is then among the compatible ones.
+    if major in _AVIF_BRANDS or (major in _HEIF_BRANDS and any(brand in _AVIF_BRANDS for brand in compatible)):
+        return "avif"
+    return "HEIC" if major in _HEIF_BRANDS else "MP4 or QuickTime video"
+
+
+def _markup_kind(head: bytes) -> str | None:
+    text = head.decode("latin-1").lower()
+    if not text.lstrip("\xef\xbb\xbf \t\r\n").startswith("<"):
+        return None
+    return next((kind for root, kind in _MARKUP if root in text), None)

@@ -1,0 +1,79 @@
+"""Header -> Facts, or the error that says why this original is not rendered. Nothing is decoded."""
+
+from typing import BinaryIO
+
+from PIL import Image, ImageFile
+
+from imgcdn.core.formats import FORMATS
+from imgcdn.core.values import Facts
+from imgcdn.engine import gif
+from imgcdn.engine.codecs import NAMES
+from imgcdn.engine.decode import open_original, orientation_of, reading, swaps_axes
+from imgcdn.engine.kinds import HEAD_BYTES, kind_of
+from imgcdn.errors import CorruptImage, ImageTooLarge, UnsupportedImage
+
+_OFFERED = "JPEG, PNG, GIF, WebP and AVIF are supported"
+
+
+def probe(file: BinaryIO, *, max_pixels: int) -> Facts:
+    """
+    Learn an original's size, format, frames and alpha from its header.
+
+    An animation whose frames together have more than `max_pixels`, though one alone has not, is reported with
+    one frame: it is rendered as a still.
+
+    Args:
+        file: Seekable; its position afterwards is undefined.
+        max_pixels: Most pixels that may be decoded for one variant. Above twice Pillow's own limit
+            (`Image.MAX_IMAGE_PIXELS`, together 179 million) Pillow refuses by itself.
+
+    Raises:
+        UnsupportedImage: Its first bytes are of no offered kind.
+        CorruptImage: They are, but the header does not parse.
+        ImageTooLarge: One frame has more than `max_pixels`.
+    """
+    file.seek(0)
+    kind = kind_of(file.read(HEAD_BYTES))
+    if kind not in FORMATS:
+        raise _unsupported(kind)
+    with reading():
+        try:
+            image = open_original(file)
+        except Image.DecompressionBombError as error:
+            raise _too_large(max_pixels) from error
+        pixels = image.width * image.height
+        if pixels > max_pixels:
+            raise _too_large(max_pixels)
+        frames = _frames(image)
+    if pixels == 0:
+        raise CorruptImage("The original has no pixels; its width or height is 0.")
+    return _facts(image, frames if frames * pixels <= max_pixels else 1)
+
+
+def _facts(image: ImageFile.ImageFile, frames: int) -> Facts:
+    width, height = image.size
+    size = (height, width) if swaps_axes(orientation_of(image)) else (width, height)
+    alpha = image.has_transparency_data
+    if image.format == "GIF":
+        # Any later frame may leave a hole; to know it would mean to decode them all.
+        alpha = alpha or frames > 1 or gif.leaves_gap(image)
+    return Facts(NAMES[image.format], size, frames, alpha)
+
+
+def _frames(image: ImageFile.ImageFile) -> int:
+    """Count the frames that are shown one after another."""
+    if image.format == "MPO":
+        return 1
+    count: int = getattr(image, "n_frames", 1)
+    # The default image of an APNG may stand outside its animation (PNG 3rd edition, section 4.9).
+    return max(1, count - getattr(image, "default_image", False))
+
+
+def _unsupported(kind: str | None) -> UnsupportedImage:
+    found = f"The original is {kind}" if kind else "The original is not an image that is known here"
+    return UnsupportedImage(f"{found}; {_OFFERED}.")
+
+
+def _too_large(max_pixels: int) -> ImageTooLarge:
+    detail = f"The original has more than {max_pixels:,} pixels; make it smaller before it is served."
+    return ImageTooLarge(detail, limit=max_pixels, unit="pixels")

@@ -1,0 +1,70 @@
+"""Pixels -> pixels: geometry."""
+
+from dataclasses import replace
+
+from PIL.Image import Resampling, Transpose
+
+from imgcdn.core.geometry import Box, Size
+from imgcdn.core.plan import Plan
+from imgcdn.engine.decode import Picture, swaps_axes
+
+# EXIF 2.32, tag 0x112: what makes a picture stored in each orientation upright.
+_UPRIGHT = {
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}
+_RIGHT_EDGE_FIRST = (2, 3, 7, 8)
+_BOTTOM_EDGE_FIRST = (3, 4, 6, 7)
+
+# Beyond this factor pixels are averaged in whole blocks first, then resampled. At 3 it is not told from Lanczos alone
+# (Pillow's documentation of `reducing_gap`) and a 12 MP PNG goes to 800 pixels in a third of the time.
+_REDUCING_GAP = 3.0
+
+
+def orient(picture: Picture, plan: Plan) -> Picture:
+    """Apply the EXIF orientation."""
+    method = _UPRIGHT.get(picture.orientation)
+    if method is None:
+        return picture
+    extent = _upright_extent(picture.extent, picture.image.size, picture.orientation)
+    return replace(picture, image=picture.image.transpose(method), extent=extent, orientation=1)
+
+
+def resize(picture: Picture, plan: Plan) -> Picture:
+    """
+    Crop and resample in one step, so that the crop's edges may lie between pixels.
+
+    Pillow multiplies colour by alpha before it resamples and divides after, so no halo of the transparent
+    pixels' colour remains.
+    """
+    box = _within(_crop_box(picture, plan.crop), picture.image.size)
+    image = picture.image.resize(plan.size, Resampling.LANCZOS, box=box, reducing_gap=_REDUCING_GAP)
+    return replace(picture, image=image, extent=(0.0, 0.0, float(plan.size[0]), float(plan.size[1])), scale=1)
+
+
+def _crop_box(picture: Picture, crop: Box | None) -> Box:
+    if crop is None:
+        return picture.extent
+    left, top = picture.extent[:2]
+    x0, y0, x1, y1 = (edge / picture.scale for edge in crop)
+    return left + x0, top + y0, left + x1, top + y1
+
+
+def _within(box: Box, size: Size) -> Box:
+    """Take rounding errors off the far edges, which Pillow refuses."""
+    return box[0], box[1], min(box[2], size[0]), min(box[3], size[1])
+
+
+def _upright_extent(extent: Box, size: Size, orientation: int) -> Box:
+    """Follow an extent that begins at the stored picture's first pixel through the transposition."""
+    (width, height), (right, bottom) = size, extent[2:]
+    xs = (width - right, float(width)) if orientation in _RIGHT_EDGE_FIRST else (0.0, right)
+    ys = (height - bottom, float(height)) if orientation in _BOTTOM_EDGE_FIRST else (0.0, bottom)
+    if swaps_axes(orientation):
+        xs, ys = ys, xs
+    return xs[0], ys[0], xs[1], ys[1]

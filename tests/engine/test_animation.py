@@ -1,0 +1,196 @@
+import io
+from collections.abc import Callable, Sequence
+
+import pytest
+from PIL import Image, ImageDraw
+
+from imgcdn.core.params import Params
+from imgcdn.errors import CorruptImage
+from tests import pictures
+from tests.engine.variants import CRISP_Q, colour_at, film, frame_at, near, planned, total_ms, variant
+
+SOLID = [Image.new("RGB", (32, 24), colour) for colour in (pictures.RED, pictures.GREEN, pictures.BLUE)]
+MS = [100, 250, 400]
+
+Draw = Callable[[Sequence[Image.Image], Sequence[int]], bytes]
+KINDS = pytest.mark.parametrize(
+    "draw",
+    [pictures.animated_gif, pictures.animated_webp, pictures.apng, pictures.animated_avif],
+    ids=["gif", "webp", "apng", "avif"],
+)
+TARGETS = pytest.mark.parametrize("fmt", ["webp", "gif"])
+
+
+def _dot(x: int) -> Image.Image:
+    """A round dot that wanders over a transparent canvas."""
+    image = Image.new("RGBA", (48, 16))
+    ImageDraw.Draw(image).ellipse((x, 4, x + 8, 12), (*pictures.BLUE, 255))
+    return image
+
+
+def _plays(body: bytes) -> int:
+    """How often a viewer shows an animation; 0 for ever."""
+    image = Image.open(io.BytesIO(body))
+    loop = image.info.get("loop")
+    if image.format != "GIF":
+        return int(loop or 0)
+    return 1 if loop is None else int(loop) + 1 if loop else 0
+
+
+@TARGETS
+@KINDS
+def test_total_duration_and_the_picture_at_each_instant_are_kept(draw: Draw, fmt: str) -> None:
+    encoded = variant(draw(SOLID, MS), Params(format=fmt, q=CRISP_Q))
+    frames = film(encoded.body)
+    assert encoded.frames == 3
+    assert total_ms(frames) == pytest.approx(750, abs=3)
+    for instant_ms, colour in ((50, pictures.RED), (120, pictures.GREEN), (340, pictures.GREEN), (360, pictures.BLUE)):
+        assert near(colour_at(frame_at(frames, instant_ms), 0.5, 0.5), (*colour, 255)), instant_ms
+
+
+@TARGETS
+@KINDS
+def test_an_animation_is_resized_frame_by_frame(draw: Draw, fmt: str) -> None:
+    encoded = variant(draw(SOLID, MS), Params(width=16, format=fmt))
+    assert encoded.size == (16, 12)
+    assert {frame.image.size for frame in film(encoded.body)} == {(16, 12)}
+
+
+@TARGETS
+@pytest.mark.parametrize(
+    ("original", "plays"),
+    [
+        pytest.param(pictures.animated_gif(SOLID, MS, loop=None), 1, id="gif without a loop block plays once"),
+        pytest.param(pictures.animated_gif(SOLID, MS, loop=0), 0, id="gif for ever"),
+        pytest.param(pictures.animated_gif(SOLID, MS, loop=1), 2, id="gif counts repeats"),
+        pytest.param(pictures.animated_gif(SOLID, MS, loop=65535), 65535, id="gif as often as can be written"),
+        pytest.param(pictures.animated_webp(SOLID, MS, loop=0), 0, id="webp for ever"),
+        pytest.param(pictures.animated_webp(SOLID, MS, loop=1), 1, id="webp once"),
+        pytest.param(pictures.animated_webp(SOLID, MS, loop=3), 3, id="webp three times"),
+        pytest.param(pictures.apng(SOLID, MS, loop=0), 0, id="apng for ever"),
+        pytest.param(pictures.apng(SOLID, MS, loop=2), 2, id="apng twice"),
+        pytest.param(pictures.animated_avif(SOLID, MS), 0, id="avif for ever"),
+    ],
+)
+def test_it_is_shown_as_often_as_the_original(original: bytes, plays: int, fmt: str) -> None:
+    assert _plays(variant(original, Params(format=fmt)).body) == plays
+
+
+@TARGETS
+@pytest.mark.parametrize(
+    "original",
+    [
+        pytest.param(pictures.animated_gif([_dot(0), _dot(16), _dot(32)], [100] * 3, disposal=2), id="gif"),
+        pytest.param(pictures.animated_webp([_dot(0), _dot(16), _dot(32)], [100] * 3), id="webp"),
+        pytest.param(pictures.apng([_dot(0), _dot(16), _dot(32)], [100] * 3), id="apng"),
+    ],
+)
+def test_what_moved_away_leaves_a_hole(original: bytes, fmt: str) -> None:
+    frames = film(variant(original, Params(format=fmt, q=CRISP_Q)).body)
+    for index, instant_ms in enumerate((50, 150, 250)):
+        shown = frame_at(frames, instant_ms)
+        alphas = [colour_at(shown, across, 0.5)[3] > 128 for across in (0.08, 0.42, 0.75)]
+        assert alphas == [place == index for place in range(3)]
+
+
+@TARGETS
+def test_a_background_fills_the_holes_of_every_frame(fmt: str) -> None:
+    original = pictures.animated_webp([_dot(0), _dot(16), _dot(32)], [100] * 3)
+    frames = film(variant(original, Params(format=fmt, q=CRISP_Q, background=pictures.GREEN)).body)
+    for instant_ms, away in ((50, 0.75), (150, 0.08), (250, 0.08)):
+        assert near(colour_at(frame_at(frames, instant_ms), away, 0.5), (*pictures.GREEN, 255))
+
+
+def test_gif_rounds_the_running_time_and_not_each_frame() -> None:
+    shades = [Image.new("RGB", (8, 8), (20 * step, 0, 0)) for step in range(12)]
+    frames = film(variant(pictures.animated_webp(shades, [33] * 12), Params(format="gif")).body)
+    assert total_ms(frames) == pytest.approx(12 * 33, abs=5)
+    assert {frame.duration_ms for frame in frames} == {30, 40}
+
+
+def test_gif_leaves_out_a_frame_too_short_for_its_clock() -> None:
+    frames = film(variant(pictures.animated_webp(SOLID, [100, 3, 100]), Params(format="gif")).body)
+    assert [frame.duration_ms for frame in frames] == [100, 100]
+
+
+@TARGETS
+def test_a_frame_longer_than_gif_can_say_is_cut(fmt: str) -> None:
+    frames = film(variant(pictures.animated_webp(SOLID, [700_000, 100, 100]), Params(format=fmt)).body)
+    assert 650_000 < frames[0].duration_ms < 656_000
+
+
+def test_equal_neighbours_too_long_for_gif_together_are_refused() -> None:
+    whole = pictures.GifPart((0, 0, 8, 4), 0)
+    original = pictures.packed_gif((8, 4), [whole, whole], delay_cs=40_000)
+    assert variant(original, Params(format="webp")).frames == 1
+    with pytest.raises(CorruptImage, match="longer than a GIF"):
+        variant(original, Params(format="gif"))
+
+
+@TARGETS
+def test_equal_neighbours_keep_their_time(fmt: str) -> None:
+    frames = film(variant(pictures.apng([SOLID[0], SOLID[1], SOLID[1]], MS), Params(format=fmt)).body)
+    assert total_ms(frames) == 750
+
+
+@TARGETS
+def test_the_default_image_outside_an_animation_is_not_shown(fmt: str) -> None:
+    original = pictures.apng(SOLID, [100, 100], default=True)
+    frames = film(variant(original, Params(format=fmt, q=CRISP_Q)).body)
+    assert (
+        [
+            near(colour_at(frame.image, 0.5, 0.5), wanted.getpixel((0, 0)))  # type: ignore[arg-type]  # RGB
+            for frame, wanted in zip(frames, SOLID[1:], strict=True)
+        ]
+        == [True, True]
+    )
+
+
+@KINDS
+@pytest.mark.parametrize(
+    "params",
+    [
+        pytest.param(Params(format="webp", still=True), id="still was asked"),
+        pytest.param(Params(format="jpeg"), id="jpeg"),
+        pytest.param(Params(format="png"), id="png"),
+        pytest.param(Params(format="avif"), id="avif"),
+    ],
+)
+def test_a_still_is_the_first_frame(draw: Draw, params: Params) -> None:
+    encoded = variant(draw(SOLID, MS), params)
+    assert encoded.frames == 1
+    assert near(colour_at(film(encoded.body)[0].image, 0.5, 0.5), pictures.RED)
+
+
+@TARGETS
+def test_a_gif_frame_beyond_the_canvas_is_cut_at_its_edge(fmt: str) -> None:
+    original = pictures.gif_beyond_its_canvas()
+    assert {frame.image.size for frame in film(variant(original, Params(format=fmt)).body)} == {
+        planned(original, Params(format=fmt)).size
+    }
+
+
+@TARGETS
+@pytest.mark.parametrize("cut", [20, 60])
+def test_an_animation_cut_short_is_corrupt(fmt: str, cut: int) -> None:
+    shades = [pictures.photograph((64, 48)).rotate(90 * step) for step in range(4)]
+    with pytest.raises(CorruptImage):
+        variant(pictures.animated_gif(shades, [100] * 4)[:-cut], Params(format=fmt))
+
+
+@TARGETS
+def test_colour_is_converted_in_every_frame(fmt: str) -> None:
+    first, second = (Image.new("RGB", (16, 16), colour) for colour in ((200, 100, 50), (50, 100, 200)))
+    out = io.BytesIO()
+    first.save(
+        out,
+        "WEBP",
+        save_all=True,
+        append_images=[second],
+        duration=100,
+        lossless=True,
+        icc_profile=pictures.display_p3(),
+    )
+    frames = film(variant(out.getvalue(), Params(format=fmt, q=CRISP_Q)).body)
+    assert near(colour_at(frames[0].image, 0.5, 0.5), (215, 93, 31), tolerance=5)
+    assert near(colour_at(frames[1].image, 0.5, 0.5), (25, 101, 208), tolerance=8)

@@ -1,0 +1,105 @@
+import io
+import struct
+
+import pytest
+from PIL import Image, ImageChops
+
+from imgcdn.core.params import Params
+from imgcdn.core.plan import Plan, Setting
+from imgcdn.engine.encode import encode, indexed
+from tests import pictures
+from tests.engine.variants import reopened, variant
+
+
+def _plan(fmt: str, encoder: str, *, quality: int | None = 60, full_chroma: bool = False) -> Plan:
+    return Plan(None, pictures.SIZE, fmt, Setting(encoder, quality, full_chroma), None, animated=False)
+
+
+def _av1_config(body: bytes) -> int:
+    """The third byte of the av1C box of the colour item: bit depth, monochrome and subsampling flags."""
+    return body[body.index(b"av1C") + 4 + 2]
+
+
+# AV1-ISOBMFF 2.3.3: monochrome, chroma_subsampling_x, chroma_subsampling_y.
+@pytest.mark.parametrize(
+    ("mode", "encoder", "full_chroma", "flags"),
+    [
+        pytest.param("RGB", "svt", False, (0, 1, 1), id="svt is 4:2:0"),
+        pytest.param("L", "svt", False, (0, 1, 1), id="svt codes grey as colour"),
+        pytest.param("LA", "svt", False, (0, 1, 1), id="svt codes grey and alpha as colour"),
+        pytest.param("RGB", "aom", False, (0, 1, 1), id="aom 4:2:0"),
+        pytest.param("RGB", "aom", True, (0, 0, 0), id="aom 4:4:4"),
+        pytest.param("L", "aom", True, (1, 1, 1), id="aom codes grey as grey"),
+    ],
+)
+def test_avif_is_sampled_like_this(mode: str, encoder: str, full_chroma: bool, flags: tuple[int, int, int]) -> None:
+    image = pictures.photograph().convert("RGBA").convert(mode)
+    config = _av1_config(encode(image, _plan("avif", encoder, full_chroma=full_chroma)).body)
+    assert (config >> 4 & 1, config >> 3 & 1, config >> 2 & 1) == flags
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 40), (40, 3)])
+def test_aom_takes_what_svt_cannot(size: tuple[int, int]) -> None:
+    encoded = encode(Image.new("RGB", size, pictures.RED), _plan("avif", "svt"))
+    assert reopened(encoded).size == size
+
+
+@pytest.mark.parametrize(("full_chroma", "sampling"), [(False, (2, 2)), (True, (1, 1))], ids=["4:2:0", "4:4:4"])
+def test_jpeg_is_sampled_as_planned(full_chroma: bool, sampling: tuple[int, int]) -> None:
+    body = encode(pictures.photograph(), _plan("jpeg", "jpeg", full_chroma=full_chroma)).body
+    start = body.index(b"\xff\xc0")
+    luma = body[start + 11]
+    assert (luma >> 4, luma & 15) == sampling
+
+
+def test_quality_reaches_the_encoder() -> None:
+    for fmt, encoder in (("avif", "svt"), ("avif", "aom"), ("webp", "webp"), ("jpeg", "jpeg")):
+        small, large = (
+            len(encode(pictures.photograph((200, 150)), _plan(fmt, encoder, quality=quality)).body)
+            for quality in (20, 90)
+        )
+        assert small < large, encoder
+
+
+@pytest.mark.parametrize(
+    ("original", "mode"),
+    [
+        pytest.param(pictures.palette_png(), "P", id="few colours"),
+        pytest.param(pictures.palette_png_with_transparency(), "P", id="few colours with alphas"),
+        pytest.param(pictures.png(pictures.photograph()), "RGB", id="many colours"),
+    ],
+)
+def test_png_takes_a_palette_only_where_nothing_is_lost(original: bytes, mode: str) -> None:
+    found = reopened(variant(original, Params(format="png")))
+    wanted = Image.open(io.BytesIO(original)).convert("RGBA")
+    visible = [
+        Image.alpha_composite(Image.new("RGBA", wanted.size, "gray"), image.convert("RGBA"))
+        for image in (found, wanted)
+    ]
+    assert found.mode == mode
+    assert ImageChops.difference(*visible).getbbox(alpha_only=False) is None
+
+
+@pytest.mark.parametrize(
+    ("alpha", "clear"),
+    [(0, True), (127, True), (128, False), (255, False)],
+)
+def test_a_gif_pixel_is_there_from_half_alpha_on(alpha: int, clear: bool) -> None:
+    image = Image.new("RGBA", (8, 8), (*pictures.RED, alpha))
+    image.putpixel((0, 0), (*pictures.BLUE, 255))
+    found = reopened(encode(image, _plan("gif", "gif", quality=None))).convert("RGBA")
+    assert found.getpixel((0, 0)) == (*pictures.BLUE, 255)
+    assert found.getpixel((4, 4)) == ((0, 0, 0, 0) if clear else (*pictures.RED, 255))
+
+
+def test_a_palette_of_many_colours_and_a_hole_has_room_for_both() -> None:
+    image = indexed(pictures.with_hole(pictures.photograph((200, 150))))
+    assert image.info["transparency"] == 255
+    colours = image.getcolors(256)
+    assert colours is not None
+    assert len(colours) > 200
+
+
+def test_a_gif_says_its_screen_size() -> None:
+    body = encode(pictures.chart(), _plan("gif", "gif", quality=None)).body
+    assert struct.unpack("<HH", body[6:10]) == pictures.SIZE

@@ -1,0 +1,95 @@
+"""What browsers show of GIFs that leave parts of their canvas uncovered or clear them."""
+
+import io
+
+import pytest
+
+from imgcdn.core.params import Params
+from imgcdn.engine.gif import parts
+from imgcdn.engine.probe import probe
+from imgcdn.errors import ImageError
+from tests import pictures
+from tests.engine.variants import MAX_PIXELS, colour_at, developed, film, frame_at, variant
+from tests.pictures import GifPart, packed_gif
+
+CANVAS = (8, 4)
+WHOLE, LEFT, RIGHT = (0, 0, 8, 4), (0, 0, 4, 4), (4, 0, 4, 4)
+R, G, B, NOTHING = (*pictures.RED, 255), (*pictures.GREEN, 255), (*pictures.BLUE, 255), (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("frames", "expected"),
+    [
+        pytest.param(
+            [GifPart(WHOLE, 0), GifPart(RIGHT, 1, disposal=2, clear=3), GifPart(LEFT, 2)],
+            [(R, R), (R, G), (B, NOTHING)],
+            id="a cleared place is empty, not background",
+        ),
+        pytest.param(
+            [GifPart(WHOLE, 0, disposal=2), GifPart(RIGHT, 1)],
+            [(R, R), (NOTHING, G)],
+            id="cleared without a transparent entry",
+        ),
+        pytest.param(
+            [GifPart(RIGHT, 1), GifPart(LEFT, 2)],
+            [(NOTHING, G), (B, G)],
+            id="the first frame covers half",
+        ),
+        pytest.param(
+            [GifPart(WHOLE, 0), GifPart(RIGHT, 1, disposal=3), GifPart(LEFT, 2)],
+            [(R, R), (R, G), (B, R)],
+            id="restored to what was before",
+        ),
+        pytest.param(
+            [GifPart(WHOLE, 0, disposal=3), GifPart(LEFT, 2)],
+            [(R, R), (B, NOTHING)],
+            id="restored to nothing",
+        ),
+        pytest.param(
+            [GifPart(WHOLE, 0, disposal=2), GifPart(LEFT, 2, disposal=0), GifPart(RIGHT, 1)],
+            [(R, R), (B, NOTHING), (B, G)],
+            id="unspecified keeps, whatever the frame before said",
+        ),
+        pytest.param(
+            [GifPart(WHOLE, 0), GifPart(WHOLE, 3, clear=3), GifPart(LEFT, 2)],
+            [(R, R), (R, R), (B, R)],
+            id="transparent pixels leave what is beneath",
+        ),
+        pytest.param(
+            [GifPart(WHOLE, 0), GifPart((4, 0, 40, 40), 1), GifPart((100, 100, 4, 4), 2)],
+            [(R, R), (R, G), (R, G)],
+            id="what is beyond the canvas is not shown",
+        ),
+    ],
+)
+def test_each_instant_shows_what_a_browser_shows(
+    frames: list[GifPart], expected: list[tuple[tuple[int, ...], tuple[int, ...]]]
+) -> None:
+    shown = film(variant(packed_gif(CANVAS, frames), Params(format="gif")).body)
+    for index, (left, right) in enumerate(expected):
+        image = frame_at(shown, 100 * index + 50)
+        found = [colour_at(image, across, 0.5) for across in (0.2, 0.8)]
+        assert [colour if colour[3] else NOTHING for colour in found] == [left, right], index
+
+
+def test_a_still_leaves_its_gap_open() -> None:
+    original = packed_gif(CANVAS, [GifPart(RIGHT, 1)])
+    assert probe(io.BytesIO(original), max_pixels=MAX_PIXELS).alpha
+    image = developed(original, Params(format="png"))
+    assert [colour_at(image, 0.2, 0.5)[3], colour_at(image, 0.8, 0.5)] == [0, G]
+
+
+def test_a_missing_trailer_and_stray_bytes_do_no_harm() -> None:
+    original = packed_gif(CANVAS, [GifPart(WHOLE, 0), GifPart(RIGHT, 1)])
+    assert len(list(parts(original[:-1]))) == 2
+    assert len(list(parts(original[:-1] + b"\x00\x00;"))) == 2
+
+
+def test_cut_anywhere_a_gif_renders_or_is_refused() -> None:
+    whole = packed_gif(CANVAS, [GifPart(WHOLE, 0), GifPart(RIGHT, 1, disposal=2, clear=3), GifPart(LEFT, 2)])
+    for length in range(len(whole)):
+        try:
+            encoded = variant(whole[:length], Params(format="gif"))
+        except ImageError:
+            continue
+        assert {frame.image.size for frame in film(encoded.body)} == {CANVAS}

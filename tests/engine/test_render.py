@@ -1,0 +1,203 @@
+import io
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from imgcdn.core.formats import FORMATS
+from imgcdn.core.geometry import Fit
+from imgcdn.core.params import Params
+from imgcdn.engine.render import render
+from imgcdn.errors import CorruptImage
+from tests import pictures
+from tests.engine.variants import CRISP_Q, colour_at, developed, near, planned, reopened, variant
+
+CORNERS = {(0.2, 0.2): "RED", (0.8, 0.2): "GREEN", (0.2, 0.8): "BLUE", (0.8, 0.8): "WHITE"}
+
+OPAQUE = {
+    "jpeg": pictures.jpeg(),
+    "progressive jpeg": pictures.progressive_jpeg(),
+    "cmyk jpeg": pictures.cmyk_jpeg(),
+    "two jpegs in one": pictures.mpo(),
+    "png": pictures.png(),
+    "opaque rgba png": pictures.opaque_rgba_png(),
+    "palette png": pictures.palette_png(),
+    "gif": pictures.gif(),
+    "webp": pictures.webp(),
+    "avif": pictures.avif(),
+}
+HOLED = {
+    "rgba png": pictures.rgba_png(),
+    "gif with a hole": pictures.gif_with_hole(),
+    "webp with alpha": pictures.webp_with_hole(),
+    "avif with alpha": pictures.avif_with_hole(),
+}
+GREY = {
+    "grey jpeg": pictures.grey_jpeg(),
+    "grey png": pictures.grey_png(),
+    "16-bit grey png": pictures.wide_grey_png(),
+    "1-bit png": pictures.bilevel_png(),
+}
+
+
+def _table(originals: dict[str, bytes]) -> list[object]:
+    return [pytest.param(data, id=name) for name, data in originals.items()]
+
+
+def _wanted(name: str) -> tuple[int, ...]:
+    colour: tuple[int, ...] = getattr(pictures, name)
+    return colour
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+@pytest.mark.parametrize("original", _table(OPAQUE))
+def test_every_kind_becomes_every_format_with_its_corners_where_they_were(original: bytes, fmt: str) -> None:
+    encoded = variant(original, Params(width=45, format=fmt, q=CRISP_Q))
+    image = reopened(encoded)
+    assert (encoded.format, encoded.size, encoded.frames, image.size) == (fmt, (45, 30), 1, (45, 30))
+    for (across, down), name in CORNERS.items():
+        assert near(colour_at(image, across, down), (*_wanted(name), 255)), name
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+@pytest.mark.parametrize("original", _table(GREY))
+def test_every_grey_kind_stays_colourless_in_every_format(original: bytes, fmt: str) -> None:
+    red, green, blue, alpha = colour_at(developed(original, Params(width=45, format=fmt, q=CRISP_Q)), 0.8, 0.8)
+    assert max(red, green, blue) - min(red, green, blue) <= 3
+    assert min(red, green, blue) > 100
+    assert alpha == 255
+
+
+@pytest.mark.parametrize("fmt", [name for name, fmt in FORMATS.items() if fmt.alpha])
+@pytest.mark.parametrize("original", _table(HOLED))
+def test_a_hole_stays_a_hole(original: bytes, fmt: str) -> None:
+    image = developed(original, Params(width=45, format=fmt, q=CRISP_Q))
+    assert near(colour_at(image, 0.2, 0.2), (*pictures.RED, 255))
+    assert colour_at(image, 0.8, 0.8)[3] <= 8
+
+
+@pytest.mark.parametrize(
+    ("background", "expected"),
+    [
+        pytest.param(None, (255, 255, 255, 255), id="white unless asked"),
+        pytest.param((10, 120, 200), (10, 120, 200, 255), id="as asked"),
+    ],
+)
+@pytest.mark.parametrize("original", _table(HOLED))
+def test_jpeg_lays_a_hole_on_the_background(
+    original: bytes, background: tuple[int, int, int] | None, expected: tuple[int, ...]
+) -> None:
+    image = developed(original, Params(width=45, format="jpeg", q=CRISP_Q, background=background))
+    assert near(colour_at(image, 0.8, 0.8), expected)
+
+
+def test_a_background_fills_holes_in_a_format_with_alpha_too() -> None:
+    image = developed(pictures.rgba_png(), Params(format="png", background=(10, 120, 200)))
+    assert colour_at(image, 0.8, 0.8) == (10, 120, 200, 255)
+
+
+def test_nothing_of_a_hidden_colour_bleeds_into_an_edge() -> None:
+    image = developed(pictures.rgba_png(), Params(width=31, format="png")).convert("RGBA")
+    red, green, blue, alpha = image.split()
+    seen = [
+        pixel for pixel in zip(*(band.tobytes() for band in (red, green, blue, alpha)), strict=True) if pixel[3] > 8
+    ]
+    # The hole's hidden colour is magenta; red and blue alone would grow together.
+    assert all(not (pixel[0] > 150 and pixel[2] > 150) for pixel in seen)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(
+    "draw",
+    [pictures.oriented_jpeg, pictures.oriented_png, pictures.oriented_webp, pictures.oriented_avif],
+    ids=["jpeg", "png", "webp", "avif"],
+)
+@pytest.mark.parametrize("fmt", ["png", "avif"])
+def test_every_orientation_comes_out_upright_once(draw: Callable[[int], bytes], orientation: int, fmt: str) -> None:
+    image = developed(draw(orientation), Params(width=45, format=fmt, q=CRISP_Q))
+    assert image.size == (45, 30)
+    assert image.getexif().get(0x0112, 1) == 1
+    for (across, down), name in CORNERS.items():
+        assert near(colour_at(image, across, down), _wanted(name)), name
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_crop_counts_in_upright_pixels_also_where_the_decoder_scaled(orientation: int) -> None:
+    # 1001 x 667 divides by none of 2, 4, 8: the drafted picture's last pixels are fractions.
+    original = pictures.oriented_jpeg(orientation, (1001, 667))
+    image = developed(original, Params(width=40, height=40, fit=Fit.COVER, position=(100, 0), format="png"))
+    # The right 667 of 1001 pixels: the middle line of the chart lies at (500 - 334) / 667 of the output.
+    assert near(colour_at(image, 0.15, 0.2), pictures.RED)
+    assert near(colour_at(image, 0.35, 0.2), pictures.GREEN)
+    assert near(colour_at(image, 0.35, 0.8), pictures.WHITE)
+
+
+@pytest.mark.parametrize(
+    "original",
+    [
+        pytest.param(pictures.laden_jpeg(), id="jpeg"),
+        pytest.param(pictures.laden_png(), id="png"),
+        pytest.param(pictures.laden_webp(), id="webp"),
+        pytest.param(pictures.laden_gif(), id="gif"),
+        pytest.param(pictures.laden_avif(), id="avif"),
+    ],
+)
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_no_metadata_leaves(original: bytes, fmt: str) -> None:
+    assert any(secret in original for secret in pictures.SECRETS)
+    body = variant(original, Params(format=fmt)).body
+    assert not [secret for secret in pictures.SECRETS if secret in body]
+
+
+@pytest.mark.parametrize(
+    "original",
+    [
+        pytest.param(pictures.jpeg(pictures.photograph((400, 300)))[:-5000], id="jpeg"),
+        pytest.param(pictures.png(pictures.photograph((400, 300)))[:20_000], id="png"),
+        pytest.param(pictures.webp()[:-40], id="webp"),
+        pytest.param(pictures.avif()[:-40], id="avif"),
+        pytest.param(pictures.gif()[:-40], id="gif"),
+    ],
+)
+def test_a_file_cut_short_is_corrupt_and_never_half_a_picture(original: bytes) -> None:
+    with pytest.raises(CorruptImage):
+        variant(original, Params(format="png"))
+
+
+def test_equal_input_gives_equal_bytes() -> None:
+    original = pictures.laden_jpeg()
+    for fmt in FORMATS:
+        assert variant(original, Params(width=45, format=fmt)) == variant(original, Params(width=45, format=fmt))
+
+
+def test_a_render_reads_the_file_from_its_beginning() -> None:
+    file = io.BytesIO(pictures.jpeg())
+    plan = planned(file.getvalue(), Params(width=45))
+    file.seek(100)
+    assert render(file, plan).size == (45, 30)
+
+
+def test_enlarging_invents_pixels_when_asked() -> None:
+    image = developed(pictures.jpeg(), Params(width=180, enlarge=True, format="png"))
+    assert image.size == (180, 120)
+    assert near(colour_at(image, 0.8, 0.2), pictures.GREEN)
+
+
+def test_the_engine_loads_five_plugins_and_says_nothing() -> None:
+    script = """
+import io, sys
+from imgcdn.core.params import Params
+from imgcdn.core.plan import Limits, plan_for
+from imgcdn.engine.probe import probe
+from imgcdn.engine.render import render
+file = io.BytesIO(sys.stdin.buffer.read())
+facts = probe(file, max_pixels=10**6)
+for fmt in ("avif", "webp", "jpeg", "png", "gif"):
+    render(file, plan_for(facts, Params(format=fmt), (), Limits()))
+from PIL import Image
+print(Image._initialized, *sorted(name for name in sys.modules if "PcxImagePlugin" in name))
+"""
+    done = subprocess.run([sys.executable, "-c", script], input=pictures.jpeg(), capture_output=True, check=True)
+    assert done.stderr == b""
+    assert done.stdout.split() in ([b"0"], [b"1"])

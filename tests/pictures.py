@@ -1,0 +1,411 @@
+"""
+The drawn corpus: one function a class of original, each returning the file's bytes, the same on every run.
+
+Unless its name says otherwise it is `chart` in some coding: four quarters, red green / blue white, so that a test can
+name the corner it looks at. Everything is small.
+"""
+
+import io
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PIL import Image, ImageDraw, ImageFilter
+from PIL.PngImagePlugin import PngInfo
+
+RGB = tuple[int, int, int]
+
+SIZE = (90, 60)
+RED, GREEN, BLUE, WHITE = (220, 30, 40), (30, 180, 60), (40, 60, 210), (245, 245, 240)
+
+# EXIF orientation -> the transposition that the orientation undoes.
+_STORED = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+def chart(size: tuple[int, int] = SIZE) -> Image.Image:
+    """The picture: red, green, blue and white quarters in reading order."""
+    width, height = size
+    image = Image.new("RGB", size, RED)
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((width // 2, 0, width, height // 2 - 1), GREEN)
+    draw.rectangle((0, height // 2, width // 2 - 1, height), BLUE)
+    draw.rectangle((width // 2, height // 2, width, height), WHITE)
+    return image
+
+
+def photograph(size: tuple[int, int] = SIZE) -> Image.Image:
+    """Smooth noise with detail at several scales, as a photograph has; more than 256 colours."""
+    bands = []
+    for seed in (1, 2, 3):
+        state, noise = seed, bytearray()
+        for _ in range(32 * 32):
+            state = (state * 1103515245 + 12345) % 2**31
+            noise.append(state >> 16 & 255)
+        band = Image.frombytes("L", (32, 32), bytes(noise)).resize(size, Image.Resampling.BICUBIC)
+        bands.append(band.filter(ImageFilter.GaussianBlur(1)))
+    return Image.merge("RGB", bands)
+
+
+def with_hole(image: Image.Image) -> Image.Image:
+    """Make the right half transparent, its hidden colour a bright magenta that must never show."""
+    holed = image.convert("RGBA")
+    holed.paste((255, 0, 255, 0), (image.width // 2, 0, image.width, image.height))
+    return holed
+
+
+def jpeg(image: Image.Image | None = None, *, quality: int = 92, exif: bytes = b"", icc: bytes = b"") -> bytes:
+    return _saved(image or chart(), "JPEG", quality=quality, subsampling=0, exif=exif, icc_profile=icc or None)
+
+
+def progressive_jpeg(size: tuple[int, int] = SIZE) -> bytes:
+    return _saved(chart(size), "JPEG", quality=92, progressive=True)
+
+
+def grey_jpeg(icc: bytes = b"") -> bytes:
+    return jpeg(chart().convert("L"), icc=icc)
+
+
+def cmyk_jpeg(icc: bytes = b"") -> bytes:
+    """Stored inverted with an Adobe marker, as Photoshop and Pillow write it."""
+    return jpeg(chart().convert("CMYK"), icc=icc)
+
+
+def oriented_jpeg(orientation: int, size: tuple[int, int] = SIZE) -> bytes:
+    """The chart stored so that `orientation` makes it upright again."""
+    return jpeg(_stored(chart(size), orientation), exif=exif_block(orientation))
+
+
+def oriented_png(orientation: int) -> bytes:
+    return _saved(_stored(chart(), orientation), "PNG", exif=exif_block(orientation))
+
+
+def oriented_webp(orientation: int) -> bytes:
+    return _saved(_stored(chart(), orientation), "WEBP", lossless=True, exif=exif_block(orientation))
+
+
+def oriented_avif(orientation: int) -> bytes:
+    """The plugin moves the orientation into the container's irot and imir boxes."""
+    return _saved(_stored(chart(), orientation), "AVIF", quality=90, codec="aom", exif=exif_block(orientation))
+
+
+def mpo() -> bytes:
+    """Two JPEGs in one file, the second smaller, as phones write them."""
+    return _saved(chart(), "MPO", save_all=True, append_images=[chart((30, 20))], quality=92)
+
+
+def png(image: Image.Image | None = None, *, icc: bytes = b"") -> bytes:
+    return _saved(image or chart(), "PNG", icc_profile=icc or None)
+
+
+def rgba_png() -> bytes:
+    return png(with_hole(chart()))
+
+
+def opaque_rgba_png() -> bytes:
+    return png(chart().convert("RGBA"))
+
+
+def palette_png() -> bytes:
+    return png(chart().quantize(8))
+
+
+def palette_png_with_transparency() -> bytes:
+    """A palette with a tRNS chunk of several alphas: white is half there, green is not."""
+    image = chart().quantize(4)
+    palette = image.getpalette() or []
+    nearest = [tuple(palette[3 * index : 3 * index + 3]) for index in range(4)]
+    alphas = bytes(128 if colour == WHITE else 0 if colour == GREEN else 255 for colour in nearest)
+    return _saved(image, "PNG", transparency=alphas)
+
+
+def keyed_png() -> bytes:
+    """RGB where one colour, green, is declared transparent."""
+    return _saved(chart(), "PNG", transparency=GREEN)
+
+
+def grey_png(icc: bytes = b"") -> bytes:
+    return png(chart().convert("L"), icc=icc)
+
+
+def grey_alpha_png(icc: bytes = b"") -> bytes:
+    return png(with_hole(chart()).convert("LA"), icc=icc)
+
+
+def bilevel_png() -> bytes:
+    """1 bit: black above, white below."""
+    image = Image.new("1", SIZE, 0)
+    image.paste(1, (0, SIZE[1] // 2, *SIZE))
+    return png(image)
+
+
+def wide_grey_png() -> bytes:
+    """16 bits: a ramp from 0 at the left to 65,535 at the right."""
+    return png(_ramp())
+
+
+def keyed_wide_grey_png() -> bytes:
+    """16 bits with black declared transparent."""
+    return _saved(_ramp(), "PNG", transparency=0)
+
+
+def apng(images: Sequence[Image.Image], durations_ms: Sequence[int], *, loop: int = 0, default: bool = False) -> bytes:
+    """
+    An animated PNG.
+
+    Args:
+        images: Its frames.
+        durations_ms: One a frame.
+        loop: Times it is shown; 0 for ever.
+        default: Whether the first image stands outside the animation.
+    """
+    first, *rest = images
+    return _saved(
+        first, "PNG", save_all=True, append_images=rest, duration=durations_ms, loop=loop, default_image=default
+    )
+
+
+def gif() -> bytes:
+    return _saved(chart().quantize(8), "GIF")
+
+
+def gif_with_hole() -> bytes:
+    return _saved(with_hole(chart()), "GIF")
+
+
+def animated_gif(
+    images: Sequence[Image.Image], durations_ms: Sequence[int], *, loop: int | None = 0, disposal: int = 1
+) -> bytes:
+    """
+    An animated GIF.
+
+    Args:
+        images: Its frames.
+        durations_ms: One a frame, multiples of 10.
+        loop: As the NETSCAPE2.0 block counts: repeats, 0 for ever; None for a file without the block.
+        disposal: 1 keeps the frame, 2 clears its place.
+    """
+    first, *rest = images
+    repeats = {} if loop is None else {"loop": loop}
+    return _saved(
+        first, "GIF", save_all=True, append_images=rest, duration=list(durations_ms), disposal=disposal, **repeats
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class GifPart:
+    """
+    One frame of a hand-packed GIF, filled with one colour.
+
+    Args:
+        box: Left, top, width, height.
+        colour: 0 red, 1 green, 2 blue, 3 white.
+        disposal: 0 unspecified, 1 keep, 2 clear, 3 restore.
+        clear: The entry that is transparent; None for none.
+    """
+
+    box: tuple[int, int, int, int]
+    colour: int
+    disposal: int = 1
+    clear: int | None = None
+
+
+def packed_gif(size: tuple[int, int], parts: Sequence[GifPart], *, delay_cs: int = 10) -> bytes:
+    """A GIF whose frames cover what they cover; Pillow's own writer always begins with a whole one."""
+    table = bytes([*RED, *GREEN, *BLUE, *WHITE])
+    body = b"GIF89a" + struct.pack("<2H3B", *size, 0x81, 0, 0) + table
+    for part in parts:
+        flags = part.disposal << 2 | (part.clear is not None)
+        body += b"!\xf9\x04" + struct.pack("<BHBB", flags, delay_cs, part.clear or 0, 0)
+        body += b"," + struct.pack("<4HB", *part.box, 0) + _flat_lzw(part.box[2] * part.box[3], part.colour)
+    return body + b";"
+
+
+def gif_beyond_its_canvas() -> bytes:
+    """Two frames; the second is larger than the canvas that the header declares."""
+    body = animated_gif([Image.new("RGB", (40, 30), RED), Image.new("RGB", (40, 30), BLUE)], [100, 100])
+    return body[:6] + struct.pack("<HH", 20, 15) + body[10:]
+
+
+def webp() -> bytes:
+    return _saved(chart(), "WEBP", quality=92)
+
+
+def webp_with_hole() -> bytes:
+    return _saved(with_hole(chart()), "WEBP", quality=92)
+
+
+def animated_webp(images: Sequence[Image.Image], durations_ms: Sequence[int], *, loop: int = 0) -> bytes:
+    first, *rest = images
+    return _saved(
+        first, "WEBP", save_all=True, append_images=rest, duration=list(durations_ms), loop=loop, lossless=True
+    )
+
+
+def avif(icc: bytes = b"") -> bytes:
+    return _saved(chart(), "AVIF", quality=90, codec="aom", subsampling="4:4:4", icc_profile=icc)
+
+
+def avif_with_hole() -> bytes:
+    return _saved(with_hole(chart()), "AVIF", quality=90, codec="aom", subsampling="4:4:4")
+
+
+def animated_avif(images: Sequence[Image.Image], durations_ms: Sequence[int]) -> bytes:
+    first, *rest = images
+    return _saved(
+        first, "AVIF", save_all=True, append_images=rest, duration=list(durations_ms), quality=90, codec="aom"
+    )
+
+
+def laden_jpeg() -> bytes:
+    """A JPEG with all the metadata that must not leave: GPS, a camera's owner, XMP, a comment, a profile."""
+    return _saved(
+        chart(), "JPEG", quality=92, exif=exif_block(1), xmp=XMP, comment=b"secret comment", icc_profile=display_p3()
+    )
+
+
+def laden_png() -> bytes:
+    text = PngInfo()
+    text.add_text("Comment", "secret comment")
+    text.add_itxt("XML:com.adobe.xmp", XMP.decode())
+    return _saved(chart(), "PNG", exif=exif_block(1), pnginfo=text, icc_profile=display_p3())
+
+
+def laden_webp() -> bytes:
+    return _saved(chart(), "WEBP", quality=92, exif=exif_block(1), xmp=XMP, icc_profile=display_p3())
+
+
+def laden_gif() -> bytes:
+    return _saved(chart().quantize(8), "GIF", comment=b"secret comment")
+
+
+def laden_avif() -> bytes:
+    return _saved(chart(), "AVIF", quality=90, codec="aom", exif=exif_block(1), xmp=XMP, icc_profile=display_p3())
+
+
+#: In every laden file, wherever its format lets one put it.
+SECRETS = (b"secret", b"Exif", b"http://ns.adobe.com", b"acsp", b"ICC_PROFILE")
+
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a xmlns="http://ns.adobe.com/">secret</a></x:xmpmeta>'
+
+
+def exif_block(orientation: int) -> bytes:
+    """An EXIF block with an orientation, an owner and a place."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    exif[0x013B] = "secret owner"
+    exif.get_ifd(0x8825).update({1: "N", 2: (52.0, 31.0, 12.0), 3: "E", 4: (13.0, 24.0, 36.0)})
+    return exif.tobytes()
+
+
+def broken_exif_block() -> bytes:
+    """A header that promises a directory which is not there."""
+    return b"Exif\x00\x00MM\x00*\x00\x00\xff\xf0\x00\x12"
+
+
+def png_header(size: tuple[int, int]) -> bytes:
+    """A PNG that declares a size and has next to no pixels: a bomb's shape."""
+    header = struct.pack(">IIBBBBB", *size, 1, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(b"")) + _chunk(b"IEND", b"")
+
+
+def display_p3() -> bytes:
+    """A matrix profile with Display P3's primaries (SMPTE EG 432-1, adapted to D50) and sRGB's curve."""
+    # Parametric curve type 3 (ICC.1:2022, 10.18): g, a, b, c, d.
+    curve = b"para\x00\x00\x00\x00\x00\x03\x00\x00" + b"".join(
+        map(_fixed, (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045))
+    )
+    return _profile(
+        b"RGB ",
+        b"XYZ ",
+        {
+            b"rXYZ": _xyz(0.51512, 0.24120, -0.00105),
+            b"gXYZ": _xyz(0.29198, 0.69225, 0.04189),
+            b"bXYZ": _xyz(0.15710, 0.06657, 0.78407),
+            b"rTRC": curve,
+            b"gTRC": curve,
+            b"bTRC": curve,
+        },
+    )
+
+
+def linear_grey() -> bytes:
+    """A grey profile whose values are light itself, so that 128 is much brighter than in sRGB."""
+    return _profile(b"GRAY", b"XYZ ", {b"kTRC": b"curv" + bytes(8)})
+
+
+def strange_press() -> bytes:
+    """A CMYK profile of a press whose cyan ink is a green, so that it cannot be taken for a plain conversion."""
+    identity = bytes(range(256))
+    corners = bytearray()
+    for corner in range(16):
+        cyan, magenta, yellow, black = (corner >> 3 & 1, corner >> 2 & 1, corner >> 1 & 1, corner & 1)
+        # ICC Lab in 8 bits: L x 2.55, a and b + 128.
+        light = 255 - 90 * cyan - 90 * magenta - 20 * yellow
+        corners += bytes([0 if black else max(0, light), 128 - 70 * cyan + 70 * magenta, 128 + 50 * cyan + 60 * yellow])
+    matrix = b"".join(map(_fixed, (1, 0, 0, 0, 1, 0, 0, 0, 1)))
+    table = b"mft1\x00\x00\x00\x00\x04\x03\x02\x00" + matrix + identity * 4 + bytes(corners) + identity * 3
+    return _profile(b"CMYK", b"Lab ", {b"A2B0": table}, device=b"prtr")
+
+
+def _saved(image: Image.Image, fmt: str, **options: object) -> bytes:
+    out = io.BytesIO()
+    image.save(out, fmt, **options)
+    return out.getvalue()
+
+
+def _stored(image: Image.Image, orientation: int) -> Image.Image:
+    return image if orientation == 1 else image.transpose(_STORED[orientation])
+
+
+def _ramp() -> Image.Image:
+    row = b"".join(struct.pack("<H", round(65535 * x / (SIZE[0] - 1))) for x in range(SIZE[0]))
+    return Image.frombytes("I;16", SIZE, row * SIZE[1])
+
+
+def _flat_lzw(pixels: int, colour: int) -> bytes:
+    """Code pixels of one colour, 3 bits each: a clear code before every other one keeps the code size from growing."""
+    codes = [code for _ in range(pixels) for code in (4, colour)] + [5]
+    stream = sum(code << 3 * place for place, code in enumerate(codes))
+    data = stream.to_bytes((3 * len(codes) + 7) // 8, "little")
+    blocks = [data[at : at + 255] for at in range(0, len(data), 255)]
+    return b"\x02" + b"".join(bytes([len(block)]) + block for block in blocks) + b"\x00"
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def _fixed(value: float) -> bytes:
+    return struct.pack(">i", round(value * 65536))
+
+
+def _xyz(x: float, y: float, z: float) -> bytes:
+    return b"XYZ " + bytes(4) + _fixed(x) + _fixed(y) + _fixed(z)
+
+
+def _text(text: str) -> bytes:
+    data = text.encode("utf-16-be")
+    return b"mluc" + bytes(4) + struct.pack(">II2s2sII", 1, 12, b"en", b"US", len(data), 28) + data
+
+
+def _profile(space: bytes, connection: bytes, tags: dict[bytes, bytes], *, device: bytes = b"mntr") -> bytes:
+    """Pack a version 4 profile (ICC.1:2022, section 7)."""
+    tags = {b"desc": _text("drawn"), b"cprt": _text("CC0"), b"wtpt": _xyz(0.9642, 1.0, 0.8249), **tags}
+    offset = 128 + 4 + 12 * len(tags)
+    table, body = struct.pack(">I", len(tags)), b""
+    for name, data in tags.items():
+        padded = data + bytes(-len(data) % 4)
+        table += struct.pack(">4sII", name, offset + len(body), len(data))
+        body += padded
+    head = struct.pack(">I4sI4s4s4s", offset + len(body), bytes(4), 0x04300000, device, space, connection)
+    head += struct.pack(">6H4s", 2026, 1, 1, 0, 0, 0, b"acsp") + bytes(28) + _xyz(0.9642, 1.0, 0.8249)[8:] + bytes(48)
+    return head + table + body

@@ -1,0 +1,1 @@
+"""What is kept on disk: source records and variants, one folder a source, published by rename."""

@@ -1,0 +1,346 @@
+"""
+The folder on disk, and how its files appear in it and leave it.
+
+    <cache>/CACHEDIR.TAG
+    <cache>/current -> tree-<random>          purging everything repoints it
+    <cache>/current/ab/<source key>/record
+    <cache>/current/ab/<source key>/<variant key>.<extension>
+    <cache>/tmp/                              files that are being written
+    <cache>/trash/                            folders that were purged
+
+Files are the truth: there is no index that could disagree with them. A file is written under `tmp/` and renamed into
+its place, so a reader sees all of it or nothing, and a process killed at any moment leaves at most one file in `tmp/`.
+"""
+
+import contextlib
+import errno
+import logging
+import os
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from imgcdn.core.memo import Memo
+from imgcdn.core.values import SourceRecord, Variant
+from imgcdn.errors import ConfigError
+from imgcdn.store.files import (
+    RECORD_NAME,
+    pack_record,
+    remove_file,
+    unpack_header,
+    unpack_record,
+    variant_name,
+    with_body,
+    write_file,
+)
+from imgcdn.store.layout import lay_out
+
+_log = logging.getLogger(__name__)
+
+#: A file's mtime is its last use, to the hour: a write for every read would cost more than the read.
+TOUCH_AFTER_S = 3600
+
+#: Written to see whether the disk takes it: a block, which the smallest file may not need.
+_PROBE_BYTES = 4096
+
+#: For how long one look at the disk's free space is believed.
+_SPACE_MEMO_S = 1.0
+
+
+class DiskStore:
+    """
+    What one service keeps. Shared by threads and processes without a lock.
+
+    Args:
+        folder: Created when missing. A non-empty folder that is not ours is refused.
+        max_bytes: 0 keeps nothing.
+        min_free_bytes: Room to leave on the disk; below it nothing is written.
+        clock: Unix time in seconds.
+
+    Raises:
+        ConfigError: The folder belongs to something else.
+    """
+
+    def __init__(
+        self, folder: Path, *, max_bytes: int, min_free_bytes: int = 0, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.folder = folder
+        self.max_bytes = max_bytes
+        self.min_free_bytes = min_free_bytes
+        self._clock = clock
+        self._trouble = ""
+        self._space_seen = (-1.0, True)
+        self._records: Memo[str, tuple[tuple[int, int], SourceRecord]] = Memo(16_384)
+        self._unsaved: Memo[str, SourceRecord] = Memo(1_024)
+        self._headers: Memo[str, tuple[tuple[int, int, int], Variant]] = Memo(16_384)
+        self._current = os.path.join(folder, "current")
+        if max_bytes:
+            self._adopt()
+
+    @property
+    def degraded(self) -> str:
+        """Why nothing is being stored; empty when it is."""
+        if self.max_bytes and not self._trouble and not self._has_room():
+            return "less than min_free_bytes is free"
+        return self._trouble
+
+    @property
+    def temp_folder(self) -> Path:
+        """Where files are while they are written."""
+        return self.folder / "tmp"
+
+    def probe_writing(self) -> str:
+        """Write and remove a small file, and return what is wrong; empty when nothing is."""
+        temp = self.temp_path() if self.max_bytes else None
+        if temp is not None and self._write(temp, bytes(_PROBE_BYTES)):
+            remove_file(temp)
+        return self.degraded
+
+    def record(self, source_key: str) -> SourceRecord | None:
+        """Return what is known of a source; None when nothing is."""
+        # First what the disk refused: the record that is still on it is an older one.
+        unsaved = self._unsaved.get(source_key)
+        if unsaved is not None or not self.max_bytes:
+            return unsaved
+        path = self._path(source_key, RECORD_NAME)
+        try:
+            stat = os.stat(path)
+        except OSError:
+            return None
+        stamp = (stat.st_ino, stat.st_mtime_ns)
+        known = self._records.get(source_key)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        record = self._load_record(path)
+        if record is not None:
+            self._records.put(source_key, (stamp, record))
+        return record
+
+    def read(self, source_key: str, key: str, format_name: str, *, body: bool = True) -> Variant | None:
+        """
+        Return a variant.
+
+        Args:
+            body: False to read the header alone, which is what a 304 needs.
+
+        Returns:
+            None when there is none. A file that does not check is removed and counts as none.
+        """
+        if not self.max_bytes:
+            return None
+        path = self._path(source_key, variant_name(key, format_name))
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            return self._read_open(fd, path, body=body)
+        except OSError as error:
+            _log.warning("cannot read a variant: %s", error)
+            return None
+        finally:
+            os.close(fd)
+
+    def _read_open(self, fd: int, path: str, *, body: bool) -> Variant | None:
+        stat = os.fstat(fd)
+        stamp = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+        known = self._headers.get(path)
+        # Verified once a process: hashing 20 KB at every hit would take a tenth of the hit.
+        seen = known is not None and known[0] == stamp
+        if seen and not body:
+            assert known is not None
+            self._touch(fd, stat.st_mtime)
+            return known[1]
+        data = os.read(fd, stat.st_size)
+        header = known[1] if seen and known else unpack_header(data, stat.st_size)
+        variant = header and with_body(header, data, verify=not seen)
+        if header is None or variant is None:
+            _log.warning("removed a damaged variant of %d bytes", stat.st_size)
+            remove_file(path)
+            return None
+        self._touch(fd, stat.st_mtime)
+        if not seen:
+            self._headers.put(path, (stamp, header))
+        return variant
+
+    def _touch(self, fd: int, used_at: float) -> None:
+        now = self._clock()
+        if now - used_at > TOUCH_AFTER_S:
+            with contextlib.suppress(OSError):  # a read-only disk evicts nothing either
+                os.utime(fd, (now, now))
+
+    def _load_record(self, path: str) -> SourceRecord | None:
+        try:
+            with open(path, "rb") as file:
+                record = unpack_record(file.read())
+        except OSError as error:
+            _log.warning("cannot read a record: %s", error)
+            return None
+        if record is None:
+            _log.warning("removed a damaged record")
+            remove_file(path)
+        return record
+
+    def open_folder(self, source_key: str) -> "Folder":
+        """
+        Open a source's folder, made now if need be, to publish into it later.
+
+        Open it before the original is fetched or read: what is published after a purge then lands in
+        the folder that was purged.
+        """
+        fd = -1
+        if self.max_bytes:
+            path = self._path(source_key, "")
+            try:
+                for folder in (os.path.dirname(path.rstrip("/")), path):
+                    with contextlib.suppress(FileExistsError):
+                        os.mkdir(folder)
+                fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            except OSError as error:
+                self.note(error)
+        return Folder(self, source_key, fd)
+
+    def temp_path(self) -> str | None:
+        """Return a new path on the store's disk to write a file to; None while nothing is stored."""
+        if not self.max_bytes or not self._has_room():
+            return None
+        return os.path.join(self.temp_folder, f"{os.getpid()}-{secrets.token_hex(8)}")
+
+    def save_record(self, folder: "Folder", record: SourceRecord) -> None:
+        """Replace a source's record. When the disk refuses, this process remembers it."""
+        temp = self.temp_path()
+        written = temp is not None and self._write(temp, pack_record(record))
+        if temp is not None and written and folder.publish(temp, RECORD_NAME):
+            self._unsaved.forget(folder.source_key)
+            self._records.forget(folder.source_key)  # an inode's number and time may come again within one tick
+            return
+        if temp is not None and written:
+            self.discard(temp)
+        self._unsaved.put(folder.source_key, record)
+
+    def discard(self, temp: str | None) -> None:
+        """Remove a temporary file that will not be published. One that is not there is no error."""
+        if temp is not None:
+            remove_file(temp)
+
+    def keep(
+        self, folder: "Folder", temp: str | None, name: str, *, file: bytes | None, error_number: int = 0
+    ) -> tuple[bool, bytes]:
+        """
+        Publish a variant's file that somebody else has written, and return it.
+
+        Args:
+            folder: Where it belongs.
+            temp: Where it was to be written.
+            name: Its name in the folder.
+            file: Its bytes, when they could not be written.
+            error_number: Why not (an `errno`); 0 when nothing was tried.
+
+        Returns:
+            Whether it is kept, and its bytes.
+
+        Raises:
+            OSError: The temporary file cannot be read back.
+        """
+        if file is not None:
+            if error_number:
+                self.note(OSError(error_number, "while writing a variant"))
+            return False, file
+        assert temp is not None
+        with open(temp, "rb") as written:
+            data = written.read()
+        self.note(None)
+        if folder.publish(temp, name):
+            return True, data
+        self.discard(temp)
+        return False, data
+
+    def _write(self, path: str, data: bytes) -> bool:
+        failed = write_file(path, data)
+        self.note(failed)
+        return failed is None
+
+    def note(self, error: OSError | None) -> None:
+        """Remember whether the disk takes what is written, and say so when that changes."""
+        if error is not None and error.errno == errno.ENOENT:
+            error = self._mend()
+        trouble = "" if error is None else os.strerror(error.errno or errno.EIO)
+        if trouble and trouble != self._trouble:
+            _log.warning("serving without storing: the cache folder cannot be written: %s", trouble)
+        self._trouble = trouble
+
+    def _has_room(self) -> bool:
+        now = time.monotonic()
+        if now - self._space_seen[0] > _SPACE_MEMO_S:
+            try:
+                free = os.statvfs(self.folder)
+                self._space_seen = (now, free.f_bavail * free.f_frsize >= max(self.min_free_bytes, 1))
+            except OSError:
+                self._space_seen = (now, True)  # the write itself will tell
+        return self._space_seen[1]
+
+    def _path(self, source_key: str, name: str) -> str:
+        return f"{self._current}/{source_key[:2]}/{source_key}/{name}"
+
+    def _adopt(self) -> None:
+        try:
+            lay_out(self.folder)
+        except OSError as error:
+            self.note(error)
+
+    def _mend(self) -> OSError | None:
+        """Make the folders again, which somebody removed from under a running service; return why it cannot be."""
+        try:
+            lay_out(self.folder)
+        except ConfigError:
+            return FileExistsError(errno.EEXIST, "other files are there now")
+        except OSError as error:
+            return error
+        return None
+
+
+class Folder:
+    """A source's folder, held open by its descriptor. Close it, or use it in a `with` statement."""
+
+    def __init__(self, store: DiskStore, source_key: str, fd: int) -> None:
+        self.source_key = source_key
+        self._store = store
+        self._fd = fd
+
+    def publish(self, temp: str, name: str) -> bool:
+        """
+        Move a finished file into the folder.
+
+        Args:
+            temp: From `DiskStore.temp_path`.
+            name: Its name in the folder; a file that is there already is replaced.
+
+        Returns:
+            Whether it is there now. If not, the temporary file is left where it was.
+        """
+        if self._fd < 0:
+            return False
+        try:
+            os.rename(temp, name, dst_dir_fd=self._fd)
+        except OSError as error:
+            # ENOENT: purged and emptied since it was opened. That is no trouble of the disk's.
+            if error.errno != errno.ENOENT:
+                self._store.note(error)
+            return False
+        return True
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __enter__(self) -> "Folder":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,133 @@
+"""
+The two kinds of file in a source's folder, as bytes.
+
+A variant is a header and the encoded picture. A record is one line with a checksum, then JSON. Both are read back only
+when their checksum holds: a half-written, truncated or overwritten file is a miss, never an answer.
+"""
+
+import hashlib
+import json
+import os
+import re
+import struct
+import zlib
+from dataclasses import asdict, replace
+
+from imgcdn.core.formats import FORMATS
+from imgcdn.core.values import Effort, EncodedImage, Facts, FileSignature, Refusal, SourceRecord, Variant
+
+# magic and layout version, format, width, height, body length, made-at, effort, SHA-256 of the body
+_FIELDS = struct.Struct(">8s8sIIQQB32s3x")
+_CHECKSUM = struct.Struct(">I")
+_MAGIC = b"imgcdn\x00\x01"
+_RECORD_MAGIC = b"imgcdn-record 1"
+_EFFORTS = frozenset(effort.value for effort in Effort)
+
+HEADER_BYTES = _FIELDS.size + _CHECKSUM.size
+
+VARIANT_NAME = re.compile(r"[0-9a-f]{64}\.(" + "|".join(fmt.extension for fmt in FORMATS.values()) + r")")
+RECORD_NAME = "record"
+
+
+def variant_name(key: str, format_name: str) -> str:
+    """Return a variant's file name. The extension is for people and for tools that look at one."""
+    return f"{key}.{FORMATS[format_name].extension}"
+
+
+def pack_variant(image: EncodedImage, *, made_at: int, effort: Effort) -> bytes:
+    """
+    Return the whole file of a variant.
+
+    Args:
+        image: What was encoded.
+        made_at: Unix time in whole seconds (Last-Modified has no more).
+        effort: What the encoder was allowed.
+    """
+    digest = hashlib.sha256(image.body).digest()
+    fields = _FIELDS.pack(
+        _MAGIC, image.format.encode("ascii"), *image.size, len(image.body), made_at, effort.value, digest
+    )
+    return fields + _CHECKSUM.pack(zlib.crc32(fields)) + image.body
+
+
+def unpack_header(data: bytes, file_bytes: int) -> Variant | None:
+    """
+    Read a variant's header.
+
+    Args:
+        data: The file's beginning.
+        file_bytes: Length of the whole file, which must be header and body.
+
+    Returns:
+        The variant without its body; None when anything does not fit.
+    """
+    if len(data) < HEADER_BYTES or _CHECKSUM.unpack_from(data, _FIELDS.size)[0] != zlib.crc32(data[: _FIELDS.size]):
+        return None
+    magic, format_name, width, height, length, made_at, effort, digest = _FIELDS.unpack_from(data)
+    name = format_name.rstrip(b"\x00").decode("ascii", "replace")
+    if magic != _MAGIC or name not in FORMATS or effort not in _EFFORTS or file_bytes != HEADER_BYTES + length:
+        return None
+    return Variant(b"", name, (width, height), length, digest, made_at, Effort(effort))
+
+
+def with_body(header: Variant, data: bytes, *, verify: bool) -> Variant | None:
+    """
+    Complete a variant with the body that follows its header in `data`.
+
+    Args:
+        verify: Whether to hash the body; the caller remembers which files it has verified.
+    """
+    body = data[HEADER_BYTES:]
+    if len(body) != header.length or (verify and hashlib.sha256(body).digest() != header.digest):
+        return None
+    return replace(header, body=body)
+
+
+def remove_file(path: str) -> bool:
+    """Remove a file and tell whether it was this call that did. One that is not there is no error."""
+    try:
+        os.unlink(path)
+    except OSError:
+        return False
+    return True
+
+
+def write_file(path: str, data: bytes) -> OSError | None:
+    """Write a new file, all of it or nothing, and return why it could not be."""
+    try:
+        file = open(path, "xb", buffering=0)  # noqa: SIM115  # what fails here must not remove the file that is there
+    except OSError as error:
+        return error
+    try:
+        with file:
+            rest = memoryview(data)
+            while rest:  # a disk that fills up takes a part before it says so
+                rest = rest[file.write(rest) :]
+    except OSError as error:
+        remove_file(path)
+        return error
+    return None
+
+
+def pack_record(record: SourceRecord) -> bytes:
+    """Return the whole file of a record."""
+    text = json.dumps(asdict(record), separators=(",", ":")).encode("utf-8")
+    return b"%s %08x\n%s" % (_RECORD_MAGIC, zlib.crc32(text), text)
+
+
+def unpack_record(data: bytes) -> SourceRecord | None:
+    """Read a record; None when it is damaged or of another layout."""
+    head, _, text = data.partition(b"\n")
+    if head != b"%s %08x" % (_RECORD_MAGIC, zlib.crc32(text)):
+        return None
+    try:
+        fields = json.loads(text)
+        facts, refusal = fields["facts"], fields["refusal"]
+        return SourceRecord(
+            version=fields["version"],
+            signature=FileSignature(**fields["signature"]),
+            facts=Facts(**{**facts, "size": tuple(facts["size"])}) if facts else None,
+            refusal=Refusal(**refusal) if refusal else None,
+        )
+    except (ValueError, LookupError, TypeError):  # whole, but written by a version with other fields
+        return None

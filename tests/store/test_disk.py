@@ -1,0 +1,232 @@
+import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from imgcdn.errors import ConfigError
+from imgcdn.store.disk import TOUCH_AFTER_S, DiskStore
+from imgcdn.store.files import HEADER_BYTES
+from tests.store.kept import OTHER_SOURCE, RECORD, SOURCE, key, publish, record_path, variant_file, variant_path
+
+
+def _again(store: DiskStore) -> DiskStore:
+    """The store as another process sees it, or the same one after a restart."""
+    return DiskStore(store.folder, max_bytes=store.max_bytes)
+
+
+def test_what_is_published_is_read_back(store: DiskStore) -> None:
+    assert publish(store, body=b"a picture")
+    variant = store.read(SOURCE, key(1), "webp")
+
+    assert variant
+    assert variant.body == b"a picture"
+    assert store.degraded == ""
+
+
+def test_a_variant_and_a_record_survive_a_restart(store: DiskStore) -> None:
+    publish(store, body=b"a picture")
+    with store.open_folder(SOURCE) as folder:
+        store.save_record(folder, RECORD)
+    later = _again(store)
+    variant = later.read(SOURCE, key(1), "webp")
+
+    assert variant
+    assert variant.body == b"a picture"
+    assert later.record(SOURCE) == RECORD
+
+
+def test_a_header_is_enough_where_no_body_is_asked_for(store: DiskStore) -> None:
+    publish(store, body=b"a picture")
+    store.read(SOURCE, key(1), "webp")
+    header = store.read(SOURCE, key(1), "webp", body=False)
+
+    assert header
+    assert (header.body, header.length) == (b"", 9)
+
+
+@pytest.mark.parametrize(
+    ("source", "number", "name"),
+    [(SOURCE, 2, "webp"), (SOURCE, 1, "avif"), (OTHER_SOURCE, 1, "webp")],
+    ids=["another variant", "another format", "another source"],
+)
+def test_what_is_not_there_is_a_miss(store: DiskStore, source: str, number: int, name: str) -> None:
+    publish(store)
+    assert store.read(source, key(number), name) is None
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda data: b"", id="0 bytes"),
+        pytest.param(lambda data: data[:1], id="1 byte"),
+        pytest.param(lambda data: data[: HEADER_BYTES - 1], id="most of a header"),
+        pytest.param(lambda data: data[:HEADER_BYTES], id="a header alone"),
+        pytest.param(lambda data: data[:-1], id="all but the last byte"),
+        pytest.param(lambda data: data + b"\0", id="a byte too many"),
+        pytest.param(lambda data: b"\0" * len(data), id="zeros, as after a power cut"),
+        pytest.param(lambda data: data[:20] + b"\xff" + data[21:], id="a header with a flipped byte"),
+        pytest.param(lambda data: data[:-1] + b"\xff", id="a body with a flipped byte"),
+    ],
+)
+@pytest.mark.parametrize("body", [True, False], ids=["for its body", "for its header"])
+def test_a_damaged_variant_is_a_miss_and_is_removed(
+    store: DiskStore, damage: Callable[[bytes], bytes], *, body: bool
+) -> None:
+    publish(store)
+    path = variant_path(store)
+    path.write_bytes(damage(path.read_bytes()))
+
+    assert store.read(SOURCE, key(1), "webp", body=body) is None
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("data", [b"", b"garbage", b"imgcdn-record 9 00000000\n{}"], ids=["empty", "garbage", "layout"])
+def test_a_damaged_record_is_none_and_is_removed(store: DiskStore, data: bytes) -> None:
+    publish(store)
+    record_path(store).write_bytes(data)
+
+    assert store.record(SOURCE) is None
+    assert not record_path(store).exists()
+
+
+def test_a_body_is_hashed_once_for_each_file_and_again_when_the_file_is_another(store: DiskStore) -> None:
+    publish(store, body=b"picture")
+    path = variant_path(store)
+    store.read(SOURCE, key(1), "webp")
+    stat, data = path.stat(), path.read_bytes()
+    path.write_bytes(data[:-1] + b"!")
+
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    known = store.read(SOURCE, key(1), "webp")
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
+
+    assert known, "with inode and time unchanged, the hash is not computed again"
+    assert store.read(SOURCE, key(1), "webp") is None
+
+
+def test_a_record_that_was_replaced_is_read_anew(store: DiskStore) -> None:
+    other = _again(store)
+    for count in range(20):
+        record = replace(RECORD, version=f"{count:064x}")
+        with store.open_folder(SOURCE) as folder:
+            store.save_record(folder, record)
+        assert store.record(SOURCE) == record
+    assert other.record(SOURCE) == record
+
+
+class TestLastUse:
+    @pytest.mark.parametrize("body", [True, False], ids=["the body", "the header"])
+    def test_it_is_written_down_once_an_hour(self, tmp_path: Path, *, body: bool) -> None:
+        now = [0.0]
+        store = DiskStore(tmp_path / "cache", max_bytes=10**6, clock=lambda: now[0])
+        publish(store)
+        published = variant_path(store).stat().st_mtime
+        seen = []
+        for later in (0, TOUCH_AFTER_S - 1, TOUCH_AFTER_S + 1, 2 * TOUCH_AFTER_S, 2 * TOUCH_AFTER_S + 2):
+            now[0] = published + later
+            assert store.read(SOURCE, key(1), "webp", body=body)
+            seen.append(round(variant_path(store).stat().st_mtime - published))
+
+        hour = TOUCH_AFTER_S
+        assert seen == [0, 0, hour + 1, hour + 1, 2 * hour + 2]
+
+
+class TestAdoption:
+    def test_a_new_folder_is_tagged_for_backup_tools(self, store: DiskStore) -> None:
+        tag = (store.folder / "CACHEDIR.TAG").read_bytes()
+        assert tag.startswith(b"Signature: 8a477f597d28d172789f06886806bc55\n")
+
+    def test_an_empty_folder_is_taken(self, tmp_path: Path) -> None:
+        (tmp_path / "cache").mkdir()
+        assert publish(DiskStore(tmp_path / "cache", max_bytes=10**6))
+
+    def test_a_folder_with_somebodys_files_is_refused_and_left_alone(self, tmp_path: Path) -> None:
+        (tmp_path / "thesis.txt").write_text("years of work")
+        with pytest.raises(ConfigError, match="cache_dir"):
+            DiskStore(tmp_path, max_bytes=10**6)
+        assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+    def test_another_programs_cache_is_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "CACHEDIR.TAG").write_text("Signature: 8a477f597d28d172789f06886806bc55\n# pip\n")
+        with pytest.raises(ConfigError, match="another program"):
+            DiskStore(tmp_path, max_bytes=10**6)
+
+    def test_a_killed_first_start_does_not_make_the_folder_foreign(self, tmp_path: Path) -> None:
+        (tmp_path / "CACHEDIR.TAG.new").write_bytes(b"Sig")
+        assert publish(DiskStore(tmp_path, max_bytes=10**6))
+
+    def test_many_may_start_at_once(self, tmp_path: Path) -> None:
+        def start(_: int) -> DiskStore:
+            return DiskStore(tmp_path / "cache", max_bytes=10**6)
+
+        with ThreadPoolExecutor(8) as pool:
+            stores = list(pool.map(start, range(16)))
+        publish(stores[0])
+
+        assert all(store.read(SOURCE, key(1), "webp") for store in stores)
+        assert len(list((tmp_path / "cache").glob("tree-*"))) == 1
+
+    def test_a_ceiling_of_0_touches_nothing(self, tmp_path: Path) -> None:
+        store = DiskStore(tmp_path / "cache", max_bytes=0)
+        kept = publish(store)
+        with store.open_folder(SOURCE) as folder:
+            store.save_record(folder, RECORD)
+
+        assert not kept
+        assert store.record(SOURCE) == RECORD
+        assert (store.degraded, list(tmp_path.iterdir())) == ("", [])
+
+    def test_a_ceiling_of_0_reads_nothing_that_is_there(self, store: DiskStore) -> None:
+        publish(store)
+        assert DiskStore(store.folder, max_bytes=0).read(SOURCE, key(1), "webp") is None
+
+
+class TestPurgeRace:
+    def test_what_was_begun_before_a_purge_lands_in_the_purged_folder(self, store: DiskStore) -> None:
+        temp = store.temp_path()
+        assert temp
+        with store.open_folder(SOURCE) as folder:
+            variant_path(store).parent.rename(store.folder / "trash" / "purged")
+            Path(temp).write_bytes(variant_file())
+            kept = folder.publish(temp, "name")
+
+        assert kept
+        assert (store.folder / "trash" / "purged" / "name").exists()
+        assert not variant_path(store).parent.exists()
+
+    def test_a_folder_that_was_removed_takes_nothing_and_is_no_trouble(self, store: DiskStore) -> None:
+        temp = store.temp_path()
+        assert temp
+        Path(temp).write_bytes(variant_file())
+        with store.open_folder(SOURCE) as folder:
+            variant_path(store).parent.rmdir()
+            kept, data = store.keep(folder, temp, "name", file=None)
+
+        assert (kept, data) == (False, variant_file())
+        assert store.degraded == ""
+        assert not Path(temp).exists()
+
+    def test_a_record_for_a_removed_folder_leaves_no_temporary_file(self, store: DiskStore) -> None:
+        with store.open_folder(SOURCE) as folder:
+            shutil.rmtree(variant_path(store).parent)
+            store.save_record(folder, RECORD)
+
+        assert store.record(SOURCE) == RECORD
+        assert list((store.folder / "tmp").iterdir()) == []
+
+
+def test_no_descriptor_is_left_open(store: DiskStore) -> None:
+    before = len(os.listdir("/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"))
+    for number in range(20):
+        publish(store, number)
+        store.read(SOURCE, key(number), "webp")
+        store.read(SOURCE, key(number + 100), "webp")
+        with store.open_folder(SOURCE) as folder:
+            store.save_record(folder, RECORD)
+    after = len(os.listdir("/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"))
+
+    assert after == before

@@ -1,0 +1,162 @@
+"""A disk that refuses: shown here by means that need no privilege, in test_mounted_disk.py with real disks."""
+
+import errno
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from imgcdn.store.disk import DiskStore
+from tests.store.kept import RECORD, SOURCE, key, publish, variant_path
+
+
+@pytest.fixture
+def no_file_may_grow(store: DiskStore) -> Iterator[None]:
+    """From now on every write to the store fails half-way, with EFBIG: Python ignores the signal that comes with it."""
+    assert store.degraded == ""
+    assert signal.getsignal(signal.SIGXFSZ) is signal.SIG_IGN
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def _save(store: DiskStore) -> None:
+    with store.open_folder(SOURCE) as folder:
+        store.save_record(folder, RECORD)
+
+
+@pytest.mark.usefixtures("no_file_may_grow")
+def test_a_record_that_cannot_be_written_is_remembered_by_the_process(store: DiskStore) -> None:
+    _save(store)
+
+    assert store.record(SOURCE) == RECORD
+    assert "too large" in store.degraded
+    assert list((store.folder / "tmp").iterdir()) == []
+
+
+@pytest.mark.usefixtures("no_file_may_grow")
+def test_a_probe_of_the_disk_tells_what_is_wrong(store: DiskStore) -> None:
+    assert "too large" in store.probe_writing()
+
+
+def test_a_probe_of_a_good_disk_leaves_nothing(store: DiskStore) -> None:
+    assert store.probe_writing() == ""
+    assert list((store.folder / "tmp").iterdir()) == []
+
+
+def test_a_variant_that_could_not_be_written_is_handed_back_and_said(store: DiskStore) -> None:
+    with store.open_folder(SOURCE) as folder:
+        kept, data = store.keep(folder, store.temp_path(), "name", file=b"data", error_number=errno.ENOSPC)
+
+    assert (kept, data) == (False, b"data")
+    assert "space" in store.degraded
+
+
+def test_the_first_file_that_is_written_again_ends_the_trouble(store: DiskStore) -> None:
+    store.note(OSError(errno.ENOSPC, ""))
+    publish(store)
+    assert store.degraded == ""
+
+
+def test_a_record_on_disk_does_not_hide_a_newer_one_that_the_disk_refused(store: DiskStore) -> None:
+    _save(store)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        with store.open_folder(SOURCE) as folder:
+            store.save_record(folder, newer := type(RECORD)("34" * 32, RECORD.signature, RECORD.facts))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert store.record(SOURCE) == newer
+
+    _save(store)
+    assert store.record(SOURCE) == RECORD
+
+
+@pytest.mark.parametrize("place", ["ab", f"ab/{SOURCE}"], ids=["shard", "source"])
+def test_a_file_in_the_place_of_a_folder_costs_the_storing_alone(store: DiskStore, place: str) -> None:
+    blocked = store.folder / "current" / place
+    blocked.parent.mkdir(parents=True, exist_ok=True)
+    blocked.write_text("in the way")
+    kept = publish(store)
+    _save(store)
+
+    assert not kept
+    assert store.record(SOURCE) == RECORD
+    assert list((store.folder / "tmp").iterdir()) == []
+
+    blocked.unlink()
+    assert publish(store)
+    assert store.degraded == ""
+
+
+def test_too_little_free_space_stops_the_storing(tmp_path: Path) -> None:
+    store = DiskStore(tmp_path / "cache", max_bytes=10**6, min_free_bytes=2**60)
+
+    assert not publish(store)
+    assert "min_free_bytes" in store.degraded
+
+
+@pytest.mark.parametrize("what", ["tmp", "current", "everything in it", "all of it"])
+def test_a_cache_that_was_deleted_under_a_running_service_is_made_again(store: DiskStore, what: str) -> None:
+    publish(store)
+    if what == "all of it":
+        shutil.rmtree(store.folder)
+    elif what == "everything in it":
+        for path in store.folder.iterdir():
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    elif what == "current":
+        shutil.rmtree((store.folder / "current").resolve())
+    else:
+        shutil.rmtree(store.folder / what)
+    publish(store, 2)
+
+    assert publish(store, 3)
+    assert store.read(SOURCE, key(3), "webp")
+    assert store.degraded == ""
+
+
+def test_a_cache_folder_that_cannot_be_made_costs_the_storing_alone(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    store = DiskStore(tmp_path / "file" / "cache", max_bytes=10**6)
+
+    assert not publish(store)
+    assert store.degraded
+
+
+_WRITER = """
+import sys
+from pathlib import Path
+from imgcdn.store.disk import DiskStore
+from tests.store.kept import publish
+store = DiskStore(Path(sys.argv[1]), max_bytes=10**9)
+print("writing", flush=True)
+number = 0
+while True:
+    number += 1
+    publish(store, number % 50, bytes([number % 256]) * 200_000)
+"""
+
+
+def test_a_writer_killed_at_any_moment_leaves_at_most_one_file_and_no_damaged_variant(store: DiskStore) -> None:
+    rounds = 6
+    for _ in range(rounds):
+        command = [sys.executable, "-c", _WRITER, str(store.folder)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) as writer:
+            assert writer.stdout
+            writer.stdout.readline()
+            while not variant_path(store, 20).exists():
+                pass
+            writer.kill()
+        assert len(list((store.folder / "tmp").iterdir())) <= 1
+        shutil.rmtree(store.folder / "tmp")
+        (store.folder / "tmp").mkdir()
+        kept = [number for number in range(50) if variant_path(store, number).exists()]
+        assert all(store.read(SOURCE, key(number), "webp") for number in kept)
+        variant_path(store, 20).unlink()

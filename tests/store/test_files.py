@@ -1,0 +1,132 @@
+import json
+import struct
+import zlib
+from dataclasses import replace
+
+import pytest
+
+from imgcdn.core.formats import FORMATS
+from imgcdn.core.values import Effort, EncodedImage, SourceRecord
+from imgcdn.store.files import (
+    HEADER_BYTES,
+    VARIANT_NAME,
+    pack_record,
+    pack_variant,
+    unpack_header,
+    unpack_record,
+    variant_name,
+    with_body,
+)
+from tests.store.kept import NOW, RECORD, key, variant_file
+
+
+def _resealed(data: bytes) -> bytes:
+    """Give a header that was tampered with a checksum that holds."""
+    fields = data[: HEADER_BYTES - 4]
+    return fields + struct.pack(">I", zlib.crc32(fields)) + data[HEADER_BYTES:]
+
+
+def _reads(data: bytes) -> bool:
+    header = unpack_header(data, len(data))
+    return header is not None and with_body(header, data, verify=True) is not None
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("body", [b"", b"x", bytes(100_000)], ids=["empty", "one byte", "large"])
+def test_a_variant_reads_back_as_it_was_packed(name: str, body: bytes) -> None:
+    data = pack_variant(EncodedImage(body, name, (16_383, 1), 1), made_at=NOW, effort=Effort.FAST)
+    header = unpack_header(data[:HEADER_BYTES], len(data))
+    assert header
+    variant = with_body(header, data, verify=True)
+
+    assert variant
+    assert (variant.body, variant.format, variant.size) == (body, name, (16_383, 1))
+    assert (variant.length, variant.made_at, variant.effort) == (len(body), NOW, Effort.FAST)
+
+
+def test_every_flipped_bit_is_noticed() -> None:
+    data = variant_file()
+    unnoticed = []
+    for place in range(len(data)):
+        for bit in range(8):
+            damaged = bytearray(data)
+            damaged[place] ^= 1 << bit
+            if _reads(bytes(damaged)):
+                unnoticed.append((place, bit))
+
+    assert unnoticed == []
+
+
+def test_every_truncation_is_noticed() -> None:
+    data = variant_file()
+    assert [length for length in range(len(data)) if _reads(data[:length])] == []
+
+
+@pytest.mark.parametrize("tail", [b"\0", b"x" * 5000], ids=["one byte", "many"])
+def test_trailing_bytes_are_noticed(tail: bytes) -> None:
+    assert not _reads(variant_file() + tail)
+
+
+@pytest.mark.parametrize(
+    ("offset", "value"),
+    [
+        pytest.param(7, b"\x02", id="another layout"),
+        pytest.param(8, b"jxl\x00\x00\x00\x00\x00", id="a format we do not have"),
+        pytest.param(40, b"\x09", id="an effort we do not have"),
+    ],
+)
+def test_a_header_of_another_version_is_a_miss_although_its_checksum_holds(offset: int, value: bytes) -> None:
+    data = variant_file()
+    assert _reads(_resealed(data))
+    assert not _reads(_resealed(data[:offset] + value + data[offset + len(value) :]))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_sweep_knows_a_variant_by_its_name(name: str) -> None:
+    assert VARIANT_NAME.fullmatch(variant_name(key(1), name))
+
+
+@pytest.mark.parametrize(
+    "name", ["record", "photo.webp", f"{key(1)}.txt", f"{key(1)}", f"{key(1)}.webp.bak", f"x{key(1)}.webp"]
+)
+def test_the_sweep_takes_nothing_else_for_a_variant(name: str) -> None:
+    assert not VARIANT_NAME.fullmatch(name)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        pytest.param(RECORD, id="facts and a refusal"),
+        pytest.param(replace(RECORD, refusal=None), id="facts alone"),
+        pytest.param(replace(RECORD, facts=None), id="a refusal alone"),
+    ],
+)
+def test_a_record_reads_back_as_it_was_packed(record: SourceRecord) -> None:
+    assert unpack_record(pack_record(record)) == record
+
+
+def test_every_damaged_or_truncated_record_is_noticed() -> None:
+    data = pack_record(RECORD)
+    damaged = [data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :] for place in range(len(data))]
+    shorter = [data[:length] for length in range(len(data))]
+
+    assert [found for found in map(unpack_record, damaged + shorter) if found is not None] == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"version": "x"}, id="fields are missing"),
+        pytest.param({"version": "x", "signature": {"new": 1}, "facts": None, "refusal": None}, id="other fields"),
+        pytest.param({"version": "x", "signature": None, "facts": None, "refusal": None}, id="a null"),
+        pytest.param([], id="not an object"),
+    ],
+)
+def test_a_whole_record_of_another_layout_is_a_miss(fields: object) -> None:
+    text = json.dumps(fields).encode()
+    assert unpack_record(b"imgcdn-record 1 %08x\n%s" % (zlib.crc32(text), text)) is None
+
+
+@pytest.mark.parametrize("data", [b"", b"\n", b"imgcdn-record 1 00000000\n", b"\xff" * 100], ids=repr)
+def test_garbage_is_no_record(data: bytes) -> None:
+    assert unpack_record(data) is None

@@ -5,6 +5,7 @@ Everything that can go wrong, split by whose fault it is.
 ImgcdnError
 |- RequestError             the URL is at fault
 |   |- InvalidParam             400  invalid-param
+|   |  `- InvalidParamAs404          the same, in a grammar that answers it with 404
 |   |- Forbidden                403  forbidden
 |   |- SourceNotFound           404  source-not-found
 |   |- MethodNotAllowed         405  method-not-allowed
@@ -13,6 +14,8 @@ ImgcdnError
 |   |- ImageTooLarge            413  image-too-large
 |   |- UnsupportedImage         415  unsupported-image
 |   `- CorruptImage             422  corrupt-image
+|- OriginError              502  origin-error        the origin is at fault
+|   `- OriginTimeout            504  origin-timeout
 |- Overloaded               503  overloaded          we are at fault
 |- RenderTimeout            504  render-timeout
 |- InternalError            500  internal-error
@@ -76,6 +79,12 @@ class InvalidParam(RequestError):
     def members(self) -> dict[str, str | int]:
         named = {"param": self.param, "nearest": self.nearest}
         return {name: value for name, value in named.items() if value}
+
+
+class InvalidParamAs404(InvalidParam):
+    """An invalid parameter in a grammar whose CDN answers it with 404."""
+
+    status = 404
 
 
 class Forbidden(RequestError):
@@ -164,6 +173,45 @@ class CorruptImage(ImageError):
     status = 422
     slug = "corrupt-image"
     title = "The original does not decode"
+
+
+class OriginError(ImgcdnError):
+    """
+    The origin did not give the original: it refused, failed, or sent what cannot be used.
+
+    Args:
+        detail: The public text; nothing of what the origin said.
+        origin_status: What it answered; None when there was no answer.
+        origin_retry_after_s: When it asks to be asked again.
+    """
+
+    status = 502
+    slug = "origin-error"
+    title = "The origin did not deliver the image"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        log: str = "",
+        origin_status: int | None = None,
+        origin_retry_after_s: int | None = None,
+    ) -> None:
+        super().__init__(detail, log=log)
+        self.origin_status = origin_status
+        self.origin_retry_after_s = origin_retry_after_s
+
+    @property
+    def retry_after_s(self) -> int | None:
+        return self.origin_retry_after_s
+
+
+class OriginTimeout(OriginError):
+    """The origin took longer than it is given."""
+
+    status = 504
+    slug = "origin-timeout"
+    title = "The origin took too long"
 
 
 class Overloaded(ImgcdnError):

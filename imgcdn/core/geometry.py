@@ -9,11 +9,16 @@ Box = tuple[float, float, float, float]  # (left, top, right, bottom), in pixels
 
 
 class Fit(Enum):
-    """How a picture meets a box that has another ratio (the names are those of CSS object-fit)."""
+    """
+    How a picture meets a box that has another ratio.
+
+    The names are those of CSS object-fit; OUTSIDE is sharp's: the whole picture, just large enough to cover the box.
+    """
 
     CONTAIN = "contain"
     COVER = "cover"
     FILL = "fill"
+    OUTSIDE = "outside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +60,8 @@ def plan_resize(
     (2725, 1816)
     """
     width, height = target
-    if width is None or height is None or fit is Fit.CONTAIN:
-        return Resize(None, _contain(source, target, enlarge=enlarge))
+    if width is None or height is None or fit in (Fit.CONTAIN, Fit.OUTSIDE):
+        return Resize(None, _scaled(source, target, covers=fit is Fit.OUTSIDE, enlarge=enlarge))
     box = _limit(source, (width, height), enlarge=enlarge)
     if fit is Fit.FILL:
         return Resize(None, box)
@@ -65,7 +70,7 @@ def plan_resize(
 
 def fit_within(size: Size, max_edge: int) -> Size:
     """Shrink a size until no edge is longer than `max_edge`, keeping its ratio."""
-    return _contain(size, (max_edge, max_edge), enlarge=False)
+    return _scaled(size, (max_edge, max_edge), covers=False, enlarge=False)
 
 
 def round_half_up(value: Fraction) -> int:
@@ -78,9 +83,10 @@ def round_half_up(value: Fraction) -> int:
     return max(1, int(value + Fraction(1, 2)))
 
 
-def _contain(source: Size, target: tuple[int | None, int | None], *, enlarge: bool) -> Size:
+def _scaled(source: Size, target: tuple[int | None, int | None], *, covers: bool, enlarge: bool) -> Size:
+    """Scale the source to touch the box, from outside if it is to cover it, else from inside."""
     scales = [Fraction(edge, of) for edge, of in zip(target, source, strict=True) if edge is not None]
-    scale = min(scales, default=Fraction(1))
+    scale = (max if covers else min)(scales, default=Fraction(1))
     if not enlarge:
         scale = min(scale, Fraction(1))
     return round_half_up(source[0] * scale), round_half_up(source[1] * scale)

@@ -16,6 +16,9 @@ RGB = tuple[int, int, int]
 #: The part of the source that a cover crop keeps: (x, y) in percent.
 POSITIONS = {"center": (50, 50), "top": (50, 0), "bottom": (50, 100), "left": (0, 50), "right": (100, 50)}
 
+#: How a picture may meet the box.
+FITS = {fit.value: fit for fit in (Fit.CONTAIN, Fit.COVER, Fit.FILL)}
+
 #: Other spellings of a parameter, from Netlify's and other image CDNs' documentation.
 ALIASES = {"width": "w", "height": "h", "quality": "q", "format": "fm"}
 
@@ -102,13 +105,21 @@ def collect(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     return arguments
 
 
-def parse_params(arguments: Mapping[str, str], *, max_dimension: int) -> Params:
+def parse_params(
+    arguments: Mapping[str, str],
+    *,
+    max_dimension: int,
+    fits: Mapping[str, Fit] = FITS,
+    positions: Mapping[str, tuple[int, int]] = POSITIONS,
+) -> Params:
     """
     Read the parameters that shape the output; `url` and `v` are the caller's.
 
     Args:
         arguments: From `collect`.
         max_dimension: Largest output edge in pixels.
+        fits: What `fit` may be called; a dialect has names of its own.
+        positions: What `position` may be called, likewise.
 
     Raises:
         InvalidParam: A value is out of range; the detail says what it may be.
@@ -121,8 +132,8 @@ def parse_params(arguments: Mapping[str, str], *, max_dimension: int) -> Params:
     return Params(
         width=width,
         height=height,
-        fit=Fit(_choice(arguments, "fit", [fit.value for fit in Fit]) or "contain"),
-        position=POSITIONS[_choice(arguments, "position", POSITIONS) or "center"],
+        fit=fits[_choice(arguments, "fit", fits) or "contain"],
+        position=positions[_choice(arguments, "position", positions) or "center"],
         format=_FORMAT_NAMES[_choice(arguments, "fm", _FORMAT_NAMES) or "auto"],
         q=_integer(arguments, "q", low=1, high=100) or DEFAULT_Q,
         background=_colour(arguments),

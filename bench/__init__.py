@@ -1,0 +1,1 @@
+"""Measurements. Ratios within one run, alternating, because a machine's speed drifts."""

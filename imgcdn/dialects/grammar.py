@@ -1,0 +1,90 @@
+"""What the grammars share: the value they all make, and how text and sources are read out of a raw target."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote, unquote_to_bytes
+
+from imgcdn.core.params import Params
+from imgcdn.core.values import Source
+from imgcdn.errors import Forbidden, InvalidParam
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_REMOTE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:)?//")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRequest:
+    """
+    What one URL asks for.
+
+    Args:
+        source: The original.
+        params: The output.
+        v: The caller's version of the source; None when not given.
+    """
+
+    source: Source
+    params: Params
+    v: str | None
+
+
+def decoded(raw: str, *, param: str) -> str:
+    """
+    Percent-decode a piece of a raw target, once.
+
+    Args:
+        raw: Each byte one character (latin-1, as WSGI has it).
+        param: The parameter to blame.
+
+    Raises:
+        InvalidParam: What comes out is not UTF-8.
+    """
+    try:
+        return unquote_to_bytes(raw.encode("latin-1")).decode("utf-8")
+    except (UnicodeEncodeError, UnicodeDecodeError) as error:
+        raise _not_utf8(param) from error
+
+
+def source_from(url: str, *, is_reference: bool = False) -> Source:
+    """
+    Read a source as a parameter names it.
+
+    Args:
+        url: A path or an absolute URL, taken out of the target and decoded once.
+        is_reference: Whether a path is the path of a URL, in which `%20` is a space and `#` ends it. Otherwise it is
+            the name of a file as it stands.
+
+    Raises:
+        InvalidParam: It names nothing, or has control characters.
+        Forbidden: The source is of a kind that is not served.
+    """
+    _check_characters(url)
+    if _REMOTE.match(url):
+        raise Forbidden("remote sources are not configured")
+    # A file has no query: what follows `?` tells a browser's cache apart, not originals.
+    location = url.partition("?")[0]
+    if is_reference:
+        location = _path_decoded(location.partition("#")[0])
+    location = location.removeprefix("/")
+    if not location:
+        raise InvalidParam("url must name an image: /photo.jpg", param="url")
+    return Source("local", location)
+
+
+def _path_decoded(path: str) -> str:
+    try:
+        name = unquote(path, errors="strict")
+    except UnicodeDecodeError as error:
+        raise _not_utf8("url") from error
+    _check_characters(name)
+    return name
+
+
+def _check_characters(url: str) -> None:
+    if _CONTROL.search(url):
+        raise InvalidParam("url must not contain control characters", param="url")
+
+
+def _not_utf8(param: str) -> InvalidParam:
+    param = param if param.isalnum() else ""
+    return InvalidParam(f"{param or 'the query'} is not UTF-8 once percent-decoded", param=param)

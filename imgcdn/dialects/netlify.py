@@ -1,0 +1,91 @@
+"""
+Netlify Image CDN's URLs: `/.netlify/images?url=SOURCE&w=...`.
+
+The rules are those of https://docs.netlify.com/build/image-cdn/overview/ and, where that is silent, of Netlify's own
+local server, the package @netlify/images: an unknown parameter is ignored, of a repeated one the first counts, of a
+name and its alias the name, an empty one is absent, and upper and lower case differ. A transformation that is not
+valid is 404, a missing url 400. Nothing is enlarged, which is where we depart from Netlify.
+
+`url` is decoded once, as every parameter. What comes out is a URL reference, and its path may be encoded itself:
+`hero%2520x.jpg` and `hero%20x.jpg` in the query both name the file `hero x.jpg`, and a `%` in a file's name is written
+`%2525`. There is no third decoding, and whether the name may be served is judged afterwards.
+"""
+
+from urllib.parse import unquote
+
+from imgcdn.core.geometry import Fit
+from imgcdn.core.params import ALIASES, FITS, POSITIONS, Params, parse_params
+from imgcdn.dialects.grammar import ImageRequest, decoded, source_from
+from imgcdn.errors import InvalidParam, InvalidParamAs404
+
+PREFIX = "/.netlify/images"
+
+_SPELLINGS = {
+    name: (name, *(alias for alias, of in ALIASES.items() if of == name))
+    for name in ("url", "w", "h", "fit", "position", "fm", "q")
+}
+
+#: With the names of sharp, which Netlify's local server and clients written for it pass through.
+_FITS = {**FITS, "inside": Fit.CONTAIN, "outside": Fit.OUTSIDE}
+
+#: With sharp's spelling of the center and with pairs in either order: Gatsby's adapter sends `left,top`.
+_POSITIONS = {
+    **POSITIONS,
+    "centre": POSITIONS["center"],
+    **{
+        pair: (POSITIONS[x][0], POSITIONS[y][1])
+        for x in ("left", "center", "right")
+        for y in ("top", "center", "bottom")
+        for pair in (f"{x} {y}", f"{y} {x}")
+    },
+}
+
+
+def matches(path: str) -> bool:
+    """Tell whether a raw path belongs to this grammar."""
+    return path in (PREFIX, PREFIX + "/")
+
+
+def parse(target: str, *, max_dimension: int) -> ImageRequest:
+    """
+    Read a raw request target.
+
+    Args:
+        target: As it came over the wire, still percent-encoded, each byte one character (latin-1, as WSGI has it).
+        max_dimension: Largest output edge in pixels.
+
+    Raises:
+        InvalidParam: There is no url, or it does not parse.
+        InvalidParamAs404: A transformation is not valid.
+        Forbidden: The source is of a kind that is not served.
+    """
+    raw = _given(target.partition("?")[2])
+    url = raw.pop("url", None)
+    if url is None:
+        raise InvalidParam(f"url is required: {PREFIX}?url=/photo.jpg", param="url")
+    source = source_from(decoded(url, param="url"), is_reference=True)
+    try:
+        params = _params(raw, max_dimension)
+    except InvalidParam as error:
+        raise InvalidParamAs404(error.detail, param=error.param, nearest=error.nearest) from error
+    return ImageRequest(source, params, v=None)
+
+
+def _given(query: str) -> dict[str, str]:
+    """Return the parameters that count, under their own names, values still percent-encoded."""
+    first: dict[str, str] = {}
+    for pair in query.split("&"):
+        written, _, value = pair.replace("+", " ").partition("=")
+        first.setdefault(unquote(written), value)
+    found = {
+        name: next((first[spelling] for spelling in spellings if spelling in first), "")
+        for name, spellings in _SPELLINGS.items()
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _params(raw: dict[str, str], max_dimension: int) -> Params:
+    arguments = {name: decoded(value, param=name) for name, value in raw.items()}
+    if "position" in arguments:
+        arguments["position"] = " ".join(arguments["position"].replace(",", " ").split())
+    return parse_params(arguments, max_dimension=max_dimension, fits=_FITS, positions=_POSITIONS)

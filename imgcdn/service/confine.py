@@ -1,0 +1,66 @@
+"""
+What a render child may do to the rest of the machine: write beneath one folder, and nothing else.
+
+A codec that an original has taken over runs as the service's user. Landlock (landlock(7), Linux 5.13 and later, no
+privilege needed) takes from this process the right to write, make, remove or run files anywhere else, and to use TCP.
+Where the kernel has none of it, nothing happens: it is one wall among others.
+"""
+
+import ctypes
+import os
+import struct
+import sys
+
+# <linux/landlock.h>; the system calls have these numbers on every architecture.
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
+_VERSION = 1
+_PATH_BENEATH = 1
+_PR_SET_NO_NEW_PRIVS = 38
+
+_WRITE_FILE, _REMOVE_FILE, _MAKE_REG, _TRUNCATE = 1 << 1, 1 << 5, 1 << 8, 1 << 14
+_TMP_RIGHTS = _WRITE_FILE | _REMOVE_FILE | _MAKE_REG
+
+# By version of the interface: all rights but those to read files and list folders; then to bind and connect TCP.
+_EXECUTE_WRITE_REMOVE_MAKE = 0b1_1111_1111_0011
+_REFER = 1 << 13
+_TCP = 0b11
+
+
+def confine(writable: str) -> bool:
+    """
+    Take the rights away from the calling thread and all that it starts, for ever.
+
+    Args:
+        writable: The folder that stays writable, subfolders included; empty, or not there, for none.
+
+    Returns:
+        Whether the kernel does it.
+    """
+    if sys.platform != "linux":
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    version = libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION)
+    if version < 1:
+        return False
+    files = _EXECUTE_WRITE_REMOVE_MAKE | (_REFER if version >= 2 else 0) | (_TRUNCATE if version >= 3 else 0)
+    rights = struct.pack("=QQ", files, _TCP) if version >= 4 else struct.pack("=Q", files)
+    ruleset = libc.syscall(_CREATE_RULESET, rights, ctypes.c_size_t(len(rights)), 0)
+    if ruleset < 0:
+        return False
+    try:
+        _allow(libc, ruleset, writable, files & (_TMP_RIGHTS | _TRUNCATE))
+        libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        return bool(libc.syscall(_RESTRICT_SELF, ruleset, 0) == 0)
+    finally:
+        os.close(ruleset)
+
+
+def _allow(libc: ctypes.CDLL, ruleset: int, folder: str, rights: int) -> None:
+    try:
+        fd = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        libc.syscall(_ADD_RULE, ruleset, _PATH_BENEATH, struct.pack("=Qi", rights, fd), 0)
+    finally:
+        os.close(fd)

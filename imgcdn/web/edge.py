@@ -1,0 +1,138 @@
+"""
+The ASGI edge: hits first, then admission, then waiting without a thread; everything else is the Flask application's.
+
+A request that needs a render is counted before anything is spent on it and is refused with 503 when too many wait
+already. It waits as a task of the event loop, so a thousand of them hold no thread and delay no hit.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+from a2wsgi import WSGIMiddleware
+
+from imgcdn import dialects
+from imgcdn.config import Config
+from imgcdn.errors import ImgcdnError, InternalError, Overloaded
+from imgcdn.service.assembly import Parts
+from imgcdn.web.app import create_pages
+from imgcdn.web.hits import Hits
+from imgcdn.web.logs import access
+from imgcdn.web.loop import ServiceLoop
+from imgcdn.web.responses import Ask, Reply, refuse
+
+_log = logging.getLogger(__name__)
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+#: Threads for the Flask application, which serves pages. Pictures need none.
+_PAGE_THREADS = 4
+
+
+class Edge:
+    """
+    The service as an ASGI application. One a worker process.
+
+    Args:
+        config: The settings.
+        parts: The service and what it is made of.
+    """
+
+    def __init__(self, config: Config, parts: Parts) -> None:
+        self.draining = False
+        self.waiting = 0
+        self._config = config
+        self._parts = parts
+        self._hits = Hits(config, parts.service, draining=lambda: self.draining)
+        self._loop = ServiceLoop(parts)
+        self._pages = WSGIMiddleware(create_pages(parts, self._loop).wsgi_app, workers=_PAGE_THREADS)  # type: ignore[arg-type]  # a2wsgi types WSGI anew
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        ask = ask_from(scope)
+        reply = self._hits.answer(ask)
+        if reply is None and dialects.find(ask.target.partition("?")[0]) is not None:
+            reply = await self._rendered(ask, receive)
+        if reply is None:
+            await self._pages(scope, receive, send)  # type: ignore[arg-type]  # a2wsgi has its own types of ASGI
+        else:
+            await _send(reply, send)
+
+    async def _rendered(self, ask: Ask, receive: Receive) -> Reply:
+        began = time.perf_counter()
+        note = ""
+        try:
+            reply = await self._wait(ask, receive)
+        except ImgcdnError as error:
+            reply, note = refuse(error, ask), error.log
+        except Exception:  # noqa: BLE001  # the last resort of a request: the client gets 500, the log the traceback
+            _log.exception("a request failed")
+            reply = refuse(InternalError("The request failed. The log has the reason."), ask)
+        access(self._config, ask, reply, began, note=note)
+        return reply
+
+    async def _wait(self, ask: Ask, receive: Receive) -> Reply:
+        """Wait for the picture, or for the client to leave, whichever is first."""
+        if self.waiting >= self._config.max_waiting:
+            raise Overloaded("Too many requests are waiting for pictures. Try again in a second.")
+        request, client = self._hits.request(ask)
+        self.waiting += 1
+        work = asyncio.ensure_future(self._parts.service.get(request, client))
+        gone = asyncio.ensure_future(_left(receive))
+        try:
+            await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                raise Overloaded("The client left.")
+            return self._hits.reply(work.result(), request, ask)
+        finally:
+            self.waiting -= 1
+            work.cancel()
+            gone.cancel()
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        self._loop.bind(asyncio.get_running_loop())
+        await self._parts.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._parts.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def ask_from(scope: Scope) -> Ask:
+    """Read a request from its ASGI scope. The path stays percent-encoded."""
+    target = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+    if scope["query_string"]:
+        target = f"{target}?{scope['query_string'].decode('latin-1')}"
+    return Ask(scope["method"], target, _joined(scope["headers"]))
+
+
+def _joined(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Return the headers as a dict, a repeated one's values joined (RFC 9110, section 5.3)."""
+    pairs = list(pairs)
+    headers = dict(pairs)
+    if len(headers) < len(pairs):
+        headers = {name: b", ".join(value for other, value in pairs if other == name) for name in headers}
+    return headers
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _send(reply: Reply, send: Send) -> None:
+    await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+    await send({"type": "http.response.body", "body": reply.body})

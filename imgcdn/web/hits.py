@@ -1,0 +1,116 @@
+"""
+What can be answered at once: variants that are there, 304, refusals, health. No framework, no thread, no lock.
+
+The same object stands in front of the ASGI edge and of the WSGI application.
+"""
+
+import time
+from collections.abc import Callable
+
+from imgcdn import dialects
+from imgcdn.config import Config
+from imgcdn.core.memo import Memo
+from imgcdn.core.negotiation import ClientClass, client_class
+from imgcdn.dialects.grammar import ImageRequest
+from imgcdn.errors import ImgcdnError, MethodNotAllowed, TargetTooLong
+from imgcdn.service.images import Delivery, ImageService
+from imgcdn.web.logs import access
+from imgcdn.web.responses import Ask, Lifetimes, Reply, deliver, document, is_conditional, options, refuse
+
+MAX_TARGET_LENGTH = 8_000
+
+#: Longer targets are parsed every time: remembered, they would be memory for anybody to fill.
+_MEMO_TARGET_LENGTH = 512
+_METHODS = ("GET", "HEAD")
+
+
+class Hits:
+    """
+    Answers requests for what is there.
+
+    Args:
+        config: The settings.
+        service: Looks up variants.
+        draining: Tells whether the process is about to stop.
+    """
+
+    def __init__(self, config: Config, service: ImageService, *, draining: Callable[[], bool] = lambda: False) -> None:
+        self._config = config
+        self._service = service
+        self._draining = draining
+        self._lifetimes = Lifetimes(config.max_age_s, config.stale_while_revalidate_s)
+        self._requests: Memo[str, ImageRequest] = Memo(16_384)
+        self._classes: Memo[str | None, ClientClass] = Memo(1_024)
+
+    def answer(self, ask: Ask) -> Reply | None:
+        """Return the answer, or None when it has to be made or is somebody else's."""
+        path = ask.target.partition("?")[0]
+        if path == "/-/healthz":
+            return document(200, {"status": "alive"}, ask)
+        if path == "/-/readyz":
+            return self._ready(ask)
+        if dialects.find(path) is None:
+            return None
+        began = time.perf_counter()
+        try:
+            reply = self._image(ask)
+        except ImgcdnError as error:
+            reply = refuse(error, ask)
+            access(self._config, ask, reply, began, note=error.log)
+            return reply
+        if reply is not None and self._config.access_log == "all":
+            access(self._config, ask, reply, began)
+        return reply
+
+    def request(self, ask: Ask) -> tuple[ImageRequest, ClientClass]:
+        """
+        Read an image request: one whose path belongs to a grammar.
+
+        Raises:
+            RequestError: It is not valid.
+        """
+        if len(ask.target) > MAX_TARGET_LENGTH:
+            raise TargetTooLong(f"A URL may have up to {MAX_TARGET_LENGTH} characters.")
+        request = self._requests.get(ask.target)
+        if request is None:
+            grammar = dialects.find(ask.target.partition("?")[0])
+            assert grammar is not None
+            request = grammar.parse(ask.target, max_dimension=self._config.max_dimension)
+            if len(ask.target) <= _MEMO_TARGET_LENGTH:
+                self._requests.put(ask.target, request)
+        return request, self._client_class(ask.header(b"accept"))
+
+    def reply(self, delivery: Delivery, request: ImageRequest, ask: Ask) -> Reply:
+        """Return the answer for what the service delivered."""
+        return deliver(delivery, request, ask, self._lifetimes)
+
+    def _image(self, ask: Ask) -> Reply | None:
+        if ask.method == "OPTIONS":
+            return options()
+        if ask.method not in _METHODS:
+            raise MethodNotAllowed("Use GET or HEAD.")
+        request, client = self.request(ask)
+        if ask.method == "HEAD" or is_conditional(ask):
+            found = self._service.lookup(request, client, body=False)
+            if found is None:
+                return None
+            reply = self.reply(found, request, ask)
+            if reply.status == 304 or ask.method == "HEAD":
+                return reply
+        found = self._service.lookup(request, client)
+        return None if found is None else self.reply(found, request, ask)
+
+    def _client_class(self, accept: str | None) -> ClientClass:
+        known = self._classes.get(accept)
+        if known is None:
+            known = client_class(accept, self._config.formats)
+            if accept is None or len(accept) <= _MEMO_TARGET_LENGTH:
+                self._classes.put(accept, known)
+        return known
+
+    def _ready(self, ask: Ask) -> Reply:
+        if self._draining():
+            return document(503, {"status": "draining", "degraded": []}, ask)
+        trouble = self._service.store.probe_writing()
+        degraded = ["storage"] if trouble else []
+        return document(200, {"status": "ready", "degraded": degraded}, ask)

@@ -1,0 +1,73 @@
+"""One line a request, and how lines are written."""
+
+import json
+import logging
+import time
+
+from imgcdn.config import Config
+from imgcdn.web.responses import Ask, Reply
+
+_log = logging.getLogger("imgcdn.access")
+
+_FIELDS = ("status", "cache", "format", "bytes", "total_ms", "target", "note")
+
+
+def access(config: Config, ask: Ask, reply: Reply, began: float, *, note: str = "") -> None:
+    """
+    Log one answer.
+
+    Args:
+        began: `time.perf_counter()` when the request came.
+        note: What the operator should know and the client should not.
+    """
+    if config.access_log == "off":
+        return
+    headers = dict(reply.headers)
+    _log.info(
+        "%s %s",
+        ask.method,
+        ask.target[:500],
+        extra={
+            "status": reply.status,
+            "cache": headers.get(b"cache-status", b"-").decode().removeprefix("imgcdn; "),
+            "format": headers.get(b"content-type", b"-").decode(),
+            "bytes": len(reply.body),
+            "total_ms": round((time.perf_counter() - began) * 1000, 1),
+            "note": note,
+        },
+    )
+
+
+class TextFormatter(logging.Formatter):
+    """A line for people: the message, then `name=value`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = f"{self.formatTime(record)} {record.levelname} {record.name}: {super().format(record)}"
+        extras = {name: getattr(record, name) for name in _FIELDS if getattr(record, name, "") != ""}
+        return " ".join([line, *(f"{name}={value}" for name, value in extras.items())])
+
+
+class JsonFormatter(logging.Formatter):
+    """A line for machines."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields: dict[str, object] = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        fields |= {name: getattr(record, name) for name in _FIELDS if hasattr(record, name)}
+        if record.exc_info:
+            fields["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(fields)
+
+
+def configure(log_format: str) -> None:
+    """Send the package's log lines to stderr."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+    logger = logging.getLogger("imgcdn")
+    logger.handlers = [handler]
+    logger.setLevel(logging.INFO)
+    logger.propagate = False

@@ -1,0 +1,232 @@
+"""
+Deliveries and errors -> status, headers and body. The only room that knows what HTTP calls them.
+
+RFC 9110 (semantics), 9111 (caching), 9211 (Cache-Status), 9457 (problem details), 5861 (stale-while-revalidate),
+6266 (Content-Disposition), 8246 (immutable).
+"""
+
+import html
+import json
+import re
+from collections.abc import Mapping
+from email.utils import formatdate, parsedate_to_datetime
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import quote
+
+from imgcdn.core.formats import FORMATS
+from imgcdn.core.keys import etag
+from imgcdn.core.negotiation import VARY
+from imgcdn.core.values import Variant
+from imgcdn.dialects.native import ImageRequest
+from imgcdn.errors import ImgcdnError, SourceNotFound
+from imgcdn.service.images import CacheStatus, Delivery
+
+Header = tuple[bytes, bytes]
+
+PROBLEMS_PATH = "/-/problems/"
+
+#: Errors may be over in a moment, so nobody keeps them; a missing file is asked for by every visitor of a page.
+_NOT_FOUND_MAX_AGE_S = 10
+_IMMUTABLE = "public, max-age=31536000, immutable"
+_FILE_NAME_MAX_BYTES = 100
+
+_OPEN_TO_ALL: tuple[Header, ...] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; sandbox"),
+    (b"cross-origin-resource-policy", b"cross-origin"),
+    (b"access-control-allow-origin", b"*"),
+    (b"timing-allow-origin", b"*"),
+)
+_PAGE_POLICY = b"default-src 'none'; style-src 'unsafe-inline'"
+
+
+class Ask(NamedTuple):
+    """
+    One request, without its framework.
+
+    Args:
+        method: As sent.
+        target: Raw, as it came over the wire: path and query, percent-encoded.
+        headers: Lower-case names; a repeated header's values are joined with a comma.
+    """
+
+    method: str
+    target: str
+    headers: Mapping[bytes, bytes]
+
+    def header(self, name: bytes) -> str | None:
+        """Return a header's value; None when it was not sent."""
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+
+class Reply(NamedTuple):
+    """One answer, without its framework. `headers` have lower-case names; `body` is empty for HEAD and 304."""
+
+    status: int
+    headers: list[Header]
+    body: bytes
+
+
+class Lifetimes(NamedTuple):
+    """
+    How long others may keep an answer, in seconds.
+
+    Args:
+        max_age_s: Without asking.
+        stale_while_revalidate_s: After that, while they ask.
+    """
+
+    max_age_s: int
+    stale_while_revalidate_s: int
+
+
+def deliver(delivery: Delivery, request: ImageRequest, ask: Ask, lifetimes: Lifetimes) -> Reply:
+    """Return the 200 for a variant, or the 304 when the client has it."""
+    variant = delivery.variant
+    shared = _shared_headers(
+        variant.digest, variant.made_at, request.params.format is None, request.v is not None, lifetimes
+    )
+    if is_unchanged(variant, ask):
+        return Reply(304, [*shared, _cache_status(delivery, lifetimes)], b"")
+    described = _content_headers(variant.format, variant.length, request.source.stem)
+    body = b"" if ask.method == "HEAD" else variant.body
+    return Reply(200, [*described, *shared, *_OPEN_TO_ALL, _cache_status(delivery, lifetimes)], body)
+
+
+def is_conditional(ask: Ask) -> bool:
+    """Tell whether the client may have the picture already."""
+    return b"if-none-match" in ask.headers or b"if-modified-since" in ask.headers
+
+
+def is_unchanged(variant: Variant, ask: Ask) -> bool:
+    """
+    Tell whether the client's copy is this variant (RFC 9110, section 13.1).
+
+    If-None-Match is compared weakly, and where it is sent If-Modified-Since does not count.
+    """
+    tags = ask.header(b"if-none-match")
+    if tags is not None:
+        return tags.strip() == "*" or etag(variant.digest) in re.findall(r'"[^"]*"', tags)
+    since = ask.header(b"if-modified-since")
+    if since is None:
+        return False
+    try:
+        return variant.made_at <= parsedate_to_datetime(since).timestamp()
+    except (ValueError, OverflowError):  # a date that is none does not count
+        return False
+
+
+def refuse(error: ImgcdnError, ask: Ask) -> Reply:
+    """Return the answer for an error: a problem document, or a small page for a person who navigated here."""
+    page = "text/html" in (ask.header(b"accept") or "").lower()
+    body = _page(error) if page else _problem(error)
+    kept = f"public, max-age={_NOT_FOUND_MAX_AGE_S}" if isinstance(error, SourceNotFound) else "no-store"
+    headers = [
+        (b"content-type", b"text/html; charset=utf-8" if page else b"application/problem+json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", kept.encode()),
+        (b"vary", VARY.encode()),
+        *_OPEN_TO_ALL,
+    ]
+    if page:
+        headers = [(name, _PAGE_POLICY if name == b"content-security-policy" else value) for name, value in headers]
+    if error.retry_after_s is not None:
+        headers.append((b"retry-after", str(error.retry_after_s).encode()))
+    if error.status == 405:  # RFC 9110, section 15.5.6: a 405 names what is allowed
+        headers.append((b"allow", b"GET, HEAD, OPTIONS"))
+    return Reply(error.status, headers, b"" if ask.method == "HEAD" else body)
+
+
+def options() -> Reply:
+    """Return the answer to OPTIONS, a CORS preflight among others."""
+    return Reply(
+        204,
+        [
+            (b"allow", b"GET, HEAD, OPTIONS"),
+            (b"access-control-allow-origin", b"*"),
+            (b"access-control-allow-methods", b"GET, HEAD, OPTIONS"),
+            (b"access-control-allow-headers", b"*"),
+            (b"access-control-max-age", b"86400"),
+        ],
+        b"",
+    )
+
+
+def document(status: int, fields: Mapping[str, object], ask: Ask) -> Reply:
+    """Return a small JSON document that nobody keeps."""
+    body = json.dumps(fields).encode() + b"\n"
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    return Reply(status, headers, b"" if ask.method == "HEAD" else body)
+
+
+# Memoised: a hit is answered with the same headers thousands of times, and building them costs a third of it.
+@lru_cache(maxsize=8_192)
+def _shared_headers(
+    digest: bytes, made_at: int, negotiated: bool, versioned: bool, lifetimes: Lifetimes
+) -> tuple[Header, ...]:
+    """Return what a 200 and a 304 both carry."""
+    kept = f"public, max-age={lifetimes.max_age_s}, stale-while-revalidate={lifetimes.stale_while_revalidate_s}"
+    headers = [
+        (b"etag", etag(digest).encode()),
+        (b"last-modified", formatdate(made_at, usegmt=True).encode()),
+        (b"cache-control", (_IMMUTABLE if versioned else kept).encode()),
+    ]
+    if negotiated:
+        headers.append((b"vary", VARY.encode()))
+    return tuple(headers)
+
+
+@lru_cache(maxsize=8_192)
+def _content_headers(format_name: str, length: int, stem: str) -> tuple[Header, ...]:
+    fmt = FORMATS[format_name]
+    return (
+        (b"content-type", fmt.media_type.encode()),
+        (b"content-length", str(length).encode()),
+        (b"content-disposition", _disposition(stem, fmt.extension).encode()),
+    )
+
+
+def _disposition(stem: str, extension: str) -> str:
+    """Name the file for somebody who saves it: once in ASCII, once as it is (RFC 6266, appendix D)."""
+    short = stem.encode("utf-8")[:_FILE_NAME_MAX_BYTES].decode("utf-8", "ignore")
+    plain = re.sub(r"[^A-Za-z0-9 ._()-]", "_", short)
+    encoded = quote(f"{short}.{extension}", safe="")
+    return f"inline; filename=\"{plain}.{extension}\"; filename*=UTF-8''{encoded}"
+
+
+def _cache_status(delivery: Delivery, lifetimes: Lifetimes) -> Header:
+    if delivery.status is CacheStatus.HIT:
+        return b"cache-status", b"imgcdn; hit; ttl=%d" % lifetimes.max_age_s
+    if delivery.status is CacheStatus.COLLAPSED:
+        return b"cache-status", b"imgcdn; fwd=miss; collapsed"
+    return b"cache-status", b"imgcdn; fwd=miss; stored" if delivery.stored else b"imgcdn; fwd=miss"
+
+
+def _problem(error: ImgcdnError) -> bytes:
+    fields = {
+        "type": PROBLEMS_PATH + error.slug,
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        **error.members,
+    }
+    return json.dumps(fields, ensure_ascii=False).encode() + b"\n"
+
+
+def _page(error: ImgcdnError) -> bytes:
+    title, detail = html.escape(error.title), html.escape(error.detail)
+    return (
+        "<!doctype html><html lang=en><meta charset=utf-8>"
+        "<meta name=viewport content='width=device-width'><meta name=color-scheme content='light dark'>"
+        f"<title>{error.status} {title}</title>"
+        "<style>body{font:1rem/1.5 system-ui;max-width:36rem;margin:15vh auto;padding:0 1rem}</style>"
+        f"<h1>{title}</h1><p>{detail}</p>"
+        f"<p><a href='{PROBLEMS_PATH}{error.slug}'>What this means</a> (status {error.status})</p>\n"
+    ).encode()

@@ -1,0 +1,400 @@
+import asyncio
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imgcdn.config import Config
+from imgcdn.core.keys import source_key
+from imgcdn.core.params import Params
+from imgcdn.core.values import Refusal, Source
+from imgcdn.dialects.native import ImageRequest
+from imgcdn.errors import CorruptImage, ImageTooLarge, RenderTimeout, SourceNotFound, UnsupportedImage
+from imgcdn.service.flights import Flights
+from imgcdn.service.images import CacheStatus, Delivery, ImageService
+from imgcdn.service.renderers import Renderers
+from imgcdn.sources.local import LocalFiles
+from imgcdn.store.disk import DiskStore
+from tests import pictures
+from tests.service.running import children, processes, rendering, settings, until
+
+WEBP = ("webp",)
+
+
+@dataclass
+class Bench:
+    """A service over a folder, and the hands to change what it stands on."""
+
+    root: Path
+    cache: Path
+    sockets: Path
+    now: float = field(default_factory=time.time)
+
+    def put(self, data: bytes, name: str = "photo.png") -> Path:
+        path = self.root / name
+        path.write_bytes(data)
+        return path
+
+    @asynccontextmanager
+    async def service(self, *, max_bytes: int = 10**8, **changed: Any) -> AsyncIterator[ImageService]:
+        """A service as a process of its own would have it; the host is shared."""
+        config = Config(root=self.root, cache_dir=self.cache, min_free_bytes=0, **changed)
+        renderers = Renderers(settings(), folder=self.sockets)
+        service = ImageService(
+            config,
+            files=LocalFiles(self.root, hidden=[self.cache]),
+            store=DiskStore(self.cache, max_bytes=max_bytes),
+            renderers=renderers,
+            flights=(flights := Flights(renderers.lock_file)),
+            clock=lambda: self.now,
+        )
+        try:
+            yield service
+        finally:
+            await flights.drain()
+            renderers.leave()
+
+
+@pytest.fixture(scope="module")
+def sockets() -> Iterator[Path]:
+    """One folder for the whole module: within the host's patience, the next test finds it running."""
+    with tempfile.TemporaryDirectory(prefix="imgcdn-test-", dir="/tmp") as folder:  # it is private
+        yield Path(folder)
+        asyncio.run(until(lambda: not processes(Path(folder)), "the host has gone"))
+
+
+@pytest.fixture
+def bench(tmp_path: Path, sockets: Path) -> Bench:
+    (tmp_path / "root").mkdir()
+    return Bench(tmp_path / "root", tmp_path / "cache", sockets)
+
+
+def ask(width: int = 40) -> ImageRequest:
+    return ImageRequest(Source("local", "photo.png"), Params(width=width), None)
+
+
+async def get(service: ImageService, request: ImageRequest | None = None) -> Delivery:
+    """What a request does: a lookup, then the rest."""
+    request = request or ask()
+    return service.lookup(request, WEBP) or await service.get(request, WEBP)
+
+
+def rendered(delivery: Delivery) -> bool:
+    return delivery.status is CacheStatus.MISS
+
+
+def test_a_miss_is_rendered_and_then_a_hit(bench: Bench) -> None:
+    bench.put(pictures.png())
+
+    async def scenario() -> None:
+        async with bench.service() as service:
+            first, second, third = await get(service), await get(service), await service.get(ask(), WEBP)
+            assert [d.status for d in (first, second, third)] == [CacheStatus.MISS, CacheStatus.HIT, CacheStatus.HIT]
+            assert first.stored
+            assert first.variant == second.variant == third.variant
+            assert (first.variant.format, first.variant.size) == ("webp", (40, 27))
+        async with bench.service() as restarted:
+            assert (await get(restarted)).status is CacheStatus.HIT
+
+    asyncio.run(scenario())
+
+
+def test_a_lookup_of_something_new_finds_nothing_and_makes_nothing(bench: Bench) -> None:
+    bench.put(pictures.png())
+
+    async def scenario() -> None:
+        async with bench.service() as service:
+            assert service.lookup(ask(), WEBP) is None
+            assert service.store.record(source_key(ask().source)) is None
+
+    asyncio.run(scenario())
+
+
+def _put_back(path: Path, stat: os.stat_result) -> None:
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def test_a_changed_file_is_never_served_as_the_old_one(bench: Bench) -> None:
+    """Not even where its size and its modification time are put back."""
+    red, blue = (pictures.png(pictures.chart().point(table)) for table in ([0] * 768, [255] * 768))
+    length = max(len(red), len(blue))
+    path = bench.put(red.ljust(length, b"\0"))
+    stat = path.stat()
+
+    async def scenario() -> None:
+        async with bench.service() as service:
+            before = await get(service)
+            path.write_bytes(blue.ljust(length, b"\0"))
+            _put_back(path, stat)
+            after = await get(service)
+            assert rendered(before)
+            assert rendered(after)
+            assert before.variant.body != after.variant.body
+
+    asyncio.run(scenario())
+
+
+def test_a_file_that_changes_right_after_it_was_written_is_noticed(bench: Bench) -> None:
+    bodies = [pictures.png(pictures.chart().point([value] * 768)) for value in range(0, 200, 20)]
+    length = max(map(len, bodies))
+
+    async def scenario() -> None:
+        async with bench.service() as service:
+            seen = []
+            for body in bodies:
+                bench.put(body.ljust(length, b"\0"))
+                seen.append((await get(service)).variant.digest)
+            assert len(set(seen)) == len(bodies)
+
+    asyncio.run(scenario())
+
+
+def test_a_touched_file_keeps_its_variants(bench: Bench) -> None:
+    path = bench.put(pictures.png())
+
+    async def scenario() -> None:
+        async with bench.service() as service:
+            assert rendered(await get(service))
+            os.utime(path, (1, 1))
+            assert service.lookup(ask(), WEBP) is None, "it has to be looked at"
+            assert (await get(service)).status is CacheStatus.HIT
+
+    asyncio.run(scenario())
+
+
+def test_a_file_that_is_replaced_while_its_render_waits_is_rendered_as_what_it_is_now(bench: Bench) -> None:
+    bench.put(pictures.png())
+
+    async def scenario() -> None:
+        async with bench.service() as service:
+            await get(service)
+            [child] = children(bench.sockets)
+            os.kill(child, signal.SIGSTOP)
+            work = asyncio.create_task(get(service, ask(30)))
+            for _ in range(20):
+                await asyncio.sleep(0.01)
+            bench.put(pictures.png(pictures.chart((120, 120))))
+            os.kill(child, signal.SIGCONT)
+            delivery = await work
+            assert delivery.variant.size == (30, 30)
+            assert list((bench.cache / "tmp").iterdir()) == []
+
+    asyncio.run(scenario())
+
+
+def test_a_deleted_file_is_gone_also_after_a_hit(bench: Bench) -> None:
+    path = bench.put(pictures.png())
+
+    async def scenario() -> None:
+        async with bench.service() as service:
+            await get(service)
+            assert (await get(service)).status is CacheStatus.HIT
+            path.unlink()
+            with pytest.raises(SourceNotFound):
+                service.lookup(ask(), WEBP)
+            with pytest.raises(SourceNotFound):
+                await service.get(ask(), WEBP)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("data", "changed", "error"),
+    [
+        pytest.param(pictures.png()[:-60], {}, CorruptImage, id="truncated"),
+        pytest.param(b"\xff\xd8\xff" + bytes(50), {}, CorruptImage, id="a header and nothing"),
+        pytest.param(b"hello", {}, UnsupportedImage, id="no picture"),
+        pytest.param(pictures.png(), {"max_pixels": 5399}, ImageTooLarge, id="too many pixels"),
+        pytest.param(pictures.png(), {"max_source_bytes": 100}, ImageTooLarge, id="too many bytes"),
+    ],
+)
+def test_an_original_at_fault_is_refused_each_time(
+    bench: Bench, data: bytes, changed: dict[str, Any], error: type[CorruptImage]
+) -> None:
+    bench.put(data)
+
+    async def scenario() -> None:
+        async with bench.service(**changed) as service:
+            caught = []
+            for _ in range(2):
+                with pytest.raises(error) as found:
+                    await get(service)
+                caught.append((found.value.detail, found.value.members))
+            assert caught[0] == caught[1], "a remembered refusal says what the first one said"
+
+    asyncio.run(scenario())
+
+
+def test_a_refusal_is_remembered_for_a_minute_and_then_forgotten(bench: Bench) -> None:
+    bench.put(b"hello")
+
+    async def scenario() -> None:
+        async with bench.service() as service:
+            with pytest.raises(UnsupportedImage):
+                await get(service)
+            with pytest.raises(UnsupportedImage):
+                service.lookup(ask(), WEBP)
+            bench.now += 61
+            assert service.lookup(ask(), WEBP) is None
+            with pytest.raises(UnsupportedImage):
+                await get(service)
+        async with bench.service() as restarted:
+            with pytest.raises(UnsupportedImage):
+                restarted.lookup(ask(), WEBP)
+
+    asyncio.run(scenario())
+
+
+def test_a_refused_file_that_is_mended_is_served_at_once(bench: Bench) -> None:
+    bench.put(b"hello")
+
+    async def scenario() -> None:
+        async with bench.service() as service:
+            with pytest.raises(UnsupportedImage):
+                await get(service)
+            bench.put(pictures.png())
+            assert rendered(await get(service))
+
+    asyncio.run(scenario())
+
+
+def test_a_render_that_took_too_long_is_not_tried_at_every_request(bench: Bench, huge: Path) -> None:
+    os.link(huge, bench.root / "photo.png")
+
+    async def scenario() -> None:
+        async with bench.service(render_timeout_s=2.0) as service:
+            request = ImageRequest(Source("local", "photo.png"), Params(q=95, format="avif"), None)
+            with pytest.raises(RenderTimeout):
+                await service.get(request, WEBP)
+            with pytest.raises(RenderTimeout):
+                service.lookup(request, WEBP)
+
+    asyncio.run(scenario())
+
+
+def test_a_refusal_by_another_version_that_this_one_does_not_know_is_tried_again(bench: Bench) -> None:
+    bench.put(pictures.png())
+
+    async def scenario() -> None:
+        async with bench.service() as service:
+            await get(service)
+            source = source_key(ask().source)
+            record = service.store.record(source)
+            assert record
+            unknown = replace(record, refusal=Refusal("too-ugly", "It is.", bench.now + 100))
+            with service.store.open_folder(source) as folder:
+                service.store.save_record(folder, unknown)
+            assert rendered(await get(service, ask(20)))
+
+    asyncio.run(scenario())
+
+
+def test_fifty_who_want_a_cold_variant_get_one_render(bench: Bench) -> None:
+    bench.put(pictures.png())
+
+    async def scenario() -> None:
+        async with bench.service() as service:
+            deliveries = await asyncio.gather(*(get(service) for _ in range(50)))
+            statuses = [delivery.status for delivery in deliveries]
+            assert statuses.count(CacheStatus.MISS) == 1
+            assert statuses.count(CacheStatus.COLLAPSED) == 49
+            assert len({delivery.variant.body for delivery in deliveries}) == 1
+            assert all(delivery.stored for delivery in deliveries)
+
+    asyncio.run(scenario())
+
+
+def test_two_processes_that_want_the_same_render_it_once(bench: Bench) -> None:
+    bench.put(pictures.png())
+
+    async def scenario() -> None:
+        async with bench.service() as one, bench.service() as other:
+            deliveries = await asyncio.gather(*(get(service) for service in (one, other) for _ in range(5)))
+            statuses = [delivery.status for delivery in deliveries]
+            assert statuses.count(CacheStatus.MISS) == 1
+            assert statuses.count(CacheStatus.COLLAPSED) == 9
+
+    asyncio.run(scenario())
+
+
+def test_followers_of_a_failing_leader_get_its_error(bench: Bench) -> None:
+    bench.put(pictures.png()[:-60])
+
+    async def scenario() -> None:
+        async with bench.service() as service:
+            errors = await asyncio.gather(*(get(service) for _ in range(10)), return_exceptions=True)
+            assert [type(error) for error in errors] == [CorruptImage] * 10
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("max_bytes", [0, 10**8], ids=["a ceiling of 0", "a folder that cannot be made"])
+def test_without_a_store_it_renders_all_the_same(bench: Bench, max_bytes: int) -> None:
+    bench.put(pictures.png())
+    if max_bytes:
+        bench.cache.write_text("in the way")
+
+    async def scenario() -> None:
+        async with bench.service(max_bytes=max_bytes) as service:
+            deliveries = [await get(service), await get(service)]
+            assert [rendered(delivery) for delivery in deliveries] == [True, True]
+            assert not any(delivery.stored for delivery in deliveries)
+            followers = await asyncio.gather(*(get(service, ask(33)) for _ in range(5)))
+            assert sum(rendered(delivery) for delivery in followers) == 1
+            assert len({delivery.variant.body for delivery in followers}) == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_cache_that_was_deleted_meanwhile_is_filled_again(bench: Bench) -> None:
+    bench.put(pictures.png())
+
+    async def scenario() -> None:
+        async with bench.service() as service:
+            await get(service)
+            shutil.rmtree(bench.cache)
+            assert rendered(await get(service))
+            await get(service)
+            assert (await get(service)).status is CacheStatus.HIT
+
+    asyncio.run(scenario())
+
+
+def test_facts_are_told_without_a_render(bench: Bench) -> None:
+    bench.put(pictures.oriented_jpeg(6), "photo.jpg")
+
+    async def scenario() -> None:
+        async with bench.service() as service:
+            facts = await service.describe(Source("local", "photo.jpg"))
+            assert (facts.format, facts.size) == ("jpeg", (90, 60))
+            with pytest.raises(SourceNotFound):
+                await service.describe(Source("local", "nothing.jpg"))
+
+    asyncio.run(scenario())
+
+
+def test_a_request_that_ran_out_of_time_gives_up_and_its_render_is_kept(bench: Bench, folder: Path) -> None:
+    bench.put(pictures.png())
+
+    async def scenario() -> None:
+        async with rendering(folder) as renderers:
+            bench.sockets = folder
+            async with bench.service(request_timeout_s=2.0) as service:
+                await service.describe(ask().source)
+                [child] = children(folder)
+                os.kill(child, signal.SIGSTOP)
+                with pytest.raises(RenderTimeout, match="not ready"):
+                    await get(service)
+                os.kill(child, signal.SIGCONT)
+                await until(lambda: service.lookup(ask(), WEBP), "the render is kept")
+            assert renderers.lock_file.exists()
+
+    asyncio.run(scenario())

@@ -1,0 +1,214 @@
+"""Starting, stopping, crowds, damage: what an operator lives with."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests import pictures, serving
+from tests.serving import Service
+from tests.web.conftest import Start
+
+FLAVOURS = [pytest.param(serving.edge, id="edge"), pytest.param(serving.wsgi, id="wsgi")]
+
+
+@pytest.mark.parametrize("start", FLAVOURS)
+def test_fifty_first_requests_at_once_are_one_render(root: Path, tmp_path: Path, start: Start) -> None:
+    with start(root, tmp_path, workers=2) as service:
+        gate = threading.Barrier(50)
+
+        def ask(_: int) -> serving.Answer:
+            gate.wait()
+            return service.get("/img/photo.jpg?w=500&fm=avif")
+
+        with ThreadPoolExecutor(50) as pool:
+            answers = list(pool.map(ask, range(50)))
+        statuses = Counter(answer.headers["cache-status"] for answer in answers)
+        assert {answer.status for answer in answers} == {200}
+        assert statuses["imgcdn; fwd=miss; stored"] == 1
+        assert len({answer.body for answer in answers}) == 1
+        assert len(service.variants()) == 1
+
+
+@pytest.mark.parametrize("start", FLAVOURS)
+def test_a_failing_leader_fails_its_followers(root: Path, tmp_path: Path, start: Start) -> None:
+    (root / "truncated.jpg").write_bytes((root / "photo.jpg").read_bytes()[:9_000])
+    with start(root, tmp_path, workers=2) as service, ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: service.get("/img/truncated.jpg?w=500"), range(20)))
+    assert {answer.status for answer in answers} == {422}
+
+
+@pytest.mark.parametrize("start", FLAVOURS)
+def test_a_changed_file_is_never_served_as_the_old_one(root: Path, tmp_path: Path, start: Start) -> None:
+    with start(root, tmp_path) as service:
+        before = service.get("/img/photo.jpg?w=100&fm=png")
+        stat = os.stat(root / "photo.jpg")
+        data = bytearray((root / "photo.jpg").read_bytes())
+        (root / "photo.jpg").write_bytes(pictures.jpeg(pictures.chart((600, 400))).ljust(len(data), b"\0")[: len(data)])
+        os.utime(root / "photo.jpg", ns=(stat.st_atime_ns, stat.st_mtime_ns))  # as a deployment tool might
+        after = service.get("/img/photo.jpg?w=100&fm=png")
+        assert (before.status, after.status) == (200, 200)
+        assert before.headers["etag"] != after.headers["etag"]
+
+
+def test_a_touched_file_keeps_its_variants(root: Path, tmp_path: Path) -> None:
+    with serving.edge(root, tmp_path) as service:
+        service.get("/img/photo.jpg?w=100")
+        os.utime(root / "photo.jpg", (1, 1))
+        assert "hit" in service.get("/img/photo.jpg?w=100").headers["cache-status"]
+        assert len(service.variants()) == 1
+
+
+def test_a_deleted_file_is_404_though_its_variants_are_there(root: Path, tmp_path: Path) -> None:
+    with serving.edge(root, tmp_path) as service:
+        service.get("/img/photo.jpg?w=100")
+        (root / "photo.jpg").unlink()
+        assert service.get("/img/photo.jpg?w=100").status == 404
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
+def test_variants_survive_a_restart(root: Path, tmp_path: Path, number: signal.Signals) -> None:
+    with serving.edge(root, tmp_path) as service:
+        first = service.get("/img/photo.jpg?w=100")
+        os.kill(service.process.pid, number)
+        service.process.wait(30)
+    with serving.edge(root, tmp_path) as service:
+        again = service.get("/img/photo.jpg?w=100")
+    assert "hit" in again.headers["cache-status"]
+    assert again.body == first.body
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda data: b"", id="emptied"),
+        pytest.param(lambda data: data[:-1], id="one byte short"),
+        pytest.param(lambda data: data + b"x", id="one byte long"),
+        pytest.param(lambda data: data[:200] + bytes([data[200] ^ 1]) + data[201:], id="a bit of the picture flipped"),
+        pytest.param(lambda data: data[:20] + bytes([data[20] ^ 1]) + data[21:], id="a bit of the header flipped"),
+    ],
+)
+def test_a_damaged_variant_is_made_again(root: Path, tmp_path: Path, damage: object) -> None:
+    assert callable(damage)
+    with serving.edge(root, tmp_path) as service:
+        first = service.get("/img/photo.jpg?w=100")
+    (name,) = (path for path in (tmp_path / "cache").rglob("*.jpg"))
+    name.write_bytes(damage(name.read_bytes()))
+    with serving.edge(root, tmp_path) as service:
+        again = service.get("/img/photo.jpg?w=100")
+        assert again.headers["cache-status"] == "imgcdn; fwd=miss; stored"
+        assert again.body == first.body
+
+
+@pytest.mark.parametrize("start", FLAVOURS)
+def test_without_a_cache_folder_it_serves_all_the_same(root: Path, tmp_path: Path, start: Start) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with start(root, tmp_path, cache_dir=tmp_path / "file" / "cache") as service:
+        for _ in range(2):
+            answer = service.get("/img/photo.jpg?w=100")
+            assert (answer.status, answer.headers["cache-status"]) == (200, "imgcdn; fwd=miss")
+        ready = service.get("/-/readyz")
+        assert (ready.status, json.loads(ready.body)["degraded"]) == (200, ["storage"])
+        assert "cannot be written" in service.log.read_text()
+
+
+def test_sigterm_finishes_what_runs_and_says_so_meanwhile(root: Path, tmp_path: Path) -> None:
+    (root / "large.jpg").write_bytes(pictures.jpeg(pictures.photograph((5000, 4000)), quality=60))
+    with serving.edge(root, tmp_path, workers=1, avif_max_pixels=10**9) as service, ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(service.get, "/img/large.jpg?fm=avif&q=95")
+        deadline = time.monotonic() + 20
+        while not list((tmp_path / "cache" / "current").rglob("record")) and time.monotonic() < deadline:
+            threading.Event().wait(0.01)
+        service.process.send_signal(signal.SIGTERM)
+        answer = _until_draining(service)
+        assert not slow.done()
+        assert (answer.status, json.loads(answer.body)["status"]) == (503, "draining")
+        assert slow.result(60).status in (200, 504)
+        assert service.process.wait(30) == 0
+
+
+def _until_draining(service: Service) -> serving.Answer:
+    deadline = time.monotonic() + 10
+    answer = service.get("/-/readyz")
+    while answer.status == 200 and time.monotonic() < deadline:
+        answer = service.get("/-/readyz")
+    return answer
+
+
+def test_stopping_leaves_no_process(root: Path, tmp_path: Path) -> None:
+    with serving.edge(root, tmp_path) as service:
+        assert service.get("/img/photo.jpg?w=100").status == 200
+        group = _descendants(service.process.pid)
+        assert len(group) >= 5  # two workers, the renderer host, its fork server, two children
+        assert service.stop() == 0
+    deadline = time.monotonic() + 10
+    while (left := [pid for pid in group if Path(f"/proc/{pid}").exists()]) and time.monotonic() < deadline:
+        threading.Event().wait(0.05)
+    assert left == []
+
+
+def _descendants(pid: int) -> list[int]:
+    text = subprocess.run(["ps", "-eo", "pid,ppid"], capture_output=True, text=True, check=True).stdout
+    pairs = [tuple(map(int, line.split())) for line in text.splitlines()[1:]]
+    found = [pid]
+    for parent in found:
+        found += [child for child, of in pairs if of == parent]
+    return found[1:]
+
+
+def test_too_many_waiting_requests_are_refused(root: Path, tmp_path: Path) -> None:
+    with serving.edge(root, tmp_path, workers=1, max_waiting=1, renderers=1) as service, ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda width: service.get(f"/img/photo.jpg?w={width}&fm=avif&q=95"), range(500, 512)))
+        refused = [answer for answer in answers if answer.status == 503]
+        assert {answer.status for answer in answers} == {200, 503}
+        assert all(answer.headers["retry-after"] == "1" for answer in refused)
+
+
+def test_a_render_over_its_deadline_is_504_and_the_next_works(root: Path, tmp_path: Path) -> None:
+    (root / "large.jpg").write_bytes(pictures.jpeg(pictures.photograph((5000, 4000)), quality=60))
+    with serving.edge(root, tmp_path, render_timeout_s=1, avif_max_pixels=10**9) as service:
+        late = service.get("/img/large.jpg?fm=avif&q=95")
+        assert (late.status, json.loads(late.body)["type"]) == (504, "/-/problems/render-timeout")
+        assert service.get("/img/photo.jpg?w=100").status == 200
+
+
+def test_every_mistake_is_told_at_once_and_before_anything_listens(tmp_path: Path) -> None:
+    (tmp_path / "imgcdn.toml").write_text('workers = 0\nwidhts = [1]\naccess_log = "some"\n')
+    command = [sys.executable, "-m", "imgcdn", "serve", "nowhere", "--bind", "nonsense"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=30, check=False)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    for word in ("workers", "widhts", "access_log", "--bind"):
+        assert word in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_folder_of_somebody_elses_is_not_taken_for_a_cache(root: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "imgcdn", "serve", str(root), "--cache-dir", str(root.parent)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 2
+    assert "cache_dir" in done.stderr
+
+
+def test_the_cache_inside_the_root_is_no_source(root: Path, tmp_path: Path) -> None:
+    with serving.edge(root, tmp_path, cache_dir=root / "cache") as service:
+        assert service.get("/img/photo.jpg?w=100").status == 200
+        (variant,) = (root / "cache").rglob("*.jpg")
+        assert service.get(f"/img/{variant.relative_to(root)}").status == 404
+
+
+def test_the_log_has_the_reason_of_a_refusal(root: Path, tmp_path: Path) -> None:
+    with serving.edge(root, tmp_path, log_format="json") as service:
+        service.get("/img?url=https://example.com/a.jpg")
+        service.stop()
+        lines = [json.loads(line) for line in service.log.read_text().splitlines() if line.startswith("{")]
+    (line,) = [line for line in lines if line.get("status") == 403]
+    assert "remote" in line["note"]

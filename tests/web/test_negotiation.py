@@ -1,0 +1,43 @@
+"""Accept -> format, row for row, over HTTP."""
+
+import pytest
+
+from tests.serving import CHROME, Service
+from tests.web.conftest import accept_rows
+
+SOURCES = {"photo": "/img/photo.jpg", "alpha": "/img/alpha.png", "animation": "/img/animation.gif"}
+ROWS = [(row, kind) for row in accept_rows() for kind in SOURCES]
+
+
+def test_the_table_has_84_requests() -> None:
+    assert len(ROWS) == 84
+
+
+@pytest.mark.parametrize(("row", "kind"), [pytest.param(*item, id=f"{item[0]['id']}: {item[1]}") for item in ROWS])
+def test_each_client_gets_the_format_it_can_show(service: Service, row: dict[str, str], kind: str) -> None:
+    answer = service.get(SOURCES[kind], row["accept"])
+    assert answer.status == 200
+    assert answer.headers["content-type"] == f"image/{row[kind]}"
+    assert answer.headers["vary"] == "Accept"
+
+
+@pytest.mark.parametrize("name", ["avif", "webp", "jpeg", "png", "gif"])
+def test_a_fixed_format_does_not_vary(service: Service, name: str) -> None:
+    answer = service.get(f"/img/photo.jpg?w=90&fm={name}", CHROME)
+    assert answer.headers["content-type"] == f"image/{name}"
+    assert "vary" not in answer.headers
+
+
+def test_jpg_is_another_spelling_of_jpeg(service: Service) -> None:
+    assert service.get("/img/photo.jpg?w=91&fm=jpg").headers["content-type"] == "image/jpeg"
+
+
+def test_fm_auto_negotiates(service: Service) -> None:
+    answer = service.get("/img/photo.jpg?fm=auto", CHROME)
+    assert (answer.headers["content-type"], answer.headers["vary"]) == ("image/avif", "Accept")
+
+
+def test_several_accept_lines_count_as_one(service: Service) -> None:
+    lines = [b"GET /img/photo.jpg HTTP/1.1", b"Host: x", b"Accept: text/html;q=0.1", b"Accept: image/webp"]
+    head = service.raw(b"\r\n".join([*lines, b"Connection: close", b"", b""])).partition(b"\r\n\r\n")[0].lower()
+    assert b"content-type: image/webp" in head

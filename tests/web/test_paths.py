@@ -1,0 +1,93 @@
+"""No way out of the root, however it is spelt."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import pictures, serving
+from tests.serving import Service
+from tests.web.conftest import Start
+
+
+@pytest.fixture(scope="module", params=["edge", "wsgi"])
+def guarded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service with pictures of the same name beneath its root, beside it, above it, and where only links lead."""
+    base = tmp_path_factory.mktemp("guarded")
+    picture = pictures.jpeg(pictures.chart((300, 300)))
+    for name in ("assets/in/a.jpg", "assets/.git/a.jpg", "assets-private/a.jpg", "a.jpg", "secret/a.jpg"):
+        (base / name).parent.mkdir(parents=True, exist_ok=True)
+        (base / name).write_bytes(picture)
+    root = base / "assets"
+    (root / "inside.jpg").symlink_to(root / "in" / "a.jpg")
+    (root / "outside.jpg").symlink_to(base / "a.jpg")
+    (root / "neighbour").symlink_to(base / "assets-private")
+    (root / "hidden.jpg").symlink_to(root / ".git" / "a.jpg")
+    start: Start = getattr(serving, request.param)
+    with start(root, tmp_path_factory.mktemp("run")) as service:
+        yield service
+
+
+@pytest.mark.parametrize("target", ["/img/in/a.jpg", "/img/inside.jpg", "/img?url=in/a.jpg", "/img/in%2Fa.jpg"])
+def test_what_is_beneath_the_root_is_served(guarded: Service, target: str) -> None:
+    assert guarded.get(target).status == 200
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/img/../a.jpg",
+        "/img/..%2Fa.jpg",
+        "/img/%2e%2e/a.jpg",
+        "/img/%2e%2e%2fa.jpg",
+        "/img/%252e%252e%252fa.jpg",
+        "/img/in/../../a.jpg",
+        "/img/in/..%5c..%5ca.jpg",
+        "/img?url=../a.jpg",
+        "/img?url=%2F..%2Fa.jpg",
+        "/img?url=in/../../a.jpg",
+        "/img?url=./in/a.jpg",
+        "/img?url=in/./a.jpg",
+        "/img?url=..\\a.jpg",
+        "/img?url=/in//a.jpg",
+        "/img?url=.git/a.jpg",
+        "/img?url=../assets-private/a.jpg",
+        "/img?url=neighbour/a.jpg",
+        "/img?url=outside.jpg",
+        "/img?url=hidden.jpg",
+        "/img?url=in",
+        "/img?url=in/",
+        "/img?url=" + "a" * 300 + ".jpg",
+        "/img?url=" + "a/" * 2_000 + "a.jpg",
+    ],
+)
+def test_what_is_not_is_404(guarded: Service, target: str) -> None:
+    assert guarded.get(target).status == 404
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        pytest.param("/img?url=in/a.jpg%00.png", 400, id="NUL"),
+        pytest.param("/img?url=in/a.jpg%0d%0aSet-Cookie:%20x", 400, id="CR LF"),
+        pytest.param("/img?url=file:///etc/passwd", 403, id="file scheme"),
+        pytest.param("/img?url=//localhost/a.jpg", 403, id="scheme-relative"),
+        pytest.param("/img/http:%2F%2F127.0.0.1/a.jpg", 403, id="remote in the path"),
+    ],
+)
+def test_what_is_no_path_is_refused(guarded: Service, target: str, status: int) -> None:
+    answer = guarded.get(target)
+    assert answer.status == status
+    assert "set-cookie" not in answer.headers
+
+
+def test_a_link_swapped_after_a_hit_leads_nowhere(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "a.jpg").write_bytes(pictures.jpeg())
+    (tmp_path / "secret.jpg").write_bytes(pictures.jpeg(pictures.photograph()))
+    with serving.edge(root, tmp_path) as service:
+        assert service.get("/img/a.jpg").status == 200
+        (root / "a.jpg").unlink()
+        (root / "a.jpg").symlink_to(tmp_path / "secret.jpg")
+        assert service.get("/img/a.jpg").status == 404

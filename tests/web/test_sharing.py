@@ -1,0 +1,35 @@
+"""Requests that differ in spelling alone are one variant, over HTTP."""
+
+import pytest
+
+from tests.serving import CHROME, Service
+
+SAME = [
+    pytest.param(
+        ["/img/photo.jpg?w=120&h=80", "/img/photo.jpg?h=80&w=120", "/img?url=photo.jpg&w=120&h=80"], id="order"
+    ),
+    pytest.param(
+        ["/img/photo.jpg?w=121", "/img?url=/photo.jpg&w=121", "/img?url=%2Fphoto.jpg&w=121"], id="source spelling"
+    ),
+    pytest.param(["/img/photo.jpg?w=122", "/img/ph%6Fto.jpg?w=122", "/img/photo.jpg?%77=122"], id="encoding"),
+    pytest.param(["/img/photo.jpg?w=123", "/img/photo.jpg?width=123"], id="aliases"),
+    pytest.param(["/img/photo.jpg?w=601", "/img/photo.jpg?w=5000", "/img/photo.jpg?h=4000"], id="beyond the source"),
+    pytest.param(["/img/photo.jpg?w=124&fm=png", "/img/photo.jpg?w=124&fm=png&q=30"], id="q of a lossless format"),
+    pytest.param(["/img/photo.jpg?w=125", "/img/photo.jpg?w=125&v=7", "/img/photo.jpg?w=125&v=8"], id="v"),
+    pytest.param(["/img/photo.jpg?w=126", "/img/photo.jpg?w=63&dpr=2"], id="dpr"),
+    pytest.param(["/img/photo.jpg?w=127", "/img/photo.jpg?w=127&fit=cover"], id="fit with one edge"),
+    pytest.param(["/img/photo.jpg?w=128", "/img/photo.jpg?w=128&bg=f00"], id="bg of an opaque picture"),
+    pytest.param(["/img/photo.jpg?w=129", "/img/photo.jpg?w=129&q=75&fit=contain&fm=auto&enlarge=0"], id="defaults"),
+    pytest.param(["/img/photo.jpg?w=131", "/img/photo.jpg?w=131&still=1"], id="still of a still"),
+    pytest.param(["/img/photo.jpg?w=132&fm=jpg", "/img/photo.jpg?w=132&fm=jpeg"], id="jpg and jpeg"),
+]
+
+
+@pytest.mark.parametrize("targets", SAME)
+def test_one_picture_is_one_variant(service: Service, targets: list[str]) -> None:
+    before = set(service.variants())
+    answers = [service.get(target, CHROME) for target in targets]
+    assert {answer.status for answer in answers} == {200}
+    assert len({answer.headers["etag"] for answer in answers}) == 1
+    assert len(set(service.variants()) - before) <= 1  # none, when an earlier request was the same
+    assert all("hit" in answer.headers["cache-status"] for answer in answers[1:])

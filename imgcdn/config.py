@@ -5,6 +5,7 @@ One field of `Config` is one key of imgcdn.toml, one `IMGCDN_*` variable and, wh
 command line. The README's table and the parser come from this declaration.
 """
 
+import ipaddress
 import os
 import re
 import sys
@@ -15,8 +16,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from imgcdn.core.allowlist import Allowlist, parse_override, parse_remote
 from imgcdn.core.formats import NEGOTIATED
-from imgcdn.errors import ConfigError
+from imgcdn.core.routes import Mount
+from imgcdn.errors import ConfigError, Forbidden, InvalidParam
 
 _UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 DEFAULT_FILE = "imgcdn.toml"
@@ -114,6 +117,44 @@ def _names(*choices: str) -> Callable[[object], tuple[str, ...]]:
     return parse
 
 
+def _optional_text(raw: object) -> str:
+    return "" if raw == "" else _text(raw)
+
+
+def _list(raw: object) -> list[str]:
+    items = raw.split() if isinstance(raw, str) else raw
+    if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
+        raise ValueError("must be a list of texts")
+    return list(items)
+
+
+def _each(check: Callable[[str], object]) -> Callable[[object], tuple[str, ...]]:
+    """Parse a list each of whose items must please `check`, which raises ValueError otherwise."""
+
+    def parse(raw: object) -> tuple[str, ...]:
+        items = _list(raw)
+        for item in items:
+            check(item)
+        return tuple(items)
+
+    return parse
+
+
+def _mounts(raw: object) -> tuple[Mount, ...]:
+    items = [f"{prefix}={base}" for prefix, base in raw.items()] if isinstance(raw, dict) else _list(raw)
+    return tuple(_mount(item) for item in items)
+
+
+def _mount(text: str) -> Mount:
+    prefix, _, base = text.partition("=")
+    if not re.fullmatch(r"(/[^/.][^/]*)+/?", prefix):
+        raise ValueError(f"must map paths such as /cms to base URLs; {prefix!r} is no path")
+    try:
+        return Mount(prefix.strip("/"), parse_remote(base))
+    except (InvalidParam, Forbidden) as error:
+        raise ValueError(f"must map {prefix} to a base URL: {error.log or error.detail}") from error
+
+
 def setting(default: Any, parse: Callable[[object], Any], help: str) -> Any:
     """Declare one field of `Config`."""
     metadata = {"parse": parse, "help": help}
@@ -133,8 +174,26 @@ class Config:
     cache_dir: Path = setting(
         Path(".imgcdn-cache"), _folder, "Folder for what was rendered; a new or empty one, or one of ours."
     )
+    allow: tuple[str, ...] = setting(
+        (),
+        _each(lambda pattern: Allowlist([pattern])),
+        "Patterns of remote URLs that may be fetched, such as `https://images.example.com/**`. None: no remote fetch.",
+    )
+    mounts: tuple[Mount, ...] = setting(
+        (), _mounts, "Paths that are fetched from a base URL, such as `/cms=https://cms.internal/media`."
+    )
+    allow_addresses: tuple[str, ...] = setting(
+        (), _each(ipaddress.ip_network), "Networks that may be connected to though they are not public, as CIDRs."
+    )
+    resolve: tuple[str, ...] = setting(
+        (), _each(parse_override), "Addresses of hosts, HOST:PORT:ADDRESS, instead of a look-up."
+    )
+    ca_bundle: str = setting("", _optional_text, "PEM file of the authorities that sign origins' certificates.")
     cache_max_bytes: int = setting(
         2**30, _bytes, "Ceiling of the cache; the least recently used variants go first. 0: nothing is kept."
+    )
+    originals_max_bytes: int = setting(
+        2**30, _bytes, "Ceiling of remote originals kept; the least recently used go first."
     )
     min_free_bytes: int = setting(256 * 2**20, _bytes, "Room left free on the cache's disk.")
     workers: int = setting(2, _integer(1, 256), "HTTP worker processes.")
@@ -155,6 +214,31 @@ class Config:
     render_timeout_s: float = setting(10.0, _seconds(0.1, 600), "Wall-clock seconds for one render; then it is killed.")
     request_timeout_s: float = setting(
         25.0, _seconds(0.1, 600), "Wall-clock seconds for one request, waiting included."
+    )
+    fetchers: int = setting(32, _integer(1, 1024), "Originals that one worker fetches at the same time.")
+    fetches_per_host: int = setting(8, _integer(1, 1024), "Of these, from one origin host.")
+    connect_timeout_s: float = setting(3.0, _seconds(0.1, 600), "Seconds for connecting to an origin.")
+    read_timeout_s: float = setting(10.0, _seconds(0.1, 600), "Seconds in which an origin may send nothing.")
+    fetch_timeout_s: float = setting(15.0, _seconds(0.1, 600), "Wall-clock seconds for one fetch, redirects included.")
+    min_ttl: int = setting(60, _integer(0, 31_536_000), "Seconds for which a remote original is fresh, at least.")
+    default_ttl: int = setting(3600, _integer(0, 31_536_000), "Likewise, where its origin says nothing.")
+    max_ttl: int = setting(31_536_000, _integer(0, 31_536_000), "Likewise, at most.")
+    header_timeout_s: float = setting(
+        10.0, _seconds(0.1, 600), "Seconds a client has for the head of a request; then its connection is closed."
+    )
+    idle_timeout_s: float = setting(15.0, _seconds(0.1, 600), "Seconds a connection is kept for a next request.")
+    write_timeout_s: float = setting(
+        30.0, _seconds(0.1, 600), "Seconds a client has for each 64 KiB of an answer; then its connection is closed."
+    )
+    max_connections: int = setting(
+        2000,
+        _integer(1, 1_000_000),
+        "Connections that one worker keeps; when more come, those that have waited longest for their client go.",
+    )
+    max_unsent_bytes: int = setting(
+        64 * 2**20,
+        _bytes,
+        "Bytes of large pictures that one worker holds for slow readers; above that, those who stalled first go.",
     )
     drain_timeout_s: float = setting(
         30.0, _seconds(0, 600), "Seconds that running requests get to finish after SIGTERM."
@@ -267,5 +351,9 @@ def _impossible(config: Config) -> Iterable[tuple[tuple[str, ...], str]]:
         yield ("root",), f"root: there is no folder {config.root}; name one: imgcdn serve FOLDER"
     if config.root.resolve().is_relative_to(config.cache_dir.resolve()):
         yield ("root", "cache_dir"), f"cache_dir: {config.cache_dir} holds the originals; name another folder"
+    if config.ca_bundle and not Path(config.ca_bundle).is_file():
+        yield ("ca_bundle",), f"ca_bundle: there is no file {config.ca_bundle}"
+    if not config.min_ttl <= config.default_ttl <= config.max_ttl:
+        yield ("min_ttl", "default_ttl", "max_ttl"), "min_ttl, default_ttl and max_ttl must ascend"
     if config.render_timeout_s > config.request_timeout_s:
         yield ("render_timeout_s", "request_timeout_s"), "render_timeout_s must not be above request_timeout_s"

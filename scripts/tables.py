@@ -51,6 +51,8 @@ def with_tables(text: str) -> str:
 def _default(value: object) -> str:
     if value is MISSING:
         return "the CPUs"
+    if value in ((), ""):
+        return "none"
     return f"`{' '.join(value)}`" if isinstance(value, tuple) else f"`{value}`"
 
 

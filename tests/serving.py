@@ -88,7 +88,8 @@ class Service:
 @contextlib.contextmanager
 def edge(root: Path, folder: Path, **settings: object) -> Iterator[Service]:
     """Run `imgcdn serve ROOT` on a port of the system's choice; `folder` takes its cache and log."""
-    command = [sys.executable, "-m", "imgcdn", "serve", str(root), "--bind", "127.0.0.1:0"]
+    bind = str(settings.pop("bind", "127.0.0.1:0"))
+    command = [sys.executable, "-m", "imgcdn", "serve", str(root), "--bind", bind]
     with _started(command, folder, settings) as (process, cache, log):
         line = _first_line(process, log)
         match = re.search(r"on 127\.0\.0\.1:([0-9]+)", line)

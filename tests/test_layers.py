@@ -38,7 +38,6 @@ LIBRARIES: dict[str, set[str]] = {
     "numpy": {"engine"},
     "requests": {"sources"},
     "urllib3": {"sources"},
-    "pebble": {"service"},
     "flask": {"web", "glue"},
     "werkzeug": {"web"},
     "a2wsgi": {"web"},

@@ -38,13 +38,14 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("root", nargs="?", metavar="FOLDER", help="folder with the originals (default: sample_images)")
     serve.add_argument("--bind", metavar="HOST:PORT", help="address to listen on, or unix:/PATH")
     serve.add_argument("--cache-dir", metavar="DIR", help="folder for what was rendered")
+    serve.add_argument("--allow", metavar="PATTERN", action="append", help="remote URLs that may be fetched")
     serve.add_argument("--workers", metavar="N", help="HTTP worker processes")
     serve.add_argument("--config", metavar="FILE", type=Path, help="settings (default: imgcdn.toml, if it is there)")
     return parser
 
 
 def _serve(options: argparse.Namespace) -> int:
-    flags = {name: getattr(options, name) for name in ("root", "bind", "cache_dir", "workers")}
+    flags = {name: getattr(options, name) for name in ("root", "bind", "cache_dir", "allow", "workers")}
     file = options.config or (Path(os.environ["IMGCDN_CONFIG"]) if os.environ.get("IMGCDN_CONFIG") else None)
     config = load(flags, file=file)
     from imgcdn.web.logs import configure  # `imgcdn --version` needs no web framework

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from urllib.parse import unquote
 
 from imgcdn.core.geometry import Size
 
@@ -12,18 +13,24 @@ class Source:
     Identity of one original, before any bytes.
 
     Args:
-        scheme: "local" for a file beneath the root.
-        location: The decoded path, relative to the root, `/` between segments.
+        scheme: "local" for a file beneath the root, "remote" for an absolute URL, "mounted" for a URL that a mount
+            made out of a path.
+        location: Of a file, the decoded path, relative to the root, `/` between segments; otherwise the URL.
+        query: Of a path that no mount has been looked up for yet, as it was written; otherwise empty.
     """
 
     scheme: str
     location: str
+    query: str = ""
 
     @property
     def stem(self) -> str:
         """The last path segment without its extension, for a file name."""
-        name = self.location.rsplit("/", 1)[-1]
-        return name.rsplit(".", 1)[0] or name
+        name = self.location
+        if self.scheme != "local":
+            name = unquote(name.partition("?")[0].partition("://")[2].partition("/")[2])
+        name = name.rsplit("/", 1)[-1]
+        return name.rsplit(".", 1)[0] or name or "image"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +84,45 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class OriginState:
+    """
+    What an origin said of a remote original.
+
+    Args:
+        url: Of the response, the last after redirects; its validators mean nothing to another.
+        headers: Those that freshness and validation need, by lower-case name.
+        validated_at: Unix time of the last answer.
+        fresh_until: Unix time until which the origin need not be asked.
+        storable: False where it may only be shared with those who already wait.
+        seen: The callers' versions (`v`) that it was validated for, the latest last.
+    """
+
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    validated_at: float
+    fresh_until: float
+    storable: bool
+    seen: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SourceRecord:
     """
     What is known of one source.
 
     Args:
-        version: SHA-256 of the original's bytes, hex.
+        version: SHA-256 of the original's bytes, hex; empty when there are none.
         signature: The file that had these bytes.
         facts: None when the original was refused by the probe.
-        refusal: A remembered failure of this version.
+        refusal: A remembered failure of this version, or of its origin.
+        origin: Of a remote source.
     """
 
     version: str
     signature: FileSignature
     facts: Facts | None
     refusal: Refusal | None = None
+    origin: OriginState | None = None
 
 
 @dataclass(frozen=True, slots=True)

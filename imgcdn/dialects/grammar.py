@@ -4,9 +4,10 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote, unquote_to_bytes
 
+from imgcdn.core.allowlist import parse_remote
 from imgcdn.core.params import Params
 from imgcdn.core.values import Source
-from imgcdn.errors import Forbidden, InvalidParam
+from imgcdn.errors import InvalidParam
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _REMOTE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:)?//")
@@ -56,19 +57,18 @@ def source_from(url: str, *, is_reference: bool = False) -> Source:
 
     Raises:
         InvalidParam: It names nothing, or has control characters.
-        Forbidden: The source is of a kind that is not served.
+        Forbidden: The source is of a kind that is never served.
     """
     _check_characters(url)
     if _REMOTE.match(url):
-        raise Forbidden("remote sources are not configured")
-    # A file has no query: what follows `?` tells a browser's cache apart, not originals.
-    location = url.partition("?")[0]
+        return Source("remote", parse_remote(url).url)
+    location, _, query = url.partition("?")
     if is_reference:
         location = _path_decoded(location.partition("#")[0])
     location = location.removeprefix("/")
     if not location:
         raise InvalidParam("url must name an image: /photo.jpg", param="url")
-    return Source("local", location)
+    return Source("local", location, query.partition("#")[0] if is_reference else query)
 
 
 def _path_decoded(path: str) -> str:

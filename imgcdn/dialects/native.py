@@ -8,8 +8,6 @@ from imgcdn.core.params import collect, parse_params, parse_version
 from imgcdn.dialects.grammar import ImageRequest, decoded, source_from
 from imgcdn.errors import InvalidParam
 
-__all__ = ["PREFIX", "ImageRequest", "matches", "parse"]
-
 PREFIX = "/img"
 
 

@@ -2,23 +2,40 @@
 
 import asyncio
 import hashlib
+import ipaddress
+import os
+import secrets
 from dataclasses import dataclass
+from pathlib import Path
 
 from imgcdn.config import Config
+from imgcdn.core.allowlist import parse_override
+from imgcdn.core.routes import Routes
 from imgcdn.service.flights import Flights
 from imgcdn.service.images import ImageService
+from imgcdn.service.originals import LocalOriginals, Originals, Prober
+from imgcdn.service.remote import RemoteOriginals
 from imgcdn.service.renderers import Renderers, RendererSettings
+from imgcdn.sources.addresses import AddressRule
 from imgcdn.sources.local import LocalFiles
+from imgcdn.sources.remote import FetchPolicy, RemoteFetcher
 from imgcdn.store.disk import DiskStore
 from imgcdn.store.sweep import Sweeper
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What one process of a service consists of."""
+    """
+    What one process of a service consists of.
+
+    Args:
+        loop_id: Names this service to origins, so that it knows its own requests when they come back (RFC 8586).
+    """
 
     service: ImageService
     files: LocalFiles
+    routes: Routes
+    loop_id: str
     renderers: Renderers
     flights: Flights
     sweeper: Sweeper
@@ -42,9 +59,37 @@ def assemble(config: Config) -> Parts:
     Raises:
         ConfigError: The cache folder belongs to something else, or there is no place for a private socket.
     """
+    store = DiskStore(
+        config.cache_dir,
+        max_bytes=config.cache_max_bytes,
+        originals_max_bytes=config.originals_max_bytes,
+        min_free_bytes=config.min_free_bytes,
+    )
+    renderers = _renderers(config, store)
+    flights = Flights(renderers.lock_file)
     files = LocalFiles(config.root, hidden=[config.cache_dir])
-    store = DiskStore(config.cache_dir, max_bytes=config.cache_max_bytes, min_free_bytes=config.min_free_bytes)
-    renderers = Renderers(
+    routes = Routes(config.mounts, config.allow)
+    loop_id = _loop_id(renderers.lock_file.with_suffix(".id"))
+    prober = Prober(config, renderers)
+    remote = RemoteOriginals(
+        config,
+        routes=routes,
+        fetcher=RemoteFetcher(_policy(config, routes, loop_id)),
+        store=store,
+        prober=prober,
+        flights=flights,
+    )
+    originals: dict[str, Originals] = {
+        "local": LocalOriginals(config, files=files, store=store, prober=prober, flights=flights),
+        "remote": remote,
+        "mounted": remote,
+    }
+    service = ImageService(config, originals=originals, store=store, renderers=renderers, flights=flights)
+    return Parts(service, files, routes, loop_id, renderers, flights, Sweeper(store))
+
+
+def _renderers(config: Config, store: DiskStore) -> Renderers:
+    return Renderers(
         RendererSettings(
             scope=hashlib.sha256(str(config.cache_dir).encode()).hexdigest(),
             renderers=config.renderers,
@@ -53,6 +98,31 @@ def assemble(config: Config) -> Parts:
             writable=str(store.temp_folder),
         )
     )
-    flights = Flights(renderers.lock_file)
-    service = ImageService(config, files=files, store=store, renderers=renderers, flights=flights)
-    return Parts(service, files, renderers, flights, Sweeper(store))
+
+
+def _policy(config: Config, routes: Routes, loop_id: str) -> FetchPolicy:
+    overrides = (parse_override(text) for text in config.resolve)
+    return FetchPolicy(
+        admits=routes.admits,
+        loop_id=loop_id,
+        addresses=AddressRule(ipaddress.ip_network(text) for text in config.allow_addresses),
+        overrides={(host, port): addresses for host, port, addresses in overrides},
+        ca_bundle=config.ca_bundle,
+        max_source_bytes=config.max_source_bytes,
+        connect_timeout_s=config.connect_timeout_s,
+        read_timeout_s=config.read_timeout_s,
+        total_timeout_s=config.fetch_timeout_s,
+    )
+
+
+def _loop_id(file: Path) -> str:
+    """Return a random name that all processes of this service share; the first of them makes it up."""
+    made_up = file.with_name(f"{file.name}-{secrets.token_hex(8)}")
+    made_up.write_text(f"imgcdn-{secrets.token_hex(8)}", encoding="ascii")
+    try:
+        os.link(made_up, file)
+    except FileExistsError:
+        pass
+    finally:
+        made_up.unlink()
+    return file.read_text(encoding="ascii")

@@ -1,15 +1,15 @@
 """
 The service: one request's way from its source to a variant.
 
-`lookup` answers what is there already, without waiting for anything. `get` makes what is not: the source is probed
-once for all who ask for it, the variant rendered once for all who ask for it.
+`lookup` answers what is there already, without waiting for anything. `get` makes what is not: the source is read or
+fetched once for all who ask for it, the variant rendered once for all who ask for it.
 """
 
 import asyncio
 import contextlib
 import functools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -18,44 +18,30 @@ from imgcdn.core.keys import source_key, variant_key
 from imgcdn.core.memo import Memo
 from imgcdn.core.negotiation import ClientClass
 from imgcdn.core.plan import Limits, Plan, plan_for
-from imgcdn.core.values import Effort, Facts, FileSignature, Refusal, Source, SourceRecord, Variant
-from imgcdn.dialects.native import ImageRequest
-from imgcdn.errors import (
-    CorruptImage,
-    ImageError,
-    ImageTooLarge,
-    ImgcdnError,
-    InternalError,
-    RenderTimeout,
-    UnsupportedImage,
-)
+from imgcdn.core.values import Effort, Facts, Source, SourceRecord, Variant
+from imgcdn.dialects.grammar import ImageRequest
+from imgcdn.errors import ImageError, InternalError, RenderTimeout
 from imgcdn.service.flights import Flights
-from imgcdn.service.jobs import Changed, Probed, ProbeJob, Rendered, RenderJob
+from imgcdn.service.jobs import Changed, Rendered, RenderJob
+from imgcdn.service.originals import ATTEMPTS, Known, Originals
+from imgcdn.service.refusals import is_origins, raise_refusal, refusal_for
 from imgcdn.service.renderers import Renderers
-from imgcdn.sources.local import LocalFiles
-from imgcdn.store.disk import DiskStore, Folder
+from imgcdn.store.disk import DiskStore
 from imgcdn.store.files import HEADER_BYTES, unpack_header, variant_name, with_body
-
-#: A failure is tried again after this long: settings may have changed, a crash may have been the machine's.
-_REFUSED_FOR_S = 60.0
-
-#: A file that changes while it is read is read once more; then its writer is not done.
-_ATTEMPTS = 2
-
-_REFUSALS = {error.slug: error for error in (ImageTooLarge, UnsupportedImage, CorruptImage, RenderTimeout)}
-
-
-#: Coarsest tick of a kernel's file times. A file that changed less than this ago may change again, to the same size,
-#: without its times telling (git calls such a file racily clean).
-_TICK_S = 0.02
+from imgcdn.store.folder import Folder
 
 
 class CacheStatus(Enum):
     """How an answer came about (RFC 9211)."""
 
     HIT = "hit"
-    MISS = "miss"
-    COLLAPSED = "collapsed"
+    MISS = "fwd=miss"
+    COLLAPSED = "fwd=miss; collapsed"
+    VALIDATED = "fwd=stale; fwd-status=304"
+    REFETCHED = "fwd=stale; fwd-status=200"
+
+
+_VALIDATIONS = {0: CacheStatus.HIT, 304: CacheStatus.VALIDATED, 200: CacheStatus.REFETCHED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +53,15 @@ class Delivery:
         variant: With its body, unless only its header was asked for.
         status: How it came about.
         stored: Whether it is on disk now.
+        fresh_for_s: For how long the source is known to be the same; None for one that is looked at every time.
+        private: Whether nobody else may keep it.
     """
 
     variant: Variant
     status: CacheStatus
     stored: bool = True
+    fresh_for_s: int | None = None
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +79,7 @@ class ImageService:
 
     Args:
         config: The settings.
-        files: Where originals are.
+        originals: By the scheme of a source.
         store: Where variants are kept.
         renderers: Who does the decoding and encoding.
         flights: Joins requests for the same thing.
@@ -100,7 +90,7 @@ class ImageService:
         self,
         config: Config,
         *,
-        files: LocalFiles,
+        originals: Mapping[str, Originals],
         store: DiskStore,
         renderers: Renderers,
         flights: Flights,
@@ -108,7 +98,7 @@ class ImageService:
     ) -> None:
         self.store = store
         self._config = config
-        self._files = files
+        self._originals = originals
         self._renderers = renderers
         self._flights = flights
         self._clock = clock
@@ -127,17 +117,17 @@ class ImageService:
 
         Raises:
             SourceNotFound: There is no such original.
-            ImageError: It was refused a short while ago.
+            ImgcdnError: The original, or its origin, failed a short while ago.
         """
-        record = self._current_record(request.source)
+        record = self._originals[request.source.scheme].current(request.source, request.v)
         if record is None:
             return None
-        if record.facts is not None:
+        if record.facts is not None and not is_origins(record):
             planned = self._plan(record, request, client)
             variant = self.store.read(source_key(request.source), planned.key, planned.plan.format, body=body)
             if variant is not None:
-                return Delivery(variant, CacheStatus.HIT)
-        self._raise_refusal(record)
+                return self._delivery(variant, CacheStatus.HIT, record)
+        raise_refusal(record, now=self._clock())
         return None
 
     async def get(self, request: ImageRequest, client: ClientClass) -> Delivery:
@@ -160,94 +150,78 @@ class ImageService:
         Raises:
             ImgcdnError: It is not there, or refused.
         """
-        facts = (await self._record(source)).facts
+        facts = (await self._know(source, None)).record.facts
         assert facts is not None
         return facts
 
     async def _get(self, request: ImageRequest, client: ClientClass) -> Delivery:
         key = source_key(request.source)
         # Of a source that nobody knew, a variant can only have come while this request waited.
-        found = CacheStatus.COLLAPSED if self.store.record(key) is None else CacheStatus.HIT
-        for _ in range(_ATTEMPTS):
-            record = await self._record(request.source)
-            planned = self._plan(record, request, client)
+        unknown = self.store.record(key) is None
+        for _ in range(ATTEMPTS):
+            known = await self._know(request.source, request.v)
+            planned = self._plan(known.record, request, client)
             variant = self.store.read(key, planned.key, planned.plan.format)
             if variant is not None:
-                return Delivery(variant, found)
-            work = functools.partial(self._make, request.source, record, planned)
+                found = CacheStatus.COLLAPSED if unknown else _VALIDATIONS[known.validated]
+                return self._delivery(variant, found, known.record)
+            work = functools.partial(self._make, request.source, known, planned)
             flight = self._flights.board(f"variant:{key}:{planned.key}", work)
             delivery = await flight.wait()
             if delivery is not None:
                 return delivery if flight.leads else replace(delivery, status=CacheStatus.COLLAPSED)
         raise InternalError("The original keeps changing while it is read. Try again when it is complete.")
 
-    async def _record(self, source: Source) -> SourceRecord:
-        """Return a record with facts, probed once for all who wait."""
-        record = self._current_record(source)
-        if record is None:
-            flight = self._flights.board(f"source:{source_key(source)}", lambda: self._probe(source))
-            record = await flight.wait()
-        if record.facts is None:
-            self._raise_refusal(record)
+    async def _know(self, source: Source, v: str | None) -> Known:
+        """Return a source that can be rendered."""
+        known = await self._originals[source.scheme].know(source, v)
+        if known.record.facts is None or is_origins(known.record):
+            raise_refusal(known.record, now=self._clock())
+        if known.record.facts is None:
             raise InternalError("The original was refused, but not why.")
-        return record
+        return known
 
-    async def _probe(self, source: Source) -> SourceRecord:
-        for _ in range(_ATTEMPTS):
-            known = self._current_record(source)  # another process may have been first
-            if known is not None:
-                return known
-            path, signature = self._files.resolve(source.location), self._files.signature(source.location)
-            limit = self._config.max_source_bytes
-            if signature.size > limit:
-                raise ImageTooLarge(f"The original has more than {limit} bytes.", limit=limit, unit="bytes")
-            await _settled(signature)
-            job = ProbeJob(path, signature, self._config.max_pixels, self._config.render_timeout_s)
-            try:
-                outcome = await self._renderers.run(job)
-            except (ImageError, RenderTimeout) as error:  # it crashed or hung, so there is no version
-                outcome = Probed("", None, error)
-            if isinstance(outcome, Probed):
-                return self._remember(source, signature, outcome)
-        raise InternalError("The original keeps changing while it is read. Try again when it is complete.")
-
-    def _remember(self, source: Source, signature: FileSignature, probed: Probed) -> SourceRecord:
-        refusal = None if probed.error is None else self._refusal(probed.error)
-        record = SourceRecord(probed.version, signature, probed.facts, refusal)
-        with self.store.open_folder(source_key(source)) as folder:
-            self.store.save_record(folder, record)
-        return record
-
-    async def _make(self, source: Source, record: SourceRecord, planned: _Planned) -> Delivery | None:
-        """Render one variant, unless another process just did. None: the file is another one by now."""
+    async def _make(self, source: Source, known: Known, planned: _Planned) -> Delivery | None:
+        """Render one variant, unless another process just did. None: the original is another one by now."""
         key = source_key(source)
         variant = self.store.read(key, planned.key, planned.plan.format)
         if variant is not None:
-            return Delivery(variant, CacheStatus.COLLAPSED)
+            return self._delivery(variant, CacheStatus.COLLAPSED, known.record)
         newest = self.store.record(key)
-        self._raise_refusal(newest if newest is not None and newest.version == record.version else record)
-        path = self._files.resolve(source.location)
+        raise_refusal(
+            newest if newest is not None and newest.version == planned.version else known.record, now=self._clock()
+        )
         with self.store.open_folder(key) as folder:
-            job = RenderJob(
-                path=path,
-                signature=record.signature,
-                plan=planned.plan,
-                temp=self.store.temp_path(),
-                made_at=int(self._clock()),
-                effort=Effort.SETTLED,
-                timeout_s=self._config.render_timeout_s,
-            )
-            try:
-                with self._refusals_remembered(folder, record):
-                    outcome = await self._renderers.run(job)
-                if isinstance(outcome, Changed):
-                    return None
-                assert isinstance(outcome, Rendered)
-                return self._publish(folder, job, outcome, planned)
-            finally:
-                self.store.discard(job.temp)  # gone already where it was published
+            known = await self._originals[source.scheme].open(source, known)
+            if known.record.version != planned.version:
+                return None
+            return await self._render(folder, known, planned)
 
-    def _publish(self, folder: Folder, job: RenderJob, rendered: Rendered, planned: _Planned) -> Delivery:
+    async def _render(self, folder: Folder, known: Known, planned: _Planned) -> Delivery | None:
+        assert known.held is not None
+        record = known.record
+        private = record.origin is not None and not record.origin.storable
+        job = RenderJob(
+            path=known.held.path,
+            signature=record.signature,
+            plan=planned.plan,
+            temp=None if private else self.store.temp_path(),
+            made_at=int(self._clock()),
+            effort=Effort.SETTLED,
+            timeout_s=self._config.render_timeout_s,
+        )
+        try:
+            with self._refusals_remembered(folder, record):
+                outcome = await self._renderers.run(job)
+            if isinstance(outcome, Changed):
+                return None
+            assert isinstance(outcome, Rendered)
+            variant, stored = self._publish(folder, job, outcome, planned)
+            return replace(self._delivery(variant, CacheStatus.MISS, record), stored=stored)
+        finally:
+            self.store.discard(job.temp)  # gone already where it was published
+
+    def _publish(self, folder: Folder, job: RenderJob, rendered: Rendered, planned: _Planned) -> tuple[Variant, bool]:
         name = variant_name(planned.key, planned.plan.format)
         try:
             stored, data = self.store.keep(folder, job.temp, name, file=rendered.file, error_number=rendered.errno)
@@ -257,17 +231,14 @@ class ImageService:
         variant = header and with_body(header, data, verify=False)
         if variant is None:
             raise InternalError("The variant could not be read back. Try again.")
-        return Delivery(variant, CacheStatus.MISS, stored)
+        return variant, stored
 
-    def _current_record(self, source: Source) -> SourceRecord | None:
-        """Return the record if it is of the file that is there now, and no refusal in it has run out."""
-        signature = self._files.signature(source.location)
-        record = self.store.record(source_key(source))
-        if record is None or record.signature != signature:
-            return None
-        if record.facts is None and not self._refused(record):
-            return None
-        return record
+    def _delivery(self, variant: Variant, status: CacheStatus, record: SourceRecord) -> Delivery:
+        origin = record.origin
+        if origin is None:
+            return Delivery(variant, status)
+        left_s = max(0, int(origin.fresh_until - self._clock()))
+        return Delivery(variant, status, fresh_for_s=left_s, private=not origin.storable)
 
     def _plan(self, record: SourceRecord, request: ImageRequest, client: ClientClass) -> _Planned:
         planned = self._planned.get((request, client))
@@ -284,29 +255,6 @@ class ImageService:
         try:
             yield
         except (ImageError, RenderTimeout) as error:
-            self.store.save_record(folder, replace(record, refusal=self._refusal(error)))
+            if record.origin is None or record.origin.storable:
+                self.store.save_record(folder, replace(record, refusal=refusal_for(error, now=self._clock())))
             raise
-
-    def _refusal(self, error: ImgcdnError) -> Refusal:
-        limit, unit = (error.limit, error.unit) if isinstance(error, ImageTooLarge) else (0, "")
-        return Refusal(error.slug, error.detail, self._clock() + _REFUSED_FOR_S, limit, unit)
-
-    def _refused(self, record: SourceRecord) -> bool:
-        refusal = record.refusal
-        return refusal is not None and refusal.slug in _REFUSALS and refusal.until > self._clock()
-
-    def _raise_refusal(self, record: SourceRecord) -> None:
-        if not self._refused(record):
-            return
-        refusal = record.refusal
-        assert refusal is not None
-        if refusal.slug == ImageTooLarge.slug:
-            raise ImageTooLarge(refusal.detail, limit=refusal.limit, unit=refusal.unit)
-        raise _REFUSALS[refusal.slug](refusal.detail)
-
-
-async def _settled(signature: FileSignature) -> None:
-    """Wait until the next change of the file must show in its times, which follow the wall clock."""
-    age_s = time.time() - max(signature.mtime_ns, signature.ctime_ns) / 1e9
-    if 0 <= age_s < _TICK_S:
-        await asyncio.sleep(_TICK_S - age_s)

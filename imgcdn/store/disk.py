@@ -4,6 +4,7 @@ The folder on disk, and how its files appear in it and leave it.
     <cache>/CACHEDIR.TAG
     <cache>/current -> tree-<random>          purging everything repoints it
     <cache>/current/ab/<source key>/record
+    <cache>/current/ab/<source key>/original              of a remote source
     <cache>/current/ab/<source key>/<variant key>.<extension>
     <cache>/tmp/                              files that are being written
     <cache>/trash/                            folders that were purged
@@ -20,12 +21,12 @@ import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 
 from imgcdn.core.memo import Memo
 from imgcdn.core.values import SourceRecord, Variant
 from imgcdn.errors import ConfigError
 from imgcdn.store.files import (
+    ORIGINAL_NAME,
     RECORD_NAME,
     pack_record,
     remove_file,
@@ -35,6 +36,7 @@ from imgcdn.store.files import (
     with_body,
     write_file,
 )
+from imgcdn.store.folder import Folder
 from imgcdn.store.layout import lay_out
 
 _log = logging.getLogger(__name__)
@@ -55,7 +57,8 @@ class DiskStore:
 
     Args:
         folder: Created when missing. A non-empty folder that is not ours is refused.
-        max_bytes: 0 keeps nothing.
+        max_bytes: Of variants and records; 0 keeps nothing.
+        originals_max_bytes: Of remote originals.
         min_free_bytes: Room to leave on the disk; below it nothing is written.
         clock: Unix time in seconds.
 
@@ -64,10 +67,17 @@ class DiskStore:
     """
 
     def __init__(
-        self, folder: Path, *, max_bytes: int, min_free_bytes: int = 0, clock: Callable[[], float] = time.time
+        self,
+        folder: Path,
+        *,
+        max_bytes: int,
+        originals_max_bytes: int = 2**30,
+        min_free_bytes: int = 0,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.folder = folder
         self.max_bytes = max_bytes
+        self.originals_max_bytes = originals_max_bytes
         self.min_free_bytes = min_free_bytes
         self._clock = clock
         self._trouble = ""
@@ -183,7 +193,33 @@ class DiskStore:
             remove_file(path)
         return record
 
-    def open_folder(self, source_key: str) -> "Folder":
+    def original(self, source_key: str) -> Path | None:
+        """
+        Return where a remote source's bytes are kept; None when they are not.
+
+        It counts as a use: originals, too, are evicted by their last one, which the record's mtime tells. (The
+        original's own times are part of its signature.)
+        """
+        path = Path(self._path(source_key, ORIGINAL_NAME))
+        if not self.max_bytes or not path.is_file():
+            return None
+        record = self._path(source_key, RECORD_NAME)
+        with contextlib.suppress(OSError):
+            now = self._clock()
+            if now - os.stat(record).st_mtime > TOUCH_AFTER_S:
+                os.utime(record, (now, now))
+        return path
+
+    def purge(self, source_key: str) -> None:
+        """Forget a source and all that was made of it: for every process at once, and for what is being made now."""
+        self._unsaved.forget(source_key)
+        self._records.forget(source_key)
+        if self.max_bytes:
+            trash = self.folder / "trash" / f"{source_key[:16]}-{secrets.token_hex(8)}"
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(self._path(source_key, ""), trash)
+
+    def open_folder(self, source_key: str) -> Folder:
         """
         Open a source's folder, made now if need be, to publish into it later.
 
@@ -200,7 +236,7 @@ class DiskStore:
                 fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             except OSError as error:
                 self.note(error)
-        return Folder(self, source_key, fd)
+        return Folder(source_key, fd, note=self.note)
 
     def temp_path(self) -> str | None:
         """Return a new path on the store's disk to write a file to; None while nothing is stored."""
@@ -208,7 +244,7 @@ class DiskStore:
             return None
         return os.path.join(self.temp_folder, f"{os.getpid()}-{secrets.token_hex(8)}")
 
-    def save_record(self, folder: "Folder", record: SourceRecord) -> None:
+    def save_record(self, folder: Folder, record: SourceRecord) -> None:
         """Replace a source's record. When the disk refuses, this process remembers it."""
         temp = self.temp_path()
         written = temp is not None and self._write(temp, pack_record(record))
@@ -226,7 +262,7 @@ class DiskStore:
             remove_file(temp)
 
     def keep(
-        self, folder: "Folder", temp: str | None, name: str, *, file: bytes | None, error_number: int = 0
+        self, folder: Folder, temp: str | None, name: str, *, file: bytes | None, error_number: int = 0
     ) -> tuple[bool, bytes]:
         """
         Publish a variant's file that somebody else has written, and return it.
@@ -299,48 +335,3 @@ class DiskStore:
         except OSError as error:
             return error
         return None
-
-
-class Folder:
-    """A source's folder, held open by its descriptor. Close it, or use it in a `with` statement."""
-
-    def __init__(self, store: DiskStore, source_key: str, fd: int) -> None:
-        self.source_key = source_key
-        self._store = store
-        self._fd = fd
-
-    def publish(self, temp: str, name: str) -> bool:
-        """
-        Move a finished file into the folder.
-
-        Args:
-            temp: From `DiskStore.temp_path`.
-            name: Its name in the folder; a file that is there already is replaced.
-
-        Returns:
-            Whether it is there now. If not, the temporary file is left where it was.
-        """
-        if self._fd < 0:
-            return False
-        try:
-            os.rename(temp, name, dst_dir_fd=self._fd)
-        except OSError as error:
-            # ENOENT: purged and emptied since it was opened. That is no trouble of the disk's.
-            if error.errno != errno.ENOENT:
-                self._store.note(error)
-            return False
-        return True
-
-    def close(self) -> None:
-        """Give the descriptor back."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-
-    def __enter__(self) -> "Folder":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

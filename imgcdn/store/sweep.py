@@ -14,11 +14,11 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from imgcdn.store.disk import DiskStore
-from imgcdn.store.files import RECORD_NAME, VARIANT_NAME, remove_file
+from imgcdn.store.files import ORIGINAL_NAME, RECORD_NAME, VARIANT_NAME, remove_file
 
 _log = logging.getLogger(__name__)
 
@@ -47,10 +47,12 @@ class Sweep:
 
     Args:
         kept_bytes: In variants and records, afterwards.
-        evicted: Number of variants removed.
+        original_bytes: In remote originals, afterwards.
+        evicted: Number of files removed.
     """
 
     kept_bytes: int
+    original_bytes: int
     evicted: int
 
 
@@ -125,44 +127,65 @@ def _elected(folder: Path) -> Iterator[bool]:
 
 def _sweep(store: DiskStore) -> Sweep:
     _remove_leftovers(store.folder)
-    variants, total = _survey(store.folder / "current")
-    target = _target(store, total)
-    evicted = 0
-    for kept in sorted(variants):
+    seen = _survey(store.folder / "current")
+    # An original can be fetched again without rendering anything, so originals go first when the disk is short.
+    original_bytes, gone = _evict(seen.originals, seen.original_bytes, store.originals_max_bytes, short=_short(store))
+    kept_bytes, evicted = _evict(seen.variants, seen.kept_bytes, store.max_bytes, short=_short(store))
+    if gone + evicted:
+        _log.info("evicted %d variants and %d originals, %d bytes are kept", evicted, gone, kept_bytes + original_bytes)
+    return Sweep(kept_bytes, original_bytes, gone + evicted)
+
+
+def _short(store: DiskStore) -> int:
+    """Return how many bytes the disk lacks of the free space it must have."""
+    free = os.statvfs(store.folder)
+    return max(0, store.min_free_bytes - free.f_bavail * free.f_frsize)
+
+
+def _evict(files: list[_Kept], total: int, ceiling: int, *, short: int) -> tuple[int, int]:
+    """Remove the least recently used files where there are too many; return the bytes left and the number removed."""
+    allowed = min(ceiling, total - short)
+    target = total if total <= allowed else int(allowed * _LOW_WATER)
+    removed = 0
+    for kept in sorted(files):
         if total <= target:
             break
         if remove_file(kept.path):
             total -= kept.size
-            evicted += 1
-    if evicted:
-        _log.info("evicted %d variants, %d bytes are kept", evicted, total)
-    return Sweep(total, evicted)
+            removed += 1
+    return total, removed
 
 
-def _target(store: DiskStore, total: int) -> int:
-    """Return the bytes to go down to: `total` itself when nothing needs to go."""
-    free = os.statvfs(store.folder)
-    missing = store.min_free_bytes - free.f_bavail * free.f_frsize
-    allowed = min(store.max_bytes, total - missing)
-    return total if total <= allowed else int(allowed * _LOW_WATER)
+@dataclass(slots=True)
+class _Survey:
+    variants: list[_Kept] = field(default_factory=list)
+    originals: list[_Kept] = field(default_factory=list)
+    kept_bytes: int = 0
+    original_bytes: int = 0
 
 
-def _survey(tree: Path) -> tuple[list[_Kept], int]:
-    """List the variants and count all bytes; remove records whose variants are long gone."""
-    variants: list[_Kept] = []
-    total = 0
+def _survey(tree: Path) -> _Survey:
+    """List and count what is there; remove sources that nobody has asked for and that hold nothing."""
+    seen = _Survey()
     now = time.time()
     for folder in _folders(tree):
-        held, record = _read_folder(folder)
-        variants += held
-        total += sum(kept.size for kept in held)
-        if record is not None and not held and now - record.used_at > _RECORD_MAX_AGE_S:
-            remove_file(record.path)
-            with contextlib.suppress(OSError):  # somebody has just published into it
-                os.rmdir(folder)
-        elif record is not None:
-            total += record.size
-    return variants, total
+        variants, original, record = _read_folder(folder)
+        if record is None or (not variants and original is None and now - record.used_at > _RECORD_MAX_AGE_S):
+            _remove_idle(folder, record)
+        seen.variants += variants
+        seen.kept_bytes += sum(kept.size for kept in variants) + (record.size if record else 0)
+        if original is not None:
+            used_at = record.used_at if record else original.used_at
+            seen.originals.append(replace(original, used_at=used_at))
+            seen.original_bytes += original.size
+    return seen
+
+
+def _remove_idle(folder: str, record: _Kept | None) -> None:
+    if record is not None:
+        remove_file(record.path)
+    with contextlib.suppress(OSError):  # it holds something, or somebody has just published into it
+        os.rmdir(folder)
 
 
 def _folders(tree: Path) -> Iterator[str]:
@@ -171,9 +194,10 @@ def _folders(tree: Path) -> Iterator[str]:
             yield from (entry.path for entry in _entries(shard.path) if entry.is_dir(follow_symlinks=False))
 
 
-def _read_folder(folder: str) -> tuple[list[_Kept], _Kept | None]:
+def _read_folder(folder: str) -> tuple[list[_Kept], _Kept | None, _Kept | None]:
+    """Return a source's variants, its original and its record."""
     variants: list[_Kept] = []
-    record = None
+    original = record = None
     for entry in _entries(folder):
         try:
             stat = entry.stat(follow_symlinks=False)
@@ -182,9 +206,11 @@ def _read_folder(folder: str) -> tuple[list[_Kept], _Kept | None]:
         kept = _Kept(stat.st_mtime, entry.path, stat.st_size)
         if entry.name == RECORD_NAME:
             record = kept
+        elif entry.name == ORIGINAL_NAME:
+            original = kept
         elif VARIANT_NAME.fullmatch(entry.name):
             variants.append(kept)
-    return variants, record
+    return variants, original, record
 
 
 def _entries(folder: str | Path) -> list[os.DirEntry[str]]:

@@ -31,7 +31,7 @@ _PAGE_HEADERS = {
         "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self'"
     ),
 }
-_READ_HEADERS = ("ACCEPT", "IF_NONE_MATCH", "IF_MODIFIED_SINCE")
+_READ_HEADERS = ("ACCEPT", "IF_NONE_MATCH", "IF_MODIFIED_SINCE", "CDN_LOOP")
 
 
 def create_app(config: Config | None = None) -> Flask:
@@ -46,7 +46,7 @@ def create_app(config: Config | None = None) -> Flask:
     """
     config = config or load()
     parts = assemble(config)
-    hits = Hits(config, parts.service)
+    hits = Hits(config, parts)
     loop = ServiceLoop(parts)
     app = create_pages(parts, loop)
     _add_images(app, config, parts, hits, loop)

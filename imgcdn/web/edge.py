@@ -9,6 +9,8 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from email.utils import formatdate
+from functools import lru_cache
 from typing import Any
 
 from a2wsgi import WSGIMiddleware
@@ -48,7 +50,7 @@ class Edge:
         self.waiting = 0
         self._config = config
         self._parts = parts
-        self._hits = Hits(config, parts.service, draining=lambda: self.draining)
+        self._hits = Hits(config, parts, draining=lambda: self.draining)
         self._loop = ServiceLoop(parts)
         self._pages = WSGIMiddleware(create_pages(parts, self._loop).wsgi_app, workers=_PAGE_THREADS)  # type: ignore[arg-type]  # a2wsgi types WSGI anew
 
@@ -128,11 +130,18 @@ def _joined(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     return headers
 
 
+@lru_cache(maxsize=2)
+def _http_date(unix_time: int) -> bytes:
+    return formatdate(unix_time, usegmt=True).encode()
+
+
 async def _left(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 async def _send(reply: Reply, send: Send) -> None:
-    await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+    # Ours, because gunicorn's may be a second old, and no Last-Modified may lie after it (RFC 9110, section 8.8.2.1).
+    headers = [*reply.headers, (b"date", _http_date(int(time.time()))), (b"server", b"imgcdn")]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})

@@ -6,14 +6,17 @@ The same object stands in front of the ASGI edge and of the WSGI application.
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from imgcdn import dialects
 from imgcdn.config import Config
 from imgcdn.core.memo import Memo
 from imgcdn.core.negotiation import ClientClass, client_class
 from imgcdn.dialects.grammar import ImageRequest
-from imgcdn.errors import ImgcdnError, MethodNotAllowed, TargetTooLong
-from imgcdn.service.images import Delivery, ImageService
+from imgcdn.errors import Forbidden, ImgcdnError, MethodNotAllowed, TargetTooLong
+from imgcdn.service.assembly import Parts
+from imgcdn.service.images import Delivery
+from imgcdn.sources.remote import is_loop
 from imgcdn.web.logs import access
 from imgcdn.web.responses import Ask, Lifetimes, Reply, deliver, document, is_conditional, options, refuse
 
@@ -30,13 +33,14 @@ class Hits:
 
     Args:
         config: The settings.
-        service: Looks up variants.
+        parts: The service, and what it may fetch.
         draining: Tells whether the process is about to stop.
     """
 
-    def __init__(self, config: Config, service: ImageService, *, draining: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, config: Config, parts: Parts, *, draining: Callable[[], bool] = lambda: False) -> None:
         self._config = config
-        self._service = service
+        self._parts = parts
+        self._service = parts.service
         self._draining = draining
         self._lifetimes = Lifetimes(config.max_age_s, config.stale_while_revalidate_s)
         self._requests: Memo[str, ImageRequest] = Memo(16_384)
@@ -71,11 +75,14 @@ class Hits:
         """
         if len(ask.target) > MAX_TARGET_LENGTH:
             raise TargetTooLong(f"A URL may have up to {MAX_TARGET_LENGTH} characters.")
+        if b"cdn-loop" in ask.headers and is_loop(ask.header(b"cdn-loop"), self._parts.loop_id):
+            raise Forbidden("this service asked itself: an allowed URL or a mount leads here")
         request = self._requests.get(ask.target)
         if request is None:
             grammar = dialects.find(ask.target.partition("?")[0])
             assert grammar is not None
-            request = grammar.parse(ask.target, max_dimension=self._config.max_dimension)
+            parsed = grammar.parse(ask.target, max_dimension=self._config.max_dimension)
+            request = replace(parsed, source=self._parts.routes.route(parsed.source))
             if len(ask.target) <= _MEMO_TARGET_LENGTH:
                 self._requests.put(ask.target, request)
         return request, self._client_class(ask.header(b"accept"))

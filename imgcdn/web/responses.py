@@ -18,7 +18,7 @@ from imgcdn.core.formats import FORMATS
 from imgcdn.core.keys import etag
 from imgcdn.core.negotiation import VARY
 from imgcdn.core.values import Variant
-from imgcdn.dialects.native import ImageRequest
+from imgcdn.dialects.grammar import ImageRequest
 from imgcdn.errors import ImgcdnError, SourceNotFound
 from imgcdn.service.images import CacheStatus, Delivery
 
@@ -85,9 +85,8 @@ class Lifetimes(NamedTuple):
 def deliver(delivery: Delivery, request: ImageRequest, ask: Ask, lifetimes: Lifetimes) -> Reply:
     """Return the 200 for a variant, or the 304 when the client has it."""
     variant = delivery.variant
-    shared = _shared_headers(
-        variant.digest, variant.made_at, request.params.format is None, request.v is not None, lifetimes
-    )
+    kept = _cache_control(delivery, lifetimes, versioned=request.v is not None)
+    shared = _shared_headers(variant.digest, variant.made_at, request.params.format is None, kept)
     if is_unchanged(variant, ask):
         return Reply(304, [*shared, _cache_status(delivery, lifetimes)], b"")
     described = _content_headers(variant.format, variant.length, request.source.stem)
@@ -168,15 +167,12 @@ def document(status: int, fields: Mapping[str, object], ask: Ask) -> Reply:
 
 # Memoised: a hit is answered with the same headers thousands of times, and building them costs a third of it.
 @lru_cache(maxsize=8_192)
-def _shared_headers(
-    digest: bytes, made_at: int, negotiated: bool, versioned: bool, lifetimes: Lifetimes
-) -> tuple[Header, ...]:
+def _shared_headers(digest: bytes, made_at: int, negotiated: bool, kept: str) -> tuple[Header, ...]:
     """Return what a 200 and a 304 both carry."""
-    kept = f"public, max-age={lifetimes.max_age_s}, stale-while-revalidate={lifetimes.stale_while_revalidate_s}"
     headers = [
         (b"etag", etag(digest).encode()),
         (b"last-modified", formatdate(made_at, usegmt=True).encode()),
-        (b"cache-control", (_IMMUTABLE if versioned else kept).encode()),
+        (b"cache-control", kept.encode()),
     ]
     if negotiated:
         headers.append((b"vary", VARY.encode()))
@@ -201,12 +197,29 @@ def _disposition(stem: str, extension: str) -> str:
     return f"inline; filename=\"{plain}.{extension}\"; filename*=UTF-8''{encoded}"
 
 
+def _cache_control(delivery: Delivery, lifetimes: Lifetimes, *, versioned: bool) -> str:
+    """Nobody keeps an answer for longer than the original is known to be the same, unless its URL says which it is."""
+    if delivery.private:
+        return "no-store"
+    if versioned:
+        return _IMMUTABLE
+    max_age_s = _remaining_s(delivery, lifetimes)
+    return f"public, max-age={max_age_s}, stale-while-revalidate={lifetimes.stale_while_revalidate_s}"
+
+
+def _remaining_s(delivery: Delivery, lifetimes: Lifetimes) -> int:
+    known_s = delivery.fresh_for_s
+    return lifetimes.max_age_s if known_s is None else min(known_s, lifetimes.max_age_s)
+
+
 def _cache_status(delivery: Delivery, lifetimes: Lifetimes) -> Header:
+    words = f"imgcdn; {delivery.status.value}"
     if delivery.status is CacheStatus.HIT:
-        return b"cache-status", b"imgcdn; hit; ttl=%d" % lifetimes.max_age_s
-    if delivery.status is CacheStatus.COLLAPSED:
-        return b"cache-status", b"imgcdn; fwd=miss; collapsed"
-    return b"cache-status", b"imgcdn; fwd=miss; stored" if delivery.stored else b"imgcdn; fwd=miss"
+        ttl_s = lifetimes.max_age_s if delivery.fresh_for_s is None else delivery.fresh_for_s
+        words += f"; ttl={ttl_s}"
+    elif delivery.status is CacheStatus.MISS and delivery.stored:
+        words += "; stored"
+    return b"cache-status", words.encode()
 
 
 def _problem(error: ImgcdnError) -> bytes:

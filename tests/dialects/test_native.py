@@ -1,15 +1,21 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgcdn.core.params import Params
+from imgcdn.core.routes import Routes
 from imgcdn.core.values import Source
-from imgcdn.dialects.native import ImageRequest, matches, parse
+from imgcdn.dialects.grammar import ImageRequest
+from imgcdn.dialects.native import matches, parse
 from imgcdn.errors import Forbidden, InvalidParam
 
 
 def request_of(target: str) -> ImageRequest:
-    return parse(target, max_dimension=8192)
+    """Read and route a target, with nothing mounted and nothing allowed."""
+    request = parse(target, max_dimension=8192)
+    return replace(request, source=Routes().route(request.source))
 
 
 def refusal_of(target: str) -> InvalidParam:

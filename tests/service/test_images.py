@@ -16,10 +16,11 @@ from imgcdn.config import Config
 from imgcdn.core.keys import source_key
 from imgcdn.core.params import Params
 from imgcdn.core.values import Refusal, Source
-from imgcdn.dialects.native import ImageRequest
+from imgcdn.dialects.grammar import ImageRequest
 from imgcdn.errors import CorruptImage, ImageTooLarge, RenderTimeout, SourceNotFound, UnsupportedImage
 from imgcdn.service.flights import Flights
 from imgcdn.service.images import CacheStatus, Delivery, ImageService
+from imgcdn.service.originals import LocalOriginals, Prober
 from imgcdn.service.renderers import Renderers
 from imgcdn.sources.local import LocalFiles
 from imgcdn.store.disk import DiskStore
@@ -48,12 +49,22 @@ class Bench:
         """A service as a process of its own would have it; the host is shared."""
         config = Config(root=self.root, cache_dir=self.cache, min_free_bytes=0, **changed)
         renderers = Renderers(settings(), folder=self.sockets)
-        service = ImageService(
+        flights = Flights(renderers.lock_file)
+        store = DiskStore(self.cache, max_bytes=max_bytes)
+        local = LocalOriginals(
             config,
             files=LocalFiles(self.root, hidden=[self.cache]),
-            store=DiskStore(self.cache, max_bytes=max_bytes),
+            store=store,
+            prober=Prober(config, renderers, clock=lambda: self.now),
+            flights=flights,
+            clock=lambda: self.now,
+        )
+        service = ImageService(
+            config,
+            originals={"local": local},
+            store=store,
             renderers=renderers,
-            flights=(flights := Flights(renderers.lock_file)),
+            flights=flights,
             clock=lambda: self.now,
         )
         try:

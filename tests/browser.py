@@ -32,6 +32,13 @@ def screenshot(url: str, folder: Path, *, width: int = 1280, height: int = 2000)
     return path
 
 
+def command(folder: Path, flags: list[str]) -> list[str]:
+    """Return a command that keeps the browser running, on real time."""
+    browser = next(found for name in _NAMES if (found := shutil.which(name)))
+    ours = [flag for flag in _FLAGS if not flag.startswith("--virtual-time")]
+    return [browser, *ours, f"--user-data-dir={folder / 'profile'}", *flags]
+
+
 def _run(url: str, folder: Path, flags: list[str]) -> str:
     browser = next(found for name in _NAMES if (found := shutil.which(name)))
     command = [browser, *_FLAGS, f"--user-data-dir={folder / 'profile'}", *flags, url]

@@ -1,0 +1,210 @@
+"""How wide a picture may be shown -> which candidates a page offers, and what it says of their use."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal, get_args
+
+from imgcdn.core.geometry import Size, plan_resize, round_half_up
+
+Layout = Literal["constrained", "full-width", "fixed", "none"]
+
+#: Widths of common screens and parts of them. A step is a quarter to a half wider than the one before: a browser that
+#: has to take the next one up then loads at most about twice the pixels, and a cache holds few variants.
+LADDER = (320, 480, 640, 828, 1080, 1280, 1668, 2048, 2560, 3200, 3840)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """
+    The room a picture takes on a page.
+
+    Args:
+        width, height: In CSS pixels; None where neither the page nor the source tells.
+        asked: The width that the page gave, itself or by way of the height; None when it is the source's.
+        boxed: Whether the room's ratio is the page's, so that candidates carry a height.
+        widest: No candidate is wider.
+    """
+
+    width: int | None
+    height: int | None
+    asked: int | None
+    boxed: bool
+    widest: int
+
+    def height_at(self, width: int) -> int | None:
+        """Return the height that a candidate of this width carries; None when the source's ratio gives it."""
+        if not self.boxed or self.width is None or self.height is None:
+            return None
+        return round_half_up(Fraction(width * self.height, self.width))
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """
+    What the page offers.
+
+    Args:
+        room: The room it is for.
+        candidates: Widths in pixels, ascending; none for a picture without srcset.
+        sizes: The attribute of this name; empty without srcset.
+    """
+
+    room: Room
+    candidates: tuple[int, ...]
+    sizes: str
+
+    @property
+    def fallback(self) -> int | None:
+        """The width for what does not read srcset: the one asked for, or the middle candidate."""
+        asked = self.room.asked
+        if not self.candidates:
+            return None if asked is None else min(asked, self.room.widest)
+        if asked is None:
+            return self.candidates[len(self.candidates) // 2]
+        return next((width for width in self.candidates if width >= asked), self.candidates[-1])
+
+
+def room_for(
+    width: int | None, height: int | None, *, source_size: Size | None, fit: str | None, max_dimension: int
+) -> Room:
+    """
+    Work out what is not given.
+
+    Args:
+        source_size: Of the original, upright; None when the page does not know it.
+        fit: None means cover when both edges are given.
+
+    Raises:
+        ValueError: An edge is no size, or contain is asked of a source whose ratio nobody knows.
+    """
+    checked_edge("width", width, most=max_dimension)
+    checked_edge("height", height, most=max_dimension)
+    if source_size is not None:
+        _check_source(source_size)
+    if width is not None and height is not None and fit != "contain":
+        return _box((width, height), source_size, max_dimension)
+    if source_size is None:
+        if width is not None and height is not None:
+            raise ValueError("fit='contain' in a box needs source_size, or the page cannot know the picture's ratio")
+        return Room(width, height, asked=width, boxed=False, widest=max_dimension)
+    widest = min(source_size[0], max_dimension)
+    if width is None and height is None:
+        return Room(*source_size, asked=None, boxed=False, widest=widest)
+    # As large as the page wants it: a small source is enlarged by the browser, not by us.
+    shown = plan_resize(source_size, (width, height), enlarge=True).size
+    return Room(*shown, asked=shown[0], boxed=False, widest=widest)
+
+
+def offer_for(
+    room: Room,
+    *,
+    layout: Layout,
+    ladder: Sequence[int],
+    widths: Iterable[int] | None = None,
+    densities: Iterable[float] | None = None,
+    sizes: str | None = None,
+) -> Offer:
+    """
+    Choose the candidates; the layouts are those of Astro's responsive images.
+
+    constrained: the room or a narrower window; the width, twice it, and the ladder's steps below that. full-width: as
+    wide as the window; the ladder. fixed: always the width; once and twice. none: one picture, no srcset. A candidate
+    wider than the source becomes the source's width, where Astro drops it: a sharp screen then gets all there is.
+
+    Args:
+        widths: Instead of the layout's, in pixels.
+        densities: Instead of the layout's, as multiples of the width.
+        sizes: Instead of the layout's.
+
+    Raises:
+        ValueError: The layout is unknown or needs a width, or there is no candidate.
+
+    >>> room = room_for(400, 300, source_size=(1000, 500), fit="cover", max_dimension=8192)
+    >>> offer_for(room, layout="constrained", ladder=LADDER).candidates
+    (320, 400, 480, 640, 666)
+    """
+    if layout not in get_args(Layout):
+        raise ValueError(f"layout must be one of {', '.join(get_args(Layout))}, not {layout!r}")
+    wanted = _wanted(room, layout, ladder, widths=widths, densities=densities)
+    candidates = tuple(sorted({min(width, room.widest) for width in wanted}))
+    if not candidates:
+        return Offer(room, (), "")
+    if room.width is None and room.height is not None:
+        raise ValueError("height needs width (or source_size), or the page cannot know the ratio")
+    by_width = densities is not None and layout == "none"
+    return Offer(room, candidates, _sizes(room, "fixed" if by_width else layout) if sizes is None else sizes)
+
+
+def checked_edge(name: str, edge: int | None, *, most: int) -> None:
+    """Raise ValueError unless an edge is absent or a number of pixels that the service takes."""
+    if edge is None or (type(edge) is int and 1 <= edge <= most):  # True is no width
+        return
+    raise ValueError(f"{name} must be a whole number of pixels from 1 to {most}, not {edge!r}")
+
+
+def _check_source(source_size: Size) -> None:
+    if len(source_size) != 2:
+        raise ValueError(f"source_size must be (width, height) of the original, not {source_size!r}")
+    for edge in source_size:
+        checked_edge("each edge of source_size", edge, most=1_000_000)
+
+
+def _box(box: Size, source_size: Size | None, max_dimension: int) -> Room:
+    width, height = box
+    # The service shrinks a box until the source covers it: what is wider than that would be a lie in the srcset.
+    limits = [(max_dimension, max_dimension)] if source_size is None else [(max_dimension, max_dimension), source_size]
+    widest = min(min(most[0], most[1] * width // height) for most in limits)
+    return Room(width, height, asked=width, boxed=True, widest=max(1, widest))
+
+
+def _wanted(
+    room: Room,
+    layout: Layout,
+    ladder: Sequence[int],
+    *,
+    widths: Iterable[int] | None,
+    densities: Iterable[float] | None,
+) -> list[int]:
+    if widths is not None and densities is not None:
+        raise ValueError("give widths or densities, not both")
+    if widths is not None:
+        return _given_widths(widths)
+    if densities is not None:
+        return _multiples(_width(room, "densities"), densities)
+    if layout == "none":
+        return []
+    if layout == "full-width":
+        return list(ladder)
+    width = _width(room, f"layout {layout!r}")
+    steps = [step for step in ladder if step < 2 * width] if layout == "constrained" else []
+    return [width, 2 * width, *steps]
+
+
+def _width(room: Room, why: str) -> int:
+    if room.width is None:
+        raise ValueError(f"{why} needs width (or source_size); without one, layout='full-width' or 'none'")
+    return room.width
+
+
+def _given_widths(widths: Iterable[int]) -> list[int]:
+    given = list(widths)
+    for width in given:
+        checked_edge("each of widths", width, most=1_000_000)
+    if not given:
+        raise ValueError("widths is empty; name at least one width, or leave it out")
+    return given
+
+
+def _multiples(width: int, densities: Iterable[float]) -> list[int]:
+    given = list(densities)
+    if not given or any(not 0 < density <= 10 for density in given):
+        raise ValueError(f"densities must be numbers above 0 and at most 10, such as (1, 2), not {given!r}")
+    return [round_half_up(Fraction(density) * width) for density in given]
+
+
+def _sizes(room: Room, layout: Layout) -> str:
+    if layout in ("full-width", "none"):
+        return "100vw"
+    width = _width(room, f"layout {layout!r} without sizes")
+    return f"{width}px" if layout == "fixed" else f"(min-width: {width}px) {width}px, 100vw"

@@ -1,0 +1,123 @@
+"""(source, look, size) -> URL: names percent-encoded, parameters in the order of README's table."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+from imgcdn.core.params import PARAMETERS, collect, parse_params, parse_version
+from imgcdn.errors import InvalidParam
+
+_ORDER = {parameter.name: place for place, parameter in enumerate(PARAMETERS)}
+_BASE = re.compile(r"((https?:)?//[^/?#\s]+)?(/[^?#\s]*)?", re.IGNORECASE)
+_REMOTE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:)?//")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """
+    What all candidates of one picture have in common.
+
+    Args:
+        fit, position, format, q, bg, enlarge, still, v: As in the URL; None or False leaves a parameter out.
+
+    Raises:
+        ValueError: The service would refuse one of them.
+    """
+
+    fit: str | None = None
+    position: str | None = None
+    format: str | None = None
+    q: int | None = None
+    bg: str | None = None
+    enlarge: bool = False
+    still: bool = False
+    v: str | None = None
+
+    def __post_init__(self) -> None:
+        _check(self.pairs(), max_dimension=1)
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Return the parameters that were given, as the query spells them."""
+        given = {"fit": self.fit, "position": self.position, "fm": self.format, "q": self.q, "bg": self.bg, "v": self.v}
+        switches = {"enlarge": self.enlarge, "still": self.still}
+        pairs = [(name, str(value)) for name, value in given.items() if value is not None]
+        return pairs + [(name, "1") for name, on in switches.items() if on]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """
+    The size in a URL.
+
+    Args:
+        width, height: In pixels; None for an edge that follows from the ratio.
+        dpr: 0.5 to 4, multiplies both.
+    """
+
+    width: int | None = None
+    height: int | None = None
+    dpr: float | None = None
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Return the parameters that were given, as the query spells them."""
+        given = {"w": self.width, "h": self.height, "dpr": None if self.dpr is None else f"{self.dpr:g}"}
+        return [(name, str(value)) for name, value in given.items() if value is not None]
+
+    def check(self, max_dimension: int) -> None:
+        """Raise ValueError unless the service takes it."""
+        _check(self.pairs(), max_dimension=max_dimension)
+
+
+def checked_base(base_url: str) -> str:
+    """
+    Return the URL that `/img/...` is appended to, without a slash at its end.
+
+    Raises:
+        ValueError: It is neither empty, nor a path, nor an http(s) URL without a query.
+    """
+    if _BASE.fullmatch(base_url):
+        return base_url.rstrip("/")
+    raise ValueError(f"base_url must be like 'https://img.example.com', '/path' or '', not {base_url!r}")
+
+
+def image_url(base: str, src: str, look: Look, output: Output) -> str:
+    """
+    Return the URL of one picture.
+
+    Args:
+        base: From `checked_base`.
+        src: A path in the served folder, as the file is named, or an absolute URL, as a browser is given it.
+
+    >>> image_url("", "/caf\N{LATIN SMALL LETTER E WITH ACUTE}/100% new.jpg", Look(q=60), Output(640))
+    '/img/caf%C3%A9/100%25%20new.jpg?w=640&q=60'
+    >>> image_url("", "https://example.com/a%20b.jpg?x=1", Look(), Output())
+    '/img/https%3A%2F%2Fexample.com%2Fa%2520b.jpg%3Fx%3D1'
+    """
+    pairs = sorted(output.pairs() + look.pairs(), key=lambda pair: _ORDER[pair[0]])
+    # A position may come as "top left": %20 means a space everywhere, + in a query alone.
+    query = urlencode(pairs, quote_via=quote, safe=",")
+    return f"{base}/img/{_encoded(src)}{'?' if query else ''}{query}"
+
+
+def _check(pairs: list[tuple[str, str]], *, max_dimension: int) -> None:
+    try:
+        arguments = collect(pairs)
+        parse_params(arguments, max_dimension=max_dimension)
+        parse_version(arguments)
+    except InvalidParam as error:
+        raise ValueError(error.detail) from error
+
+
+def _encoded(src: str) -> str:
+    if _CONTROL.search(src):
+        raise ValueError(f"src must not contain control characters: {src!r}")
+    if _REMOTE.match(src):
+        if not re.match(r"https?://[^/]", src, re.IGNORECASE):
+            raise ValueError(f"src must be a path or begin with https:// or http://, not {src!r}")
+        return quote(src, safe="")
+    path = src.removeprefix("/")
+    if not path or {".", ".."} & set(path.split("/")):
+        # A browser resolves dot segments before it asks, so another picture would come.
+        raise ValueError(f"src must name an image, without '.' and '..' segments, not {src!r}")
+    return quote(path)

@@ -1,0 +1,207 @@
+import string
+from typing import Any
+
+import jinja2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imgcdn import ImageCDN
+from imgcdn.core.geometry import Fit
+from imgcdn.core.params import Params
+from tests.markup import reading
+
+CDN = ImageCDN("https://img.example.com", ladder=(400, 800, 1600))
+
+
+def test_an_img_in_full() -> None:
+    written = CDN.img(
+        "/a b.jpg",
+        alt='Tom & "Jerry"',
+        width=300,
+        height=200,
+        source_size=(500, 400),
+        placeholder="#d4c4a8",
+        attributes={"class": "hero"},
+    )
+    url = "https://img.example.com/img/a%20b.jpg?w={}&amp;h={}&amp;fit=cover"
+    assert written == (
+        f'<img src="{url.format(300, 200)}"'
+        f' srcset="{url.format(300, 200)} 300w, {url.format(400, 267)} 400w, {url.format(500, 333)} 500w"'
+        ' sizes="(min-width: 300px) 300px, 100vw" width="300" height="200" alt="Tom &amp; &quot;Jerry&quot;"'
+        ' loading="lazy" decoding="async" class="hero" style="background-color: #d4c4a8">'
+    )
+
+
+def test_a_picture_in_full() -> None:
+    written = CDN.picture("a.jpg", alt="", width=300, source_size=(600, 300), layout="fixed", priority=True)
+    url = "https://img.example.com/img/a.jpg?w={}&amp;fm={}"
+    avif, webp, jpg = (
+        f"{url.format(300, name)} 300w, {url.format(600, name)} 600w" for name in ("avif", "webp", "jpg")
+    )
+    assert written == (
+        "<picture>"
+        f'<source type="image/avif" srcset="{avif}" sizes="300px">'
+        f'<source type="image/webp" srcset="{webp}" sizes="300px">'
+        f'<img src="{url.format(300, "jpg")}" srcset="{jpg}" sizes="300px" width="300" height="150" alt=""'
+        ' loading="eager" decoding="sync" fetchpriority="high">'
+        "</picture>"
+    )
+
+
+def test_without_a_source_size_the_height_stays_unknown() -> None:
+    attributes = reading.img(CDN.img("a.jpg", alt="", width=300))
+    assert attributes["width"] == "300"
+    assert "height" not in attributes
+
+
+def test_layout_none_is_one_url() -> None:
+    assert reading.img(CDN.img("a.jpg", alt="", height=300, layout="none")) == {
+        "src": "https://img.example.com/img/a.jpg?h=300",
+        "height": "300",
+        "alt": "",
+        "loading": "lazy",
+        "decoding": "async",
+    }
+    source, _ = reading.tags(CDN.picture("a.jpg", alt="", width=9, layout="none", formats=["webp"]))[1:]
+    assert source.attributes == {"type": "image/webp", "srcset": "https://img.example.com/img/a.jpg?w=9&fm=webp"}
+
+
+@pytest.mark.parametrize(
+    ("formats", "expected"),
+    [
+        pytest.param(["avif", "webp"], ["fm=avif", "fm=webp", "fm=jpg"], id="jpg unless said otherwise"),
+        pytest.param(["avif", "webp", "png"], ["fm=avif", "fm=webp", "fm=png"], id="png for transparency"),
+        pytest.param(["webp", "gif"], ["fm=webp", "fm=gif"], id="gif for animations"),
+        pytest.param(["webp", "avif", "jpeg"], ["fm=webp", "fm=avif", "fm=jpeg"], id="the page's order"),
+        pytest.param(["png"], ["fm=png"], id="no source"),
+    ],
+)
+def test_each_source_of_a_picture_has_its_format(formats: list[str], expected: list[str]) -> None:
+    tags = reading.tags(CDN.picture("a.jpg", alt="", width=9, formats=formats))[1:]
+    assert [tag.name for tag in tags] == ["source"] * (len(expected) - 1) + ["img"]
+    for tag, parameter in zip(tags, expected, strict=True):
+        assert all(parameter in url for _, url in reading.candidates(tag.attributes["srcset"]))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        pytest.param({"formats": []}, "formats must list", id="no formats"),
+        pytest.param({"formats": "avif"}, "formats must list", id="one word"),
+        pytest.param({"formats": ["heic"]}, "formats must list", id="unknown format"),
+        pytest.param({"formats": ["png", "avif"]}, "formats must be avif and webp", id="png first"),
+        pytest.param({"formats": ["avif", "avif"]}, "each once", id="twice"),
+        pytest.param({"formats": ["avif", "png", "jpg"]}, "at most one", id="two fallbacks"),
+        pytest.param({"placeholder": "blurhash"}, "no other kind", id="a placeholder that is not made"),
+        pytest.param({"placeholder": "red;background:url(//x)"}, "no other kind", id="a placeholder with more"),
+        pytest.param({"attributes": {"SRC": "/x"}}, "give the argument of that name", id="an attribute of ours"),
+        pytest.param({"attributes": {"a b": "x"}}, "not the name of an attribute", id="a name with a space"),
+        pytest.param({"attributes": {"x onload=alert(1) y": ""}}, "not the name", id="a name with more"),
+        pytest.param({"q": 101}, "q must be", id="a parameter"),
+        pytest.param({"width": 0}, "width must be", id="width 0"),
+    ],
+)
+def test_nonsense_is_refused(arguments: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        CDN.picture("a.jpg", **{"alt": "", "width": 9, **arguments})
+
+
+def test_alt_cannot_be_forgotten() -> None:
+    with pytest.raises(TypeError, match="alt"):
+        CDN.img("a.jpg", width=9)  # type: ignore[call-arg]  # wrong on purpose
+
+
+def test_srcset_of_layout_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="layout 'none' has no srcset"):
+        CDN.srcset("a.jpg", width=9, layout="none")
+
+
+@pytest.mark.parametrize("ladder", [(), (0,), (9000,), (1.5,)], ids=str)
+def test_a_ladder_that_cannot_work_is_refused(ladder: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="ladder"):
+        ImageCDN(ladder=ladder)
+
+
+def test_a_ladder_is_put_in_order() -> None:
+    assert reading.widths(ImageCDN(ladder=(9, 5, 9)).srcset("a.jpg", layout="full-width")) == [5, 9]
+
+
+@pytest.mark.parametrize(
+    ("priority", "attributes", "expected"),
+    [
+        pytest.param(False, {}, ("lazy", "async", None), id="by default late"),
+        pytest.param(True, {}, ("eager", "sync", "high"), id="what a visitor waits for"),
+        pytest.param(False, {"loading": "eager"}, ("eager", "async", None), id="the page knows better"),
+        pytest.param(True, {"Decoding": "async"}, ("eager", "async", "high"), id="whatever the case of the letters"),
+    ],
+)
+def test_priority_decides_when_a_picture_is_loaded(
+    priority: bool, attributes: dict[str, str], expected: tuple[str | None, ...]
+) -> None:
+    found = reading.img(CDN.img("a.jpg", alt="", width=9, priority=priority, attributes=attributes))
+    assert tuple(found.get(name) for name in ("loading", "decoding", "fetchpriority")) == expected
+
+
+def test_a_placeholder_leaves_the_pages_style() -> None:
+    found = reading.img(
+        CDN.img("a.jpg", alt="", width=9, placeholder="#abc", attributes={"style": "border: 0; color: red"})
+    )
+    assert found["style"] == "background-color: #abc; border: 0; color: red"
+
+
+def test_jinja_leaves_the_markup_and_escapes_the_url() -> None:
+    template = '{{ cdn.img("a.jpg", alt=alt, width=9) }}<a href="{{ cdn.url("a.jpg", width=9, q=5) }}">'
+    page = jinja2.Environment(autoescape=True).from_string(template).render(cdn=CDN, alt='<"&')
+    picture, link = reading.tags(page)
+    assert picture.attributes["alt"] == '<"&'
+    assert link.attributes["href"] == "https://img.example.com/img/a.jpg?w=9&q=5"
+    assert "?w=9&amp;q=5" in page
+
+
+def test_a_helper_is_a_value() -> None:
+    assert ImageCDN("https://a.b/", ladder=[9, 5]) == ImageCDN("https://a.b", ladder=(5, 9))
+    assert hash(ImageCDN()) == hash(ImageCDN())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        pytest.param({}, Params(), id="nothing more"),
+        pytest.param({"q": 60, "bg": "fff", "v": "1"}, Params(q=60, background=(255, 255, 255)), id="q, bg, v"),
+        pytest.param({"height": 100}, Params(height=100, fit=Fit.COVER), id="a box is covered"),
+        pytest.param({"height": 100, "fit": "fill"}, Params(height=100, fit=Fit.FILL), id="unless it is filled"),
+        pytest.param(
+            {"height": 100, "fit": "contain", "source_size": (900, 450)}, Params(), id="contain needs the width alone"
+        ),
+        pytest.param({"format": "webp", "still": True}, Params(format="webp", still=True), id="format and still"),
+    ],
+)
+def test_the_service_reads_in_each_candidate_what_was_asked(arguments: dict[str, Any], expected: Params) -> None:
+    found = reading.candidates(ImageCDN().srcset("photos/a.jpg", width=200, layout="fixed", **arguments))
+    assert [width for width, _ in found] == [200, 400]
+    for width, url in found:
+        height = None if expected.height is None else expected.height * width // 200
+        shape = {"width": width, "height": height}
+        wanted = {name: getattr(expected, name) for name in Params.__slots__} | shape
+        assert reading.asked(url) == ("photos/a.jpg", Params(**wanted), arguments.get("v"))
+
+
+_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"))
+_ATTRIBUTE_NAMES = st.text(string.ascii_lowercase, min_size=1).map(lambda name: f"data-{name}")
+
+
+@given(alt=_TEXT, sizes=_TEXT.filter(bool), attributes=st.dictionaries(_ATTRIBUTE_NAMES, _TEXT, max_size=3))
+def test_every_attribute_is_read_back_as_it_was_given(alt: str, sizes: str, attributes: dict[str, str]) -> None:
+    found = reading.img(CDN.img("a&b.jpg", alt=alt, sizes=sizes, width=9, height=5, q=3, attributes=attributes))
+    assert found == {
+        "src": CDN.url("a&b.jpg", width=9, height=5, fit="cover", q=3),
+        "srcset": CDN.srcset("a&b.jpg", width=9, height=5, q=3),
+        "sizes": sizes,
+        "width": "9",
+        "height": "5",
+        "alt": alt,
+        "loading": "lazy",
+        "decoding": "async",
+        **attributes,
+    }

@@ -1,0 +1,169 @@
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from imgcdn.core.geometry import Fit, Size, plan_resize
+from imgcdn.markup.layout import LADDER, Layout, Offer, offer_for, room_for
+
+STEPS = (100, 200, 400, 800, 1600)
+
+
+def offered(width: int | None = None, height: int | None = None, source: Size | None = None, **more: Any) -> Offer:
+    fit = more.pop("fit", None)
+    room = room_for(width, height, source_size=source, fit=fit, max_dimension=8192)
+    return offer_for(room, **{"layout": "constrained", "ladder": STEPS, **more})
+
+
+@pytest.mark.parametrize(
+    ("offer", "candidates", "sizes"),
+    [
+        pytest.param(
+            offered(300), (100, 200, 300, 400, 600), "(min-width: 300px) 300px, 100vw", id="constrained: up to twice"
+        ),
+        pytest.param(
+            offered(300, source=(450, 300)),
+            (100, 200, 300, 400, 450),
+            "(min-width: 300px) 300px, 100vw",
+            id="constrained: no wider than the source",
+        ),
+        pytest.param(
+            offered(300, source=(150, 100)),
+            (100, 150),
+            "(min-width: 300px) 300px, 100vw",
+            id="constrained: a source narrower than the room",
+        ),
+        pytest.param(
+            offered(source=(250, 100)),
+            (100, 200, 250),
+            "(min-width: 250px) 250px, 100vw",
+            id="constrained: the source's",
+        ),
+        pytest.param(
+            offered(height=100, source=(900, 300)),
+            (100, 200, 300, 400, 600),
+            "(min-width: 300px) 300px, 100vw",
+            id="constrained: the height gives the width",
+        ),
+        pytest.param(offered(layout="full-width"), STEPS, "100vw", id="full-width: the ladder"),
+        pytest.param(
+            offered(layout="full-width", source=(500, 300)),
+            (100, 200, 400, 500),
+            "100vw",
+            id="full-width: the source's",
+        ),
+        pytest.param(offered(layout="full-width", source=(50, 30)), (50,), "100vw", id="full-width: a small source"),
+        pytest.param(offered(300, layout="fixed"), (300, 600), "300px", id="fixed: once and twice"),
+        pytest.param(offered(300, source=(500, 9), layout="fixed"), (300, 500), "300px", id="fixed: the source's"),
+        pytest.param(offered(300, source=(200, 9), layout="fixed"), (200,), "300px", id="fixed: a small source"),
+        pytest.param(offered(300, layout="none"), (), "", id="none: no srcset"),
+        pytest.param(
+            offered(300, densities=(1, 1.5, 3)),
+            (300, 450, 900),
+            "(min-width: 300px) 300px, 100vw",
+            id="densities instead of the layout's",
+        ),
+        pytest.param(offered(300, densities=(2, 1), layout="none"), (300, 600), "300px", id="none with densities"),
+        pytest.param(offered(widths=(9, 5, 9), layout="none"), (5, 9), "100vw", id="none with widths"),
+        pytest.param(offered(widths=(5, 9), sizes="10vw"), (5, 9), "10vw", id="widths and sizes need no width"),
+        pytest.param(offered(8000, layout="fixed"), (8000, 8192), "8000px", id="no wider than the service allows"),
+        pytest.param(
+            offered(300, 300, source=(900, 400), layout="fixed", fit="cover"),
+            (300, 400),
+            "300px",
+            id="cover: the height",
+        ),
+    ],
+)
+def test_a_layout_offers_candidates(offer: Offer, candidates: tuple[int, ...], sizes: str) -> None:
+    assert (offer.candidates, offer.sizes) == (candidates, sizes)
+
+
+@pytest.mark.parametrize(
+    ("offer", "fallback"),
+    [
+        pytest.param(offered(300), 300, id="the width asked for"),
+        pytest.param(offered(300, widths=(200, 400, 800)), 400, id="else the next wider candidate"),
+        pytest.param(offered(300, widths=(100, 200)), 200, id="else the widest"),
+        pytest.param(offered(source=(1600, 900), widths=(400, 800, 1600), sizes="50vw"), 800, id="else the middle one"),
+        pytest.param(offered(300, layout="none", source=(200, 100)), 200, id="without srcset, the source's at most"),
+        pytest.param(offered(layout="none"), None, id="nothing asked"),
+    ],
+)
+def test_what_does_not_read_srcset_gets_one_of_them(offer: Offer, fallback: int | None) -> None:
+    assert offer.fallback == fallback
+
+
+@pytest.mark.parametrize(
+    ("size", "source", "fit", "expected"),
+    [
+        pytest.param((300, None), None, None, (300, None), id="nothing known of the source"),
+        pytest.param((300, None), (600, 401), None, (300, 201), id="the height follows"),
+        pytest.param((None, 200), (600, 401), None, (299, 200), id="the width follows"),
+        pytest.param((None, None), (600, 401), None, (600, 401), id="the source's own"),
+        pytest.param((300, 300), (600, 400), None, (300, 300), id="a box"),
+        pytest.param((300, 300), (600, 400), "contain", (300, 200), id="within a box"),
+        pytest.param((900, 900), (600, 400), "contain", (900, 600), id="within a box larger than the source"),
+    ],
+)
+def test_the_page_keeps_room(
+    size: tuple[int | None, int | None], source: Size | None, fit: str | None, expected: tuple[int, int | None]
+) -> None:
+    room = room_for(*size, source_size=source, fit=fit, max_dimension=8192)
+    assert (room.width, room.height) == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        pytest.param({"width": 0}, "width must be a whole number", id="width 0"),
+        pytest.param({"layout": "responsive", "width": 9}, "layout must be one of constrained", id="unknown layout"),
+        pytest.param({}, "layout 'constrained' needs width", id="constrained without width"),
+        pytest.param({"layout": "fixed"}, "layout 'fixed' needs width", id="fixed without width"),
+        pytest.param({"widths": (1, 2)}, "layout 'constrained' without sizes needs width", id="widths without sizes"),
+        pytest.param({"densities": (1, 2), "layout": "none"}, "densities needs width", id="densities without width"),
+        pytest.param({"widths": ()}, "widths is empty", id="no widths"),
+        pytest.param({"widths": (0,)}, "each of widths must be", id="a width of 0"),
+        pytest.param({"width": 9, "densities": ()}, "densities must be", id="no densities"),
+        pytest.param({"width": 9, "densities": (1, -1)}, "densities must be", id="a negative density"),
+        pytest.param({"width": 9, "densities": (float("nan"),)}, "densities must be", id="not a number"),
+        pytest.param({"width": 9, "widths": (1,), "densities": (1,)}, "not both", id="widths and densities"),
+        pytest.param({"width": 9, "height": 9, "fit": "contain"}, "needs source_size", id="contain, ratio unknown"),
+        pytest.param({"height": 9, "layout": "full-width"}, "height needs width", id="a height alone"),
+        pytest.param({"width": 9, "source": (0, 5)}, "each edge of source_size", id="an empty source"),
+        pytest.param({"width": 9, "source": (1, 2, 3)}, "source_size must be", id="a source of three edges"),
+    ],
+)
+def test_nonsense_is_refused(arguments: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        offered(**arguments)
+
+
+_EDGES = st.integers(1, 9000)
+_LAYOUTS: st.SearchStrategy[Layout] = st.sampled_from(["constrained", "full-width", "fixed"])
+
+
+@given(
+    box=st.tuples(st.integers(1, 8192), st.none() | st.integers(1, 8192)),
+    source=st.tuples(_EDGES, _EDGES),
+    layout=_LAYOUTS,
+    fit=st.sampled_from(["contain", "cover", "fill", None]),
+    widths=st.none() | st.lists(_EDGES, min_size=1, max_size=5),
+)
+def test_candidates_ascend_and_are_as_wide_as_the_srcset_says(
+    box: tuple[int, int | None], source: Size, layout: Layout, fit: str | None, widths: list[int] | None
+) -> None:
+    offer = offered(*box, source=source, layout=layout, ladder=LADDER, fit=fit, widths=widths)
+
+    assert offer.candidates
+    assert list(offer.candidates) == sorted(set(offer.candidates))
+    assert offer.candidates[-1] <= min(source[0], 8192)
+    assert offer.fallback in offer.candidates
+
+    # A strip less than a pixel thick at some width has no true width there.
+    assume(offer.candidates[0] > 1)
+    for width in offer.candidates:
+        height = offer.room.height_at(width)
+        assert (height is None) is (fit == "contain" or box[1] is None)
+        assert plan_resize(source, (width, height), fit=Fit(fit or "cover")).size[0] == width

@@ -1,0 +1,140 @@
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imgcdn import ImageCDN
+from imgcdn.core.geometry import Fit
+from imgcdn.core.params import Params
+from tests.markup.reading import asked
+
+CDN = ImageCDN()
+
+
+@pytest.mark.parametrize(
+    ("src", "path"),
+    [
+        pytest.param("photo.jpg", "photo.jpg", id="a name"),
+        pytest.param("/photo.jpg", "photo.jpg", id="a path from the root"),
+        pytest.param("/a/b.jpg", "a/b.jpg", id="a folder"),
+        pytest.param("a b.jpg", "a%20b.jpg", id="a space"),
+        pytest.param("ünï.jpg", "%C3%BCn%C3%AF.jpg", id="unicode"),
+        pytest.param("100%.jpg", "100%25.jpg", id="percent"),
+        pytest.param("a%20b.jpg", "a%2520b.jpg", id="percent that looks like an escape"),
+        pytest.param("what?.jpg", "what%3F.jpg", id="question mark"),
+        pytest.param("#1.jpg", "%231.jpg", id="hash"),
+        pytest.param("a&b=c+d.jpg", "a%26b%3Dc%2Bd.jpg", id="what a query would read"),
+        pytest.param("a,b.jpg", "a%2Cb.jpg", id="a comma, which a srcset would read"),
+        pytest.param('"><script>.jpg', "%22%3E%3Cscript%3E.jpg", id="markup"),
+        pytest.param("https://example.com/a.jpg", "https%3A%2F%2Fexample.com%2Fa.jpg", id="remote"),
+        pytest.param("HTTP://example.com/", "HTTP%3A%2F%2Fexample.com%2F", id="remote in capitals"),
+        pytest.param("https://e.com/a%20b?x=1", "https%3A%2F%2Fe.com%2Fa%2520b%3Fx%3D1", id="remote, itself encoded"),
+    ],
+)
+def test_a_source_is_percent_encoded_into_the_path(src: str, path: str) -> None:
+    assert CDN.url(src) == f"/img/{path}"
+
+
+@pytest.mark.parametrize(
+    ("src", "reason"),
+    [
+        pytest.param("", "must name an image", id="nothing"),
+        pytest.param("/", "must name an image", id="the root"),
+        pytest.param("../secret.jpg", "segments", id="a folder up"),
+        pytest.param("a/./b.jpg", "segments", id="a dot"),
+        pytest.param("//example.com/a.jpg", "https://", id="no scheme"),
+        pytest.param("ftp://example.com/a.jpg", "https://", id="another scheme"),
+        pytest.param("https://", "https://", id="no host"),
+        pytest.param("a\nb.jpg", "control characters", id="a line break"),
+        pytest.param("a\0.jpg", "control characters", id="a null"),
+    ],
+)
+def test_a_source_that_cannot_work_is_refused(src: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        CDN.url(src)
+
+
+def test_parameters_come_in_the_order_of_the_readme() -> None:
+    url = CDN.url(
+        "a.jpg",
+        v="7",
+        still=True,
+        enlarge=True,
+        bg="fff",
+        q=60,
+        format="avif",
+        position="top",
+        fit="cover",
+        dpr=1.5,
+        height=200,
+        width=300,
+    )
+    assert url == "/img/a.jpg?w=300&h=200&dpr=1.5&fit=cover&position=top&fm=avif&q=60&bg=fff&enlarge=1&still=1&v=7"
+    expected = Params(450, 300, Fit.COVER, (50, 0), "avif", 60, (255, 255, 255), enlarge=True, still=True)
+    assert asked(url) == ("a.jpg", expected, "7")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        pytest.param({"width": 0}, "width must be a whole number of pixels from 1 to 8192, not 0", id="width 0"),
+        pytest.param({"width": 8193}, "from 1 to 8192", id="width above the service's"),
+        pytest.param({"width": 300.5}, "whole number", id="half a pixel"),
+        pytest.param({"width": "300"}, "whole number", id="text"),
+        pytest.param({"width": True}, "whole number", id="a bool"),
+        pytest.param({"height": -1}, "height must be", id="a negative height"),
+        pytest.param({"width": 5000, "dpr": 2.0}, "w times dpr must be at most 8192", id="width times dpr"),
+        pytest.param({"dpr": 9.0}, "dpr must be a number from 0.5 to 4", id="dpr"),
+        pytest.param({"fit": "covr"}, "did you mean cover", id="fit"),
+        pytest.param({"position": "middle"}, "position must be one of", id="position"),
+        pytest.param({"format": "heic"}, "fm must be one of", id="format"),
+        pytest.param({"q": 0}, "q must be an integer from 1 to 100", id="q"),
+        pytest.param({"bg": "#ffffff"}, "without #", id="bg"),
+        pytest.param({"bg": ""}, "bg is empty", id="an empty bg"),
+        pytest.param({"v": "a b"}, "v must be", id="v"),
+    ],
+)
+def test_what_the_service_would_refuse_is_refused_here(arguments: dict[str, object], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        CDN.url("a.jpg", **arguments)  # type: ignore[arg-type]  # wrong on purpose
+
+
+@pytest.mark.parametrize(
+    ("base_url", "expected"),
+    [
+        pytest.param("", "/img/a.jpg", id="the page's own host"),
+        pytest.param("/", "/img/a.jpg", id="its root"),
+        pytest.param("https://img.example.com", "https://img.example.com/img/a.jpg", id="a host"),
+        pytest.param(
+            "https://img.example.com:8443/", "https://img.example.com:8443/img/a.jpg", id="a port and a slash"
+        ),
+        pytest.param("/pictures", "/pictures/img/a.jpg", id="a path"),
+        pytest.param("//img.example.com", "//img.example.com/img/a.jpg", id="the page's scheme"),
+    ],
+)
+def test_the_base_url_comes_first(base_url: str, expected: str) -> None:
+    assert ImageCDN(base_url).url("a.jpg") == expected
+
+
+@pytest.mark.parametrize("base_url", ["img.example.com", "https://", "https://a.b/?x=1", "/a b", "javascript:alert(1)"])
+def test_a_base_url_that_cannot_work_is_refused(base_url: str) -> None:
+    with pytest.raises(ValueError, match="base_url must be like"):
+        ImageCDN(base_url)
+
+
+# The grammar ends a file's name at "?": what follows tells a browser's cache apart.
+_SEGMENTS = st.text(st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="/?"), min_size=1, max_size=12)
+_NAMES = st.lists(_SEGMENTS.filter(lambda part: part not in (".", "..")), min_size=1, max_size=3).map("/".join)
+
+
+@given(_NAMES)
+def test_the_service_reads_every_name_back(name: str) -> None:
+    assert asked(CDN.url(name, width=9)) == (name, Params(width=9), None)
+
+
+@given(st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1).filter(lambda rest: rest[0] != "/"))
+def test_a_remote_url_is_one_decoding_away(rest: str) -> None:
+    url = CDN.url(f"https://{rest}")
+    assert url.isascii()
+    assert unquote(url.removeprefix("/img/"), errors="strict") == f"https://{rest}"

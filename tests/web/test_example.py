@@ -1,0 +1,185 @@
+"""The example site in a browser: which candidates it takes, and that the page does not move when they come."""
+
+import contextlib
+import http.server
+import json
+import os
+import re
+import select
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests import chromium, serving
+from tests.serving import Service
+
+ROOT = Path(__file__).parent.parent.parent
+_START_S = 30.0
+
+# Renders yield to everything else on the machine; a picture that is given up would never come.
+_PATIENT = {"render_timeout_s": 25, "request_timeout_s": 28}
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """
+    The example, running.
+
+    Args:
+        url: Its only page.
+        service: Where its pictures come from.
+        pictures: Once set, they may come: those that beat the first paint could not move the page.
+    """
+
+    url: str
+    service: Service
+    pictures: threading.Event
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    pictures = threading.Event()
+    with (
+        serving.edge(ROOT / "sample_images", tmp_path, **_PATIENT) as service,
+        _held(service, pictures) as cdn_url,
+        _example(cdn_url, tmp_path) as url,
+    ):
+        yield Site(url, service, pictures)
+
+
+@contextlib.contextmanager
+def _held(service: Service, pictures: threading.Event) -> Iterator[str]:
+    """Pass requests on to the service, but not before the event is set."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            pictures.wait()
+            answer = service.get(self.path, self.headers["Accept"])
+            self.send_response(answer.status)
+            for name in ("content-type", "content-length", "cache-control", "vary"):
+                if name in answer.headers:
+                    self.send_header(name, answer.headers[name])
+            self.end_headers()
+            self.wfile.write(answer.body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Keep the test's output for what fails."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            pictures.set()
+            server.shutdown()
+            thread.join()
+
+
+@contextlib.contextmanager
+def _example(cdn_url: str, folder: Path) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "flask", "--app", "examples/flask_site/app.py", "run", "--port", str(port)]
+    log = folder / "site.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            command, stdout=output, stderr=output, env={**os.environ, "CDN_URL": cdn_url}, cwd=ROOT
+        )
+    try:
+        deadline = time.monotonic() + _START_S
+        while not _listens(port):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            select.select([], [], [], 0.02)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(_START_S)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """
+    What the page says of the browser.
+
+    Args:
+        urls: Of the candidate that each picture took.
+        pixels: The width of each of these files.
+        shown: The width of each picture in CSS pixels.
+        layout_shift: Sum over everything that moved; 0 when nothing did.
+    """
+
+    urls: dict[str, str]
+    pixels: dict[str, int]
+    shown: dict[str, int]
+    layout_shift: float
+
+
+def _load(page: chromium.Page, pictures: threading.Event) -> Taken:
+    """Let the pictures come once the page has been painted without them, and read what it says in the end."""
+    page.until("performance.getEntriesByName('first-contentful-paint').length > 0")
+    pictures.set()
+    page.until("(document.querySelector('#taken')?.textContent.match(/url/g) ?? []).length === 4")
+    # What moved is told after the frame in which it moved.
+    page.evaluate(
+        "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 100))))"
+    )
+    facts = json.loads(page.evaluate("document.querySelector('#taken').textContent"))
+    found = facts["pictures"]
+    urls, pixels, shown = ({name: p[key] for name, p in found.items()} for key in ("url", "pixels", "shown"))
+    return Taken(urls, pixels, shown, facts["layoutShift"])
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("width", "scale", "pixels"),
+    [
+        pytest.param(400, 1, {"hero": 480, "coffee": 480, "astronaut": 96, "stars": 480}, id="phone"),
+        pytest.param(400, 3, {"hero": 1280, "coffee": 600, "astronaut": 192, "stars": 1000}, id="sharp phone"),
+        pytest.param(800, 1, {"hero": 828, "coffee": 480, "astronaut": 96, "stars": 640}, id="tablet"),
+        pytest.param(1400, 1, {"hero": 1600, "coffee": 480, "astronaut": 96, "stars": 640}, id="desktop"),
+    ],
+)
+def test_a_browser_takes_the_candidate_that_suits_and_nothing_moves(
+    site: Site, tmp_path: Path, width: int, scale: int, pixels: dict[str, int]
+) -> None:
+    with chromium.page(site.url, tmp_path, width=width, scale=scale) as page:
+        taken = _load(page, site.pictures)
+
+    assert taken.pixels == pixels
+    assert taken.shown == {
+        "hero": width,
+        "coffee": min(480, width - 32),
+        "astronaut": 96,
+        "stars": min(640, width - 32),
+    }
+    assert taken.layout_shift == 0
+
+    target = taken.urls["stars"].partition("/img/")[2]
+    assert "fm=avif" in target
+    assert site.service.get(f"/img/{target}").headers["content-type"] == "image/avif"
+
+
+@pytest.mark.browser
+def test_without_width_and_height_the_page_would_move(site: Site, tmp_path: Path) -> None:
+    markup = requests.get(site.url, timeout=30).text.replace('="/static/', f'="{site.url}/static/')
+    unsized = tmp_path / "unsized.html"
+    unsized.write_text(re.sub(r' (?:width|height)="[0-9]+"', "", markup), encoding="utf-8")
+
+    with chromium.page(unsized.as_uri(), tmp_path, width=800) as page:
+        assert _load(page, site.pictures).layout_shift > 0.01

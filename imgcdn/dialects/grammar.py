@@ -61,7 +61,8 @@ def source_from(url: str, *, is_reference: bool = False) -> Source:
     """
     _check_characters(url)
     if _REMOTE.match(url):
-        return Source("remote", parse_remote(url).url)
+        # A space that a form encoded as `+`: every URL parser that people use makes it %20 (WHATWG URL, section 4.4).
+        return Source("remote", parse_remote(url.replace(" ", "%20")).url)
     location, _, query = url.partition("?")
     if is_reference:
         location = _path_decoded(location.partition("#")[0])

@@ -18,15 +18,22 @@ class Tool:
     Args:
         commands: Its names; one of them is enough.
         package: What brings it on Debian and Ubuntu.
+        root_with: A second program, which works for root only.
     """
 
     commands: tuple[str, ...]
     package: str
+    root_with: str | None = None
 
-    def is_there(self) -> bool:
+    def lack(self) -> str:
+        """Say what keeps its tests from running here; empty when nothing does."""
         # Debian keeps servers in sbin, which an ordinary user's PATH leaves out.
         path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin"])
-        return any(shutil.which(command, path=path) for command in self.commands)
+        if not any(shutil.which(command, path=path) for command in self.commands):
+            return f"{self.commands[0]}, which is not installed"
+        if self.root_with and not shutil.which(self.root_with, path=path):
+            return f"{self.root_with}, which is not installed"
+        return f"root, for {self.root_with}" if self.root_with and os.geteuid() else ""
 
 
 TOOLS = {
@@ -34,7 +41,7 @@ TOOLS = {
     "nginx": Tool(("nginx",), "nginx-light"),
     "node": Tool(("node",), "nodejs"),
     "wrk": Tool(("wrk",), "wrk"),
-    "buildah": Tool(("buildah",), "buildah"),
+    "buildah": Tool(("buildah",), "buildah debootstrap", root_with="debootstrap"),
 }
 
 # Only Linux has the schedulers and capabilities that this file looks at.
@@ -55,7 +62,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     Deselected and not skipped: a skip is a test that somebody switched off, and this suite has none.
     """
-    missing = {name for name, tool in TOOLS.items() if not tool.is_there()}
+    missing = {name for name, tool in TOOLS.items() if tool.lack()}
     lacking = [(item, sorted(missing.intersection(mark.name for mark in item.iter_markers()))) for item in items]
     dropped = [item for item, tools in lacking if tools]
     if not dropped:
@@ -83,6 +90,6 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
 
 def _described(counts: dict[str, int]) -> str:
     return ", ".join(
-        f"{count} {'test needs' if count == 1 else 'tests need'} {TOOLS[name].commands[0]}, which is not installed"
+        f"{count} {'test needs' if count == 1 else 'tests need'} {TOOLS[name].lack()}"
         for name, count in sorted(counts.items())
     )

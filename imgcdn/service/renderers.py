@@ -202,9 +202,13 @@ def private_folder() -> Path:
         ConfigError: Somebody else made it first, or it cannot be made.
     """
     name = f"imgcdn-{os.getuid()}"
-    places = (os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir(), "/tmp")  # noqa: S108  # checked below
+    try:
+        temporary = tempfile.gettempdir()
+    except FileNotFoundError as error:
+        raise ConfigError("there is no folder for temporary files; set TMPDIR to one that can be written") from error
+    places = (os.environ.get("XDG_RUNTIME_DIR", ""), temporary, "/tmp")  # noqa: S108  # checked below
     fit = [place for place in places if os.access(place, os.W_OK | os.X_OK) and _fits(Path(place, name))]
-    folder = Path(fit[0] if fit else tempfile.gettempdir(), name)
+    folder = Path(fit[0] if fit else temporary, name)
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.lstat()

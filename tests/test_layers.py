@@ -58,6 +58,7 @@ PURE_MODULES = frozenset(
         "base64",
         "binascii",
         "bisect",
+        "calendar",
         "collections",
         "collections.abc",
         "contextlib",

@@ -60,7 +60,7 @@ def _announce(config: Config, address: str) -> None:
     """Print where the service is and what to try."""
     print(f"imgcdn {__version__} serves {config.root} on {address}", flush=True)
     # An address that stands for all of them is none that a browser can ask.
-    address = address.replace("0.0.0.0:", "127.0.0.1:").replace("[::]:", "[::1]:")  # noqa: S104  # not bound to
+    address = address.replace("0.0.0.0:", "127.0.0.1:").replace("[::]:", "[::1]:")  # not bound to
     if not address.startswith("unix:"):
         print(f"  http://{address}/", flush=True)
         for name in list(LocalFiles(config.root).pictures())[:2]:

@@ -6,6 +6,7 @@ Headers are given as a mapping from lower-case names to values, repeated fields 
 """
 
 import re
+from calendar import timegm
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,7 +18,6 @@ MAX_CACHE_CONTROL_LENGTH = 2_000
 
 _HEURISTIC_SHARE = 0.1
 _HEURISTIC_MAX_S = 86_400.0
-_DAY_S = 86_400
 
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 # A quoted string may hold commas and the names of directives, so it is read as one piece. What is garbled stays one
@@ -134,7 +134,7 @@ def http_date(text: str, *, now: float) -> int | None:
         this_year = 1970 + int(now / 31_556_952)  # the mean Gregorian year
         year += this_year - this_year % 100
         year -= 100 if year > this_year + 50 else 0
-    return _days(year, month, day) * _DAY_S + hour * 3600 + minute * 60 + second
+    return timegm((year, month, day, hour, minute, second))
 
 
 def _stated_s(
@@ -187,11 +187,3 @@ def _argument(text: str) -> str:
 
 def _varies_on_everything(headers: Mapping[str, str]) -> bool:
     return "*" in (name.strip() for name in headers.get("vary", "").split(","))
-
-
-def _days(year: int, month: int, day: int) -> int:
-    """Count the days since 1970-01-01 (Howard Hinnant, chrono-compatible date algorithms: days_from_civil)."""
-    year -= month <= 2
-    era, year_of_era = divmod(year, 400)
-    day_of_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
-    return era * 146_097 + year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year - 719_468

@@ -228,7 +228,7 @@ class Config:
     )
     idle_timeout_s: float = setting(15.0, _seconds(0.1, 600), "Seconds a connection is kept for a next request.")
     write_timeout_s: float = setting(
-        30.0, _seconds(0.1, 600), "Seconds a client has for each 64 KiB of an answer; then its connection is closed."
+        30.0, _seconds(0.1, 600), "Seconds a client has for each 32 KiB of an answer; then its connection is closed."
     )
     max_connections: int = setting(
         2000,
@@ -236,7 +236,7 @@ class Config:
         "Connections that one worker keeps; when more come, those that have waited longest for their client go.",
     )
     max_unsent_bytes: int = setting(
-        64 * 2**20,
+        32 * 2**20,
         _bytes,
         "Bytes of large pictures that one worker holds for slow readers; above that, those who stalled first go.",
     )

@@ -1,5 +1,8 @@
 """gunicorn, started from our settings and nothing else."""
 
+import math
+import resource
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -14,8 +17,9 @@ from imgcdn.web.edge import Edge
 #: is reached first. gunicorn allows no more than this.
 _REQUEST_LINE_LIMIT = 8_190
 
-#: Seconds an idle connection is kept: longer than a browser's pause between two pictures of a page.
-_KEEPALIVE_S = 15
+#: Bytes that the kernel takes for a client before it sends them. Without a bound a reader that stalls holds 2.5 MB
+#: there, and one that is slow shows no progress for a minute.
+_UNSENT_IN_KERNEL = 128 * 1024
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
@@ -23,12 +27,12 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     The service under gunicorn.
 
     Args:
-        config: The settings.
+        config: The settings; the workers read them, too.
         when_ready: Called once, when the service listens, with the address: HOST:PORT or unix:/PATH.
     """
 
     def __init__(self, config: Config, *, when_ready: Callable[[str], None]) -> None:
-        self._config = config
+        self.config = config
         self._when_ready = when_ready
         # Put together here, before any fork, so that a mistake is told before anything listens.
         self._parts = assemble(config)
@@ -37,24 +41,30 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     def load_config(self) -> None:
         """Set what gunicorn needs to know."""
         settings: dict[str, Any] = {
-            "bind": self._config.bind,
-            "workers": self._config.workers,
+            "bind": self.config.bind,
+            "workers": self.config.workers,
             "worker_class": "imgcdn.web.worker.EdgeWorker",
             "preload_app": True,
-            "graceful_timeout": int(self._config.drain_timeout_s),
-            "keepalive": _KEEPALIVE_S,
+            "graceful_timeout": int(self.config.drain_timeout_s),
+            "keepalive": math.ceil(self.config.idle_timeout_s),
             "limit_request_line": _REQUEST_LINE_LIMIT,
             "control_socket_disable": True,
             "proc_name": "imgcdn",
             "loglevel": "warning",
-            "when_ready": lambda arbiter: self._when_ready(_address(arbiter.LISTENERS[0].sock.getsockname())),
+            "when_ready": lambda arbiter: self._listens(arbiter.LISTENERS[0].sock),
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
 
     def load(self) -> Edge:
         """Return the application that every worker serves."""
-        return Edge(self._config, self._parts)
+        return Edge(self.config, self._parts)
+
+    def _listens(self, listener: socket.socket) -> None:
+        if listener.family != socket.AF_UNIX:
+            # Inherited by what is accepted; before a worker is there, which would be too late for the first.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_IN_KERNEL)
+        self._when_ready(_address(listener.getsockname()))
 
 
 def _address(name: str | tuple[Any, ...]) -> str:
@@ -64,7 +74,14 @@ def _address(name: str | tuple[Any, ...]) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def _raise_file_limit() -> None:
+    """Allow as many open files as we may: the usual 1024 is there for programs that call select()."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def serve(config: Config, *, when_ready: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT; does not return."""
     drop_realtime_capability()
+    _raise_file_limit()
     Server(config, when_ready=when_ready).run()

@@ -1,5 +1,6 @@
 """A disk that refuses: shown here by means that need no privilege, in test_mounted_disk.py with real disks."""
 
+import contextlib
 import errno
 import resource
 import shutil
@@ -15,15 +16,20 @@ from imgcdn.store.disk import DiskStore
 from tests.store.kept import RECORD, SOURCE, key, publish, variant_path
 
 
-@pytest.fixture
-def no_file_may_grow(store: DiskStore) -> Iterator[None]:
-    """From now on every write to the store fails half-way, with EFBIG: Python ignores the signal that comes with it."""
-    assert store.degraded == ""
+@contextlib.contextmanager
+def no_file_may_grow() -> Iterator[None]:
+    """
+    Make every write fail half-way, with EFBIG: Python ignores the signal that comes with it.
+
+    No fixture: a test's result is printed before its fixtures are undone, and that, too, may be written to a file.
+    """
     assert signal.getsignal(signal.SIGXFSZ) is signal.SIG_IGN
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def _save(store: DiskStore) -> None:
@@ -31,18 +37,20 @@ def _save(store: DiskStore) -> None:
         store.save_record(folder, RECORD)
 
 
-@pytest.mark.usefixtures("no_file_may_grow")
 def test_a_record_that_cannot_be_written_is_remembered_by_the_process(store: DiskStore) -> None:
-    _save(store)
+    with no_file_may_grow():
+        _save(store)
 
     assert store.record(SOURCE) == RECORD
     assert "too large" in store.degraded
     assert list((store.folder / "tmp").iterdir()) == []
 
 
-@pytest.mark.usefixtures("no_file_may_grow")
 def test_a_probe_of_the_disk_tells_what_is_wrong(store: DiskStore) -> None:
-    assert "too large" in store.probe_writing()
+    with no_file_may_grow():
+        said = store.probe_writing()
+
+    assert "too large" in said
 
 
 def test_a_probe_of_a_good_disk_leaves_nothing(store: DiskStore) -> None:
@@ -66,13 +74,8 @@ def test_the_first_file_that_is_written_again_ends_the_trouble(store: DiskStore)
 
 def test_a_record_on_disk_does_not_hide_a_newer_one_that_the_disk_refused(store: DiskStore) -> None:
     _save(store)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
-    try:
-        with store.open_folder(SOURCE) as folder:
-            store.save_record(folder, newer := type(RECORD)("34" * 32, RECORD.signature, RECORD.facts))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with no_file_may_grow(), store.open_folder(SOURCE) as folder:
+        store.save_record(folder, newer := type(RECORD)("34" * 32, RECORD.signature, RECORD.facts))
     assert store.record(SOURCE) == newer
 
     _save(store)

@@ -1,0 +1,78 @@
+"""Bodies that clients are slow to take: each held once, all together bounded."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+class Reader(Protocol):
+    """Whoever takes a body."""
+
+    stalled_since: float | None
+
+    def give_up(self) -> None:
+        """Take no more of it."""
+
+
+@dataclass(slots=True)
+class _Held:
+    body: bytes
+    readers: set[Reader] = field(default_factory=set)
+
+    def newest_stall(self) -> float:
+        """Return since when none of its readers has got on."""
+        return max(math.inf if reader.stalled_since is None else reader.stalled_since for reader in self.readers)
+
+
+class Unsent:
+    """
+    Large bodies on their way out of one worker.
+
+    Args:
+        limit: Bytes of all of them; a single one may be larger.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._bytes = 0
+        self._held: dict[object, _Held] = {}
+
+    def hold(self, key: object, body: bytes, reader: Reader) -> bytes:
+        """
+        Keep a body for one more reader; where that is too much, those who stalled first lose theirs.
+
+        Args:
+            key: The same for equal bodies.
+            body: What to send.
+            reader: Who takes it; lets go with `drop`.
+
+        Returns:
+            The body to send from: the one that is held already, where there is one.
+        """
+        held = self._held.get(key)
+        if held is None:
+            held = self._held[key] = _Held(body)
+            self._bytes += len(body)
+        held.readers.add(reader)
+        for other in list(self._excess(held)):
+            other.give_up()
+        return held.body
+
+    def drop(self, key: object, reader: Reader) -> None:
+        """Let go of a body."""
+        held = self._held[key]
+        held.readers.discard(reader)
+        if not held.readers:
+            del self._held[key]
+            self._bytes -= len(held.body)
+
+    def _excess(self, kept: _Held) -> Iterable[Reader]:
+        """Yield all readers of as many bodies as are too many. A body goes only with its last reader."""
+        surplus = self._bytes - self._limit
+        if surplus <= 0:
+            return
+        for held in sorted(self._held.values(), key=_Held.newest_stall):
+            if surplus > 0 and held is not kept:
+                surplus -= len(held.body)
+                yield from held.readers

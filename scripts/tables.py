@@ -53,7 +53,7 @@ def _default(value: object) -> str:
         return "the CPUs"
     if value in ((), ""):
         return "none"
-    return f"`{' '.join(value)}`" if isinstance(value, tuple) else f"`{value}`"
+    return f"`{' '.join(map(str, value))}`" if isinstance(value, tuple) else f"`{value}`"
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

@@ -84,6 +84,10 @@ def oriented_jpeg(orientation: int, size: tuple[int, int] = SIZE) -> bytes:
     return jpeg(_stored(chart(size), orientation), exif=exif_block(orientation))
 
 
+def oriented_photograph(orientation: int, size: tuple[int, int]) -> bytes:
+    return jpeg(_stored(photograph(size), orientation), quality=97, exif=exif_block(orientation))
+
+
 def oriented_png(orientation: int) -> bytes:
     return _saved(_stored(chart(), orientation), "PNG", exif=exif_block(orientation))
 
@@ -104,6 +108,14 @@ def mpo() -> bytes:
 
 def png(image: Image.Image | None = None, *, icc: bytes = b"") -> bytes:
     return _saved(image or chart(), "PNG", icc_profile=icc or None)
+
+
+def coded_png(image: Image.Image, **chunks: bytes) -> bytes:
+    """A PNG with these chunks before its pixels: cICP, gAMA, cHRM, sRGB."""
+    data = png(image)
+    header = 33  # signature and IHDR
+    extra = b"".join(_chunk(name.encode(), content) for name, content in chunks.items())
+    return data[:header] + extra + data[header:]
 
 
 def rgba_png() -> bytes:
@@ -252,6 +264,13 @@ def animated_webp(images: Sequence[Image.Image], durations_ms: Sequence[int], *,
 
 def avif(icc: bytes = b"") -> bytes:
     return _saved(chart(), "AVIF", quality=90, codec="aom", subsampling="4:4:4", icc_profile=icc)
+
+
+def coded_avif(image: Image.Image, primaries: int, transfer: int) -> bytes:
+    """An AVIF whose container names these code points (ITU-T H.273) for its colours."""
+    data = _saved(image, "AVIF", quality=100, codec="aom", subsampling="4:4:4")
+    codes = data.index(b"nclx") + 4
+    return data[:codes] + struct.pack(">HH", primaries, transfer) + data[codes + 4 :]
 
 
 def avif_with_hole() -> bytes:

@@ -8,7 +8,12 @@ from typing import Any, get_type_hints
 import pytest
 
 from imgcdn.config import DEFAULT_FILE, Config, _cpu_count, load
+from imgcdn.core.rules import Preset, Rules
+from imgcdn.core.widths import WidthPolicy, Widths
 from imgcdn.errors import ConfigError
+
+A = Preset("a", (("w", "9"), ("h", "8")))
+B = Preset("b", (("fm", "png"),))
 
 
 @pytest.fixture(autouse=True)
@@ -111,6 +116,13 @@ def test_the_processs_own_variables_are_read(monkeypatch: pytest.MonkeyPatch) ->
         pytest.param("formats", "", (), id="empty list as text"),
         pytest.param("formats", [], (), id="empty list"),
         pytest.param("access_log", "off", "off", id="choice"),
+        pytest.param("widths", [640, 320, 640], (320, 640), id="widths, sorted"),
+        pytest.param("widths", "640 320", (320, 640), id="widths as text"),
+        pytest.param("width_policy", "snap", "snap", id="width policy"),
+        pytest.param("params", "presets", "presets", id="presets alone"),
+        pytest.param("presets", "a=w=9&h=8 b=fm=png", (A, B), id="presets as text"),
+        pytest.param("presets", {"a": "w=9&h=8", "b": "fm=png"}, (A, B), id="presets as a table"),
+        pytest.param("presets", {}, (), id="no presets"),
     ],
 )
 def test_a_value_is_read(name: str, raw: object, expected: object) -> None:
@@ -347,3 +359,50 @@ def test_a_containers_share_of_the_cpus_bounds_their_number(share: str, expected
     all_of_them = _cpu_count(Path("missing"))
 
     assert _cpu_count(Path("cpu.max")) == (expected or all_of_them)
+
+
+@pytest.mark.parametrize(
+    ("settings", "reasons"),
+    [
+        pytest.param({"presets": "thumb=w=wide"}, ["in 'thumb' w must be an integer"], id="a value"),
+        pytest.param(
+            {"presets": "a=w=0 b=fit=covr c=v=1"},
+            ["in 'a' w must be", "in 'b' fit must be", "in 'c' v is no parameter"],
+            id="every preset's mistake",
+        ),
+        pytest.param({"presets": "a=w=1 a=w=2"}, ["a name is there twice"], id="a name twice"),
+        pytest.param({"presets": "=w=1"}, ["a preset's name must be"], id="no name"),
+        pytest.param({"presets": {"a": 5}}, ["w=200&fit=cover"], id="a number for parameters"),
+        pytest.param({"presets": 5}, ["must be a list"], id="a number"),
+        pytest.param({"presets": "a=w=900", "max_dimension": "800"}, ["a: w must be"], id="beyond max_dimension"),
+        pytest.param(
+            {"presets": "a=w=9", "width_policy": "strict", "widths": "320"},
+            ["a: w must be one of 320"],
+            id="not a step",
+        ),
+        pytest.param({"widths": ""}, ["must list widths"], id="no widths"),
+        pytest.param({"widths": "320 0"}, ["from 1 to 16383"], id="a width of nothing"),
+        pytest.param({"widths": [True]}, ["from 1 to 16383"], id="a width that is true"),
+        pytest.param(
+            {"width_policy": "snap", "max_dimension": "800"}, ["widths must not be above"], id="widths out of reach"
+        ),
+        pytest.param({"params": "some"}, ["any, presets"], id="params"),
+    ],
+)
+def test_a_preset_or_a_ladder_that_cannot_work_is_told_at_start(settings: dict[str, Any], reasons: list[str]) -> None:
+    [problem] = mistakes(settings)
+
+    assert not [reason for reason in reasons if reason not in problem]
+
+
+def test_the_rules_for_parameters_come_from_the_settings() -> None:
+    given = {
+        "presets": "a=w=9&h=8",
+        "params": "presets",
+        "widths": "9 8",
+        "width_policy": "snap",
+        "max_dimension": "99",
+    }
+
+    assert load(given, {}).rules == Rules(99, (A,), only_presets=True, widths=Widths(WidthPolicy.SNAP, (8, 9)))
+    assert Config().rules == Rules()

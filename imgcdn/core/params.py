@@ -1,29 +1,45 @@
 """Query arguments -> frozen Params. Rejected at the edge, trusted inside."""
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
+from imgcdn.core.arguments import RGB, RGBA, choice, closest, colour, crop, decimal, integer, position
 from imgcdn.core.formats import FORMATS
-from imgcdn.core.geometry import Fit, round_half_up
+from imgcdn.core.geometry import UPRIGHT, Crop, Fit, Position, compose, round_half_up
 from imgcdn.errors import InvalidParam
 
-RGB = tuple[int, int, int]
+_EDGES = {"center": (50, 50), "top": (50, 0), "bottom": (50, 100), "left": (0, 50), "right": (100, 50)}
 
-#: The part of the source that a cover crop keeps: (x, y) in percent.
-POSITIONS = {"center": (50, 50), "top": (50, 0), "bottom": (50, 100), "left": (0, 50), "right": (100, 50)}
+#: The part of the source that a cover crop keeps: (x, y) in percent. Pairs are written as in CSS, in either order.
+POSITIONS: dict[str, Position] = {
+    **_EDGES,
+    **{
+        pair: (_EDGES[x][0], _EDGES[y][1])
+        for x in ("left", "center", "right")
+        for y in ("top", "center", "bottom")
+        for gap in (" ", ",")
+        for pair in (f"{x}{gap}{y}", f"{y}{gap}{x}")
+    },
+}
 
 #: How a picture may meet the box.
-FITS = {fit.value: fit for fit in (Fit.CONTAIN, Fit.COVER, Fit.FILL)}
+FITS = {fit.value: fit for fit in (Fit.CONTAIN, Fit.COVER, Fit.FILL, Fit.PAD)}
 
 #: Other spellings of a parameter, from Netlify's and other image CDNs' documentation.
 ALIASES = {"width": "w", "height": "h", "quality": "q", "format": "fm"}
 
+#: What belongs to a request and says nothing of the output; no preset has it.
+OF_THE_REQUEST = ("url", "p", "v", "dl")
+
 DEFAULT_Q = 75
 WHITE: RGB = (255, 255, 255)
+
+# Turns and reflections as the EXIF orientation that asks for the same.
+_TURNS = {"90": 6, "180": 3, "270": 8}
+_FLIPS = {"h": 2, "v": 4, "hv": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +51,33 @@ class Params:
         width: Of the output in device pixels, `dpr` multiplied in; None when it follows from the height.
         height: Likewise.
         fit: How the picture meets the box.
-        position: What a cover crop keeps, (x, y) in percent.
+        position: What a cover crop keeps, and where a padded picture lies: (x, y) in percent of the free room.
         format: A name in `core.formats.FORMATS`; None to negotiate it.
         q: 1 to 100 on the scale that all formats share.
-        background: Colour beneath transparent pixels; None to keep them where the format can.
+        background: Colour beneath transparent pixels and around a padded picture; None for what is needed.
         enlarge: Whether pixels may be invented.
         still: Whether an animation is reduced to its first frame.
+        turn: Rotation and reflection of the upright picture, as an EXIF orientation, 1 to 8.
+        trim: Difference up to which a pixel belongs to the border that is cut away, 0 to 255; None to keep it.
+        crop: The part that is kept of the turned and trimmed picture; None for all of it.
+        blur: Sigma in output pixels; 0 for none.
+        sharpen: 0 for none; 10 is far too much for most pictures.
     """
 
     width: int | None = None
     height: int | None = None
     fit: Fit = Fit.CONTAIN
-    position: tuple[int, int] = (50, 50)
+    position: Position = (50, 50)
     format: str | None = None
     q: int = DEFAULT_Q
-    background: RGB | None = None
+    background: RGB | RGBA | None = None
     enlarge: bool = False
     still: bool = False
+    turn: int = UPRIGHT
+    trim: int | None = None
+    crop: Crop | None = None
+    blur: float = 0.0
+    sharpen: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +97,38 @@ PARAMETERS = (
     Parameter("w", "1 to 8192", "source", "Width of the output in pixels. Alone, it keeps the ratio."),
     Parameter("h", "1 to 8192", "source", "Height of the output in pixels. Alone, it keeps the ratio."),
     Parameter("dpr", "0.5 to 4, two decimals", "1", "Multiplies `w` and `h`."),
-    Parameter("fit", "contain, cover, fill", "contain", "How the picture meets the box, as CSS object-fit."),
-    Parameter("position", "center, top, bottom, left, right", "center", "The part that survives a cover crop."),
+    Parameter(
+        "fit", "contain, cover, fill, pad", "contain", "How the picture meets the box; `pad` fills it with `bg`."
+    ),
+    Parameter(
+        "position",
+        "center, top, bottom, left, right, pairs such as `top left`; `x,y` each 0 to 1",
+        "center",
+        "The part that survives a cover crop; where a padded picture lies.",
+    ),
     Parameter("fm", "auto, avif, webp, jpg, jpeg, png, gif", "auto", "Output format; `auto` negotiates it."),
     Parameter("q", "1 to 100", "75", "Quality on one scale: the same `q` looks alike in every format."),
-    Parameter("bg", "RGB or RRGGBB in hex", "none", "Colour beneath transparent pixels; white where one is needed."),
+    Parameter(
+        "bg",
+        "RGB, RRGGBB or RRGGBBAA in hex",
+        "none",
+        "Colour beneath transparent pixels and around a padded picture; white where one is needed.",
+    ),
+    Parameter("rotate", "90, 180, 270", "none", "Turns the upright picture clockwise."),
+    Parameter("flip", "h, v, hv", "none", "Then mirrors it: left to right, top to bottom, both."),
+    Parameter("trim", "0 to 255", "none", "Then cuts away a border of one colour, within this difference."),
+    Parameter(
+        "crop",
+        "x,y,w,h in pixels, or fractions when any has a point",
+        "none",
+        "Then keeps this part of it; `w`, `h` and `fit` come after.",
+    ),
+    Parameter("blur", "0.3 to 250, two decimals", "none", "Sigma in pixels of the output."),
+    Parameter("sharpen", "0 to 10, two decimals", "0", "1 makes up for what resizing softens."),
     Parameter("enlarge", "0, 1", "0", "Whether the output may be larger than the source."),
     Parameter("still", "0, 1", "0", "First frame only of an animation."),
+    Parameter("p", "a preset's name", "none", "Parameters from the setting `presets`; those in the URL win."),
+    Parameter("dl", "a file name", "none", "The browser saves the picture under this name; the extension is ours."),
     Parameter(
         "v", "up to 64 of A-Z a-z 0-9 . _ -", "none", "Your version of the source; the answer becomes immutable."
     ),
@@ -110,10 +161,10 @@ def parse_params(
     *,
     max_dimension: int,
     fits: Mapping[str, Fit] = FITS,
-    positions: Mapping[str, tuple[int, int]] = POSITIONS,
+    positions: Mapping[str, Position] = POSITIONS,
 ) -> Params:
     """
-    Read the parameters that shape the output; `url` and `v` are the caller's.
+    Read the parameters that shape the output; those in `OF_THE_REQUEST` are the caller's.
 
     Args:
         arguments: From `collect`.
@@ -127,19 +178,33 @@ def parse_params(
     >>> parse_params({"w": "400", "dpr": "1.5"}, max_dimension=8192).width
     600
     """
-    dpr = _dpr(arguments.get("dpr", "1"))
-    width, height = (_edge(arguments, name, dpr=dpr, max_dimension=max_dimension) for name in ("w", "h"))
+    width, height = (_edge(arguments, name, max_dimension=max_dimension) for name in ("w", "h"))
     return Params(
         width=width,
         height=height,
-        fit=fits[_choice(arguments, "fit", fits) or "contain"],
-        position=positions[_choice(arguments, "position", positions) or "center"],
-        format=_FORMAT_NAMES[_choice(arguments, "fm", _FORMAT_NAMES) or "auto"],
-        q=_integer(arguments, "q", low=1, high=100) or DEFAULT_Q,
-        background=_colour(arguments),
-        enlarge=_choice(arguments, "enlarge", ("0", "1")) == "1",
-        still=_choice(arguments, "still", ("0", "1")) == "1",
+        fit=fits[choice(arguments, "fit", fits) or "contain"],
+        position=position(arguments, "position", positions) or positions["center"],
+        format=_FORMAT_NAMES[choice(arguments, "fm", _FORMAT_NAMES) or "auto"],
+        q=integer(arguments, "q", low=1, high=100) or DEFAULT_Q,
+        background=colour(arguments, "bg"),
+        enlarge=choice(arguments, "enlarge", ("0", "1")) == "1",
+        still=choice(arguments, "still", ("0", "1")) == "1",
+        turn=_turn(arguments),
+        trim=integer(arguments, "trim", low=0, high=255),
+        crop=crop(arguments, "crop"),
+        blur=float(decimal(arguments, "blur", low=Decimal("0.3"), high=Decimal(250)) or 0),
+        sharpen=float(decimal(arguments, "sharpen", low=Decimal(0), high=Decimal(10)) or 0),
     )
+
+
+def parse_dpr(arguments: Mapping[str, str]) -> Decimal:
+    """
+    Read `dpr`, which `parse_params` has multiplied into both edges.
+
+    Raises:
+        InvalidParam: It is out of range.
+    """
+    return decimal(arguments, "dpr", low=Decimal("0.5"), high=Decimal(4)) or Decimal(1)
 
 
 def parse_version(arguments: Mapping[str, str]) -> str | None:
@@ -155,51 +220,46 @@ def parse_version(arguments: Mapping[str, str]) -> str | None:
     raise InvalidParam("v must be up to 64 letters, digits, dots, underscores or hyphens", param="v")
 
 
-_HEX_COLOUR = re.compile(r"([0-9A-Fa-f]{3}){1,2}")
+def parse_download(arguments: Mapping[str, str]) -> str | None:
+    """
+    Read `dl`, the name to save the picture under, without an extension.
+
+    What a file system or a shell may take for more than a name becomes an underscore: separators, control and
+    direction characters, a leading dot or hyphen.
+
+    Raises:
+        InvalidParam: Nothing of a name is left.
+
+    >>> parse_download({"dl": "../Summer 2026.jpeg"})
+    '_Summer 2026'
+    """
+    text = arguments.get("dl")
+    if text is None:
+        return None
+    name = _EXTENSION.sub("", text.strip(" ."))
+    name = "".join(char if char.isprintable() and char not in _NOT_IN_NAMES else "_" for char in name).strip(" .")
+    name = re.sub(r"^-", "_", name)
+    if name.strip("_"):
+        return name
+    raise InvalidParam("dl must be a file name such as photo.jpg", param="dl")
+
+
+_EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}$")
+_NOT_IN_NAMES = frozenset('/\\:*?"<>|')
 _FORMAT_NAMES: dict[str, str | None] = {"auto": None, **{name: name for name in FORMATS}, "jpg": "jpeg"}
 
 
 def _unknown(written: str) -> InvalidParam:
     # The name goes into the answer and the log: short, and without line breaks or invisible characters.
     shown = "".join(char if char.isprintable() else "?" for char in written[:64])
-    nearest = _closest(shown, [*_NAMES, *ALIASES])
+    nearest = closest(shown, [*_NAMES, *ALIASES])
     hint = f"did you mean {nearest}?" if nearest else f"known are {', '.join(_NAMES)}"
     return InvalidParam(f"{shown or 'an empty name'} is not a parameter; {hint}", param=shown, nearest=nearest)
 
 
-def _closest(text: str, allowed: Iterable[str]) -> str:
-    return "".join(difflib.get_close_matches(text[:64].lower(), allowed, n=1, cutoff=0.5))
-
-
-def _integer(arguments: Mapping[str, str], name: str, *, low: int, high: int) -> int | None:
-    text = arguments.get(name)
-    if text is None:
-        return None
-    # The pattern, not int(), is the gate: int() also takes " 5", "1_000" and
-    # other scripts' digits, and raises on more than 4300 of them.
-    if re.fullmatch(r"[0-9]{1,9}", text) and low <= int(text) <= high:
-        return int(text)
-    number = _number(text)
-    nearest = "" if number is None else str(min(max(round_half_up(Fraction(number)), low), high))
-    raise InvalidParam(f"{name} must be an integer from {low} to {high}", param=name, nearest=nearest)
-
-
-def _dpr(text: str) -> Decimal:
-    if re.fullmatch(r"[0-9](\.[0-9]{1,2})?", text) and Decimal("0.5") <= Decimal(text) <= 4:
-        return Decimal(text)
-    number = _number(text)
-    nearest = "" if number is None else f"{min(max(number, Decimal('0.5')), Decimal(4)):.2f}".rstrip("0").rstrip(".")
-    raise InvalidParam("dpr must be a number from 0.5 to 4 with at most two decimals", param="dpr", nearest=nearest)
-
-
-def _number(text: str) -> Decimal | None:
-    """Read what was meant by a refused number, to name the nearest one allowed."""
-    match = re.fullmatch(r" *([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)) *(?:px|x|%)? *", text[:64])
-    return Decimal(match[1]) if match else None
-
-
-def _edge(arguments: Mapping[str, str], name: str, *, dpr: Decimal, max_dimension: int) -> int | None:
-    edge = _integer(arguments, name, low=1, high=max_dimension)
+def _edge(arguments: Mapping[str, str], name: str, *, max_dimension: int) -> int | None:
+    dpr = parse_dpr(arguments)
+    edge = integer(arguments, name, low=1, high=max_dimension)
     if edge is None:
         return None
     product = Fraction(dpr) * edge
@@ -209,23 +269,6 @@ def _edge(arguments: Mapping[str, str], name: str, *, dpr: Decimal, max_dimensio
     return round_half_up(product)
 
 
-def _choice(arguments: Mapping[str, str], name: str, choices: Iterable[str]) -> str | None:
-    text = arguments.get(name)
-    allowed = list(choices)
-    if text is None or text in allowed:
-        return text
-    nearest = _closest(text, allowed)
-    hint = f"; did you mean {nearest}?" if nearest else ""
-    raise InvalidParam(f"{name} must be one of {', '.join(allowed)}{hint}", param=name, nearest=nearest)
-
-
-def _colour(arguments: Mapping[str, str]) -> RGB | None:
-    text = arguments.get("bg")
-    if text is None:
-        return None
-    if not _HEX_COLOUR.fullmatch(text):
-        nearest = text[1:] if text[0] == "#" and _HEX_COLOUR.fullmatch(text[1:]) else ""
-        raise InvalidParam("bg must be RGB or RRGGBB in hexadecimal digits, without #", param="bg", nearest=nearest)
-    digits = text if len(text) == 6 else "".join(digit * 2 for digit in text)
-    red, green, blue = bytes.fromhex(digits)
-    return red, green, blue
+def _turn(arguments: Mapping[str, str]) -> int:
+    turned = _TURNS.get(choice(arguments, "rotate", _TURNS) or "", UPRIGHT)
+    return compose(turned, _FLIPS.get(choice(arguments, "flip", _FLIPS) or "", UPRIGHT))

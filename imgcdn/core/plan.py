@@ -1,11 +1,12 @@
 """(probe facts, params, client class) -> Plan: everything about the output, decided before a pixel is read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from imgcdn.core.arguments import RGB, RGBA
 from imgcdn.core.formats import AVIF, FORMATS, GIF, JPEG, PNG, WEBP, Format, encoder_quality
-from imgcdn.core.geometry import Box, Size, fit_within, plan_resize
+from imgcdn.core.geometry import UPRIGHT, Area, Box, Fit, Frame, Framing, Size, frame, turned
 from imgcdn.core.negotiation import ClientClass
-from imgcdn.core.params import RGB, WHITE, Params
+from imgcdn.core.params import WHITE, Params
 from imgcdn.core.values import Facts
 
 #: From this q on colour is kept at full resolution (4:4:4); below, chroma is halved each way (4:2:0).
@@ -24,11 +25,29 @@ class Setting:
         encoder: jpeg, webp, svt, aom, png or gif.
         quality: On the encoder's own scale; None for a lossless one.
         full_chroma: 4:4:4 instead of 4:2:0.
+        keep_profile: The pixels stay in the original's colours, which a profile in the file describes; not sRGB.
     """
 
     encoder: str
     quality: int | None
     full_chroma: bool
+    keep_profile: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Trim:
+    """
+    A border to cut away, and what to do with the rest, whose size only the pixels tell.
+
+    Args:
+        tolerance: Difference in any band up to which a pixel belongs to the border.
+        framing: Of what is left.
+        max_edge: Longest edge that the resampled picture may have.
+    """
+
+    tolerance: int
+    framing: Framing
+    max_edge: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +56,42 @@ class Plan:
     What will be made.
 
     Args:
-        crop: The part of the upright source that is kept; None for all of it.
-        size: Of the output.
+        crop: The part of the upright, turned source that is kept; None for all of it.
+        size: Of the output. With `trim`, what it is when nothing is cut away.
         format: A name in `core.formats.FORMATS`.
         setting: For the encoder.
-        background: Colour that transparent pixels are laid on; None to keep them.
+        background: Colour that transparent pixels are laid on; None to keep them. With four values it is itself
+            transparent, and the format keeps that.
         animated: Whether every frame is kept.
+        turn: Rotation and reflection of the upright source, as an EXIF orientation.
+        trim: None once it is known what is cut away, and where nothing is; `crop` and `place` count from then on.
+        place: The part of the output that the picture takes; None for all of it.
+        margin: Colour of the rest of the output; None for clear around a picture that has transparent pixels, white
+            around one that has none.
+        blur: Sigma in output pixels; 0 for none.
+        sharpen: Strength; 0 for none.
     """
 
     crop: Box | None
     size: Size
     format: str
     setting: Setting
-    background: RGB | None
+    background: RGB | RGBA | None
     animated: bool
+    turn: int = UPRIGHT
+    trim: Trim | None = None
+    place: Area | None = None
+    margin: RGB | RGBA | None = None
+    blur: float = 0.0
+    sharpen: float = 0.0
+
+    @property
+    def resampled(self) -> Size:
+        """Size of the picture itself, without a margin."""
+        if self.place is None:
+            return self.size
+        left, top, right, bottom = self.place
+        return right - left, bottom - top
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +103,13 @@ class Limits:
         avif_min_pixels: Below this output size webp comes first: the container alone costs more than avif saves.
         avif_max_pixels: Above it webp comes first: the encoder's time and memory grow with the area.
         max_dimension: Longest edge to which a source is enlarged: `w` alone says nothing of the height.
+        keep_profile: Whether pictures keep their own colours, with a profile, wherever their format can carry one.
     """
 
     avif_min_pixels: int = 65_536
     avif_max_pixels: int = 20_000_000
     max_dimension: int = 8192
+    keep_profile: bool = False
 
 
 def plan_for(facts: Facts, params: Params, client: ClientClass, limits: Limits) -> Plan:
@@ -76,38 +119,75 @@ def plan_for(facts: Facts, params: Params, client: ClientClass, limits: Limits) 
     Two requests with equal plans for equal bytes are one variant, so whatever does not change
     the output (a width beyond the source, q for a lossless format) is gone from the plan.
     """
-    resize = plan_resize(
-        facts.size,
-        (params.width, params.height),
-        fit=params.fit,
-        position=params.position,
-        enlarge=params.enlarge,
-    )
+    source, framing = turned(facts.size, params.turn), _framing(params)
     # The source's own edges are no enlargement, whatever their length.
-    allowed = fit_within(resize.size, max(limits.max_dimension, *facts.size))
-    fmt = _output_format(facts, params, client, allowed, limits)
-    size = fit_within(allowed, fmt.max_edge)
-    return Plan(
-        crop=resize.crop,
-        size=size,
+    longest = max(limits.max_dimension, *source)
+    draft = frame(source, framing, max_edge=longest)
+    padded = draft.place is not None or (params.trim is not None and framing.fit is Fit.PAD)
+    fmt = _output_format(facts, params, client, draft.size, limits, padded=padded)
+    longest = min(longest, fmt.max_edge)
+    framed = frame(source, framing, max_edge=longest)
+    plan = Plan(
+        crop=framed.crop,
+        size=framed.size,
         format=fmt.name,
-        setting=_setting(fmt, params.q, size),
+        setting=_setting(fmt, params.q, framed.size, limits),
         background=_background(facts, params, fmt),
         animated=_stays_animated(facts, params) and fmt.animation,
+        turn=params.turn,
+        place=framed.place,
+        margin=_margin(facts, params, fmt) if padded else None,
+        blur=params.blur,
+        sharpen=params.sharpen,
     )
+    if params.trim is None:
+        return plan
+    return replace(plan, crop=None, place=None, trim=Trim(params.trim, framing, longest))
+
+
+def trimmed(plan: Plan, source: Size, kept: Area) -> Plan:
+    """
+    Return the plan for a picture whose border is known.
+
+    Args:
+        plan: With `trim`.
+        source: Size of the upright, turned picture.
+        kept: What is inside the border.
+
+    Raises:
+        InvalidParam: The crop lies outside of what is kept.
+    """
+    if plan.trim is None:
+        return plan
+    framed: Frame = frame(source, plan.trim.framing, max_edge=plan.trim.max_edge, kept=kept)
+    margin = None if framed.place is None else plan.margin
+    return replace(plan, trim=None, crop=framed.crop, size=framed.size, place=framed.place, margin=margin)
+
+
+def _framing(params: Params) -> Framing:
+    """Leave out what does not count, so that it does not tell two trims apart."""
+    boxed = params.width is not None and params.height is not None
+    fit = params.fit if boxed else Fit.CONTAIN
+    position = params.position if fit in (Fit.COVER, Fit.PAD) else (50, 50)
+    return Framing(params.crop, (params.width, params.height), fit, position, params.enlarge)
 
 
 def _stays_animated(facts: Facts, params: Params) -> bool:
     return facts.frames > 1 and not params.still
 
 
-def _output_format(facts: Facts, params: Params, client: ClientClass, size: Size, limits: Limits) -> Format:
+def _output_format(
+    facts: Facts, params: Params, client: ClientClass, size: Size, limits: Limits, *, padded: bool
+) -> Format:
     if params.format is not None:
         return FORMATS[params.format]
     if _stays_animated(facts, params):
         return WEBP if WEBP.name in client else GIF
-    # A background leaves nothing transparent, so a photograph's format will do.
-    transparent = facts.alpha and params.background is None
+    # An opaque background leaves nothing transparent, so a photograph's format will do.
+    background = params.background
+    transparent = (facts.alpha and not (background and _opaque(background))) or (
+        padded and background is not None and not _opaque(background)
+    )
     candidates = [FORMATS[name] for name in client]
     if not limits.avif_min_pixels <= size[0] * size[1] <= limits.avif_max_pixels:
         candidates.sort(key=lambda fmt: fmt is AVIF)  # stable: avif goes last
@@ -122,7 +202,7 @@ def _family(facts: Facts, *, transparent: bool) -> Format:
     return JPEG
 
 
-def _setting(fmt: Format, q: int, size: Size) -> Setting:
+def _setting(fmt: Format, q: int, size: Size, limits: Limits) -> Setting:
     full_chroma = q >= FULL_CHROMA_Q
     encoder = fmt.name
     if fmt is AVIF:
@@ -130,10 +210,36 @@ def _setting(fmt: Format, q: int, size: Size) -> Setting:
         encoder = "aom" if full_chroma or min(size) < _SVT_MIN_EDGE else "svt"
     lossy = fmt in (AVIF, WEBP, JPEG)
     # WebP's lossy coding has no 4:4:4 (RFC 9649, section 2.5).
-    return Setting(encoder, encoder_quality(encoder, q), full_chroma and lossy and fmt is not WEBP)
+    sampled = full_chroma and lossy and fmt is not WEBP
+    # No viewer looks for a profile in a GIF.
+    return Setting(encoder, encoder_quality(encoder, q), sampled, limits.keep_profile and fmt is not GIF)
 
 
-def _background(facts: Facts, params: Params, fmt: Format) -> RGB | None:
+def _background(facts: Facts, params: Params, fmt: Format) -> RGB | RGBA | None:
     if not facts.alpha:
         return None
-    return params.background if params.background or fmt.alpha else WHITE
+    if params.background is None:
+        return None if fmt.alpha else WHITE
+    shown = _shown(params.background, fmt)
+    return None if shown[3:] == (0,) else shown
+
+
+def _margin(facts: Facts, params: Params, fmt: Format) -> RGB | RGBA | None:
+    if params.background is not None:
+        return _shown(params.background, fmt)
+    # Whether an animation has transparent pixels is another thing in each frame.
+    follows = facts.alpha and fmt.alpha and not (fmt.animation and _stays_animated(facts, params))
+    return None if follows else WHITE
+
+
+def _opaque(colour: RGB | RGBA) -> bool:
+    return len(colour) == 3
+
+
+def _shown(colour: RGB | RGBA, fmt: Format) -> RGB | RGBA:
+    """Lay a colour on white where the format cannot keep its transparency."""
+    if len(colour) == 3 or fmt.alpha:
+        return colour
+    *bands, alpha = colour
+    red, green, blue = ((band * alpha + 255 * (255 - alpha) + 127) // 255 for band in bands)
+    return red, green, blue

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from imgcdn.core.rules import Rules
 from imgcdn.dialects import native, netlify
 from imgcdn.dialects.grammar import ImageRequest
 
@@ -12,7 +13,7 @@ class Grammar(Protocol):
     def matches(self, path: str) -> bool:
         """Tell whether a raw path belongs to this grammar."""
 
-    def parse(self, target: str, *, max_dimension: int) -> ImageRequest:
+    def parse(self, target: str, rules: Rules) -> ImageRequest:
         """Read a raw request target whose path belongs to this grammar."""
 
 

@@ -22,11 +22,13 @@ class ImageRequest:
         source: The original.
         params: The output.
         v: The caller's version of the source; None when not given.
+        download: The name to save the picture under, without an extension; None to show it.
     """
 
     source: Source
     params: Params
     v: str | None
+    download: str | None = None
 
 
 def decoded(raw: str, *, param: str) -> str:

@@ -4,7 +4,8 @@ The service's own URLs: `/img?url=SOURCE&w=...` and `/img/SOURCE?w=...`, two spe
 A target is decoded once, here. What stays percent-encoded after that is part of a name.
 """
 
-from imgcdn.core.params import collect, parse_params, parse_version
+from imgcdn.core.params import collect, parse_download, parse_version
+from imgcdn.core.rules import Rules
 from imgcdn.dialects.grammar import ImageRequest, decoded, source_from
 from imgcdn.errors import InvalidParam
 
@@ -16,13 +17,13 @@ def matches(path: str) -> bool:
     return path == PREFIX or path.startswith(PREFIX + "/")
 
 
-def parse(target: str, *, max_dimension: int) -> ImageRequest:
+def parse(target: str, rules: Rules) -> ImageRequest:
     """
     Read a raw request target.
 
     Args:
         target: As it came over the wire, still percent-encoded, each byte one character (latin-1, as WSGI has it).
-        max_dimension: Largest output edge in pixels.
+        rules: What the service admits.
 
     Raises:
         InvalidParam: Something in it is not valid; the error names the parameter.
@@ -38,8 +39,9 @@ def parse(target: str, *, max_dimension: int) -> ImageRequest:
         raise InvalidParam("url is required: /img?url=/photo.jpg, or /img/photo.jpg", param="url")
     return ImageRequest(
         source=source_from(arguments["url"]),
-        params=parse_params(arguments, max_dimension=max_dimension),
+        params=rules.params(arguments),
         v=parse_version(arguments),
+        download=parse_download(arguments),
     )
 
 

@@ -14,7 +14,8 @@ valid is 404, a missing url 400. Nothing is enlarged, which is where we depart f
 from urllib.parse import unquote
 
 from imgcdn.core.geometry import Fit
-from imgcdn.core.params import ALIASES, FITS, POSITIONS, Params, parse_params
+from imgcdn.core.params import ALIASES, FITS, POSITIONS, Params
+from imgcdn.core.rules import Rules
 from imgcdn.dialects.grammar import ImageRequest, decoded, source_from
 from imgcdn.errors import InvalidParam, InvalidParamAs404
 
@@ -26,19 +27,14 @@ _SPELLINGS = {
 }
 
 #: With the names of sharp, which Netlify's local server and clients written for it pass through.
-_FITS = {**FITS, "inside": Fit.CONTAIN, "outside": Fit.OUTSIDE}
-
-#: With sharp's spelling of the center and with pairs in either order: Gatsby's adapter sends `left,top`.
-_POSITIONS = {
-    **POSITIONS,
-    "centre": POSITIONS["center"],
-    **{
-        pair: (POSITIONS[x][0], POSITIONS[y][1])
-        for x in ("left", "center", "right")
-        for y in ("top", "center", "bottom")
-        for pair in (f"{x} {y}", f"{y} {x}")
-    },
+_FITS = {
+    **{name: FITS[name] for name in ("contain", "cover", "fill")},
+    "inside": Fit.CONTAIN,
+    "outside": Fit.OUTSIDE,
 }
+
+#: With sharp's spelling of the center.
+_POSITIONS = {**{words: place for words, place in POSITIONS.items() if "," not in words}, "centre": POSITIONS["center"]}
 
 
 def matches(path: str) -> bool:
@@ -46,13 +42,13 @@ def matches(path: str) -> bool:
     return path in (PREFIX, PREFIX + "/")
 
 
-def parse(target: str, *, max_dimension: int) -> ImageRequest:
+def parse(target: str, rules: Rules) -> ImageRequest:
     """
     Read a raw request target.
 
     Args:
         target: As it came over the wire, still percent-encoded, each byte one character (latin-1, as WSGI has it).
-        max_dimension: Largest output edge in pixels.
+        rules: What the service admits.
 
     Raises:
         InvalidParam: There is no url, or it does not parse.
@@ -65,7 +61,7 @@ def parse(target: str, *, max_dimension: int) -> ImageRequest:
         raise InvalidParam(f"url is required: {PREFIX}?url=/photo.jpg", param="url")
     source = source_from(decoded(url, param="url"), is_reference=True)
     try:
-        params = _params(raw, max_dimension)
+        params = _params(raw, rules)
     except InvalidParam as error:
         raise InvalidParamAs404(error.detail, param=error.param, nearest=error.nearest) from error
     return ImageRequest(source, params, v=None)
@@ -84,8 +80,8 @@ def _given(query: str) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def _params(raw: dict[str, str], max_dimension: int) -> Params:
+def _params(raw: dict[str, str], rules: Rules) -> Params:
     arguments = {name: decoded(value, param=name) for name, value in raw.items()}
     if "position" in arguments:
         arguments["position"] = " ".join(arguments["position"].replace(",", " ").split())
-    return parse_params(arguments, max_dimension=max_dimension, fits=_FITS, positions=_POSITIONS)
+    return rules.params(arguments, fits=_FITS, positions=_POSITIONS)

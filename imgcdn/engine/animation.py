@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import BinaryIO
 
 from PIL import Image, ImageFile
@@ -12,8 +13,9 @@ from imgcdn.core.plan import Plan
 from imgcdn.core.values import EncodedImage
 from imgcdn.engine import gif
 from imgcdn.engine.codecs import READABLE
-from imgcdn.engine.decode import Picture, open_original, orientation_of, profile_of, reading
-from imgcdn.engine.encode import indexed
+from imgcdn.engine.colourspaces import profile_of
+from imgcdn.engine.decode import Picture, open_original, orientation_of, reading
+from imgcdn.engine.gif_writing import write_gif
 from imgcdn.errors import CorruptImage
 
 # Half the time of a still's method 4 for 4 % more bytes; 64 MP of frames take seconds either way.
@@ -22,8 +24,9 @@ _WEBP_METHOD = 2
 # WebP has 16 bits for the number of times that an animation is shown (RFC 9649, section 2.7.1.1); so has GIF.
 _MOST_PLAYS = 65_535
 
-# GIF has 16 bits of centiseconds for a frame; the last is left to rounding. A longer one is cut to this.
-_LONGEST_MS = 655_340
+# WebP has 24 bits of milliseconds for a frame (section 2.7.1.1); the last ones are left to rounding. A longer one,
+# of more than four hours, is cut to this.
+_LONGEST_MS = 16_777_200
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,35 +69,43 @@ def open_animation(file: BinaryIO) -> Animation:
     with reading():
         image = open_original(file)
         if image.format == "GIF":
-            file.seek(0)
-            parts = list(gif.parts(file.read()))
+            parts = list(gif.parts(_contents(file)))
             return Animation(_plays(image), len(parts), _gif_frames(image.size, parts))
         count: int = getattr(image, "n_frames", 1)
         first = int(getattr(image, "default_image", False))
-        return Animation(_plays(image), count - first, _frames(image, range(first, count)))
+        return Animation(_plays(image), count - first, _frames(image, file, range(first, count)))
 
 
-def encode_animation(animation: Animation, plan: Plan, develop: Callable[[Picture, Plan], Image.Image]) -> EncodedImage:
+def encode_animation(animation: Animation, plan: Plan, develop: Callable[[Picture, Plan], Picture]) -> EncodedImage:
     """
-    Encode every frame, keeping the running time and the number of plays.
+    Encode every frame, keeping the running time and the number of plays; holds a few of them at a time.
 
     Args:
         animation: Its frames are consumed.
         plan: Format webp or gif.
-        develop: The pipeline from a decoded frame to upright sRGB.
+        develop: The pipeline from a decoded frame to what is encoded.
 
     Raises:
         CorruptImage: A frame does not decode.
     """
-    images = ((_bare(develop(frame.picture, plan)), frame.end_ms) for frame in animation.frames)
-    out = io.BytesIO()
+    developed = ((develop(frame.picture, plan), frame.end_ms) for frame in animation.frames)
+    first = next(developed, None)
+    if first is None:
+        raise CorruptImage("The original has fewer frames than it says.")
+    images = ((_bare(picture.image), end_ms) for picture, end_ms in chain([first], developed))
     if plan.format == "webp":
-        _save_webp(images, out, animation, plan)
+        body = _webp(images, animation, plan, first[0].profile)
     else:
-        _save_gif(images, out, animation)
+        body = write_gif(images, plan.size, plays=animation.plays)
     # Encoders merge equal neighbours, so only the file knows its frames.
-    written: int = getattr(Image.open(out, formats=READABLE), "n_frames", 1)
-    return EncodedImage(out.getvalue(), plan.format, plan.size, written)
+    written: int = getattr(Image.open(io.BytesIO(body), formats=READABLE), "n_frames", 1)
+    return EncodedImage(body, plan.format, plan.size, written)
+
+
+def _contents(file: BinaryIO) -> bytes:
+    length = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    return file.read(length)  # without a length a buffered file holds everything twice for a moment
 
 
 def _plays(image: ImageFile.ImageFile) -> int:
@@ -118,9 +129,9 @@ def _gif_frames(size: Size, parts: list[gif.Part]) -> Iterator[Frame]:
         yield Frame(Picture(image, extent, 1, 1, b""), end_ms)
 
 
-def _frames(image: ImageFile.ImageFile, indices: range) -> Iterator[Frame]:
+def _frames(image: ImageFile.ImageFile, file: BinaryIO, indices: range) -> Iterator[Frame]:
     extent = (0.0, 0.0, float(image.width), float(image.height))
-    orientation, profile = orientation_of(image), profile_of(image)
+    orientation, profile = orientation_of(image), profile_of(image, file)
     end_ms = 0.0
     for index in indices:
         with reading():
@@ -168,7 +179,8 @@ class _Rest:
         return image if image.mode in ("RGB", "RGBA") else image.convert("RGBA" if image.mode == "LA" else mode)
 
 
-def _save_webp(images: Iterator[tuple[Image.Image, float]], out: io.BytesIO, animation: Animation, plan: Plan) -> None:
+def _webp(images: Iterator[tuple[Image.Image, float]], animation: Animation, plan: Plan, profile: bytes) -> bytes:
+    out = io.BytesIO()
     durations: list[float] = []
     walked = _noting_durations(images, durations)
     next(walked).save(
@@ -180,7 +192,9 @@ def _save_webp(images: Iterator[tuple[Image.Image, float]], out: io.BytesIO, ani
         loop=animation.plays,
         quality=plan.setting.quality,
         method=_WEBP_METHOD,
+        icc_profile=profile,
     )
+    return out.getvalue()
 
 
 def _noting_durations(images: Iterator[tuple[Image.Image, float]], durations: list[float]) -> Iterator[Image.Image]:
@@ -189,49 +203,3 @@ def _noting_durations(images: Iterator[tuple[Image.Image, float]], durations: li
         durations.append(end_ms - clock_ms)
         clock_ms = end_ms
         yield image
-
-
-def _save_gif(images: Iterator[tuple[Image.Image, float]], out: io.BytesIO, animation: Animation) -> None:
-    frames, durations = _index_frames(images)
-    # The saver writes what changed since the last frame, which cannot make a pixel clear again. With disposal 2
-    # (restore to background) each frame starts from an empty canvas. Some viewers clear to the background colour
-    # unless the frame names a transparent entry, so all of them do, and the optimiser, which drops an entry that no
-    # pixel uses, stays off.
-    disposal = 1
-    if any("transparency" in frame.info for frame in frames):
-        disposal = 2
-        frames = [frame if "transparency" in frame.info else indexed(frame, hole=True) for frame in frames]
-    repeats = {} if animation.plays == 1 else {"loop": max(0, animation.plays - 1)}
-    try:
-        frames[0].save(
-            out,
-            "GIF",
-            save_all=True,
-            append_images=frames[1:],
-            duration=durations,
-            disposal=disposal,
-            optimize=disposal == 1,
-            **repeats,
-        )
-    except OverflowError as error:  # the saver merges equal neighbours and adds their times up
-        detail = "The original shows one picture for longer than a GIF frame can say; ask for webp, or a still."
-        raise CorruptImage(detail) from error
-
-
-def _index_frames(images: Iterator[tuple[Image.Image, float]]) -> tuple[list[Image.Image], list[int]]:
-    """
-    Index every frame; one byte a pixel each, since Pillow's GIF saver holds them all anyway.
-
-    Durations are in milliseconds, whole multiples of GIF's 10; a frame shown for less than half of that is left out.
-    """
-    frames: list[Image.Image] = []
-    durations: list[int] = []
-    clock = 0
-    clock_ms = 0.0
-    for image, end_ms in images:
-        tick = int(end_ms / 10 + 0.5)
-        if tick > clock or end_ms == clock_ms or not frames:
-            frames.append(indexed(image))
-            durations.append((tick - clock) * 10)
-        clock, clock_ms = tick, end_ms
-    return frames, durations

@@ -1,11 +1,13 @@
-"""Pixels -> pixels: modes and colour. Behind it everything is sRGB."""
+"""Pixels -> pixels: modes and colour. Behind it everything is sRGB, or has a profile that is fit for its mode."""
 
 import io
 from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
 
 from PIL import Image, ImageCms, ImageMath
 
-from imgcdn.core.formats import FORMATS
+from imgcdn.core.formats import FORMATS, JPEG, PNG
 from imgcdn.core.params import WHITE
 from imgcdn.core.plan import Plan
 from imgcdn.engine.decode import Picture
@@ -19,6 +21,9 @@ _SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
 
 # Monitor, scanner, printer, colour space; not device links, abstract or named profiles, which lead elsewhere.
 _DEVICE_CLASSES = ("mntr", "scnr", "prtr", "spac")
+
+# What CMYK without a profile of its own was printed with, for all that is known; the plain formula is far too bright.
+_PRESS = Path(__file__).parent / "profiles" / "CGATS001Compat-v2-micro.icc"
 
 
 def expand(picture: Picture, plan: Plan) -> Picture:
@@ -39,12 +44,14 @@ def expand(picture: Picture, plan: Plan) -> Picture:
 
 def to_srgb(picture: Picture, plan: Plan) -> Picture:
     """
-    Convert the pixels from their embedded profile to sRGB; grey stays grey, CMYK becomes RGB.
+    Convert the pixels from their profile to sRGB; grey stays grey, CMYK becomes RGB.
 
-    Without a profile, with one that does not parse or belongs to another mode, pixels count as sRGB. Behind the
-    resize, since a profile costs by the pixel.
+    Without a profile, with one that does not parse or belongs to another mode, pixels count as sRGB, and CMYK as
+    inks of a usual press. Behind the resize, since a profile costs by the pixel.
     """
     image = picture.image
+    if plan.setting.keep_profile and _may_stay(picture, plan):
+        return picture
     if image.mode not in ("LA", "RGBA"):
         return replace(picture, image=_convert(image, picture.profile), profile=b"")
     # LittleCMS takes LA with a grey profile and gives wrong pixels: alpha steps aside.
@@ -65,6 +72,9 @@ def flatten(picture: Picture, plan: Plan) -> Picture:
         return replace(picture, image=image.convert(image.mode.removesuffix("A")))
     if background is None:
         return picture
+    if len(background) == 4:
+        beneath = Image.new("RGBA", image.size, background)
+        return replace(picture, image=Image.alpha_composite(beneath, image.convert("RGBA")))
     flat = Image.new("RGB", image.size, background)
     flat.paste(image.convert("RGB"), mask=alpha)
     return replace(picture, image=flat)
@@ -81,17 +91,41 @@ def _narrow(image: Image.Image) -> Image.Image:
     return grey
 
 
+def _may_stay(picture: Picture, plan: Plan) -> bool:
+    """Tell whether the output can hold these pixels together with their profile."""
+    bands = picture.image.mode.removesuffix("A")
+    if bands == "CMYK" or _transform(bands, picture.profile) is None:
+        return False
+    # These colours are sRGB, and white alone is the same in every display's profile.
+    if any(colour not in (None, WHITE) for colour in (plan.background, plan.margin)):
+        return False
+    if bands == "RGB":
+        return True
+    # The others' coders turn grey into colour, and so does laying on a background.
+    return plan.format == PNG.name or (plan.format == JPEG.name and picture.image.mode == "L")
+
+
 def _convert(image: Image.Image, profile: bytes) -> Image.Image:
-    transform = _transform(image.mode, profile) if profile else None
+    transform = _transform(image.mode, profile)
+    if transform is None and image.mode == "CMYK":
+        transform = _transform(image.mode, _press())
     if transform is None:
-        return image.convert("RGB") if image.mode == "CMYK" else image
+        return image
     converted = transform.apply(image)
     # No transform ends in L under an RGB target; its three bands are equal.
     return converted.getchannel("R") if image.mode == "L" else converted
 
 
+@lru_cache(maxsize=1)
+def _press() -> bytes:
+    return _PRESS.read_bytes()
+
+
+@lru_cache(maxsize=4)  # the frames of an animation share theirs
 def _transform(mode: str, profile: bytes) -> ImageCms.ImageCmsTransform | None:
     """Prepare the way from a profile to sRGB; None for a profile that does not parse or is not of this mode."""
+    if not profile:
+        return None
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if source.profile.xcolor_space.strip() != _SPACES[mode] or source.profile.device_class not in _DEVICE_CLASSES:

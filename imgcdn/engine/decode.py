@@ -11,10 +11,11 @@ from typing import BinaryIO
 
 from PIL import ExifTags, Image, ImageFile
 
-from imgcdn.core.geometry import Box, Size
+from imgcdn.core.geometry import Box, Size, compose, turned
 from imgcdn.core.plan import Plan
 from imgcdn.engine import gif
 from imgcdn.engine.codecs import READABLE
+from imgcdn.engine.colourspaces import profile_of
 from imgcdn.errors import CorruptImage
 
 # What Pillow's five plugins raise on broken files, found by fuzzing them. DecompressionBombError comes from a GIF
@@ -52,7 +53,7 @@ class Picture:
             cover less of the source than the others.
         scale: Source pixels to one pixel of `image`: 1, 2, 4 or 8.
         orientation: EXIF orientation still to be applied, 1 to 8.
-        profile: The embedded ICC profile that describes the pixels; empty for none, or when it was applied.
+        profile: The ICC profile that describes the pixels, unchecked; empty for none, or when it was applied.
     """
 
     image: Image.Image
@@ -112,11 +113,6 @@ def orientation_of(image: ImageFile.ImageFile) -> int:
     return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
 
 
-def swaps_axes(orientation: int) -> bool:
-    """Tell whether the upright picture is as wide as the stored one is high."""
-    return orientation >= 5
-
-
 def decode(file: BinaryIO, plan: Plan) -> Picture:
     """
     Decode the first frame, a JPEG no larger than the plan needs.
@@ -131,13 +127,7 @@ def decode(file: BinaryIO, plan: Plan) -> Picture:
         scale = _draft(image, plan, orientation)
         pixels = _first_frame(image, file)
         extent = (0.0, 0.0, width / scale, height / scale)
-        return Picture(pixels, extent, scale, orientation, profile_of(image))
-
-
-def profile_of(image: ImageFile.ImageFile) -> bytes:
-    """Return the embedded ICC profile, unchecked; empty for none."""
-    profile = image.info.get("icc_profile")
-    return profile if isinstance(profile, bytes) else b""
+        return Picture(pixels, extent, scale, orientation, profile_of(image, file))
 
 
 def _first_frame(image: ImageFile.ImageFile, file: BinaryIO) -> Image.Image:
@@ -150,6 +140,8 @@ def _first_frame(image: ImageFile.ImageFile, file: BinaryIO) -> Image.Image:
 
 def _draft(image: ImageFile.ImageFile, plan: Plan, orientation: int) -> int:
     """Ask the decoder for a smaller picture; return how many source pixels one of its pixels stands for."""
+    if plan.trim is not None:  # the border is measured on the source's own pixels
+        return 1
     stored = image.size
     request = _least_size(stored, plan, orientation)
     drafted = image.draft(None, request)
@@ -158,7 +150,7 @@ def _draft(image: ImageFile.ImageFile, plan: Plan, orientation: int) -> int:
 
 def _least_size(stored: Size, plan: Plan, orientation: int) -> Size:
     """The smallest size at which the part that is kept still has `_DRAFT_MARGIN` of the output's pixels."""
-    upright = stored[::-1] if swaps_axes(orientation) else stored
-    left, top, right, bottom = plan.crop or (0, 0, *upright)
-    ratio = _DRAFT_MARGIN * max(plan.size[0] / (right - left), plan.size[1] / (bottom - top))
+    width, height = plan.resampled
+    left, top, right, bottom = plan.crop or (0, 0, *turned(stored, compose(orientation, plan.turn)))
+    ratio = _DRAFT_MARGIN * max(width / (right - left), height / (bottom - top))
     return ceil(stored[0] * ratio), ceil(stored[1] * ratio)

@@ -28,16 +28,27 @@ class Part:
     What one frame draws.
 
     Args:
-        file: A GIF with nothing but this part, at its own size.
+        tables: Flags and colour table of the GIF it is from.
+        control: Its graphic control extension; empty for none.
+        image: Its descriptor, local colour table and coded pixels: a view of the original, which is not copied.
         box: Where it goes: left, top, right, bottom; may reach beyond the canvas.
         disposal: What becomes of its place before the next frame.
         duration_ms: How long it is shown.
     """
 
-    file: bytes
+    tables: bytes
+    control: bytes
+    image: memoryview
     box: tuple[int, int, int, int]
     disposal: int
     duration_ms: int
+
+    def file(self) -> bytes:
+        """Return a GIF with nothing but this part, at its own size."""
+        left, top, right, bottom = self.box
+        size = right - left, bottom - top
+        start = b"GIF89a" + struct.pack("<2H", *size) + self.tables + self.control
+        return b"".join((start, struct.pack("<B4H", _IMAGE, 0, 0, *size), self.image[9:], bytes([_TRAILER])))
 
 
 def leaves_gap(image: ImageFile.ImageFile) -> bool:
@@ -52,17 +63,18 @@ def parts(data: bytes) -> Iterator[Part]:
     Raises:
         IndexError, struct.error: The file ends within a block.
     """
+    view = memoryview(data)
     control = b""
-    at = 13 + _table_bytes(data[10])
+    at = 13 + table_bytes(data[10])
     head = data[10:at]
     while data[at] != _TRAILER:
         if data[at] == _EXTENSION:
-            end = _behind_blocks(data, at + 2)
+            end = behind_blocks(data, at + 2)
             control = data[at:end] if data[at + 1] == _GRAPHIC_CONTROL else control
         elif data[at] == _IMAGE:
             # Between descriptor and blocks stand the local colour table and one byte, the code size.
-            end = _behind_blocks(data, at + 10 + _table_bytes(data[at + 9]) + 1)
-            yield _part(head, control, data[at:end])
+            end = behind_blocks(data, at + 10 + table_bytes(data[at + 9]) + 1)
+            yield _part(head, control, view[at:end])
             control = b""
         else:
             end = at + 1  # stray bytes between blocks are skipped, as every viewer does
@@ -96,24 +108,22 @@ def compose(frames: Iterator[Part], size: Size) -> Iterator[tuple[Image.Image, i
 
 
 def _patch(part: Part, size: Size) -> Image.Image:
-    with Image.open(io.BytesIO(part.file), formats=["GIF"]) as image:
+    with Image.open(io.BytesIO(part.file()), formats=["GIF"]) as image:
         return image.crop((0, 0, *size)).convert("RGBA")
 
 
-def _part(head: bytes, control: bytes, image: bytes) -> Part:
+def _part(tables: bytes, control: bytes, image: memoryview) -> Part:
     left, top, width, height = struct.unpack_from("<4H", image, 1)
     flags, delay = struct.unpack_from("<BH", control, 3) if control else (0, 0)
-    alone = b"GIF89a" + struct.pack("<2H", width, height) + head + control
-    alone += struct.pack("<B4H", _IMAGE, 0, 0, width, height) + image[9:] + bytes([_TRAILER])
-    return Part(alone, (left, top, left + width, top + height), flags >> 2 & 7, 10 * delay)
+    return Part(tables, control, image, (left, top, left + width, top + height), flags >> 2 & 7, 10 * delay)
 
 
-def _table_bytes(flags: int) -> int:
+def table_bytes(flags: int) -> int:
     """Return the length of the colour table that a screen's or an image's flags announce."""
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
-def _behind_blocks(data: bytes, at: int) -> int:
+def behind_blocks(data: bytes, at: int) -> int:
     """Return the position behind a chain of data sub-blocks."""
     while data[at]:
         at += data[at] + 1

@@ -5,10 +5,11 @@ from typing import BinaryIO
 from PIL import Image, ImageFile
 
 from imgcdn.core.formats import FORMATS
+from imgcdn.core.geometry import turned
 from imgcdn.core.values import Facts
 from imgcdn.engine import gif
 from imgcdn.engine.codecs import NAMES
-from imgcdn.engine.decode import open_original, orientation_of, reading, swaps_axes
+from imgcdn.engine.decode import open_original, orientation_of, reading
 from imgcdn.engine.kinds import HEAD_BYTES, kind_of
 from imgcdn.errors import CorruptImage, ImageTooLarge, UnsupportedImage
 
@@ -51,8 +52,7 @@ def probe(file: BinaryIO, *, max_pixels: int) -> Facts:
 
 
 def _facts(image: ImageFile.ImageFile, frames: int) -> Facts:
-    width, height = image.size
-    size = (height, width) if swaps_axes(orientation_of(image)) else (width, height)
+    size = turned(image.size, orientation_of(image))
     alpha = image.has_transparency_data
     if image.format == "GIF":
         # Any later frame may leave a hole; to know it would mean to decode them all.

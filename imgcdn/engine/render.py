@@ -1,21 +1,22 @@
 """The pipeline: an original -> a variant."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import BinaryIO
 
-from PIL import Image
-
-from imgcdn.core.plan import Plan
+from imgcdn.core.plan import Plan, trimmed
 from imgcdn.core.values import EncodedImage
 from imgcdn.engine.animation import encode_animation, open_animation
 from imgcdn.engine.colour import expand, flatten, to_srgb
 from imgcdn.engine.decode import Picture, decode
+from imgcdn.engine.effects import blur, sharpen
 from imgcdn.engine.encode import encode
-from imgcdn.engine.transform import orient, resize
+from imgcdn.engine.transform import orient, pad, resize
+from imgcdn.engine.trim import inside
 
-#: Every picture passes these in this order, between decoding and encoding. What turns, trims or crops comes before
-#: `resize`, what softens or sharpens between it and `to_srgb`, padding beside `flatten`.
-STEPS: tuple[Callable[[Picture, Plan], Picture], ...] = (orient, expand, resize, to_srgb, flatten)
+#: Every picture passes these in this order, between decoding and encoding. Trimming measures the picture between the
+#: first two lists; the crop that follows from it is the resize's.
+UPRIGHT_STEPS: tuple[Callable[[Picture, Plan], Picture], ...] = (orient, expand)
+STEPS: tuple[Callable[[Picture, Plan], Picture], ...] = (resize, to_srgb, flatten, blur, sharpen, pad)
 
 
 def render(file: BinaryIO, plan: Plan) -> EncodedImage:
@@ -28,13 +29,34 @@ def render(file: BinaryIO, plan: Plan) -> EncodedImage:
 
     Raises:
         CorruptImage: Its pixels do not decode.
+        InvalidParam: The crop lies outside of what trimming left.
     """
     if plan.animated:
+        if plan.trim is not None:
+            # Decoded twice: what one frame's border hides may be another frame's picture.
+            plan = _trimmed((_upright(frame.picture, plan) for frame in open_animation(file).frames), plan)
         return encode_animation(open_animation(file), plan, _develop)
-    return encode(_develop(decode(file, plan), plan), plan)
+    picture = _develop(decode(file, plan), plan)
+    return encode(picture.image, plan, picture.profile)
 
 
-def _develop(picture: Picture, plan: Plan) -> Image.Image:
+def _develop(picture: Picture, plan: Plan) -> Picture:
+    picture = _upright(picture, plan)
+    plan = _trimmed([picture], plan)
     for step in STEPS:
         picture = step(picture, plan)
-    return picture.image
+    return picture
+
+
+def _upright(picture: Picture, plan: Plan) -> Picture:
+    for step in UPRIGHT_STEPS:
+        picture = step(picture, plan)
+    return picture
+
+
+def _trimmed(pictures: Iterable[Picture], plan: Plan) -> Plan:
+    """Return the plan for pictures of one size, less the border that is common to them."""
+    if plan.trim is None:
+        return plan
+    size, kept = inside((picture.image for picture in pictures), plan.trim.tolerance)
+    return trimmed(plan, size, kept)

@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+from PIL import Image
 from PIL.Image import Resampling, Transpose
 
-from imgcdn.core.geometry import Box, Size
+from imgcdn.core.geometry import UPRIGHT, Box, Size, compose, swaps_axes
+from imgcdn.core.params import WHITE
 from imgcdn.core.plan import Plan
-from imgcdn.engine.decode import Picture, swaps_axes
+from imgcdn.engine.decode import Picture
 
 # EXIF 2.32, tag 0x112: what makes a picture stored in each orientation upright.
 _UPRIGHT = {
@@ -21,18 +23,21 @@ _UPRIGHT = {
 _RIGHT_EDGE_FIRST = (2, 3, 7, 8)
 _BOTTOM_EDGE_FIRST = (3, 4, 6, 7)
 
+_CLEAR = (0, 0, 0, 0)
+
 # Beyond this factor pixels are averaged in whole blocks first, then resampled. At 3 it is not told from Lanczos alone
 # (Pillow's documentation of `reducing_gap`) and a 12 MP PNG goes to 800 pixels in a third of the time.
 _REDUCING_GAP = 3.0
 
 
 def orient(picture: Picture, plan: Plan) -> Picture:
-    """Apply the EXIF orientation."""
-    method = _UPRIGHT.get(picture.orientation)
+    """Apply the EXIF orientation, then the turn that was asked for, in one transposition."""
+    orientation = compose(picture.orientation, plan.turn)
+    method = _UPRIGHT.get(orientation)
     if method is None:
-        return picture
-    extent = _upright_extent(picture.extent, picture.image.size, picture.orientation)
-    return replace(picture, image=picture.image.transpose(method), extent=extent, orientation=1)
+        return replace(picture, orientation=UPRIGHT)
+    extent = _upright_extent(picture.extent, picture.image.size, orientation)
+    return replace(picture, image=picture.image.transpose(method), extent=extent, orientation=UPRIGHT)
 
 
 def resize(picture: Picture, plan: Plan) -> Picture:
@@ -42,9 +47,25 @@ def resize(picture: Picture, plan: Plan) -> Picture:
     Pillow multiplies colour by alpha before it resamples and divides after, so no halo of the transparent
     pixels' colour remains.
     """
+    size = plan.resampled
     box = _within(_crop_box(picture, plan.crop), picture.image.size)
-    image = picture.image.resize(plan.size, Resampling.LANCZOS, box=box, reducing_gap=_REDUCING_GAP)
-    return replace(picture, image=image, extent=(0.0, 0.0, float(plan.size[0]), float(plan.size[1])), scale=1)
+    image = picture.image.resize(size, Resampling.LANCZOS, box=box, reducing_gap=_REDUCING_GAP)
+    return replace(picture, image=image, extent=(0.0, 0.0, float(size[0]), float(size[1])), scale=1)
+
+
+def pad(picture: Picture, plan: Plan) -> Picture:
+    """Lay the picture on its place in the output; transparent pixels of it stay transparent."""
+    if plan.place is None:
+        return picture
+    image = picture.image
+    clear = image.mode in ("LA", "RGBA")
+    red, green, blue, alpha = (*(plan.margin or (_CLEAR if clear else WHITE)), 255)[:4]
+    grey = image.mode in ("L", "LA") and red == green == blue
+    clear = clear or alpha < 255
+    mode = ("L" if grey else "RGB") + ("A" if clear else "")
+    canvas = Image.new(mode, plan.size, ((red,) if grey else (red, green, blue)) + ((alpha,) if clear else ()))
+    canvas.paste(image.convert(mode), plan.place)
+    return replace(picture, image=canvas, extent=(0.0, 0.0, float(plan.size[0]), float(plan.size[1])))
 
 
 def _crop_box(picture: Picture, crop: Box | None) -> Box:

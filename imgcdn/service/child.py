@@ -23,7 +23,7 @@ from pathlib import Path
 from imgcdn.core.values import EncodedImage
 from imgcdn.engine.probe import probe
 from imgcdn.engine.render import render
-from imgcdn.errors import CorruptImage, ImageError, InternalError, SourceNotFound
+from imgcdn.errors import CorruptImage, ImageError, InternalError, RequestError, SourceNotFound
 from imgcdn.service.confine import confine
 from imgcdn.service.jobs import TAKEN, Changed, Failed, Job, Outcome, Probed, ProbeJob, Rendered, RenderJob, pack
 from imgcdn.service.priority import drop_realtime_capability, use_idle_scheduling
@@ -80,7 +80,7 @@ def perform(job: Job) -> Outcome:
         with _open(job) as file:
             outcome = _probe(file, job) if isinstance(job, ProbeJob) else _render(file, job)
             return outcome if file_signature(file.fileno()) == job.signature else Changed()
-    except (ImageError, SourceNotFound) as error:
+    except (ImageError, RequestError) as error:
         return Failed(error)
     except _NotTheFile:
         return Changed()

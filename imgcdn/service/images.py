@@ -102,7 +102,9 @@ class ImageService:
         self._renderers = renderers
         self._flights = flights
         self._clock = clock
-        self._limits = Limits(config.avif_min_pixels, config.avif_max_pixels, config.max_dimension)
+        self._limits = Limits(
+            config.avif_min_pixels, config.avif_max_pixels, config.max_dimension, config.color == "keep"
+        )
         self._planned: Memo[tuple[ImageRequest, ClientClass], _Planned] = Memo(32_768)
 
     def lookup(self, request: ImageRequest, client: ClientClass, *, body: bool = True) -> Delivery | None:

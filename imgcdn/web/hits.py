@@ -43,6 +43,7 @@ class Hits:
         self._service = parts.service
         self._draining = draining
         self._lifetimes = Lifetimes(config.max_age_s, config.stale_while_revalidate_s)
+        self._rules = config.rules
         self._requests: Memo[str, ImageRequest] = Memo(16_384)
         self._classes: Memo[str | None, ClientClass] = Memo(1_024)
 
@@ -81,7 +82,7 @@ class Hits:
         if request is None:
             grammar = dialects.find(ask.target.partition("?")[0])
             assert grammar is not None
-            parsed = grammar.parse(ask.target, max_dimension=self._config.max_dimension)
+            parsed = grammar.parse(ask.target, self._rules)
             request = replace(parsed, source=self._parts.routes.route(parsed.source))
             if len(ask.target) <= _MEMO_TARGET_LENGTH:
                 self._requests.put(ask.target, request)

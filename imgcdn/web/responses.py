@@ -89,7 +89,7 @@ def deliver(delivery: Delivery, request: ImageRequest, ask: Ask, lifetimes: Life
     shared = _shared_headers(variant.digest, variant.made_at, request.params.format is None, kept)
     if is_unchanged(variant, ask):
         return Reply(304, [*shared, _cache_status(delivery, lifetimes)], b"")
-    described = _content_headers(variant.format, variant.length, request.source.stem)
+    described = _content_headers(variant.format, variant.length, request.source.stem, request.download)
     body = b"" if ask.method == "HEAD" else variant.body
     return Reply(200, [*described, *shared, *_OPEN_TO_ALL, _cache_status(delivery, lifetimes)], body)
 
@@ -180,21 +180,24 @@ def _shared_headers(digest: bytes, made_at: int, negotiated: bool, kept: str) ->
 
 
 @lru_cache(maxsize=8_192)
-def _content_headers(format_name: str, length: int, stem: str) -> tuple[Header, ...]:
+def _content_headers(format_name: str, length: int, stem: str, download: str | None) -> tuple[Header, ...]:
     fmt = FORMATS[format_name]
+    disposition = _disposition("inline", stem, fmt.extension)
+    if download is not None:
+        disposition = _disposition("attachment", download, fmt.extension)
     return (
         (b"content-type", fmt.media_type.encode()),
         (b"content-length", str(length).encode()),
-        (b"content-disposition", _disposition(stem, fmt.extension).encode()),
+        (b"content-disposition", disposition.encode()),
     )
 
 
-def _disposition(stem: str, extension: str) -> str:
+def _disposition(kind: str, stem: str, extension: str) -> str:
     """Name the file for somebody who saves it: once in ASCII, once as it is (RFC 6266, appendix D)."""
     short = stem.encode("utf-8")[:_FILE_NAME_MAX_BYTES].decode("utf-8", "ignore")
     plain = re.sub(r"[^A-Za-z0-9 ._()-]", "_", short)
     encoded = quote(f"{short}.{extension}", safe="")
-    return f"inline; filename=\"{plain}.{extension}\"; filename*=UTF-8''{encoded}"
+    return f"{kind}; filename=\"{plain}.{extension}\"; filename*=UTF-8''{encoded}"
 
 
 def _cache_control(delivery: Delivery, lifetimes: Lifetimes, *, versioned: bool) -> str:

@@ -27,6 +27,7 @@ class EdgeWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn ships no types
     alive: bool
     loop: asyncio.AbstractEventLoop
     _connections: Connections
+    _main: "asyncio.Task[None] | None" = None
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
@@ -40,6 +41,12 @@ class EdgeWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn ships no types
         self.asgi.draining = True
         self._connections.close_idle()
         super().handle_exit_signal()
+        if self._main is not None:
+            self._main.cancel()  # gunicorn's way out of the second for which it sleeps between two looks at `alive`
+
+    async def _serve(self) -> None:
+        self._main = asyncio.current_task()
+        await super()._serve()
 
     def _setup_event_loop(self) -> None:
         self.loop = _Loop(lambda: Connection(self, self._connections))

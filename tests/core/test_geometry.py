@@ -4,7 +4,21 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from imgcdn.core.geometry import Fit, Size, fit_within, plan_resize, round_half_up
+from imgcdn.core.geometry import (
+    Area,
+    Crop,
+    Fit,
+    Framing,
+    Size,
+    compose,
+    fit_within,
+    frame,
+    plan_resize,
+    round_half_up,
+    swaps_axes,
+    turned,
+)
+from imgcdn.errors import InvalidParam
 
 PHOTO = (2725, 2225)
 
@@ -12,6 +26,13 @@ edges = st.integers(1, 8192)
 sizes = st.tuples(edges, edges)
 positions = st.tuples(st.integers(0, 100), st.integers(0, 100))
 fits = st.sampled_from(Fit)
+targets = st.tuples(st.none() | edges, st.none() | edges)
+orientations = st.integers(1, 8)
+shares = st.integers(0, 99)
+crops = st.builds(
+    Crop, edges.map(lambda x: x - 1), edges.map(lambda x: x - 1), edges, edges, relative=st.just(False)
+) | st.builds(Crop, shares, shares, st.integers(1, 100), st.integers(1, 100), relative=st.just(True))
+framings = st.builds(Framing, st.none() | crops, targets, fits, positions, st.booleans())
 
 
 @pytest.mark.parametrize(
@@ -158,3 +179,145 @@ def test_fitting_within_an_edge_keeps_the_ratio_within_rounding(size: Size, max_
 
     assert max(width, height) == min(max_edge, max(size))
     assert min(width, height) == 1 or abs(width * size[1] - height * size[0]) <= (size[0] + size[1]) / 2
+
+
+@pytest.mark.parametrize(
+    ("crop", "expected"),
+    [
+        pytest.param(Crop(10, 20, 30, 40, relative=False), (10, 20, 40, 60), id="inside"),
+        pytest.param(Crop(500, 300, 900, 900, relative=False), (500, 300, 600, 400), id="reaching out"),
+        pytest.param(Crop(0, 0, 600, 400, relative=False), None, id="all"),
+        pytest.param(Crop(0, 0, 9000, 9000, relative=False), None, id="more than all"),
+        pytest.param(Crop(599, 399, 1, 1, relative=False), (599, 399, 600, 400), id="the last pixel"),
+        pytest.param(Crop(50, 0, 50, 50, relative=True), (300, 0, 600, 200), id="shares"),
+        pytest.param(Crop(90, 90, 90, 90, relative=True), (540, 360, 600, 400), id="shares reaching out"),
+        pytest.param(Crop(0, 0, 100, 100, relative=True), None, id="all shares"),
+    ],
+)
+def test_a_crop_is_cut_to_the_picture(crop: Crop, expected: Area | None) -> None:
+    assert frame((600, 400), Framing(crop), max_edge=8192).crop == expected
+
+
+@pytest.mark.parametrize(
+    ("crop", "nearest"),
+    [
+        pytest.param(Crop(600, 0, 100, 100, relative=False), "500,0,100,100", id="to the right"),
+        pytest.param(Crop(0, 400, 100, 100, relative=False), "0,300,100,100", id="below"),
+        pytest.param(Crop(700, 900, 800, 50, relative=False), "0,350,600,50", id="wider than the picture"),
+    ],
+)
+def test_a_crop_outside_the_picture_is_refused_with_the_nearest_inside(crop: Crop, nearest: str) -> None:
+    with pytest.raises(InvalidParam) as caught:
+        frame((600, 400), Framing(crop), max_edge=8192)
+
+    assert (caught.value.param, caught.value.nearest) == ("crop", nearest)
+    assert "600 pixels wide and 400 high" in caught.value.detail
+
+
+def test_shares_round_half_up_and_keep_a_pixel() -> None:
+    assert frame((3, 1), Framing(Crop(50, 99, 1, 1, relative=True)), max_edge=9).crop == (2, 0, 3, 1)
+
+
+def test_a_cover_crop_counts_inside_the_crop_and_both_inside_what_trimming_left() -> None:
+    framing = Framing(Crop(100, 50, 200, 100, relative=False), (50, 50), Fit.COVER, (100, 50))
+
+    assert frame((600, 400), framing, max_edge=8192).crop == (200, 50, 300, 150)
+    assert frame((600, 400), framing, max_edge=8192, kept=(10, 20, 500, 300)).crop == (210, 70, 310, 170)
+
+
+@pytest.mark.parametrize(
+    ("position", "place"),
+    [
+        pytest.param((50, 50), (0, 16, 100, 83), id="half a pixel goes down"),
+        pytest.param((0, 0), (0, 0, 100, 67), id="top left"),
+        pytest.param((50, 100), (0, 33, 100, 100), id="bottom"),
+    ],
+)
+def test_a_padded_picture_lies_where_its_position_says(position: tuple[int, int], place: Area) -> None:
+    padded = frame((600, 400), Framing(None, (100, 100), Fit.PAD, position), max_edge=8192)
+
+    assert (padded.size, padded.place) == ((100, 100), place)
+
+
+@given(source=sizes, framing=framings, data=st.data())
+def test_an_outline_is_whole(source: Size, framing: Framing, data: st.DataObject) -> None:
+    lefts = sorted(data.draw(st.lists(st.integers(0, source[0]), min_size=2, max_size=2, unique=True)))
+    tops = sorted(data.draw(st.lists(st.integers(0, source[1]), min_size=2, max_size=2, unique=True)))
+    kept = (lefts[0], tops[0], lefts[1], tops[1])
+    try:
+        outline = frame(source, framing, max_edge=8192, kept=kept)
+    except InvalidParam:
+        assert framing.crop
+        assert not framing.crop.relative
+        return
+    left, top, right, bottom = outline.crop or (0, 0, *source)
+    assert kept[0] <= left < right <= kept[2]
+    assert kept[1] <= top < bottom <= kept[3]
+    assert min(right - left, bottom - top) > 0.98
+    x0, y0, x1, y1 = outline.place or (0, 0, *outline.size)
+    assert 0 <= x0 < x1 <= outline.size[0]
+    assert 0 <= y0 < y1 <= outline.size[1]
+    if not framing.enlarge:
+        assert x1 - x0 <= kept[2] - kept[0]
+        assert y1 - y0 <= kept[3] - kept[1]
+
+
+@given(source=sizes, target=sizes, position=positions, enlarge=st.booleans())
+def test_pad_is_exactly_the_box_around_what_contain_gives(
+    source: Size, target: Size, position: tuple[int, int], enlarge: bool
+) -> None:
+    padded = frame(source, Framing(None, target, Fit.PAD, position, enlarge), max_edge=8192)
+    contained = plan_resize(source, target, enlarge=enlarge).size
+
+    assert padded.size == target
+    left, top, right, bottom = padded.place or (0, 0, *target)
+    assert (right - left, bottom - top) == contained
+
+
+@given(source=sizes, crop=crops)
+def test_a_crop_of_a_crop_is_the_crop(source: Size, crop: Crop) -> None:
+    try:
+        once = frame(source, Framing(crop), max_edge=8192)
+    except InvalidParam:
+        return
+    left, top, right, bottom = map(int, once.crop or (0, 0, *source))
+    again = Framing(Crop(left, top, right - left, bottom - top, relative=False))
+
+    assert frame(source, again, max_edge=8192) == once
+
+
+# A picture of 2 x 3 distinct pixels, and each orientation as EXIF 2.32 words it: where the stored picture's first row
+# and first column are seen.
+def _seen(rows: list[str], orientation: int) -> list[str]:
+    columns = ["".join(row[x] for row in rows) for x in range(len(rows[0]))]
+    return {
+        1: rows,
+        2: [row[::-1] for row in rows],
+        3: [row[::-1] for row in rows[::-1]],
+        4: rows[::-1],
+        5: columns,
+        6: [column[::-1] for column in columns],
+        7: [column[::-1] for column in columns[::-1]],
+        8: columns[::-1],
+    }[orientation]
+
+
+@given(first=orientations, then=orientations)
+def test_composed_orientations_move_pixels_as_one_after_the_other(first: int, then: int) -> None:
+    picture = ["ab", "cd", "ef"]
+
+    assert _seen(_seen(picture, first), then) == _seen(picture, compose(first, then))
+
+
+@given(orientation=orientations)
+def test_an_orientation_swaps_the_edges_it_swaps(orientation: int) -> None:
+    seen = _seen(["ab", "cd", "ef"], orientation)
+
+    assert turned((2, 3), orientation) == (len(seen[0]), len(seen))
+    assert swaps_axes(orientation) is (len(seen) == 2)
+
+
+@given(orientation=orientations)
+def test_every_orientation_can_be_undone(orientation: int) -> None:
+    assert 1 in {compose(orientation, other) for other in range(1, 9)}
+    assert compose(orientation, 1) == compose(1, orientation) == orientation

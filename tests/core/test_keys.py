@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgcdn.core.geometry import Fit
+from imgcdn.core.geometry import Crop, Fit
 from imgcdn.core.keys import etag, source_key, variant_key
 from imgcdn.core.negotiation import client_class
 from imgcdn.core.params import Params
 from imgcdn.core.plan import Limits, Plan, Setting, plan_for
+from imgcdn.core.rules import Rules
 from imgcdn.core.values import Facts, Source
 from imgcdn.dialects.native import parse
 
@@ -32,7 +33,7 @@ PLAN = Plan(
 
 
 def names_of(target: str, accept: str = CHROME, facts: Facts = PHOTO) -> tuple[str, str]:
-    request = parse(target, max_dimension=8192)
+    request = parse(target, Rules())
     plan = plan_for(facts, request.params, client_class(accept), Limits())
     return source_key(request.source), variant_key(VERSION, plan)
 
@@ -65,6 +66,22 @@ def names_of(target: str, accept: str = CHROME, facts: Facts = PHOTO) -> tuple[s
         pytest.param("/img/a.jpg?fm=png&q=10", "/img/a.jpg?fm=png&q=95", id="q of a lossless format"),
         pytest.param("/img/a.jpg?bg=f00", "/img/a.jpg", id="background of an opaque source"),
         pytest.param("/img/a.jpg?still=1", "/img/a.jpg", id="first frame of one"),
+        pytest.param("/img/a.jpg?rotate=180&flip=hv", "/img/a.jpg", id="turned and turned back"),
+        pytest.param("/img/a.jpg?rotate=90&flip=hv", "/img/a.jpg?rotate=270", id="names of one turn"),
+        pytest.param("/img/a.jpg?flip=hv", "/img/a.jpg?rotate=180", id="both mirrors and half a turn"),
+        pytest.param("/img/a.jpg?crop=0,0,9999,9999", "/img/a.jpg", id="crop of everything"),
+        pytest.param("/img/a.jpg?crop=0.0,0,0.2,0.2", "/img/a.jpg?crop=0,0,545,445", id="crop in shares and in pixels"),
+        pytest.param("/img/a.jpg?crop=2000,0,725,9", "/img/a.jpg?crop=2000,0,9999,9", id="crop reaching out"),
+        pytest.param("/img/a.jpg?sharpen=0", "/img/a.jpg", id="sharpening nothing"),
+        pytest.param("/img/a.jpg?blur=2.50", "/img/a.jpg?blur=2.5", id="zeros after the point of a sigma"),
+        pytest.param("/img/a.jpg?fit=pad&w=300&h=245", "/img/a.jpg?w=300", id="pad of its own ratio"),
+        pytest.param("/img/a.jpg?fit=pad&w=300&bg=fff", "/img/a.jpg?w=300", id="pad without a box"),
+        pytest.param(
+            "/img/a.jpg?fit=pad&w=9&h=9&bg=fff", "/img/a.jpg?fit=pad&w=9&h=9", id="margin that is white anyway"
+        ),
+        pytest.param("/img/a.jpg?w=9&position=top+left", "/img/a.jpg?w=9&position=0,0", id="names of a position"),
+        pytest.param("/img/a.jpg?trim=9&w=9&fit=cover", "/img/a.jpg?trim=9&w=9", id="fit without a box, trimmed"),
+        pytest.param("/img/a.jpg?dl=x.png", "/img/a.jpg", id="dl"),
         pytest.param("/img/a.jpg?v=1", "/img/a.jpg?v=2", id="v"),
         pytest.param("/img?url=/a.jpg%3Fw%3D3", "/img?url=/a.jpg", id="query on a file"),
     ],
@@ -98,6 +115,12 @@ def test_an_animation_is_rendered_once_for_avif_and_webp_clients() -> None:
         pytest.param(
             "/img/a.jpg?w=99&h=99&fit=cover&position=left", "/img/a.jpg?w=99&h=99&fit=cover", id="part that is kept"
         ),
+        pytest.param("/img/a.jpg?rotate=90", "/img/a.jpg?rotate=270", id="turn"),
+        pytest.param("/img/a.jpg?trim=0", "/img/a.jpg?trim=1", id="tolerance of a trim"),
+        pytest.param("/img/a.jpg?trim=0&w=9", "/img/a.jpg?trim=0&w=10", id="width after a trim"),
+        pytest.param("/img/a.jpg?crop=0,0,9,9", "/img/a.jpg?crop=1,0,9,9", id="crop"),
+        pytest.param("/img/a.jpg?blur=1", "/img/a.jpg?sharpen=1", id="blur and sharpen"),
+        pytest.param("/img/a.jpg?w=9&h=9&fit=pad", "/img/a.jpg?w=9&h=9&fit=pad&bg=000", id="colour of a margin"),
     ],
 )
 def test_requests_for_other_pictures_do_not(one: str, other: str) -> None:
@@ -113,9 +136,14 @@ params = st.builds(
     position=st.tuples(st.integers(0, 100), st.integers(0, 100)),
     format=st.sampled_from([None, "avif", "webp", "jpeg", "png", "gif"]),
     q=st.integers(1, 100),
-    background=st.none() | colours,
+    background=st.none() | colours | st.tuples(*[st.integers(0, 255)] * 3, st.integers(0, 254)),
     enlarge=st.booleans(),
     still=st.booleans(),
+    turn=st.integers(1, 8),
+    trim=st.none() | st.integers(0, 255),
+    crop=st.none() | st.builds(Crop, *[st.integers(0, 99)] * 2, *[st.integers(1, 100)] * 2, relative=st.just(True)),
+    blur=st.sampled_from([0.0, 0.3, 250.0]),
+    sharpen=st.sampled_from([0.0, 10.0]),
 )
 facts = st.builds(
     Facts,
@@ -163,7 +191,7 @@ def test_a_file_name_that_is_not_utf8_has_a_key() -> None:
 
 def test_the_layout_of_a_variant_key_is_this() -> None:
     # Another value here means that every stored variant is rendered anew: raise OUTPUT_VERSION only on purpose.
-    assert variant_key(VERSION, PLAN, "settings") == "60710051ab7c318f9c7a7e50ccf81441f5ff913ed3e86a53ed6803521ca5b671"
+    assert variant_key(VERSION, PLAN, "settings") == "7937f93a18e85830b965a6ff5de45ffd838bb4caf2803d6e15ab696ec089677c"
 
 
 def test_the_layout_of_a_source_key_is_this() -> None:

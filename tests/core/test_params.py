@@ -1,7 +1,18 @@
 import pytest
 
-from imgcdn.core.geometry import Fit
-from imgcdn.core.params import ALIASES, DEFAULT_Q, PARAMETERS, POSITIONS, Params, collect, parse_params, parse_version
+from imgcdn.core.geometry import Crop, Fit
+from imgcdn.core.params import (
+    ALIASES,
+    DEFAULT_Q,
+    OF_THE_REQUEST,
+    PARAMETERS,
+    POSITIONS,
+    Params,
+    collect,
+    parse_download,
+    parse_params,
+    parse_version,
+)
 from imgcdn.errors import InvalidParam
 
 
@@ -51,6 +62,35 @@ def test_without_parameters_the_defaults_hold() -> None:
         pytest.param("position", "bottom", Params(position=(50, 100)), id="position bottom"),
         pytest.param("position", "left", Params(position=(0, 50)), id="position left"),
         pytest.param("position", "right", Params(position=(100, 50)), id="position right"),
+        pytest.param("position", "top left", Params(position=(0, 0)), id="position pair"),
+        pytest.param("position", "left,bottom", Params(position=(0, 100)), id="position pair with a comma"),
+        pytest.param("position", "right center", Params(position=(100, 50)), id="position pair with a center"),
+        pytest.param("position", "0.25,0.9", Params(position=(25, 90)), id="position focal"),
+        pytest.param("position", "0,1", Params(position=(0, 100)), id="position focal, whole"),
+        pytest.param("position", "0.5,0.50", Params(), id="position focal, center"),
+        pytest.param("position", "0.29,1.00", Params(position=(29, 100)), id="position focal, exact in decimal"),
+        pytest.param("fit", "pad", Params(fit=Fit.PAD), id="fit pad"),
+        pytest.param("bg", "FF00aa80", Params(background=(255, 0, 170, 128)), id="bg eight digits"),
+        pytest.param("bg", "FF00aaff", Params(background=(255, 0, 170)), id="bg eight digits, opaque"),
+        pytest.param("bg", "FF00aa00", Params(background=(0, 0, 0, 0)), id="bg clear"),
+        pytest.param("rotate", "90", Params(turn=6), id="rotate 90"),
+        pytest.param("rotate", "180", Params(turn=3), id="rotate 180"),
+        pytest.param("rotate", "270", Params(turn=8), id="rotate 270"),
+        pytest.param("flip", "h", Params(turn=2), id="flip h"),
+        pytest.param("flip", "v", Params(turn=4), id="flip v"),
+        pytest.param("flip", "hv", Params(turn=3), id="flip hv is half a turn"),
+        pytest.param("trim", "0", Params(trim=0), id="trim exactly"),
+        pytest.param("trim", "255", Params(trim=255), id="trim most"),
+        pytest.param("crop", "10,20,30,40", Params(crop=Crop(10, 20, 30, 40, relative=False)), id="crop in pixels"),
+        pytest.param("crop", "0,0,1,1", Params(crop=Crop(0, 0, 1, 1, relative=False)), id="crop of one pixel"),
+        pytest.param("crop", "0.25,0,1,0.5", Params(crop=Crop(25, 0, 100, 50, relative=True)), id="crop in fractions"),
+        pytest.param("crop", "0,0,1,1.0", Params(crop=Crop(0, 0, 100, 100, relative=True)), id="crop with one point"),
+        pytest.param("blur", "0.3", Params(blur=0.3), id="blur least"),
+        pytest.param("blur", "250", Params(blur=250.0), id="blur most"),
+        pytest.param("blur", "2.50", Params(blur=2.5), id="blur with a trailing zero"),
+        pytest.param("sharpen", "0", Params(), id="sharpen nothing"),
+        pytest.param("sharpen", "0.75", Params(sharpen=0.75), id="sharpen"),
+        pytest.param("sharpen", "10", Params(sharpen=10.0), id="sharpen most"),
     ],
 )
 def test_a_value_is_accepted(name: str, value: str, expected: Params) -> None:
@@ -116,7 +156,42 @@ def test_what_is_no_integer_is_refused(name: str, value: str, nearest: str) -> N
         pytest.param("fm", "heic", "", id="fm not offered"),
         pytest.param("position", "centre", "center", id="position misspelt"),
         pytest.param("position", "north", "", id="position of another service"),
+        pytest.param("position", "left,right", "top,right", id="position of opposite edges"),
+        pytest.param("position", "top left center", "left center", id="position of three words"),
+        pytest.param("position", "0.5", "", id="position of one number"),
+        pytest.param("position", "0.5,1.01", "", id="position beyond the picture"),
+        pytest.param("position", "0.555,0.5", "", id="position of three decimals"),
+        pytest.param("position", "-0.1,0.5", "", id="position before the picture"),
+        pytest.param("position", "0.5 0.5", "", id="position without a comma"),
+        pytest.param("position", "smart", "", id="position not offered"),
+        pytest.param("rotate", "0", "90", id="rotate by nothing"),
+        pytest.param("rotate", "45", "", id="rotate by an eighth"),
+        pytest.param("rotate", "-90", "90", id="rotate backwards"),
+        pytest.param("flip", "vh", "v", id="flip in the other order"),
+        pytest.param("flip", "H", "h", id="flip in capitals"),
+        pytest.param("trim", "256", "255", id="trim above"),
+        pytest.param("trim", "1.5", "2", id="trim by a fraction"),
+        pytest.param("blur", "0.29", "0.3", id="blur below"),
+        pytest.param("blur", "0", "0.3", id="blur nothing"),
+        pytest.param("blur", "250.01", "250", id="blur above"),
+        pytest.param("blur", "1.234", "1.23", id="blur of three decimals"),
+        pytest.param("sharpen", "10.5", "10", id="sharpen above"),
+        pytest.param("sharpen", "-1", "0", id="sharpen below"),
+        pytest.param("sharpen", "1e1", "", id="sharpen with an exponent"),
+        pytest.param("crop", "10,20,30", "", id="crop of three numbers"),
+        pytest.param("crop", "10,20,30,40,50", "", id="crop of five numbers"),
+        pytest.param("crop", "a,0,1,1", "", id="crop with a word"),
+        pytest.param("crop", "-5,0,100,100", "0,0,100,100", id="crop before the picture"),
+        pytest.param("crop", "0,0,0,10", "0,0,1,10", id="crop of no width"),
+        pytest.param("crop", "0.1,0,0.5,0", "0.10,0.00,0.50,0.01", id="crop of no height"),
+        pytest.param("crop", "1.0,0,1,1", "0.99,0.00,1.00,1.00", id="crop behind the picture"),
+        pytest.param("crop", "0.125,0,1,1", "0.12,0.00,1.00,1.00", id="crop of three decimals"),
+        pytest.param("crop", "0.5,0,1.5,1", "0.50,0.00,1.00,1.00", id="crop beyond the picture"),
+        pytest.param("crop", "10px,0,5,5", "10,0,5,5", id="crop with a unit"),
+        pytest.param("crop", "10, 20, 30, 40", "10,20,30,40", id="crop with spaces"),
+        pytest.param("crop", "0,0,9999999,1", "0,0,999999,1", id="crop of seven digits"),
         pytest.param("bg", "#ff0000", "ff0000", id="bg with a hash"),
+        pytest.param("bg", "ff0000000", "", id="bg of nine digits"),
         pytest.param("bg", "#", "", id="bg a hash alone"),
         pytest.param("bg", "ff", "", id="bg of two digits"),
         pytest.param("bg", "ff00", "", id="bg of four digits"),
@@ -139,7 +214,21 @@ def test_a_value_out_of_range_is_refused_with_the_nearest_one(name: str, value: 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("w", "9" * 12), ("dpr", "1.333"), ("dpr", "9"), ("fm", "AVIF"), ("bg", "#fff"), ("q", "0"), ("h", "0.4")],
+    [
+        ("w", "9" * 12),
+        ("dpr", "1.333"),
+        ("dpr", "9"),
+        ("fm", "AVIF"),
+        ("bg", "#fff"),
+        ("q", "0"),
+        ("h", "0.4"),
+        ("crop", "-5,0,100,9999999"),
+        ("crop", "0.125,-1,7,0"),
+        ("blur", "0.01"),
+        ("sharpen", "99"),
+        ("position", "left left"),
+        ("rotate", "-270"),
+    ],
 )
 def test_the_nearest_value_is_itself_accepted(name: str, value: str) -> None:
     params_of((name, refusal_of((name, value)).nearest))
@@ -259,8 +348,56 @@ def test_a_version_of_other_characters_is_refused(value: str) -> None:
     assert caught.value.param == "v"
 
 
+@pytest.mark.parametrize(
+    ("rotate", "flip", "turn"),
+    [
+        pytest.param("180", "hv", 1, id="half a turn and both mirrors are nothing"),
+        pytest.param("180", "h", 4, id="half a turn and one mirror are the other"),
+        pytest.param("90", "hv", 8, id="a quarter turn and both mirrors are the other quarter"),
+        pytest.param("90", "h", 5, id="a quarter turn, then a mirror"),
+        pytest.param("270", "v", 5, id="the other quarter, then the other mirror"),
+        pytest.param("90", "v", 7, id="a quarter turn, then the other mirror"),
+    ],
+)
+def test_a_turn_and_a_mirror_are_one_transposition(rotate: str, flip: str, turn: int) -> None:
+    assert params_of(("rotate", rotate), ("flip", flip)).turn == turn
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        pytest.param("photo.jpg", "photo", id="extension"),
+        pytest.param("photo", "photo", id="none"),
+        pytest.param("v1.2 final", "v1.2 final", id="a dot that begins none"),
+        pytest.param("archive.tar.gz", "archive.tar", id="two extensions"),
+        pytest.param("../../etc/passwd", "_.._etc_passwd", id="a path"),
+        pytest.param("..\\..\\win.ini", "_.._win", id="a path with backslashes"),
+        pytest.param("a\r\nX: y.png", "a__X_ y", id="line break and colon"),
+        pytest.param("photo\u202egnp.exe", "photo_gnp", id="a change of direction"),
+        pytest.param('a"b<c>|?*.webp', "a_b_c____", id="signs that some systems refuse"),
+        pytest.param("-rf.png", "_rf", id="hyphen first"),
+        pytest.param(".htaccess.png", "htaccess", id="dot first"),
+        pytest.param("Grüße 日本.avif", "Grüße 日本", id="other scripts"),
+    ],
+)
+def test_a_download_has_a_harmless_name(written: str, name: str) -> None:
+    assert parse_download(collect([("dl", written)])) == name
+
+
+def test_a_download_is_optional() -> None:
+    assert parse_download({}) is None
+
+
+@pytest.mark.parametrize("written", [".", "..", "/", "...", " ", "\x00", "_", "///.png"])
+def test_a_download_without_a_name_is_refused(written: str) -> None:
+    with pytest.raises(InvalidParam) as caught:
+        parse_download({"dl": written})
+
+    assert caught.value.param == "dl"
+
+
 def test_every_parameter_of_the_table_is_read_or_the_callers() -> None:
-    shaping = [parameter.name for parameter in PARAMETERS if parameter.name not in ("url", "v")]
+    shaping = [parameter.name for parameter in PARAMETERS if parameter.name not in OF_THE_REQUEST]
 
     assert [refusal_of((name, "?")).param for name in shaping] == shaping
 

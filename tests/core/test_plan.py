@@ -1,10 +1,12 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from imgcdn.core.geometry import Fit, Size
-from imgcdn.core.params import RGB, Params
-from imgcdn.core.plan import Limits, Plan, Setting, plan_for
+from imgcdn.core.arguments import RGB, RGBA
+from imgcdn.core.geometry import Crop, Fit, Framing, Size
+from imgcdn.core.params import Params
+from imgcdn.core.plan import Limits, Plan, Setting, Trim, plan_for, trimmed
 from imgcdn.core.values import Facts
 
 PHOTO = Facts("jpeg", (2725, 2225), frames=1, alpha=False)
@@ -20,7 +22,7 @@ BOTH = ("avif", "webp")
 WEBP_FIRST = ("webp", "avif")
 
 
-def planned(facts: Facts, params: Params = PLAIN, client: tuple[str, ...] = NEITHER, **limits: int) -> Plan:
+def planned(facts: Facts, params: Params = PLAIN, client: tuple[str, ...] = NEITHER, **limits: Any) -> Plan:
     return plan_for(facts, params, client, replace(Limits(), **limits))
 
 
@@ -97,10 +99,14 @@ def test_frames_are_kept_where_the_format_holds_them(
         pytest.param(ALPHA_PNG, "webp", None, None, id="alpha is kept"),
         pytest.param(ALPHA_PNG, "webp", (9, 9, 9), (9, 9, 9), id="alpha is laid on the colour asked for"),
         pytest.param(PHOTO, "jpeg", (9, 9, 9), None, id="nothing lies beneath opaque pixels"),
+        pytest.param(ALPHA_PNG, "webp", (9, 9, 9, 128), (9, 9, 9, 128), id="a clear colour is kept"),
+        pytest.param(ALPHA_PNG, "webp", (0, 0, 0, 0), None, id="a wholly clear one changes nothing"),
+        pytest.param(ALPHA_PNG, "jpeg", (0, 0, 0, 0), (255, 255, 255), id="a wholly clear one is white without alpha"),
+        pytest.param(ALPHA_PNG, "jpeg", (0, 100, 255, 51), (204, 224, 255), id="a clear colour lies on white there"),
     ],
 )
 def test_transparent_pixels_are_laid_on_a_background(
-    facts: Facts, fmt: str, asked: RGB | None, expected: RGB | None
+    facts: Facts, fmt: str, asked: RGB | RGBA | None, expected: RGB | RGBA | None
 ) -> None:
     assert planned(facts, Params(format=fmt, background=asked)).background == expected
 
@@ -190,6 +196,94 @@ def test_svt_is_spared_edges_that_it_refuses(size: Size, expected: str) -> None:
     setting = planned(replace(PHOTO, size=size), Params(format="avif")).setting
 
     assert (setting.encoder, setting.full_chroma) == (expected, False)
+
+
+BOX: dict[str, Any] = {"width": 300, "height": 300}
+
+
+@pytest.mark.parametrize(
+    ("facts", "params", "expected"),
+    [
+        pytest.param(PHOTO, Params(**BOX, fit=Fit.PAD), ("jpeg", (255, 255, 255)), id="white around a photograph"),
+        pytest.param(
+            PHOTO, Params(**BOX, fit=Fit.PAD, background=(1, 2, 3)), ("jpeg", (1, 2, 3)), id="the colour asked for"
+        ),
+        pytest.param(
+            PHOTO, Params(**BOX, fit=Fit.PAD, background=(1, 2, 3, 4)), ("png", (1, 2, 3, 4)), id="a clear colour"
+        ),
+        pytest.param(ALPHA_PNG, Params(**BOX, fit=Fit.PAD), ("png", None), id="as the picture is"),
+        pytest.param(ALPHA_PNG, Params(**BOX, fit=Fit.PAD, format="jpeg"), ("jpeg", (255, 255, 255)), id="no alpha"),
+        pytest.param(ANIMATION, Params(**BOX, fit=Fit.PAD), ("gif", (255, 255, 255)), id="white around an animation"),
+        pytest.param(PHOTO, Params(width=300, fit=Fit.PAD, background=(1, 2, 3, 4)), ("jpeg", None), id="no box"),
+        pytest.param(
+            replace(PHOTO, size=(900, 900)),
+            Params(**BOX, fit=Fit.PAD, background=(1, 2, 3, 4)),
+            ("jpeg", None),
+            id="fits",
+        ),
+    ],
+)
+def test_a_margin_has_a_colour_and_a_format_that_shows_it(
+    facts: Facts, params: Params, expected: tuple[str, RGB | RGBA | None]
+) -> None:
+    plan = planned(facts, params)
+
+    assert (plan.format, plan.margin) == expected
+
+
+def test_a_padded_picture_is_not_enlarged_but_its_box_is_filled() -> None:
+    plan = planned(replace(PHOTO, size=(100, 50)), Params(**BOX, fit=Fit.PAD))
+
+    assert (plan.size, plan.place, plan.resampled) == ((300, 300), (100, 125, 200, 175), (100, 50))
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_a_turned_picture_is_measured_as_it_stands(turn: int) -> None:
+    plan = planned(replace(PHOTO, size=(600, 400)), Params(width=200, turn=turn))
+
+    assert plan.size == ((200, 133) if turn < 5 else (200, 300))
+
+
+def test_what_does_not_change_the_picture_is_not_in_the_plan() -> None:
+    whole = Params(crop=Crop(0, 0, 9999, 9999, relative=False), fit=Fit.PAD, position=(0, 0), background=(1, 2, 3))
+
+    assert planned(PHOTO, whole) == planned(PHOTO)
+
+
+def test_a_trim_leaves_the_outline_to_the_pixels() -> None:
+    params = Params(width=500, height=500, fit=Fit.COVER, position=(0, 50), trim=9)
+
+    plan = planned(PHOTO, params)
+
+    assert (plan.crop, plan.size) == (None, (500, 500))
+    assert plan.trim == Trim(9, Framing(None, (500, 500), Fit.COVER, (0, 50)), max_edge=8192)
+
+
+def test_a_trim_that_finds_nothing_is_no_trim() -> None:
+    for params in (Params(), Params(**BOX, fit=Fit.PAD), Params(**BOX, fit=Fit.COVER, turn=6)):
+        without = planned(ALPHA_PNG, params)
+        size = ALPHA_PNG.size if params.turn == 1 else ALPHA_PNG.size[::-1]
+
+        assert trimmed(planned(ALPHA_PNG, replace(params, trim=3)), size, (0, 0, *size)) == without
+
+
+def test_what_is_trimmed_is_framed_as_a_picture_of_its_own() -> None:
+    plan = trimmed(planned(PHOTO, Params(**BOX, fit=Fit.PAD, trim=0)), PHOTO.size, (100, 200, 700, 500))
+
+    assert (plan.crop, plan.size, plan.place) == ((100, 200, 700, 500), (300, 300), (0, 75, 300, 225))
+    assert plan.trim is None
+
+
+def test_what_trimming_leaves_may_need_no_margin() -> None:
+    plan = trimmed(planned(PHOTO, Params(**BOX, fit=Fit.PAD, trim=0)), PHOTO.size, (0, 0, 900, 900))
+
+    assert (plan.place, plan.margin) == (None, None)
+
+
+def test_an_enlarged_trim_is_bounded_as_a_picture_is() -> None:
+    plan = planned(PHOTO, Params(width=8000, enlarge=True, trim=0, format="webp"))
+
+    assert max(trimmed(plan, PHOTO.size, (0, 0, 10, 2000)).size) == 8192
 
 
 def test_the_crop_of_a_cover_goes_into_the_plan() -> None:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from imgcdn.core.params import Params
 from imgcdn.core.routes import Routes
+from imgcdn.core.rules import Rules
 from imgcdn.core.values import Source
 from imgcdn.dialects.grammar import ImageRequest
 from imgcdn.dialects.native import matches, parse
@@ -14,7 +15,7 @@ from imgcdn.errors import Forbidden, InvalidParam
 
 def request_of(target: str) -> ImageRequest:
     """Read and route a target, with nothing mounted and nothing allowed."""
-    request = parse(target, max_dimension=8192)
+    request = parse(target, Rules())
     return replace(request, source=Routes().route(request.source))
 
 

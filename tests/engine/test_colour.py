@@ -1,9 +1,17 @@
+import io
+import struct
+
 import pytest
 from PIL import Image
 
+from imgcdn.core.formats import FORMATS
+from imgcdn.core.keys import variant_key
 from imgcdn.core.params import Params
+from imgcdn.core.plan import Limits, Plan, plan_for
+from imgcdn.engine.probe import probe
+from imgcdn.engine.render import render
 from tests import pictures
-from tests.engine.variants import colour_at, developed, near
+from tests.engine.variants import CRISP_Q, MAX_PIXELS, colour_at, developed, near
 
 PATCH = (200, 100, 50)
 # PATCH taken from Display P3 to sRGB, as LittleCMS and the matrices by hand agree.
@@ -59,12 +67,13 @@ def test_a_profile_leaves_alpha_alone() -> None:
     ("ink", "icc", "expected"),
     [
         pytest.param((0, 0, 0, 0), b"", (255, 255, 255), id="paper"),
-        pytest.param((255, 0, 0, 0), b"", (0, 255, 255), id="cyan"),
-        pytest.param((0, 0, 0, 255), b"", (0, 0, 0), id="black"),
+        pytest.param((255, 0, 0, 0), b"", (0, 174, 239), id="cyan of a usual press"),
+        pytest.param((0, 0, 0, 255), b"", (35, 31, 32), id="black ink alone is not quite black"),
+        pytest.param((255, 255, 255, 255), b"", (0, 0, 0), id="all inks are"),
         pytest.param((0, 0, 0, 0), pictures.strange_press(), (255, 255, 255), id="paper of the press"),
         pytest.param((255, 0, 0, 0), pictures.strange_press(), (0, 185, 54), id="cyan of the press"),
-        pytest.param((255, 0, 0, 0), pictures.display_p3(), (0, 255, 255), id="rgb profile on cmyk is ignored"),
-        pytest.param((255, 0, 0, 0), b"broken", (0, 255, 255), id="broken profile on cmyk"),
+        pytest.param((255, 0, 0, 0), pictures.display_p3(), (0, 174, 239), id="rgb profile on cmyk is ignored"),
+        pytest.param((255, 0, 0, 0), b"broken", (0, 174, 239), id="broken profile on cmyk"),
     ],
 )
 def test_adobe_inverted_inks_come_out_right(
@@ -123,3 +132,188 @@ def test_a_palette_is_expanded_before_it_is_resized() -> None:
         stripes.paste(1, (x, 0, x + 1, 8))
     grey = colour_at(developed(pictures.png(stripes), Params(width=16, format="png")), 0.5, 0.5)
     assert near(grey, (128, 128, 128), tolerance=10)
+
+
+# What Chromium 156 paints of the pixels PATCH in files that name their colours by code points or numbers.
+P3_PRIMARIES = (31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
+BT709_PRIMARIES = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
+
+
+def _gamma(value: int, primaries: tuple[int, ...] = ()) -> dict[str, bytes]:
+    chunks = {"gAMA": struct.pack(">I", value)}
+    return chunks | ({"cHRM": struct.pack(">8I", *primaries)} if primaries else {})
+
+
+@pytest.mark.parametrize(
+    ("original", "expected"),
+    [
+        pytest.param(pictures.coded_avif(_patch(), 1, 13), PATCH, id="avif srgb"),
+        pytest.param(pictures.coded_avif(_patch(), 2, 2), PATCH, id="avif that says nothing"),
+        pytest.param(pictures.coded_avif(_patch(), 1, 1), PATCH, id="avif with television's curve"),
+        pytest.param(pictures.coded_avif(_patch(), 12, 13), PATCH_OF_P3, id="avif display p3"),
+        pytest.param(pictures.coded_avif(_patch(), 9, 14), (241, 76, 29), id="avif bt.2020"),
+        pytest.param(pictures.coded_avif(_patch(), 6, 13), (196, 102, 49), id="avif ntsc"),
+        pytest.param(pictures.coded_avif(_patch(), 1, 4), (201, 100, 46), id="avif gamma 2.2"),
+        pytest.param(pictures.coded_avif(_patch(), 1, 8), (229, 168, 122), id="avif linear"),
+        pytest.param(pictures.coded_png(_patch(), cICP=bytes([12, 13, 0, 1])), PATCH_OF_P3, id="png display p3"),
+        pytest.param(pictures.coded_png(_patch(), cICP=bytes([12, 13, 1, 1])), PATCH, id="png that is not rgb"),
+        pytest.param(
+            pictures.coded_png(_patch(), cICP=bytes([1, 13, 0, 1]), **_gamma(100_000)), PATCH, id="codes before gamma"
+        ),
+        pytest.param(pictures.coded_png(_patch(), **_gamma(100_000)), (229, 168, 122), id="png gamma"),
+        pytest.param(pictures.coded_png(_patch(), **_gamma(45_455)), PATCH, id="png gamma that means srgb"),
+        pytest.param(
+            pictures.coded_png(_patch(), **_gamma(45_455, BT709_PRIMARIES)), PATCH, id="png gamma and primaries of srgb"
+        ),
+        pytest.param(
+            pictures.coded_png(_patch(), **_gamma(45_455, P3_PRIMARIES)), (216, 93, 24), id="png gamma and primaries"
+        ),
+        pytest.param(
+            pictures.coded_png(_patch(), cHRM=struct.pack(">8I", *P3_PRIMARIES)), PATCH, id="png primaries alone"
+        ),
+        pytest.param(pictures.coded_png(_patch(), sRGB=b"\0", **_gamma(100_000)), PATCH, id="srgb before gamma"),
+        pytest.param(pictures.coded_png(_patch(), **_gamma(0)), PATCH, id="gamma 0 is no gamma"),
+        pytest.param(
+            pictures.coded_png(_patch(), **_gamma(100_000, (0,) * 8)), PATCH, id="primaries that are no colours"
+        ),
+        pytest.param(
+            pictures.coded_png(Image.new("L", (32, 32), 128), **_gamma(100_000)), (188, 188, 188), id="grey png gamma"
+        ),
+    ],
+)
+def test_colours_named_without_a_profile_come_out_as_in_a_browser(
+    original: bytes, expected: tuple[int, int, int]
+) -> None:
+    assert near(colour_at(developed(original, Params(format="png")), 0.5, 0.5), expected, tolerance=3)
+
+
+@pytest.mark.parametrize("level", [32, 64, 96, 128, 148, 160, 192, 224])
+@pytest.mark.parametrize(
+    ("transfer", "painted"),
+    [
+        pytest.param(16, {32: 5, 64: 30, 96: 70, 128: 132, 148: 187, 160: 213, 192: 255, 224: 255}, id="pq"),
+        pytest.param(18, {32: 14, 64: 43, 96: 71, 128: 99, 148: 120, 160: 135, 192: 189, 224: 228}, id="hlg"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["avif", "png"])
+def test_high_dynamic_range_is_as_bright_as_in_a_browser(
+    kind: str, transfer: int, painted: dict[int, int], level: int
+) -> None:
+    grey = Image.new("RGB", (16, 16), (level,) * 3)
+    original = (
+        pictures.coded_avif(grey, 9, transfer)
+        if kind == "avif"
+        else pictures.coded_png(grey, cICP=bytes([9, transfer, 0, 1]))
+    )
+    assert near(colour_at(developed(original, Params(format="png")), 0.5, 0.5), (painted[level],) * 3, tolerance=3)
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_inks_keep_their_corners_in_every_format(fmt: str) -> None:
+    image = developed(pictures.cmyk_jpeg(), Params(width=45, format=fmt, q=CRISP_Q))
+    red, green, blue, white = (
+        colour_at(image, across, down) for across, down in ((0.2, 0.2), (0.8, 0.2), (0.2, 0.8), (0.8, 0.8))
+    )
+    assert red[0] > 2 * max(red[1:3])
+    assert green[1] > 1.2 * max(green[0], green[2])
+    assert blue[2] > 1.2 * max(blue[0], blue[1])
+    assert near(white, pictures.WHITE)
+
+
+def _kept(original: bytes, params: Params) -> Image.Image:
+    facts = probe(io.BytesIO(original), max_pixels=MAX_PIXELS)
+    plan = plan_for(facts, params, (), Limits(keep_profile=True))
+    image = Image.open(io.BytesIO(render(io.BytesIO(original), plan).body))
+    image.load()
+    return image
+
+
+P3_PNG = pictures.png(_patch(), icc=pictures.display_p3())
+
+
+@pytest.mark.parametrize("fmt", ["jpeg", "png", "webp", "avif"])
+@pytest.mark.parametrize("q", [75, CRISP_Q])
+def test_kept_pixels_have_their_profile_with_them(fmt: str, q: int) -> None:
+    image = _kept(P3_PNG, Params(format=fmt, q=q))
+    assert near(colour_at(image, 0.5, 0.5), PATCH, tolerance=6)
+    assert image.info["icc_profile"] == pictures.display_p3()
+
+
+@pytest.mark.parametrize(
+    ("original", "params", "mode", "expected"),
+    [
+        pytest.param(
+            pictures.grey_png(pictures.linear_grey()), Params(format="png"), "L", True, id="grey stays with its own"
+        ),
+        pytest.param(pictures.grey_jpeg(pictures.linear_grey()), Params(format="jpeg"), "L", True, id="in a jpeg too"),
+        pytest.param(
+            pictures.grey_alpha_png(pictures.linear_grey()), Params(format="png"), "LA", True, id="and with alpha"
+        ),
+        pytest.param(
+            pictures.grey_png(pictures.linear_grey()),
+            Params(format="webp"),
+            "RGB",
+            False,
+            id="a grey one not on colour",
+        ),
+        pytest.param(
+            pictures.grey_alpha_png(pictures.linear_grey()),
+            Params(format="jpeg"),
+            "RGB",
+            False,
+            id="nor on what a background made of grey",
+        ),
+        pytest.param(pictures.grey_png(pictures.display_p3()), Params(format="png"), "L", False, id="wrong mode"),
+        pytest.param(pictures.png(icc=b"broken"), Params(format="webp"), "RGB", False, id="broken"),
+        pytest.param(pictures.cmyk_jpeg(pictures.strange_press()), Params(format="jpeg"), "RGB", False, id="inks"),
+        pytest.param(P3_PNG, Params(format="gif"), None, False, id="gif"),
+        pytest.param(pictures.png(), Params(format="webp"), "RGB", False, id="none there"),
+        pytest.param(
+            pictures.png(_hole(_patch("RGBA")), icc=pictures.display_p3()),
+            Params(format="jpeg", background=pictures.GREEN),
+            "RGB",
+            False,
+            id="laid on a colour of srgb",
+        ),
+        pytest.param(
+            pictures.png(_patch().quantize(4), icc=pictures.display_p3()), Params(format="png"), "P", True, id="palette"
+        ),
+        pytest.param(pictures.coded_avif(_patch(), 12, 13), Params(format="webp"), "RGB", True, id="made from codes"),
+    ],
+)
+def test_a_kept_profile_is_never_on_other_pixels(
+    original: bytes, params: Params, mode: str | None, *, expected: bool
+) -> None:
+    image = _kept(original, params)
+    assert mode is None or image.mode == mode
+    assert ("icc_profile" in image.info) == expected
+
+
+def test_an_animation_keeps_its_profile() -> None:
+    out = io.BytesIO()
+    first, second = _patch(), Image.new("RGB", (32, 32), pictures.GREEN)
+    first.save(
+        out,
+        "WEBP",
+        save_all=True,
+        append_images=[second],
+        duration=50,
+        lossless=True,
+        icc_profile=pictures.display_p3(),
+    )
+    image = _kept(out.getvalue(), Params(format="webp", q=CRISP_Q))
+    assert image.info["icc_profile"] == pictures.display_p3()
+    assert near(colour_at(image, 0.5, 0.5), PATCH, tolerance=6)
+
+
+def test_kept_and_converted_pictures_have_different_names() -> None:
+    facts = probe(io.BytesIO(P3_PNG), max_pixels=MAX_PIXELS)
+    plans: list[Plan] = [
+        plan_for(facts, Params(format="webp"), (), Limits(keep_profile=keep)) for keep in (False, True)
+    ]
+    assert len({variant_key("0" * 64, plan) for plan in plans}) == 2
+
+
+def test_a_profile_made_from_codes_has_the_same_bytes_every_time() -> None:
+    first, second = (_kept(pictures.coded_avif(_patch(), 9, 16), Params(format="png")) for _ in range(2))
+    assert first.info["icc_profile"] == second.info["icc_profile"]

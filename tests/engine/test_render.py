@@ -18,7 +18,6 @@ CORNERS = {(0.2, 0.2): "RED", (0.8, 0.2): "GREEN", (0.2, 0.8): "BLUE", (0.8, 0.8
 OPAQUE = {
     "jpeg": pictures.jpeg(),
     "progressive jpeg": pictures.progressive_jpeg(),
-    "cmyk jpeg": pictures.cmyk_jpeg(),
     "two jpegs in one": pictures.mpo(),
     "png": pictures.png(),
     "opaque rgba png": pictures.opaque_rgba_png(),

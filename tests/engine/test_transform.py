@@ -1,15 +1,17 @@
 import io
+from dataclasses import replace
 
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from imgcdn.core.geometry import Fit
+from imgcdn.core.geometry import Crop, Fit
 from imgcdn.core.params import Params
 from imgcdn.core.plan import Limits, plan_for
 from imgcdn.engine.decode import decode
 from imgcdn.engine.probe import probe
+from imgcdn.errors import InvalidParam
 from tests import pictures
-from tests.engine.variants import developed
+from tests.engine.variants import CRISP_Q, colour_at, developed, film, near, variant
 
 
 def _error(found: Image.Image, wanted: Image.Image) -> float:
@@ -36,7 +38,10 @@ def test_a_draft_differs_little_from_the_full_decode(width: int) -> None:
         pytest.param(Params(width=99), 8, id="eighth"),
         pytest.param(Params(width=10), 8, id="no smaller than an eighth"),
         pytest.param(Params(width=99, height=600, fit=Fit.FILL), 1, id="the edge that shrinks least decides"),
-        pytest.param(Params(width=300, height=300, fit=Fit.COVER), 2, id="a crop counts at its own scale"),
+        pytest.param(Params(width=300, height=300, fit=Fit.COVER), 2, id="a cover crop counts at its own scale"),
+        pytest.param(Params(width=199, crop=Crop(50, 0, 50, 50, relative=True)), 2, id="and so does a crop"),
+        pytest.param(Params(width=199, height=600, fit=Fit.PAD), 4, id="a margin does not count"),
+        pytest.param(Params(width=99, trim=0), 1, id="a border is measured before"),
     ],
 )
 @pytest.mark.parametrize("orientation", [1, 6])
@@ -87,3 +92,221 @@ def test_equal_size_changes_no_pixel() -> None:
     original = pictures.photograph()
     found = developed(pictures.png(original), Params(format="png"))
     assert ImageChops.difference(found, original).getbbox() is None
+
+
+CORNERS = {"RED": (0.2, 0.2), "GREEN": (0.8, 0.2), "BLUE": (0.2, 0.8), "WHITE": (0.8, 0.8)}
+
+# The chart's corners, in reading order, after each turn.
+TURNED = [
+    pytest.param(1, "RED GREEN BLUE WHITE", id="as it is"),
+    pytest.param(2, "GREEN RED WHITE BLUE", id="flip h"),
+    pytest.param(3, "WHITE BLUE GREEN RED", id="rotate 180"),
+    pytest.param(4, "BLUE WHITE RED GREEN", id="flip v"),
+    pytest.param(5, "RED BLUE GREEN WHITE", id="rotate 90, flip h"),
+    pytest.param(6, "BLUE RED WHITE GREEN", id="rotate 90"),
+    pytest.param(7, "WHITE GREEN BLUE RED", id="rotate 90, flip v"),
+    pytest.param(8, "GREEN WHITE RED BLUE", id="rotate 270"),
+]
+
+
+def _corners(image: Image.Image) -> str:
+    """Name the colours of the four quarters in reading order."""
+    names = []
+    for across, down in CORNERS.values():
+        found = colour_at(image, across, down)
+        names += [name for name in CORNERS if near(found, getattr(pictures, name), tolerance=24)]
+    return " ".join(names)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(("turn", "expected"), TURNED)
+def test_a_turn_comes_after_the_orientation(orientation: int, turn: int, expected: str) -> None:
+    original = pictures.oriented_jpeg(orientation, (1001, 667))  # scaled while it is decoded, and not evenly
+    image = developed(original, Params(width=60, turn=turn, format="png"))
+    assert image.size == ((60, 40) if turn < 5 else (60, 90))
+    assert _corners(image) == expected
+
+
+@pytest.mark.parametrize(
+    ("original", "fmt"),
+    [
+        pytest.param(pictures.rgba_png(), "png", id="rgba png"),
+        pytest.param(pictures.palette_png(), "webp", id="palette png"),
+        pytest.param(pictures.grey_png(), "png", id="grey png"),
+        pytest.param(pictures.gif(), "gif", id="gif"),
+        pytest.param(pictures.cmyk_jpeg(), "jpeg", id="cmyk jpeg"),
+    ],
+)
+def test_every_kind_passes_all_steps(original: bytes, fmt: str) -> None:
+    everything = Params(
+        width=50,
+        height=70,
+        fit=Fit.PAD,
+        turn=6,
+        trim=0,
+        crop=Crop(0, 0, 90, 90, relative=True),
+        blur=0.5,
+        sharpen=1.0,
+        format=fmt,
+        background=(10, 20, 30, 200),
+    )
+    assert developed(original, everything).size == (50, 70)
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+@pytest.mark.parametrize(
+    ("crop", "expected", "size"),
+    [
+        pytest.param(Crop(0, 0, 45, 30, relative=False), pictures.RED, (45, 30), id="pixels"),
+        pytest.param(Crop(45, 0, 9999, 30, relative=False), pictures.GREEN, (45, 30), id="reaching out"),
+        pytest.param(Crop(0, 50, 50, 50, relative=True), pictures.BLUE, (45, 30), id="shares"),
+        pytest.param(Crop(89, 59, 1, 1, relative=False), pictures.WHITE, (1, 1), id="the last pixel"),
+    ],
+)
+def test_a_crop_counts_in_the_upright_picture(
+    crop: Crop, expected: tuple[int, int, int], size: tuple[int, int], orientation: int
+) -> None:
+    image = developed(pictures.oriented_png(orientation), Params(crop=crop, format="png"))
+    assert image.size == size
+    for across, down in [(0.0, 0.0), (0.99, 0.0), (0.0, 0.99), (0.99, 0.99)]:
+        assert colour_at(image, across, down)[:3] == expected
+
+
+def test_a_crop_counts_in_the_turned_picture() -> None:
+    # A quarter turn puts blue at the top left.
+    image = developed(pictures.png(), Params(turn=6, crop=Crop(0, 0, 30, 45, relative=False), format="png"))
+    assert {colour_at(image, across, down)[:3] for across in (0, 0.99) for down in (0, 0.99)} == {pictures.BLUE}
+
+
+def test_a_crop_of_a_drafted_jpeg_is_where_it_was_asked_for() -> None:
+    crop = Crop(400, 200, 201, 267, relative=False)
+    found = developed(pictures.jpeg(pictures.chart((1001, 667))), Params(width=50, crop=crop, format="png"))
+    wanted = pictures.chart((1001, 667)).crop((400, 200, 601, 467)).resize(found.size, Image.Resampling.LANCZOS)
+    assert _error(found, wanted) < 12.0
+
+
+def _bordered(colour: tuple[int, ...], mode: str = "RGB") -> Image.Image:
+    """The chart with 20 pixels of a colour on the left, 10 above, 30 on the right and 40 below."""
+    image = Image.new(mode, (140, 110), colour)
+    image.paste(pictures.chart(), (20, 10))
+    return image
+
+
+@pytest.mark.parametrize(
+    ("original", "tolerance"),
+    [
+        pytest.param(pictures.png(_bordered((9, 9, 9))), 0, id="black, exactly"),
+        pytest.param(pictures.png(_bordered((255, 255, 255))), 9, id="white beside nearly white"),
+        pytest.param(pictures.png(_bordered((255, 0, 255, 0), "RGBA")), 0, id="transparent"),
+        pytest.param(pictures.png(_bordered((9, 9, 9)).quantize(8)), 2, id="palette"),
+        pytest.param(pictures.png(_bordered((9, 9, 9)).convert("L")), 0, id="grey"),
+    ],
+)
+def test_a_border_is_cut_away(original: bytes, tolerance: int) -> None:
+    image = developed(original, Params(trim=tolerance, format="png"))
+    assert image.size == pictures.SIZE
+    assert colour_at(image, 0, 0)[:3] != colour_at(image, 0.99, 0)[:3]
+
+
+@pytest.mark.parametrize("orientation", [1, 6, 8])
+def test_a_border_of_a_jpeg_needs_some_tolerance(orientation: int) -> None:
+    original = pictures.jpeg(_bordered((128, 128, 128)), quality=80, exif=pictures.exif_block(orientation))
+    image = developed(original, Params(trim=40, format="png"))
+    assert sorted(image.size) == pytest.approx([60, 90], abs=3)
+
+
+def test_a_tolerance_says_how_far_the_border_reaches() -> None:
+    steps = Image.new("L", (50, 10), 100)
+    for x, value in ((20, 104), (30, 110)):
+        steps.paste(value, (x, 0, x + 10, 10))
+    found = [variant(pictures.png(steps), Params(trim=tolerance)).size for tolerance in (3, 4, 9, 10)]
+    assert found == [(20, 10), (10, 10), (10, 10), (50, 10)]  # the last finds no picture, and keeps it all
+
+
+def test_a_wide_tolerance_compares_across_the_whole_range() -> None:
+    half = Image.new("L", (20, 10), 0)
+    half.paste(255, (10, 0, 20, 10))
+    found = [variant(pictures.png(half), Params(trim=tolerance)).size for tolerance in (254, 255)]
+    assert found == [(10, 10), (20, 10)]
+
+
+def test_what_comes_after_a_trim_counts_in_what_is_left() -> None:
+    original = pictures.png(_bordered((9, 9, 9)))
+    crop = Crop(50, 0, 50, 50, relative=True)
+    image = developed(original, Params(width=30, height=30, fit=Fit.COVER, trim=0, crop=crop, format="png"))
+    assert image.size == (30, 30)
+    assert {colour_at(image, across, down)[:3] for across in (0, 0.99) for down in (0, 0.99)} == {pictures.GREEN}
+
+
+def test_a_crop_beyond_what_trimming_left_is_refused_with_the_nearest_inside() -> None:
+    crop = Crop(95, 0, 30, 30, relative=False)
+    with pytest.raises(InvalidParam) as caught:
+        variant(pictures.png(_bordered((9, 9, 9))), Params(trim=0, crop=crop))
+    assert (caught.value.param, caught.value.nearest) == ("crop", "60,0,30,30")
+
+
+@pytest.mark.parametrize("fmt", ["webp", "gif"])
+def test_an_animation_loses_the_border_that_all_frames_share(fmt: str) -> None:
+    frames = [Image.new("RGB", (100, 60), (9, 9, 9)) for _ in range(3)]
+    for frame, left in zip(frames, (10, 30, 50), strict=True):
+        frame.paste(pictures.RED, (left, 20, left + 20, 40))
+    encoded = variant(pictures.animated_gif(frames, [100, 100, 100]), Params(trim=0, format=fmt))
+    shown = film(encoded.body)
+    assert encoded.size == shown[0].image.size == (60, 20)
+    for place, one in enumerate(shown):
+        seen = [near(colour_at(one.image, (x + 0.5) / 3, 0.5), pictures.RED, tolerance=40) for x in range(3)]
+        assert seen == [x == place for x in range(3)]
+
+
+def test_every_frame_passes_the_steps_that_a_still_passes() -> None:
+    frames = [pictures.chart(), pictures.chart().transpose(Image.Transpose.ROTATE_180)]
+    params = Params(width=60, height=60, fit=Fit.PAD, turn=2, background=(9, 99, 9))
+    shown = film(variant(pictures.animated_gif(frames, [100, 100]), params).body)
+    for frame, expected in zip(shown, ("GREEN RED WHITE BLUE", "BLUE WHITE RED GREEN"), strict=True):
+        assert frame.image.size == (60, 60)
+        assert _corners(frame.image.crop((0, 10, 60, 50))) == expected
+        assert near(colour_at(frame.image, 0.5, 0), (9, 99, 9))
+        assert near(colour_at(frame.image, 0.5, 0.99), (9, 99, 9))
+
+
+@pytest.mark.parametrize(
+    ("params", "margin"),
+    [
+        pytest.param(Params(), (255, 255, 255, 255), id="white unless asked"),
+        pytest.param(Params(background=(10, 120, 200)), (10, 120, 200, 255), id="as asked"),
+        pytest.param(Params(background=(10, 120, 200, 128)), (10, 120, 200, 128), id="half clear"),
+        pytest.param(Params(background=(0, 0, 0, 0)), (0, 0, 0, 0), id="clear"),
+    ],
+)
+@pytest.mark.parametrize("original", [pictures.png(), pictures.opaque_rgba_png(), pictures.grey_png()])
+def test_a_margin_fills_the_box(original: bytes, params: Params, margin: tuple[int, ...]) -> None:
+    image = developed(original, replace(params, width=60, height=60, fit=Fit.PAD, format="png"))
+    assert image.size == (60, 60)
+    assert {colour_at(image, across, down) for across in (0, 0.99) for down in (0, 0.15, 0.84, 0.99)} == {margin}
+    assert colour_at(image, 0, 0.18)[3] == colour_at(image, 0.99, 0.82)[3] == 255
+
+
+def test_a_margin_is_clear_around_a_picture_with_holes() -> None:
+    image = developed(pictures.rgba_png(), Params(width=60, height=60, fit=Fit.PAD, format="png"))
+    assert {colour_at(image, across, down)[3] for across in (0, 0.99) for down in (0, 0.99)} == {0}
+    assert near(colour_at(image, 0.2, 0.3), (*pictures.RED, 255))
+
+
+def test_a_margin_in_a_format_without_alpha_shows_its_colour_on_white() -> None:
+    params = Params(width=60, height=60, fit=Fit.PAD, format="jpeg", background=(0, 100, 255, 51), q=CRISP_Q)
+    image = developed(pictures.rgba_png(), params)
+    for across, down in ((0.5, 0.0), (0.5, 0.99), (0.8, 0.5)):  # margins, and what lies beneath the hole
+        assert near(colour_at(image, across, down), (204, 224, 255))
+
+
+def test_a_half_clear_background_lies_beneath_a_hole() -> None:
+    image = developed(pictures.rgba_png(), Params(format="png", background=(10, 120, 200, 128)))
+    assert colour_at(image, 0.8, 0.8) == (10, 120, 200, 128)
+    assert colour_at(image, 0.2, 0.2) == (*pictures.RED, 255)
+
+
+def test_a_position_places_a_padded_picture() -> None:
+    params = Params(width=60, height=60, fit=Fit.PAD, position=(50, 100), format="png", background=(9, 9, 9))
+    image = developed(pictures.png(), params)
+    assert colour_at(image, 0.5, 0.3)[:3] == (9, 9, 9)
+    assert _corners(image.crop((0, 20, 60, 60))) == "RED GREEN BLUE WHITE"

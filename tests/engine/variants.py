@@ -1,9 +1,10 @@
 """Render as the service does, and look at what came out."""
 
 import io
+import math
 from dataclasses import dataclass
 
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
 from imgcdn.core.params import Params
 from imgcdn.core.plan import Limits, Plan, plan_for
@@ -75,6 +76,13 @@ def colour_at(image: Image.Image, across: float, down: float) -> tuple[int, ...]
     colour = image.convert("RGBA").getpixel((int(image.width * across), int(image.height * down)))
     assert isinstance(colour, tuple)
     return colour
+
+
+def psnr(one: Image.Image, other: Image.Image) -> float:
+    """Return the likeness of two pictures of one size in dB, without regard to alpha."""
+    difference = ImageStat.Stat(ImageChops.difference(one.convert("RGB"), other.convert("RGB")))
+    mean = sum(difference.sum2) / (3 * one.width * one.height)
+    return 10 * math.log10(255**2 / mean) if mean else math.inf
 
 
 def near(found: tuple[int, ...], wanted: tuple[int, ...], *, tolerance: int = 12) -> bool:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 
 from imgcdn.core.params import Params
+from imgcdn.core.rules import Rules
 from imgcdn.dialects import native
 
 
@@ -55,5 +56,5 @@ def widths(srcset: str) -> list[int]:
 
 def asked(url: str) -> tuple[str, Params, str | None]:
     """Tell what the service reads out of a URL: the file, the output, the version."""
-    request = native.parse(url, max_dimension=8192)
+    request = native.parse(url, Rules())
     return request.source.location, request.params, request.v

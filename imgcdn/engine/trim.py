@@ -1,0 +1,41 @@
+"""Pixels -> what is inside a border of one colour."""
+
+from collections.abc import Iterable
+
+from PIL import Image
+
+from imgcdn.core.geometry import Area, Size
+
+
+def inside(images: Iterable[Image.Image], tolerance: int) -> tuple[Size, Area]:
+    """
+    Return the size, and the smallest area outside of which all pixels are like the top left one of the first image.
+
+    Args:
+        images: Of one size, L, LA, RGB, RGBA or CMYK: the frames of one picture. At least one.
+        tolerance: How far a pixel may be from it in any band. Where alpha is 0 a pixel has no colour.
+
+    Returns:
+        The area is all of it when there is nothing else than the border.
+    """
+    corner: tuple[int, ...] | None = None
+    areas: list[Area] = []
+    size = (0, 0)
+    for image in images:
+        bands = _bands(image)
+        size = image.size
+        corner = corner or tuple(band.getpixel((0, 0)) for band in bands)  # type: ignore[misc]  # of one band: an int
+        areas += [area for band, value in zip(bands, corner, strict=True) if (area := _unlike(band, value, tolerance))]
+    if not areas:
+        return size, (0, 0, *size)
+    lefts, tops, rights, bottoms = zip(*areas, strict=True)
+    return size, (min(lefts), min(tops), max(rights), max(bottoms))
+
+
+def _bands(image: Image.Image) -> tuple[Image.Image, ...]:
+    """Split into four bands, colour multiplied by alpha."""
+    return (image if image.mode == "CMYK" else image.convert("RGBA").convert("RGBa")).split()
+
+
+def _unlike(band: Image.Image, value: int, tolerance: int) -> Area | None:
+    return band.point([abs(other - value) > tolerance and 255 for other in range(256)]).getbbox()

@@ -203,7 +203,16 @@ class Image:
                 wait_for(port, process, log)
                 yield Service(process, "127.0.0.1", port, cache, log)
             finally:
-                process.kill()
+                _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Kill the container's first process, and so all: --kill-child is lost where the user changes (prctl(2))."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    if process.poll() is None:
+        for pid in children.read_text(encoding="ascii").split():
+            os.kill(int(pid), signal.SIGKILL)
+    process.kill()
 
 
 def _buildah(*arguments: str | Path) -> str:

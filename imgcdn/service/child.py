@@ -26,7 +26,7 @@ from imgcdn.engine.render import render
 from imgcdn.errors import CorruptImage, ImageError, InternalError, RequestError, SourceNotFound
 from imgcdn.service.confine import confine
 from imgcdn.service.jobs import TAKEN, Changed, Failed, Job, Outcome, Probed, ProbeJob, Rendered, RenderJob, pack
-from imgcdn.service.priority import drop_realtime_capability, use_idle_scheduling
+from imgcdn.service.priority import drop_realtime_capability, use_background_priority
 from imgcdn.sources.local import file_signature
 from imgcdn.store.files import pack_variant, write_file
 
@@ -140,7 +140,7 @@ def _settle(memory_bytes: int) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     drop_realtime_capability()
-    use_idle_scheduling()
+    use_background_priority()
     _limit(resource.RLIMIT_AS, memory_bytes)
     _limit(resource.RLIMIT_CORE, 0)
     gc.freeze()  # what is there now stays; looking through it took 4 ms after every job

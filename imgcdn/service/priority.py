@@ -1,12 +1,11 @@
 """
-How the kernel schedules this process: never as real time, and renders only when nothing else wants the processor.
+How the kernel schedules this process: never as real time, and renders with less weight than answers.
 
 SVT-AV1 puts its threads and the thread that calls it on SCHED_FIFO 99 wherever it holds CAP_SYS_NICE, which root does.
 Two such encoders took nearly the whole machine from the processes that answer. The encoder has no switch for it, so
 the capability goes.
 """
 
-import contextlib
 import ctypes
 import errno
 import os
@@ -55,16 +54,18 @@ def drop_realtime_capability() -> None:
         raise OSError(errno.EPERM, "CAP_SYS_NICE is still there after capset")
 
 
-def use_idle_scheduling() -> None:
-    """
-    Run the calling thread, and all that it starts, only when no other process wants the processor.
+#: A third of an ordinary process's weight (sched_prio_to_weight in the kernel's kernel/sched/core.c).
+BACKGROUND_NICE = 5
 
-    SCHED_IDLE and not nice 19: measured with two encoders running, answers from the cache kept their full rate under
-    SCHED_IDLE and lost more than half of it under nice 19. Stays as it was where the system refuses.
+
+def use_background_priority() -> None:
     """
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    Let the calling process, and all that it starts, stand back for others without standing still.
+
+    Not SCHED_IDLE, which hits like best: beside two busy processes of anybody else's on two processors, a render of 100
+    pixels then passed its deadline of ten seconds.
+    """
+    os.nice(BACKGROUND_NICE)
 
 
 def _drop_from_bounding_set(libc: ctypes.CDLL) -> None:

@@ -25,6 +25,7 @@ class EdgeWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn ships no types
     app: Any
     asgi: Any
     alive: bool
+    servers: list[asyncio.Server]
     loop: asyncio.AbstractEventLoop
     _connections: Connections
     _main: "asyncio.Task[None] | None" = None
@@ -41,8 +42,10 @@ class EdgeWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn ships no types
         self.asgi.draining = True
         self._connections.close_idle()
         super().handle_exit_signal()
-        if self._main is not None:
-            self._main.cancel()  # gunicorn's way out of the second for which it sleeps between two looks at `alive`
+        # gunicorn's way out of the second for which it sleeps between two looks at `alive`. Not before it listens:
+        # while it starts, nothing expects to be cancelled, and the first look is about to come.
+        if self._main is not None and self.servers:
+            self._main.cancel()
 
     async def _serve(self) -> None:
         self._main = asyncio.current_task()

@@ -13,6 +13,7 @@ from PIL import Image
 
 from imgcdn.errors import ConfigError, CorruptImage, ImgcdnError, Overloaded, RenderTimeout, SourceNotFound
 from imgcdn.service.jobs import Changed, Outcome, Probed, Rendered
+from imgcdn.service.priority import BACKGROUND_NICE
 from imgcdn.service.renderers import Renderers, private_folder
 from imgcdn.store.files import unpack_header
 from tests.service.running import (
@@ -399,7 +400,8 @@ def test_a_child_yields_to_everything_else_and_never_becomes_real_time(folder: P
             await renderers.run(render_job(small, size=(90, 60), encoder="svt"))
             threads = [int(name) for name in os.listdir(f"/proc/{child}/task")]
             assert children(folder) == [child]
-            assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_IDLE}
+            assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_OTHER}
+            assert {os.getpriority(os.PRIO_PROCESS, thread) for thread in threads} == {os.nice(0) + BACKGROUND_NICE}
 
     asyncio.run(scenario())
 

@@ -149,6 +149,13 @@ def _until_draining(service: Service) -> serving.Answer:
     return answer
 
 
+def test_a_service_that_has_only_just_started_stops_as_well(root: Path, tmp_path: Path) -> None:
+    for number in range(3):  # a worker may be anywhere in its start
+        (tmp_path / str(number)).mkdir()
+        with serving.edge(root, tmp_path / str(number), workers=4) as service:
+            assert service.stop() == 0
+
+
 def test_stopping_leaves_no_process(root: Path, tmp_path: Path) -> None:
     with serving.edge(root, tmp_path) as service:
         assert service.get("/img/photo.jpg?w=100").status == 200

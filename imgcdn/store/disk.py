@@ -216,8 +216,12 @@ class DiskStore:
         self._records.forget(source_key)
         if self.max_bytes:
             trash = self.folder / "trash" / f"{source_key[:16]}-{secrets.token_hex(8)}"
-            with contextlib.suppress(FileNotFoundError):
+            try:
                 os.rename(self._path(source_key, ""), trash)
+            except FileNotFoundError:
+                pass  # nothing was kept of it
+            except OSError as error:
+                self.note(error)
 
     def open_folder(self, source_key: str) -> Folder:
         """

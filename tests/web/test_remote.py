@@ -306,6 +306,9 @@ def test_without_a_disk_it_fetches_and_serves(root: Path, tmp_path: Path, origin
         for width in (100, 101):
             answer = service.get(image(origin, query=f"w={width}"))
             assert (answer.status, answer.headers["cache-status"]) == (200, "imgcdn; fwd=miss")
+        origin.scripts["/private"] = at.answer(PHOTO, cache_control="private")
+        assert service.get(image(origin, "/private")).status == 200
+        assert service.get(image(origin, "/missing")).status == 404
 
 
 def test_nothing_of_the_clients_request_reaches_the_origin(shared: tuple[Service, Origin]) -> None:

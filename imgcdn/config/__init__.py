@@ -131,7 +131,8 @@ class Config:
     max_unsent_bytes: int = setting(
         32 * 2**20,
         parsers.byte_count,
-        "Bytes of large pictures that one worker holds for slow readers; above that, those who stalled first go.",
+        "Bytes of pictures that could not be stored and that one worker holds for slow readers; above that, those who "
+        "stalled first go.",
     )
     drain_timeout_s: float = setting(
         30.0, parsers.seconds(0, 600), "Seconds that running requests get to finish after SIGTERM."

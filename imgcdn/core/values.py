@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Protocol
 from urllib.parse import unquote
 
 from imgcdn.core.geometry import Size
@@ -143,6 +144,14 @@ class EncodedImage:
     frames: int
 
 
+class Body(Protocol):
+    """The bytes of an answer, of which a slice is taken at a time: `bytes` themselves, or a file that has them."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, span: slice, /) -> bytes: ...
+
+
 class Effort(Enum):
     """How long the encoder was allowed to try."""
 
@@ -156,7 +165,7 @@ class Variant:
     One encoded result, as it is served.
 
     Args:
-        body: The bytes; empty when only the header was read.
+        body: Empty when only the header was read.
         format: A name in `core.formats.FORMATS`.
         size: In pixels.
         length: Of the body in bytes, also when it was not read.
@@ -165,7 +174,7 @@ class Variant:
         effort: What the encoder was allowed.
     """
 
-    body: bytes
+    body: Body
     format: str
     size: Size
     length: int

@@ -27,7 +27,7 @@ from imgcdn.service.originals import ATTEMPTS, Known, Originals
 from imgcdn.service.refusals import is_origins, raise_refusal, refusal_for
 from imgcdn.service.renderers import Renderers
 from imgcdn.store.disk import DiskStore
-from imgcdn.store.files import HEADER_BYTES, unpack_header, variant_name, with_body
+from imgcdn.store.files import variant_name
 from imgcdn.store.folder import Folder
 
 
@@ -105,6 +105,7 @@ class ImageService:
         self._limits = Limits(
             config.avif_min_pixels, config.avif_max_pixels, config.max_dimension, config.color == "keep"
         )
+        self._reading: dict[tuple[str, str], asyncio.Future[Variant | None]] = {}
         self._planned: Memo[tuple[ImageRequest, ClientClass], _Planned] = Memo(32_768)
 
     def lookup(self, request: ImageRequest, client: ClientClass, *, body: bool = True) -> Delivery | None:
@@ -126,7 +127,9 @@ class ImageService:
             return None
         if record.facts is not None and not is_origins(record):
             planned = self._plan(record, request, client)
-            variant = self.store.read(source_key(request.source), planned.key, planned.plan.format, body=body)
+            variant = self.store.read(
+                source_key(request.source), planned.key, planned.plan.format, body=body, patient=False
+            )
             if variant is not None:
                 return self._delivery(variant, CacheStatus.HIT, record)
         raise_refusal(record, now=self._clock())
@@ -163,7 +166,7 @@ class ImageService:
         for _ in range(ATTEMPTS):
             known = await self._know(request.source, request.v)
             planned = self._plan(known.record, request, client)
-            variant = self.store.read(key, planned.key, planned.plan.format)
+            variant = await self._read(key, planned)
             if variant is not None:
                 found = CacheStatus.COLLAPSED if unknown else _VALIDATIONS[known.validated]
                 return self._delivery(variant, found, known.record)
@@ -186,7 +189,7 @@ class ImageService:
     async def _make(self, source: Source, known: Known, planned: _Planned) -> Delivery | None:
         """Render one variant, unless another process just did. None: the original is another one by now."""
         key = source_key(source)
-        variant = self.store.read(key, planned.key, planned.plan.format)
+        variant = await self._read(key, planned)
         if variant is not None:
             return self._delivery(variant, CacheStatus.COLLAPSED, known.record)
         newest = self.store.record(key)
@@ -218,7 +221,8 @@ class ImageService:
             if isinstance(outcome, Changed):
                 return None
             assert isinstance(outcome, Rendered)
-            variant, stored = self._publish(folder, job, outcome, planned)
+            # In a thread: a large variant is hashed.
+            variant, stored = await asyncio.to_thread(self._publish, folder, job, outcome, planned)
             return replace(self._delivery(variant, CacheStatus.MISS, record), stored=stored)
         finally:
             self.store.discard(job.temp)  # gone already where it was published
@@ -226,14 +230,22 @@ class ImageService:
     def _publish(self, folder: Folder, job: RenderJob, rendered: Rendered, planned: _Planned) -> tuple[Variant, bool]:
         name = variant_name(planned.key, planned.plan.format)
         try:
-            stored, data = self.store.keep(folder, job.temp, name, file=rendered.file, error_number=rendered.errno)
+            stored, variant = self.store.keep(folder, job.temp, name, file=rendered.file, error_number=rendered.errno)
         except OSError as error:
             raise InternalError("The variant could not be read back. Try again.", log=str(error)) from error
-        header = unpack_header(data[:HEADER_BYTES], len(data))
-        variant = header and with_body(header, data, verify=False)
         if variant is None:
             raise InternalError("The variant could not be read back. Try again.")
         return variant, stored
+
+    async def _read(self, source: str, planned: _Planned) -> Variant | None:
+        """Read a variant, once for all who ask meanwhile. In a thread: the first time a large one is hashed."""
+        name = (source, planned.key)
+        reading = self._reading.get(name)
+        if reading is None:
+            work = asyncio.to_thread(self.store.read, source, planned.key, planned.plan.format)
+            reading = self._reading[name] = asyncio.ensure_future(work)
+            reading.add_done_callback(lambda _: self._reading.pop(name))
+        return await asyncio.shield(reading)
 
     def _delivery(self, variant: Variant, status: CacheStatus, record: SourceRecord) -> Delivery:
         origin = record.origin

@@ -20,20 +20,22 @@ import os
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from imgcdn.core.memo import Memo
 from imgcdn.core.values import SourceRecord, Variant
 from imgcdn.errors import ConfigError
 from imgcdn.store.files import (
+    LARGE_BYTES,
     ORIGINAL_NAME,
     RECORD_NAME,
     pack_record,
+    read_variant,
     remove_file,
-    unpack_header,
     unpack_record,
+    unpack_variant,
     variant_name,
-    with_body,
     write_file,
 )
 from imgcdn.store.folder import Folder
@@ -128,12 +130,15 @@ class DiskStore:
             self._records.put(source_key, (stamp, record))
         return record
 
-    def read(self, source_key: str, key: str, format_name: str, *, body: bool = True) -> Variant | None:
+    def read(
+        self, source_key: str, key: str, format_name: str, *, body: bool = True, patient: bool = True
+    ) -> Variant | None:
         """
         Return a variant.
 
         Args:
             body: False to read the header alone, which is what a 304 needs.
+            patient: False for None instead of hashing a large body, which this process then sees for the first time.
 
         Returns:
             None when there is none. A file that does not check is removed and counts as none.
@@ -146,33 +151,29 @@ class DiskStore:
         except OSError:
             return None
         try:
-            return self._read_open(fd, path, body=body)
+            return self._read_open(fd, path, body=body, patient=patient)
         except OSError as error:
             _log.warning("cannot read a variant: %s", error)
             return None
         finally:
             os.close(fd)
 
-    def _read_open(self, fd: int, path: str, *, body: bool) -> Variant | None:
+    def _read_open(self, fd: int, path: str, *, body: bool, patient: bool) -> Variant | None:
         stat = os.fstat(fd)
         stamp = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
-        known = self._headers.get(path)
+        seen = self._headers.get(path)
         # Verified once a process: hashing 20 KB at every hit would take a tenth of the hit.
-        seen = known is not None and known[0] == stamp
-        if seen and not body:
-            assert known is not None
-            self._touch(fd, stat.st_mtime)
-            return known[1]
-        data = os.read(fd, stat.st_size)
-        header = known[1] if seen and known else unpack_header(data, stat.st_size)
-        variant = header and with_body(header, data, verify=not seen)
-        if header is None or variant is None:
+        known = seen[1] if seen is not None and seen[0] == stamp else None
+        if known is None and stat.st_size > LARGE_BYTES and not patient:
+            return None
+        variant = known if known and not body else read_variant(fd, stat.st_size, known=known)
+        if variant is None:
             _log.warning("removed a damaged variant of %d bytes", stat.st_size)
             remove_file(path)
             return None
         self._touch(fd, stat.st_mtime)
-        if not seen:
-            self._headers.put(path, (stamp, header))
+        if known is None:
+            self._headers.put(path, (stamp, replace(variant, body=b"")))
         return variant
 
     def _touch(self, fd: int, used_at: float) -> None:
@@ -267,9 +268,9 @@ class DiskStore:
 
     def keep(
         self, folder: Folder, temp: str | None, name: str, *, file: bytes | None, error_number: int = 0
-    ) -> tuple[bool, bytes]:
+    ) -> tuple[bool, Variant | None]:
         """
-        Publish a variant's file that somebody else has written, and return it.
+        Publish a variant's file that somebody else has written, and read it back.
 
         Args:
             folder: Where it belongs.
@@ -279,7 +280,7 @@ class DiskStore:
             error_number: Why not (an `errno`); 0 when nothing was tried.
 
         Returns:
-            Whether it is kept, and its bytes.
+            Whether it is kept, and the variant; None when it is damaged, and not kept.
 
         Raises:
             OSError: The temporary file cannot be read back.
@@ -287,15 +288,15 @@ class DiskStore:
         if file is not None:
             if error_number:
                 self.note(OSError(error_number, "while writing a variant"))
-            return False, file
+            return False, unpack_variant(file, len(file))
         assert temp is not None
-        with open(temp, "rb") as written:
-            data = written.read()
+        with open(temp, "rb", buffering=0) as written:
+            variant = read_variant(written.fileno(), os.fstat(written.fileno()).st_size, known=None)
         self.note(None)
-        if folder.publish(temp, name):
-            return True, data
+        if variant is not None and folder.publish(temp, name):
+            return True, variant
         self.discard(temp)
-        return False, data
+        return False, variant
 
     def _write(self, path: str, data: bytes) -> bool:
         failed = write_file(path, data)

@@ -15,7 +15,18 @@ from dataclasses import asdict
 from typing import Any
 
 from imgcdn.core.formats import FORMATS
-from imgcdn.core.values import Effort, EncodedImage, Facts, FileSignature, OriginState, Refusal, SourceRecord, Variant
+from imgcdn.core.values import (
+    Body,
+    Effort,
+    EncodedImage,
+    Facts,
+    FileSignature,
+    OriginState,
+    Refusal,
+    SourceRecord,
+    Variant,
+)
+from imgcdn.store.bodies import StoredBody
 
 # magic and layout version, format, width, height, body length, made-at, effort, SHA-256 of the body
 _FIELDS = struct.Struct(">8s8sIIQQB32s3x")
@@ -25,6 +36,9 @@ _RECORD_MAGIC = b"imgcdn-record 1"
 _EFFORTS = frozenset(effort.value for effort in Effort)
 
 HEADER_BYTES = _FIELDS.size + _CHECKSUM.size
+
+#: Larger files are not read whole: 500 readers of one of 5 MB would copy 2.5 GB before anybody else is answered.
+LARGE_BYTES = 256 * 1024
 
 VARIANT_NAME = re.compile(r"[0-9a-f]{64}\.(" + "|".join(fmt.extension for fmt in FORMATS.values()) + r")")
 RECORD_NAME = "record"
@@ -72,16 +86,46 @@ def unpack_header(data: bytes, file_bytes: int) -> Variant | None:
     return Variant(b"", name, (width, height), length, digest, made_at, Effort(effort))
 
 
-def with_body(header: Variant, data: bytes, *, verify: bool) -> Variant | None:
+def read_variant(fd: int, file_bytes: int, *, known: Variant | None) -> Variant | None:
     """
-    Complete a variant with the body that follows its header in `data`.
+    Read an open file.
 
     Args:
-        verify: Whether to hash the body; the caller remembers which files it has verified.
+        file_bytes: Its length.
+        known: Its header, when this file has been verified before; otherwise the body is hashed.
+
+    Returns:
+        None when anything does not fit.
+
+    Raises:
+        OSError: The disk fails.
     """
-    body = data[HEADER_BYTES:]
-    if len(body) != header.length or (verify and hashlib.sha256(body).digest() != header.digest):
+    if file_bytes <= LARGE_BYTES:
+        return unpack_variant(os.read(fd, file_bytes), file_bytes, known=known)
+    header = known or unpack_header(os.pread(fd, HEADER_BYTES, 0), file_bytes)
+    if header is None:
         return None
+    body = StoredBody(fd, HEADER_BYTES, header.length)
+    return _with_body(header, body) if known or body.sha256() == header.digest else None
+
+
+def unpack_variant(data: bytes, file_bytes: int, *, known: Variant | None = None) -> Variant | None:
+    """
+    Read a whole file from memory.
+
+    Args:
+        data: What was read of it.
+        file_bytes: Its length.
+        known: As in `read_variant`.
+    """
+    header = known or unpack_header(data, file_bytes)
+    body = data[HEADER_BYTES:]
+    if header is None or len(body) != header.length:
+        return None
+    return _with_body(header, body) if known or hashlib.sha256(body).digest() == header.digest else None
+
+
+def _with_body(header: Variant, body: Body) -> Variant:
     # Written out: dataclasses.replace takes five times as long, in every hit.
     return Variant(body, header.format, header.size, header.length, header.digest, header.made_at, header.effort)
 

@@ -21,7 +21,7 @@ from imgcdn.service.assembly import Parts, assemble
 from imgcdn.web.hits import Hits
 from imgcdn.web.logs import access
 from imgcdn.web.loop import ServiceLoop
-from imgcdn.web.responses import PROBLEMS_PATH, Ask, Reply, refuse
+from imgcdn.web.responses import PROBLEMS_PATH, Ask, Reply, refuse, slices
 from imgcdn.web.welcome import samples
 
 _PAGE_HEADERS = {
@@ -89,7 +89,7 @@ class HitsMiddleware:
             return self._application(environ, start_response)
         headers = [(name.decode().title(), value.decode("latin-1")) for name, value in reply.headers]
         start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", headers)
-        return [reply.body]
+        return slices(reply.body)
 
 
 def ask_from(environ: WSGIEnvironment) -> Ask:
@@ -143,7 +143,7 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _response(reply: Reply) -> Response:
-    response = Response(reply.body, status=reply.status)
+    response = Response(slices(reply.body), status=reply.status)
     response.headers.clear()
     for name, value in reply.headers:
         response.headers.add(name.decode().title(), value.decode("latin-1"))

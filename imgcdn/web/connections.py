@@ -6,6 +6,7 @@ out of files, and keeps the whole of what a stalled reader asked for. Here every
 second, so that a hit pays for no timer, and large bodies are handed out in slices.
 """
 
+import logging
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -15,17 +16,23 @@ from typing import Any, NamedTuple
 from gunicorn.asgi.protocol import ASGIProtocol
 
 from imgcdn.config import Config
+from imgcdn.core.values import Body
+from imgcdn.web.responses import SLICE_BYTES
+from imgcdn.web.turns import Turns
 from imgcdn.web.unsent import Unsent
+
+_log = logging.getLogger(__name__)
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 
-#: What one client may leave unread in this process. Larger bodies go out in pieces of it.
-SLICE_BYTES = 32 * 1024
-
 #: Of a request's head and of its body, which nothing here reads. gunicorn bounds a header and their number: 0.8 MB.
 _HEAD_BYTES = 32 * 1024
 _BODY_BYTES = 64 * 1024
+
+#: Of an answer, unsent in the kernel, which would take several megabytes for each client that reads nothing. What is
+#: on its way does not count, so that a fast client far away is not held up.
+_NOT_SENT_BYTES = 128 * 1024
 
 _SWEEP_S = 1.0
 
@@ -61,6 +68,7 @@ class Connections:
     def __init__(self, config: Config, limit: int) -> None:
         self.patience = Patience(config.header_timeout_s, config.idle_timeout_s, config.write_timeout_s)
         self.unsent = Unsent(config.max_unsent_bytes)
+        self.turns = Turns()
         self._limit = limit
         self._open: set[Connection] = set()
 
@@ -109,7 +117,7 @@ class _Sender:
     def __init__(self, send: Send) -> None:
         self._send = send
         self.start: Message = {}
-        self.body = b""
+        self.body: Body = b""
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -188,6 +196,9 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn ships no types
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        bounded = transport.get_extra_info("socket")
+        if bounded.family != socket.AF_UNIX:
+            bounded.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _NOT_SENT_BYTES)
         # Paused by the first byte that the kernel does not take, resumed by the last: between the two lies one slice.
         transport.set_write_buffer_limits(high=0)
         self._head_since = monotonic()
@@ -282,15 +293,23 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn ships no types
         sender.body = b""
         self._sending = True
         try:
-            for start in range(0, len(body), SLICE_BYTES):
-                end = start + SLICE_BYTES
-                await send({"type": "http.response.body", "body": body[start:end], "more_body": end < len(body)})
-                if self.transport.is_closing():
-                    # asyncio tells of it later, and warns of every piece that is written meanwhile.
-                    self._close_transport()
-                    return
+            await self._send_slices(body, send)
+        except OSError:
+            # Its length has been said, so an end that comes too early is all that can still tell the client.
+            _log.exception("a body could not be read to its end")
+            self.transport.abort()
         finally:
             self._sending = False
             self._peers.unsent.drop(key, self)
             if self._left_half:
                 self._close_transport()
+
+    async def _send_slices(self, body: Body, send: Send) -> None:
+        for start in range(0, len(body), SLICE_BYTES):
+            await self._peers.turns.take()
+            end = start + SLICE_BYTES
+            await send({"type": "http.response.body", "body": body[start:end], "more_body": end < len(body)})
+            if self.transport.is_closing():
+                # asyncio tells of it later, and warns of every piece that is written meanwhile.
+                self._close_transport()
+                return

@@ -144,4 +144,5 @@ async def _send(reply: Reply, send: Send) -> None:
     # Ours, because gunicorn's may be a second old, and no Last-Modified may lie after it (RFC 9110, section 8.8.2.1).
     headers = [*reply.headers, (b"date", _http_date(int(time.time()))), (b"server", b"imgcdn")]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    # Not always bytes, which ASGI asks for: our connections take slices of what may stay on disk.
     await send({"type": "http.response.body", "body": reply.body})

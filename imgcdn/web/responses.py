@@ -8,7 +8,7 @@ RFC 9110 (semantics), 9111 (caching), 9211 (Cache-Status), 9457 (problem details
 import html
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from email.utils import formatdate, parsedate_to_datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from urllib.parse import quote
 from imgcdn.core.formats import FORMATS
 from imgcdn.core.keys import etag
 from imgcdn.core.negotiation import VARY
-from imgcdn.core.values import Variant
+from imgcdn.core.values import Body, Variant
 from imgcdn.dialects.grammar import ImageRequest
 from imgcdn.errors import ImgcdnError, SourceNotFound
 from imgcdn.service.images import CacheStatus, Delivery
@@ -30,6 +30,9 @@ PROBLEMS_PATH = "/-/problems/"
 _NOT_FOUND_MAX_AGE_S = 10
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _FILE_NAME_MAX_BYTES = 100
+
+#: Larger bodies go out in pieces of this.
+SLICE_BYTES = 32 * 1024
 
 _OPEN_TO_ALL: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
@@ -66,7 +69,7 @@ class Reply(NamedTuple):
 
     status: int
     headers: list[Header]
-    body: bytes
+    body: Body
 
 
 class Lifetimes(NamedTuple):
@@ -82,6 +85,18 @@ class Lifetimes(NamedTuple):
     stale_while_revalidate_s: int
 
 
+def slices(body: Body) -> Iterable[bytes]:
+    """
+    Yield a body piece by piece.
+
+    Raises:
+        OSError: It is on a disk that fails.
+    """
+    if isinstance(body, bytes):
+        return [body]
+    return (body[start : start + SLICE_BYTES] for start in range(0, len(body), SLICE_BYTES))
+
+
 def deliver(delivery: Delivery, request: ImageRequest, ask: Ask, lifetimes: Lifetimes) -> Reply:
     """Return the 200 for a variant, or the 304 when the client has it."""
     variant = delivery.variant
@@ -90,7 +105,7 @@ def deliver(delivery: Delivery, request: ImageRequest, ask: Ask, lifetimes: Life
     if is_unchanged(variant, ask):
         return Reply(304, [*shared, _cache_status(delivery, lifetimes)], b"")
     described = _content_headers(variant.format, variant.length, request.source.stem, request.download)
-    body = b"" if ask.method == "HEAD" else variant.body
+    body: Body = b"" if ask.method == "HEAD" else variant.body
     return Reply(200, [*described, *shared, *_OPEN_TO_ALL, _cache_status(delivery, lifetimes)], body)
 
 

@@ -5,6 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from imgcdn.core.values import Body
+
+#: What a body that stays on disk counts for: the slice that is on its way.
+_STORED_BYTES = 32 * 1024
+
 
 class Reader(Protocol):
     """Whoever takes a body."""
@@ -17,8 +22,13 @@ class Reader(Protocol):
 
 @dataclass(slots=True)
 class _Held:
-    body: bytes
+    body: Body
     readers: set[Reader] = field(default_factory=set)
+
+    @property
+    def bytes(self) -> int:
+        """What it takes of memory."""
+        return len(self.body) if isinstance(self.body, bytes) else _STORED_BYTES
 
     def newest_stall(self) -> float:
         """Return since when none of its readers has got on."""
@@ -30,7 +40,7 @@ class Unsent:
     Large bodies on their way out of one worker.
 
     Args:
-        limit: Bytes of all of them; a single one may be larger.
+        limit: Bytes of memory for all of them; a single one may be larger.
     """
 
     def __init__(self, limit: int) -> None:
@@ -38,7 +48,7 @@ class Unsent:
         self._bytes = 0
         self._held: dict[object, _Held] = {}
 
-    def hold(self, key: object, body: bytes, reader: Reader) -> bytes:
+    def hold(self, key: object, body: Body, reader: Reader) -> Body:
         """
         Keep a body for one more reader; where that is too much, those who stalled first lose theirs.
 
@@ -53,7 +63,7 @@ class Unsent:
         held = self._held.get(key)
         if held is None:
             held = self._held[key] = _Held(body)
-            self._bytes += len(body)
+            self._bytes += held.bytes
         held.readers.add(reader)
         for other in list(self._excess(held)):
             other.give_up()
@@ -65,7 +75,7 @@ class Unsent:
         held.readers.discard(reader)
         if not held.readers:
             del self._held[key]
-            self._bytes -= len(held.body)
+            self._bytes -= held.bytes
 
     def _excess(self, kept: _Held) -> Iterable[Reader]:
         """Yield all readers of as many bodies as are too many. A body goes only with its last reader."""
@@ -74,5 +84,5 @@ class Unsent:
             return
         for held in sorted(self._held.values(), key=_Held.newest_stall):
             if surplus > 0 and held is not kept:
-                surplus -= len(held.body)
+                surplus -= held.bytes
                 yield from held.readers

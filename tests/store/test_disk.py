@@ -9,7 +9,7 @@ import pytest
 
 from imgcdn.errors import ConfigError
 from imgcdn.store.disk import TOUCH_AFTER_S, DiskStore
-from imgcdn.store.files import HEADER_BYTES
+from imgcdn.store.files import HEADER_BYTES, LARGE_BYTES
 from tests.store.kept import OTHER_SOURCE, RECORD, SOURCE, key, publish, record_path, variant_file, variant_path
 
 
@@ -25,6 +25,43 @@ def test_what_is_published_is_read_back(store: DiskStore) -> None:
     assert variant
     assert variant.body == b"a picture"
     assert store.degraded == ""
+
+
+class TestALargeBody:
+    BODY = os.urandom(LARGE_BYTES) + b"the end"
+
+    def test_it_stays_on_disk_and_is_read_in_slices(self, store: DiskStore) -> None:
+        publish(store, body=self.BODY)
+        for variant in (store.read(SOURCE, key(1), "webp"), _again(store).read(SOURCE, key(1), "webp")):
+            assert variant
+            assert not isinstance(variant.body, bytes)
+            assert (len(variant.body), variant.length) == (len(self.BODY), len(self.BODY))
+            for span in (slice(None), slice(0, 10), slice(-7, None), slice(1000, 99_000), slice(9, 10**9), slice(5, 5)):
+                assert variant.body[span] == self.BODY[span]
+
+    def test_it_is_not_hashed_for_somebody_in_a_hurry(self, store: DiskStore) -> None:
+        publish(store, body=self.BODY)
+        assert store.read(SOURCE, key(1), "webp", patient=False) is None
+        assert store.read(SOURCE, key(1), "webp")
+        assert store.read(SOURCE, key(1), "webp", patient=False)
+
+    def test_it_outlives_its_file_and_gives_its_descriptor_back(self, store: DiskStore) -> None:
+        publish(store, body=self.BODY)
+        before = sorted(os.listdir("/proc/self/fd"))
+        variant = store.read(SOURCE, key(1), "webp")
+        store.purge(SOURCE)
+        assert variant
+        assert variant.body[:] == self.BODY
+        del variant
+        assert sorted(os.listdir("/proc/self/fd")) == before
+
+    def test_a_file_that_is_cut_short_afterwards_is_an_error(self, store: DiskStore) -> None:
+        publish(store, body=self.BODY)
+        variant = store.read(SOURCE, key(1), "webp")
+        os.truncate(variant_path(store), 1000)
+        assert variant
+        with pytest.raises(OSError, match="too early"):
+            variant.body[:]
 
 
 def test_a_variant_and_a_record_survive_a_restart(store: DiskStore) -> None:
@@ -72,11 +109,12 @@ def test_what_is_not_there_is_a_miss(store: DiskStore, source: str, number: int,
         pytest.param(lambda data: data[:-1] + b"\xff", id="a body with a flipped byte"),
     ],
 )
+@pytest.mark.parametrize("length", [7, LARGE_BYTES], ids=["small", "large"])
 @pytest.mark.parametrize("body", [True, False], ids=["for its body", "for its header"])
 def test_a_damaged_variant_is_a_miss_and_is_removed(
-    store: DiskStore, damage: Callable[[bytes], bytes], *, body: bool
+    store: DiskStore, damage: Callable[[bytes], bytes], length: int, *, body: bool
 ) -> None:
-    publish(store)
+    publish(store, body=bytes(length))
     path = variant_path(store)
     path.write_bytes(damage(path.read_bytes()))
 
@@ -204,9 +242,11 @@ class TestPurgeRace:
         Path(temp).write_bytes(variant_file())
         with store.open_folder(SOURCE) as folder:
             variant_path(store).parent.rmdir()
-            kept, data = store.keep(folder, temp, "name", file=None)
+            kept, variant = store.keep(folder, temp, "name", file=None)
 
-        assert (kept, data) == (False, variant_file())
+        assert not kept
+        assert variant
+        assert variant.body == b"picture"
         assert store.degraded == ""
         assert not Path(temp).exists()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from imgcdn.store.disk import DiskStore
-from tests.store.kept import RECORD, SOURCE, key, publish, variant_path
+from tests.store.kept import RECORD, SOURCE, key, publish, variant_file, variant_path
 
 
 @contextlib.contextmanager
@@ -60,9 +60,11 @@ def test_a_probe_of_a_good_disk_leaves_nothing(store: DiskStore) -> None:
 
 def test_a_variant_that_could_not_be_written_is_handed_back_and_said(store: DiskStore) -> None:
     with store.open_folder(SOURCE) as folder:
-        kept, data = store.keep(folder, store.temp_path(), "name", file=b"data", error_number=errno.ENOSPC)
+        kept, variant = store.keep(folder, store.temp_path(), "name", file=variant_file(), error_number=errno.ENOSPC)
 
-    assert (kept, data) == (False, b"data")
+    assert not kept
+    assert variant
+    assert variant.body == b"picture"
     assert "space" in store.degraded
 
 

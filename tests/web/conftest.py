@@ -1,6 +1,7 @@
 """One service of each flavour for a whole run, and a folder of drawn originals."""
 
 import json
+import random
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -30,6 +31,7 @@ def draw_originals(root: Path) -> Path:
         "photo.jpg": pictures.jpeg(photo),
         "alpha.png": pictures.png(pictures.with_hole(photo)),
         "animation.gif": pictures.animated_gif(frames, [100, 200, 100]),
+        "noise.png": pictures.png(Image.frombytes("RGB", (500, 400), random.Random(7).randbytes(600_000))),
         "upright.jpg": pictures.oriented_jpeg(6, (600, 400)),
         "truncated.jpg": pictures.jpeg(photo)[:9_000],
         "garbage.jpg": b"this is not a picture",

@@ -7,6 +7,7 @@ from email.utils import formatdate, parsedate_to_datetime
 import pytest
 from PIL import Image
 
+from imgcdn.store.files import LARGE_BYTES
 from tests.serving import CHROME, Service
 
 PHOTO = "/img/photo.jpg?w=200"
@@ -177,3 +178,13 @@ def test_health(service: Service) -> None:
     assert service.get("/-/healthz").status == 200
     ready = service.get("/-/readyz")
     assert (ready.status, ready.body) == (200, b'{"status": "ready", "degraded": []}\n')
+
+
+def test_a_picture_too_large_to_be_read_at_once_arrives_whole(service: Service) -> None:
+    target = "/img/noise.png?fm=png&w=500"
+    answers = [service.get(target) for _ in range(3)]
+    assert len(answers[0].body) > LARGE_BYTES
+    assert {hashlib.sha256(answer.body).hexdigest()[:32] for answer in answers} == {
+        answers[0].headers["etag"].strip('"')
+    }
+    assert service.get(target, method="HEAD").headers["content-length"] == str(len(answers[0].body))

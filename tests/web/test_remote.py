@@ -134,7 +134,7 @@ def test_a_304_keeps_the_variants(asking: tuple[Service, Origin]) -> None:
 def test_a_200_with_the_same_bytes_keeps_them_too(asking: tuple[Service, Origin]) -> None:
     service, origin = asking
     origin.scripts["/same"] = at.answer(PHOTO)
-    service.get(image(origin, "/same"))
+    assert service.get(image(origin, "/same")).headers["cache-status"] == "imgcdn; fwd=miss; stored"
     assert service.get(image(origin, "/same")).headers["cache-status"] == "imgcdn; fwd=stale; fwd-status=200"
     assert origin.asked("/same") == 2
 

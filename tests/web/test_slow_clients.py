@@ -5,6 +5,7 @@ import http.client
 import os
 import re
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -223,12 +224,13 @@ def _all_of(connection: socket.socket) -> bytes:
     return b"".join(pieces)
 
 
-def test_pictures_for_readers_that_stall_are_bounded_together(run: Run) -> None:
-    with run(workers=1, max_unsent_bytes=5_000_000) as service, contextlib.ExitStack() as stack:
+def test_pictures_in_memory_for_readers_that_stall_are_bounded_together(run: Run, tmp_path: Path) -> None:
+    nothing_kept = {"cache_dir": tmp_path / "none", "cache_max_bytes": 0}
+    with run(workers=1, max_unsent_bytes=5_000_000, **nothing_kept) as service, contextlib.ExitStack() as stack:
         crowd = []
         for width in WIDTHS:
             crowd += stack.enter_context(_connections(service, 3, _request(f"{LARGE}{width}")))
-            _hit(service)
+            assert select.select(crowd[-1:], [], [], 20)[0], "the next picture is not to wait beside this one"
         old, new = crowd[:12], crowd[-3:]
         for reader in new:
             assert len(_body(reader)) > 2_000_000
@@ -236,9 +238,48 @@ def test_pictures_for_readers_that_stall_are_bounded_together(run: Run) -> None:
             assert len(_all_of(reader)) < 2_000_000
 
 
-def test_equal_pictures_for_readers_that_stall_count_once(run: Run) -> None:
-    with run(workers=1, max_unsent_bytes=5_000_000) as service, _connections(service, 20, STALLS) as crowd:
+def test_pictures_on_disk_are_no_matter_of_memory(run: Run) -> None:
+    with run(workers=1, max_unsent_bytes=1_000_000) as service, contextlib.ExitStack() as stack:
+        before = _resident(service)
+        crowd = []
+        for width in WIDTHS:
+            crowd += stack.enter_context(_connections(service, 3, _request(f"{LARGE}{width}")))
         _hit(service)
+        assert _resident(service) - before < 10_000_000
+        for reader in crowd:
+            assert len(_body(reader)) > 2_000_000
+
+
+def test_a_picture_that_is_cut_short_on_disk_ends_early_and_is_rendered_anew(
+    run: Run, cache: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(cache, own := tmp_path / "own", symlinks=True)
+    with run(workers=1, cache_dir=own) as service, _connections(service, 1, STALLS) as (reader,):
+        received = reader.recv(1000)
+        for path in own.glob("current/*/*/*.png"):
+            os.truncate(path, 1_500_000)
+        received += _all_of(reader)
+        assert received.startswith(b"HTTP/1.1 200 ")
+        assert len(received) < 2_000_000
+        answer = service.get(f"{LARGE}{WIDTHS[0]}")
+        assert (len(answer.body) > 2_000_000, answer.headers["cache-status"]) == (True, "imgcdn; fwd=miss; stored")
+
+
+def test_a_picture_that_is_purged_meanwhile_is_sent_to_its_end(run: Run, cache: Path, tmp_path: Path) -> None:
+    shutil.copytree(cache, own := tmp_path / "own", symlinks=True)
+    with run(workers=1, cache_dir=own) as service, _connections(service, 1, STALLS) as (reader,):
+        _hit(service)
+        for path in own.glob("current/*/*/*.png"):
+            path.unlink()
+        assert len(_body(reader)) > 2_000_000
+
+
+def test_equal_pictures_for_readers_that_stall_count_once(run: Run, tmp_path: Path) -> None:
+    nothing_kept = {"cache_dir": tmp_path / "none", "cache_max_bytes": 0}
+    with (
+        run(workers=1, max_unsent_bytes=5_000_000, **nothing_kept) as service,
+        _connections(service, 20, STALLS) as crowd,
+    ):
         assert len({_body(reader) for reader in crowd}) == 1
 
 

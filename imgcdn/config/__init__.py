@@ -18,7 +18,7 @@ from pathlib import Path
 from imgcdn.config import parsers
 from imgcdn.config.parsers import setting
 from imgcdn.core.allowlist import Allowlist, parse_override
-from imgcdn.core.formats import NEGOTIATED
+from imgcdn.core.formats import NEGOTIATED, WEBP
 from imgcdn.core.routes import Mount
 from imgcdn.core.rules import Preset, Rules
 from imgcdn.core.widths import LADDER, WidthPolicy, Widths
@@ -141,6 +141,11 @@ class Config:
         tuple(fmt.name for fmt in NEGOTIATED),
         parsers.names(*(fmt.name for fmt in NEGOTIATED)),
         "Negotiated formats, the favourite first.",
+    )
+    animation_formats: tuple[str, ...] = setting(
+        (WEBP.name,),
+        parsers.names(*(fmt.name for fmt in NEGOTIATED)),
+        "Those that animations may become; every frame of an avif costs several times a webp's time.",
     )
     avif_min_pixels: int = setting(
         65_536, parsers.integer(0, 10**9), "Outputs with fewer pixels are webp before they are avif."

@@ -28,7 +28,7 @@ class Format:
 
 # WebP: 14 bits an edge (RFC 9649, section 2.6). JPEG: libjpeg-turbo's JPEG_MAX_DIMENSION. AVIF: SVT-AV1 and aom
 # both take 16,384. PNG and GIF could be larger; no other format here is.
-AVIF = Format("avif", "image/avif", "avif", alpha=True, animation=False, max_edge=16_384)
+AVIF = Format("avif", "image/avif", "avif", alpha=True, animation=True, max_edge=16_384)
 WEBP = Format("webp", "image/webp", "webp", alpha=True, animation=True, max_edge=16_383)
 JPEG = Format("jpeg", "image/jpeg", "jpg", alpha=False, animation=False, max_edge=65_500)
 PNG = Format("png", "image/png", "png", alpha=True, animation=False, max_edge=65_500)

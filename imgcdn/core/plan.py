@@ -104,12 +104,19 @@ class Limits:
         avif_max_pixels: Above it webp comes first: the encoder's time and memory grow with the area.
         max_dimension: Longest edge to which a source is enlarged: `w` alone says nothing of the height.
         keep_profile: Whether pictures keep their own colours, with a profile, wherever their format can carry one.
+        animations: Negotiated formats that an animation may become; without avif it stays a still there even if the
+            URL names it.
     """
 
     avif_min_pixels: int = 65_536
     avif_max_pixels: int = 20_000_000
     max_dimension: int = 8192
     keep_profile: bool = False
+    animations: tuple[str, ...] = (WEBP.name,)
+
+    def moves(self, fmt: Format) -> bool:
+        """Tell whether animations are written in a format that was asked for."""
+        return fmt.animation and (fmt is not AVIF or AVIF.name in self.animations)
 
 
 def plan_for(facts: Facts, params: Params, client: ClientClass, limits: Limits) -> Plan:
@@ -127,16 +134,17 @@ def plan_for(facts: Facts, params: Params, client: ClientClass, limits: Limits) 
     fmt = _output_format(facts, params, client, draft.size, limits, padded=padded)
     longest = min(longest, fmt.max_edge)
     framed = frame(source, framing, max_edge=longest)
+    animated = _stays_animated(facts, params) and limits.moves(fmt)
     plan = Plan(
         crop=framed.crop,
         size=framed.size,
         format=fmt.name,
-        setting=_setting(fmt, params.q, framed.size, limits),
+        setting=_setting(fmt, params.q, framed.size, limits, animated=animated),
         background=_background(facts, params, fmt),
-        animated=_stays_animated(facts, params) and fmt.animation,
+        animated=animated,
         turn=params.turn,
         place=framed.place,
-        margin=_margin(facts, params, fmt) if padded else None,
+        margin=_margin(facts, params, fmt, animated=animated) if padded else None,
         blur=params.blur,
         sharpen=params.sharpen,
     )
@@ -182,7 +190,7 @@ def _output_format(
     if params.format is not None:
         return FORMATS[params.format]
     if _stays_animated(facts, params):
-        return WEBP if WEBP.name in client else GIF
+        return next((FORMATS[name] for name in client if name in limits.animations), GIF)
     # An opaque background leaves nothing transparent, so a photograph's format will do.
     background = params.background
     transparent = (facts.alpha and not (background and _opaque(background))) or (
@@ -202,12 +210,12 @@ def _family(facts: Facts, *, transparent: bool) -> Format:
     return JPEG
 
 
-def _setting(fmt: Format, q: int, size: Size, limits: Limits) -> Setting:
+def _setting(fmt: Format, q: int, size: Size, limits: Limits, *, animated: bool) -> Setting:
     full_chroma = q >= FULL_CHROMA_Q
     encoder = fmt.name
     if fmt is AVIF:
-        # SVT is several times faster at the same look; it knows 4:2:0 only.
-        encoder = "aom" if full_chroma or min(size) < _SVT_MIN_EDGE else "svt"
+        # SVT is several times faster at the same look; it knows 4:2:0 only, and holds many frames at once.
+        encoder = "aom" if full_chroma or animated or min(size) < _SVT_MIN_EDGE else "svt"
     lossy = fmt in (AVIF, WEBP, JPEG)
     # WebP's lossy coding has no 4:4:4 (RFC 9649, section 2.5).
     sampled = full_chroma and lossy and fmt is not WEBP
@@ -224,11 +232,11 @@ def _background(facts: Facts, params: Params, fmt: Format) -> RGB | RGBA | None:
     return None if shown[3:] == (0,) else shown
 
 
-def _margin(facts: Facts, params: Params, fmt: Format) -> RGB | RGBA | None:
+def _margin(facts: Facts, params: Params, fmt: Format, *, animated: bool) -> RGB | RGBA | None:
     if params.background is not None:
         return _shown(params.background, fmt)
     # Whether an animation has transparent pixels is another thing in each frame.
-    follows = facts.alpha and fmt.alpha and not (fmt.animation and _stays_animated(facts, params))
+    follows = facts.alpha and fmt.alpha and not animated
     return None if follows else WHITE
 
 

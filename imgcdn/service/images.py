@@ -103,7 +103,11 @@ class ImageService:
         self._flights = flights
         self._clock = clock
         self._limits = Limits(
-            config.avif_min_pixels, config.avif_max_pixels, config.max_dimension, config.color == "keep"
+            config.avif_min_pixels,
+            config.avif_max_pixels,
+            config.max_dimension,
+            config.color == "keep",
+            config.animation_formats,
         )
         self._reading: dict[tuple[str, str], asyncio.Future[Variant | None]] = {}
         self._planned: Memo[tuple[ImageRequest, ClientClass], _Planned] = Memo(32_768)

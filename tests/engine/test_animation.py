@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from imgcdn.core.params import Params
+from imgcdn.engine.avif_boxes import finished, plays_of
 from imgcdn.errors import CorruptImage
 from tests import pictures
 from tests.engine.variants import CRISP_Q, colour_at, film, frame_at, near, planned, total_ms, variant
@@ -23,7 +24,7 @@ KINDS = pytest.mark.parametrize(
     [pictures.animated_gif, pictures.animated_webp, pictures.apng, pictures.animated_avif],
     ids=["gif", "webp", "apng", "avif"],
 )
-TARGETS = pytest.mark.parametrize("fmt", ["webp", "gif"])
+TARGETS = pytest.mark.parametrize("fmt", ["webp", "gif", "avif"])
 
 
 def _dot(x: int) -> Image.Image:
@@ -36,6 +37,8 @@ def _dot(x: int) -> Image.Image:
 def _plays(body: bytes) -> int:
     """How often a viewer shows an animation; 0 for ever."""
     image = Image.open(io.BytesIO(body))
+    if image.format == "AVIF":
+        return plays_of(body)
     loop = image.info.get("loop")
     if image.format != "GIF":
         return int(loop or 0)
@@ -75,6 +78,7 @@ def test_an_animation_is_resized_frame_by_frame(draw: Draw, fmt: str) -> None:
         pytest.param(pictures.apng(SOLID, MS, loop=0), 0, id="apng for ever"),
         pytest.param(pictures.apng(SOLID, MS, loop=2), 2, id="apng twice"),
         pytest.param(pictures.animated_avif(SOLID, MS), 0, id="avif for ever"),
+        pytest.param(finished(pictures.animated_avif(SOLID, MS), 3), 3, id="avif three times"),
     ],
 )
 def test_it_is_shown_as_often_as_the_original(original: bytes, plays: int, fmt: str) -> None:
@@ -178,7 +182,7 @@ def test_the_default_image_outside_an_animation_is_not_shown(fmt: str) -> None:
         pytest.param(Params(format="webp", still=True), id="still was asked"),
         pytest.param(Params(format="jpeg"), id="jpeg"),
         pytest.param(Params(format="png"), id="png"),
-        pytest.param(Params(format="avif"), id="avif"),
+        pytest.param(Params(format="avif", still=True), id="avif"),
     ],
 )
 def test_a_still_is_the_first_frame(draw: Draw, params: Params) -> None:
@@ -246,6 +250,7 @@ def _peak_bytes(path: Path, fmt: str) -> int:
         pytest.param(pictures.animated_gif, "webp", id="gif to webp"),
         pytest.param(pictures.apng, "gif", id="apng to gif"),
         pytest.param(pictures.apng, "webp", id="apng to webp"),
+        pytest.param(pictures.apng, "avif", id="apng to avif"),
     ],
 )
 def test_two_hundred_frames_take_little_more_memory_than_ten(draw: Draw, fmt: str, tmp_path: Path) -> None:

@@ -28,8 +28,9 @@ class Shown:
 
 
 def planned(original: bytes, params: Params, *, max_pixels: int = MAX_PIXELS) -> Plan:
-    """Plan for a client that names neither avif nor webp."""
-    return plan_for(probe(io.BytesIO(original), max_pixels=max_pixels), params, (), Limits())
+    """Plan for a client that names neither avif nor webp, where whatever can move does."""
+    limits = Limits(animations=("avif", "webp"))
+    return plan_for(probe(io.BytesIO(original), max_pixels=max_pixels), params, (), limits)
 
 
 def variant(original: bytes, params: Params) -> EncodedImage:

@@ -1,7 +1,12 @@
 """Accept -> format, row for row, over HTTP."""
 
-import pytest
+import io
+from pathlib import Path
 
+import pytest
+from PIL import Image
+
+from tests import serving
 from tests.serving import CHROME, Service
 from tests.web.conftest import accept_rows
 
@@ -41,3 +46,12 @@ def test_several_accept_lines_count_as_one(service: Service) -> None:
     lines = [b"GET /img/photo.jpg HTTP/1.1", b"Host: x", b"Accept: text/html;q=0.1", b"Accept: image/webp"]
     head = service.raw(b"\r\n".join([*lines, b"Connection: close", b"", b""])).partition(b"\r\n\r\n")[0].lower()
     assert b"content-type: image/webp" in head
+
+
+def test_animations_become_avif_where_that_is_configured(originals: Path, tmp_path: Path) -> None:
+    with serving.edge(originals, tmp_path, animation_formats="avif webp") as service:
+        moving = service.get("/img/animation.gif", CHROME)
+        fixed = service.get("/img/animation.gif?fm=avif")
+    assert (moving.headers["content-type"], moving.headers["vary"]) == ("image/avif", "Accept")
+    assert moving.body == fixed.body
+    assert getattr(Image.open(io.BytesIO(moving.body)), "n_frames", 1) == 3

@@ -1,0 +1,98 @@
+"""
+The boxes of an animated AVIF that its codec's library neither shows nor sets: how often it is shown, and when made.
+
+ISO/IEC 14496-12 (boxes, version 1 of mvhd, tkhd, mdhd and elst), ISO/IEC 23000-22 (an edit list that repeats).
+"""
+
+import struct
+from collections.abc import Iterator
+
+_CONTAINERS = frozenset([b"moov", b"trak", b"edts", b"mdia"])
+
+#: The edit list stands at the fourth level. A file that goes on and on is none that anybody made.
+_MOST_LEVELS = 4
+
+_FOR_EVER = 2**64 - 1
+
+#: Nobody counts that far; WebP and GIF have 16 bits.
+_MOST_PLAYS = 65_535
+
+# Where each header's duration is, behind version, flags and the two times.
+_DURATION_AT = {b"mvhd": 24, b"tkhd": 28}
+_TIMED = (b"mvhd", b"tkhd", b"mdhd")
+_TIMES = slice(4, 20)
+
+
+def plays_of(data: bytes) -> int:
+    """
+    Return how often an animation is shown; 0 for ever, also where the file does not say.
+
+    Args:
+        data: A whole file, of any origin.
+    """
+    whole = 0
+    for kind, start, end in _boxes(data, 0, len(data)):
+        try:
+            if kind == b"tkhd":
+                whole = _number(data[start:end], _DURATION_AT[kind])
+            elif kind == b"elst":
+                return _plays(data[start:end], whole)
+        except struct.error:  # a box that ends too early
+            return 0
+    return 0
+
+
+def finished(data: bytes, plays: int) -> bytes:
+    """
+    Return our own animation with its number of plays, and without the time at which it was encoded.
+
+    Args:
+        data: From libavif, which writes version 1 of these boxes and an edit list that repeats for ever.
+        plays: 0 for ever.
+    """
+    made = bytearray(data)
+    boxes = list(_boxes(data, 0, len(data)))
+    segment = next((_number(data[start:end], 8) for kind, start, end in boxes if kind == b"elst"), 0)
+    for kind, start, end in boxes:
+        if kind in _TIMED:
+            box = memoryview(made)[start:end]
+            box[_TIMES] = bytes(16)
+            if kind in _DURATION_AT:
+                struct.pack_into(">Q", box, _DURATION_AT[kind], plays * segment or _FOR_EVER)
+    return bytes(made)
+
+
+def _boxes(data: bytes, start: int, end: int, level: int = 1) -> Iterator[tuple[bytes, int, int]]:
+    """Yield each box's kind and where its content begins and ends, in the order of the file."""
+    while start + 16 <= end:
+        length, kind = struct.unpack_from(">I4s", data, start)
+        head = 8
+        if length == 1:
+            (length,) = struct.unpack_from(">Q", data, start + 8)
+            head = 16
+        last = start + length if length else end
+        if last - start < head or last > end:
+            return
+        yield kind, start + head, last
+        if kind in _CONTAINERS and level < _MOST_LEVELS:
+            yield from _boxes(data, start + head, last, level + 1)
+        start = last
+
+
+def _number(box: bytes, offset: int) -> int:
+    """Read a number that has 64 bits in version 1 of a box; `offset` is where it is there."""
+    if box[:1] == b"\x01":
+        return int(struct.unpack_from(">Q", box, offset)[0])
+    # Version 0 has 32 bits for it and for each of the two times before it; in an edit list it comes first.
+    narrow = int(struct.unpack_from(">I", box, offset - 8 if offset > 8 else offset)[0])
+    return _FOR_EVER if narrow == 2**32 - 1 else narrow
+
+
+def _plays(edits: bytes, whole: int) -> int:
+    flags, count = struct.unpack_from(">II", edits)
+    segment = _number(edits, 8)
+    if not flags & 1 or count != 1:
+        return 1
+    if whole == _FOR_EVER or not segment:
+        return 0
+    return min(max(1, -(-whole // segment)), _MOST_PLAYS)

@@ -19,8 +19,8 @@ RGB = tuple[int, int, int]
 SIZE = (90, 60)
 RED, GREEN, BLUE, WHITE = (220, 30, 40), (30, 180, 60), (40, 60, 210), (245, 245, 240)
 
-# EXIF orientation -> the transposition that the orientation undoes.
-_STORED = {
+#: EXIF orientation -> the transposition that the orientation undoes.
+STORED = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -382,7 +382,7 @@ def _saved(image: Image.Image, fmt: str, **options: object) -> bytes:
 
 
 def _stored(image: Image.Image, orientation: int) -> Image.Image:
-    return image if orientation == 1 else image.transpose(_STORED[orientation])
+    return image if orientation == 1 else image.transpose(STORED[orientation])
 
 
 def _ramp() -> Image.Image:

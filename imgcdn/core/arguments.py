@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from fractions import Fraction
 
-from imgcdn.core.geometry import Crop, Position, round_half_up
+from imgcdn.core.geometry import Crop, Position, Smart, round_half_up
 from imgcdn.errors import InvalidParam
 
 RGB = tuple[int, int, int]
@@ -76,7 +76,9 @@ def colour(arguments: Mapping[str, str], name: str) -> RGB | RGBA | None:
     return (red, green, blue, alpha) if alpha else (0, 0, 0, 0)
 
 
-def position(arguments: Mapping[str, str], name: str, positions: Mapping[str, Position]) -> Position | None:
+def position(
+    arguments: Mapping[str, str], name: str, positions: Mapping[str, Position | Smart]
+) -> Position | Smart | None:
     """Read a place in a picture: words, or two shares of the room that is free."""
     text = arguments.get(name)
     if text is None or text in positions:
@@ -88,7 +90,9 @@ def position(arguments: Mapping[str, str], name: str, positions: Mapping[str, Po
     nearest = closest(text, positions)
     hint = f"; did you mean {nearest}?" if nearest else ""
     words = ", ".join(word for word in positions if word.isalpha())
-    detail = f"{name} must be one of {words}, two of them, or x,y from 0 to 1 with at most two decimals{hint}"
+    detail = (
+        f"{name} must be one of {words}, a pair such as top left, or x,y from 0 to 1 with at most two decimals{hint}"
+    )
     raise InvalidParam(detail, param=name, nearest=nearest)
 
 

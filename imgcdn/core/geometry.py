@@ -11,6 +11,9 @@ Box = tuple[float, float, float, float]  # (left, top, right, bottom), in pixels
 Area = tuple[int, int, int, int]  # (left, top, right, bottom), in whole pixels
 Position = tuple[int, int]  # (x, y) in percent of the free room, as CSS object-position counts
 
+#: The position unless another is asked for.
+CENTER: Position = (50, 50)
+
 #: The EXIF orientation of a picture that is stored upright.
 UPRIGHT = 1
 
@@ -27,6 +30,12 @@ _CORNERS = {
     8: (1, 3, 0, 2),
 }
 _ORIENTATIONS = {corners: orientation for orientation, corners in _CORNERS.items()}
+
+
+class Smart(Enum):
+    """The position that only the pixels tell."""
+
+    SUBJECT = "smart"
 
 
 class Fit(Enum):
@@ -77,7 +86,7 @@ class Framing:
     crop: Crop | None = None
     target: tuple[int | None, int | None] = (None, None)
     fit: Fit = Fit.CONTAIN
-    position: Position = (50, 50)
+    position: Position | Smart = CENTER
     enlarge: bool = False
 
     @property
@@ -85,6 +94,11 @@ class Framing:
         """The box, when both of its edges are given."""
         width, height = self.target
         return None if width is None or height is None else (width, height)
+
+    @property
+    def place(self) -> Position:
+        """The position, or what stands for it until the pixels are seen."""
+        return CENTER if isinstance(self.position, Smart) else self.position
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +110,13 @@ class Frame:
         crop: The part of the source that is kept, in its pixels; None for all of it.
         size: Of the output.
         place: The part of the output that the picture takes; None for all of it.
+        room: The part of the source in which the crop goes where the subject is; None when it stays where it is.
     """
 
     crop: Box | None
     size: Size
     place: Area | None
+    room: Area | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +147,12 @@ def frame(source: Size, framing: Framing, *, max_edge: int, kept: Area | None = 
         InvalidParam: The crop lies outside the picture.
 
     >>> frame((600, 400), Framing(Crop(300, 0, 900, 200, relative=False), (100, 100), Fit.PAD), max_edge=8192)
-    Frame(crop=(300, 0, 600, 200), size=(100, 100), place=(0, 16, 100, 83))
+    Frame(crop=(300, 0, 600, 200), size=(100, 100), place=(0, 16, 100, 83), room=None)
     """
     area = _cropped(kept or (0, 0, *source), framing.crop)
     left, top, right, bottom = area
     inner = (right - left, bottom - top)
-    resize = plan_resize(inner, framing.target, fit=framing.fit, position=framing.position, enlarge=framing.enlarge)
+    resize = plan_resize(inner, framing.target, fit=framing.fit, position=framing.place, enlarge=framing.enlarge)
     x0, y0, x1, y1 = resize.crop or (0, 0, *inner)
     crop: Box = (round(left + x0, 2), round(top + y0, 2), round(left + x1, 2), round(top + y1, 2))
     whole: Box = (0, 0, *source)
@@ -145,8 +161,22 @@ def frame(source: Size, framing: Framing, *, max_edge: int, kept: Area | None = 
     return Frame(
         crop=None if crop == whole else crop,
         size=canvas,
-        place=None if canvas == size else _placed(size, canvas, framing.position),
+        place=None if canvas == size else _placed(size, canvas, framing.place),
+        room=area if resize.crop and framing.position is Smart.SUBJECT else None,
     )
+
+
+def moved(crop: Box, room: Area, position: Position) -> Box:
+    """
+    Return a crop of the same size elsewhere in the part of the source that it was cut from.
+
+    >>> moved((33.33, 0, 66.67, 100), (0, 0, 100, 100), (100, 50))
+    (66.66, 0.0, 100.0, 100.0)
+    """
+    width, height = round(crop[2] - crop[0], 2), round(crop[3] - crop[1], 2)
+    left = round(room[0] + (room[2] - room[0] - width) * position[0] / 100, 2)
+    top = round(room[1] + (room[3] - room[1] - height) * position[1] / 100, 2)
+    return left, top, round(left + width, 2), round(top + height, 2)
 
 
 def compose(first: int, then: int) -> int:
@@ -174,7 +204,7 @@ def plan_resize(
     target: tuple[int | None, int | None],
     *,
     fit: Fit = Fit.CONTAIN,
-    position: Position = (50, 50),
+    position: Position = CENTER,
     enlarge: bool = False,
 ) -> Resize:
     """

@@ -8,10 +8,10 @@ from fractions import Fraction
 
 from imgcdn.core.arguments import RGB, RGBA, choice, closest, colour, crop, decimal, integer, position
 from imgcdn.core.formats import FORMATS
-from imgcdn.core.geometry import UPRIGHT, Crop, Fit, Position, compose, round_half_up
+from imgcdn.core.geometry import CENTER, UPRIGHT, Crop, Fit, Position, Smart, compose, round_half_up
 from imgcdn.errors import InvalidParam
 
-_EDGES = {"center": (50, 50), "top": (50, 0), "bottom": (50, 100), "left": (0, 50), "right": (100, 50)}
+_EDGES = {"center": CENTER, "top": (50, 0), "bottom": (50, 100), "left": (0, 50), "right": (100, 50)}
 
 #: The part of the source that a cover crop keeps: (x, y) in percent. Pairs are written as in CSS, in either order.
 POSITIONS: dict[str, Position] = {
@@ -24,6 +24,9 @@ POSITIONS: dict[str, Position] = {
         for pair in (f"{x}{gap}{y}", f"{y}{gap}{x}")
     },
 }
+
+#: What `position` may be called here.
+PLACES: dict[str, Position | Smart] = {**POSITIONS, Smart.SUBJECT.value: Smart.SUBJECT}
 
 #: How a picture may meet the box.
 FITS = {fit.value: fit for fit in (Fit.CONTAIN, Fit.COVER, Fit.FILL, Fit.PAD)}
@@ -51,7 +54,8 @@ class Params:
         width: Of the output in device pixels, `dpr` multiplied in; None when it follows from the height.
         height: Likewise.
         fit: How the picture meets the box.
-        position: What a cover crop keeps, and where a padded picture lies: (x, y) in percent of the free room.
+        position: What a cover crop keeps, and where a padded picture lies: (x, y) in percent of the free room, or
+            what only the pixels tell, which a cover crop alone asks them.
         format: A name in `core.formats.FORMATS`; None to negotiate it.
         q: 1 to 100 on the scale that all formats share.
         background: Colour beneath transparent pixels and around a padded picture; None for what is needed.
@@ -67,7 +71,7 @@ class Params:
     width: int | None = None
     height: int | None = None
     fit: Fit = Fit.CONTAIN
-    position: Position = (50, 50)
+    position: Position | Smart = CENTER
     format: str | None = None
     q: int = DEFAULT_Q
     background: RGB | RGBA | None = None
@@ -102,9 +106,9 @@ PARAMETERS = (
     ),
     Parameter(
         "position",
-        "center, top, bottom, left, right, pairs such as `top left`; `x,y` each 0 to 1",
+        "center, top, bottom, left, right, pairs such as `top left`; `x,y` each 0 to 1; smart",
         "center",
-        "The part that survives a cover crop; where a padded picture lies.",
+        "The part that survives a cover crop, `smart` where the subject seems to be; where a padded picture lies.",
     ),
     Parameter("fm", "auto, avif, webp, jpg, jpeg, png, gif", "auto", "Output format; `auto` negotiates it."),
     Parameter("q", "1 to 100", "75", "Quality on one scale: the same `q` looks alike in every format."),
@@ -161,7 +165,7 @@ def parse_params(
     *,
     max_dimension: int,
     fits: Mapping[str, Fit] = FITS,
-    positions: Mapping[str, Position] = POSITIONS,
+    positions: Mapping[str, Position | Smart] = PLACES,
 ) -> Params:
     """
     Read the parameters that shape the output; those in `OF_THE_REQUEST` are the caller's.
@@ -183,7 +187,7 @@ def parse_params(
         width=width,
         height=height,
         fit=fits[choice(arguments, "fit", fits) or "contain"],
-        position=position(arguments, "position", positions) or positions["center"],
+        position=position(arguments, "position", positions) or CENTER,
         format=_FORMAT_NAMES[choice(arguments, "fm", _FORMAT_NAMES) or "auto"],
         q=integer(arguments, "q", low=1, high=100) or DEFAULT_Q,
         background=colour(arguments, "bg"),

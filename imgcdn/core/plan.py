@@ -4,7 +4,21 @@ from dataclasses import dataclass, replace
 
 from imgcdn.core.arguments import RGB, RGBA
 from imgcdn.core.formats import AVIF, FORMATS, GIF, JPEG, PNG, WEBP, Format, encoder_quality
-from imgcdn.core.geometry import UPRIGHT, Area, Box, Fit, Frame, Framing, Size, frame, turned
+from imgcdn.core.geometry import (
+    CENTER,
+    UPRIGHT,
+    Area,
+    Box,
+    Fit,
+    Frame,
+    Framing,
+    Position,
+    Size,
+    Smart,
+    frame,
+    moved,
+    turned,
+)
 from imgcdn.core.negotiation import ClientClass
 from imgcdn.core.params import WHITE, Params
 from imgcdn.core.values import Facts
@@ -70,6 +84,8 @@ class Plan:
             around one that has none.
         blur: Sigma in output pixels; 0 for none.
         sharpen: Strength; 0 for none.
+        room: The part of the source in which `crop` goes where the subject is, keeping its size; None once it is
+            there, and where nothing is to be found out.
     """
 
     crop: Box | None
@@ -84,6 +100,7 @@ class Plan:
     margin: RGB | RGBA | None = None
     blur: float = 0.0
     sharpen: float = 0.0
+    room: Area | None = None
 
     @property
     def resampled(self) -> Size:
@@ -147,10 +164,11 @@ def plan_for(facts: Facts, params: Params, client: ClientClass, limits: Limits) 
         margin=_margin(facts, params, fmt, animated=animated) if padded else None,
         blur=params.blur,
         sharpen=params.sharpen,
+        room=framed.room,
     )
     if params.trim is None:
         return plan
-    return replace(plan, crop=None, place=None, trim=Trim(params.trim, framing, longest))
+    return replace(plan, crop=None, place=None, room=None, trim=Trim(params.trim, framing, longest))
 
 
 def trimmed(plan: Plan, source: Size, kept: Area) -> Plan:
@@ -169,14 +187,32 @@ def trimmed(plan: Plan, source: Size, kept: Area) -> Plan:
         return plan
     framed: Frame = frame(source, plan.trim.framing, max_edge=plan.trim.max_edge, kept=kept)
     margin = None if framed.place is None else plan.margin
-    return replace(plan, trim=None, crop=framed.crop, size=framed.size, place=framed.place, margin=margin)
+    return replace(
+        plan, trim=None, crop=framed.crop, size=framed.size, place=framed.place, margin=margin, room=framed.room
+    )
+
+
+def aimed(plan: Plan, position: Position) -> Plan:
+    """
+    Return the plan for a picture whose subject is known.
+
+    Args:
+        plan: Without `trim`; with `room`.
+        position: Where in its room the crop is to lie.
+    """
+    if plan.room is None or plan.crop is None:
+        return plan
+    crop = plan.crop if position == CENTER else moved(plan.crop, plan.room, position)
+    return replace(plan, crop=crop, room=None)
 
 
 def _framing(params: Params) -> Framing:
     """Leave out what does not count, so that it does not tell two trims apart."""
     boxed = params.width is not None and params.height is not None
     fit = params.fit if boxed else Fit.CONTAIN
-    position = params.position if fit in (Fit.COVER, Fit.PAD) else (50, 50)
+    position = params.position if fit in (Fit.COVER, Fit.PAD) else CENTER
+    if fit is Fit.PAD and position is Smart.SUBJECT:
+        position = CENTER
     return Framing(params.crop, (params.width, params.height), fit, position, params.enlarge)
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl
 
 from imgcdn.core.arguments import choice
-from imgcdn.core.geometry import Fit, Position
+from imgcdn.core.geometry import Fit, Position, Smart
 from imgcdn.core.params import (
     FITS,
     OF_THE_REQUEST,
-    POSITIONS,
+    PLACES,
     Params,
     collect,
     parse_dpr,
@@ -56,7 +56,7 @@ class Rules:
         arguments: Mapping[str, str],
         *,
         fits: Mapping[str, Fit] = FITS,
-        positions: Mapping[str, Position] = POSITIONS,
+        positions: Mapping[str, Position | Smart] = PLACES,
     ) -> Params:
         """
         Read the parameters that shape the output, a preset's among them.

@@ -3,18 +3,19 @@
 from collections.abc import Callable, Iterable
 from typing import BinaryIO
 
-from imgcdn.core.plan import Plan, trimmed
+from imgcdn.core.plan import Plan, aimed, trimmed
 from imgcdn.core.values import EncodedImage
 from imgcdn.engine.animation import encode_animation, open_animation
 from imgcdn.engine.colour import expand, flatten, to_srgb
 from imgcdn.engine.decode import Picture, decode
 from imgcdn.engine.effects import blur, sharpen
 from imgcdn.engine.encode import encode
-from imgcdn.engine.transform import orient, pad, resize
+from imgcdn.engine.smart import subject
+from imgcdn.engine.transform import box_of, orient, pad, resize
 from imgcdn.engine.trim import inside
 
-#: Every picture passes these in this order, between decoding and encoding. Trimming measures the picture between the
-#: first two lists; the crop that follows from it is the resize's.
+#: Every picture passes these in this order, between decoding and encoding. Between the two lists it is measured, for
+#: its border, then for its subject; the crop that follows is the resize's.
 UPRIGHT_STEPS: tuple[Callable[[Picture, Plan], Picture], ...] = (orient, expand)
 STEPS: tuple[Callable[[Picture, Plan], Picture], ...] = (resize, to_srgb, flatten, blur, sharpen, pad)
 
@@ -32,17 +33,29 @@ def render(file: BinaryIO, plan: Plan) -> EncodedImage:
         InvalidParam: The crop lies outside of what trimming left.
     """
     if plan.animated:
-        if plan.trim is not None:
-            # Decoded twice: what one frame's border hides may be another frame's picture.
-            plan = _trimmed((_upright(frame.picture, plan) for frame in open_animation(file).frames), plan)
-        return encode_animation(open_animation(file), plan, _develop)
+        return encode_animation(open_animation(file), _settled_for_all(file, plan), _develop)
     picture = _develop(decode(file, plan), plan)
     return encode(picture.image, plan, picture.profile)
 
 
+def settled(picture: Picture, plan: Plan) -> Plan:
+    """Return the plan with all that only the pixels tell: the border of an upright picture, then its subject."""
+    return _aimed(picture, _trimmed([picture], plan))
+
+
+def _settled_for_all(file: BinaryIO, plan: Plan) -> Plan:
+    """Return the plan that suits every frame of an animation."""
+    if plan.trim is not None:
+        # Decoded twice: what one frame's border hides may be another frame's picture.
+        plan = _trimmed((_upright(frame.picture, plan) for frame in open_animation(file).frames), plan)
+    # The first frame's subject is all frames': a crop that followed it would shake.
+    first = next(open_animation(file).frames, None) if plan.room is not None else None
+    return plan if first is None else _aimed(_upright(first.picture, plan), plan)
+
+
 def _develop(picture: Picture, plan: Plan) -> Picture:
     picture = _upright(picture, plan)
-    plan = _trimmed([picture], plan)
+    plan = settled(picture, plan)
     for step in STEPS:
         picture = step(picture, plan)
     return picture
@@ -60,3 +73,10 @@ def _trimmed(pictures: Iterable[Picture], plan: Plan) -> Plan:
         return plan
     size, kept = inside((picture.image for picture in pictures), plan.trim.tolerance)
     return trimmed(plan, size, kept)
+
+
+def _aimed(picture: Picture, plan: Plan) -> Plan:
+    """Return the plan for a picture whose border is known, its crop where the subject is."""
+    if plan.room is None:
+        return plan
+    return aimed(plan, subject(picture.image, box_of(picture, plan.room), box_of(picture, plan.crop)))

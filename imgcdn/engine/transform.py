@@ -48,7 +48,7 @@ def resize(picture: Picture, plan: Plan) -> Picture:
     pixels' colour remains.
     """
     size = plan.resampled
-    box = _within(_crop_box(picture, plan.crop), picture.image.size)
+    box = box_of(picture, plan.crop)
     image = picture.image.resize(size, Resampling.LANCZOS, box=box, reducing_gap=_REDUCING_GAP)
     return replace(picture, image=image, extent=(0.0, 0.0, float(size[0]), float(size[1])), scale=1)
 
@@ -68,11 +68,16 @@ def pad(picture: Picture, plan: Plan) -> Picture:
     return replace(picture, image=canvas, extent=(0.0, 0.0, float(plan.size[0]), float(plan.size[1])))
 
 
-def _crop_box(picture: Picture, crop: Box | None) -> Box:
-    if crop is None:
+def box_of(picture: Picture, part: Box | None) -> Box:
+    """Return where a part of the source, None for all of it, lies in the pixels that were decoded."""
+    return _within(_scaled(picture, part), picture.image.size)
+
+
+def _scaled(picture: Picture, part: Box | None) -> Box:
+    if part is None:
         return picture.extent
     left, top = picture.extent[:2]
-    x0, y0, x1, y1 = (edge / picture.scale for edge in crop)
+    x0, y0, x1, y1 = (edge / picture.scale for edge in part)
     return left + x0, top + y0, left + x1, top + y1
 
 

@@ -9,10 +9,13 @@ from imgcdn.core.geometry import (
     Crop,
     Fit,
     Framing,
+    Position,
     Size,
+    Smart,
     compose,
     fit_within,
     frame,
+    moved,
     plan_resize,
     round_half_up,
     swaps_axes,
@@ -32,7 +35,7 @@ shares = st.integers(0, 99)
 crops = st.builds(
     Crop, edges.map(lambda x: x - 1), edges.map(lambda x: x - 1), edges, edges, relative=st.just(False)
 ) | st.builds(Crop, shares, shares, st.integers(1, 100), st.integers(1, 100), relative=st.just(True))
-framings = st.builds(Framing, st.none() | crops, targets, fits, positions, st.booleans())
+framings = st.builds(Framing, st.none() | crops, targets, fits, positions | st.sampled_from(Smart), st.booleans())
 
 
 @pytest.mark.parametrize(
@@ -260,6 +263,31 @@ def test_an_outline_is_whole(source: Size, framing: Framing, data: st.DataObject
     if not framing.enlarge:
         assert x1 - x0 <= kept[2] - kept[0]
         assert y1 - y0 <= kept[3] - kept[1]
+
+
+@given(source=sizes, framing=framings, position=positions)
+def test_a_crop_is_moved_inside_its_room_and_keeps_its_size(source: Size, framing: Framing, position: Position) -> None:
+    try:
+        outline = frame(source, framing, max_edge=8192)
+    except InvalidParam:
+        return
+    assert outline.room is None or (outline.crop is not None and framing.position is Smart.SUBJECT)
+    if outline.room is None or outline.crop is None:
+        return
+    left, top, right, bottom = moved(outline.crop, outline.room, position)
+
+    assert outline.room[0] <= left < right <= outline.room[2]
+    assert outline.room[1] <= top < bottom <= outline.room[3]
+    lengths = [outline.crop[axis + 2] - outline.crop[axis] for axis in (0, 1)]
+    assert [right - left, bottom - top] == pytest.approx(lengths, abs=0.001)
+    assert moved(outline.crop, outline.room, (50, 50)) == pytest.approx(outline.crop, abs=0.011)
+
+
+@pytest.mark.parametrize("fit", [Fit.CONTAIN, Fit.FILL, Fit.OUTSIDE, Fit.PAD])
+def test_nothing_but_a_cover_crop_has_room(fit: Fit) -> None:
+    smart = frame((600, 400), Framing(None, (100, 100), fit, Smart.SUBJECT), max_edge=8192)
+
+    assert smart == frame((600, 400), Framing(None, (100, 100), fit), max_edge=8192)
 
 
 @given(source=sizes, target=sizes, position=positions, enlarge=st.booleans())

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgcdn.core.geometry import Crop, Fit
+from imgcdn.core.geometry import Crop, Fit, Smart
 from imgcdn.core.keys import etag, source_key, variant_key
 from imgcdn.core.negotiation import client_class
 from imgcdn.core.params import Params
@@ -80,6 +80,23 @@ def names_of(target: str, accept: str = CHROME, facts: Facts = PHOTO) -> tuple[s
             "/img/a.jpg?fit=pad&w=9&h=9&bg=fff", "/img/a.jpg?fit=pad&w=9&h=9", id="margin that is white anyway"
         ),
         pytest.param("/img/a.jpg?w=9&position=top+left", "/img/a.jpg?w=9&position=0,0", id="names of a position"),
+        pytest.param("/img/a.jpg?w=9&position=smart", "/img/a.jpg?w=9", id="smart without a crop"),
+        pytest.param("/img/a.jpg?w=9&h=9&fit=pad&position=smart", "/img/a.jpg?w=9&h=9&fit=pad", id="smart, padded"),
+        pytest.param("/img/a.jpg?w=9&h=9&fit=fill&position=smart", "/img/a.jpg?w=9&h=9&fit=fill", id="smart, filled"),
+        pytest.param(
+            "/img/a.jpg?w=545&h=445&fit=cover&position=smart", "/img/a.jpg?w=545", id="smart in its own ratio"
+        ),
+        pytest.param(
+            "/img/a.jpg?crop=5,5,40,40&w=9&h=9&fit=cover&position=smart",
+            "/img/a.jpg?crop=5,5,40,40&w=9",
+            id="smart in a crop of its ratio",
+        ),
+        pytest.param(
+            "/img/a.jpg?w=6400&h=4266&fit=cover&position=smart",
+            "/img/a.jpg?w=3200&h=2133&fit=cover&position=smart",
+            id="boxes beyond it, smart",
+        ),
+        pytest.param("/img/a.jpg?trim=9&w=9&position=smart", "/img/a.jpg?trim=9&w=9", id="smart, trimmed"),
         pytest.param("/img/a.jpg?trim=9&w=9&fit=cover", "/img/a.jpg?trim=9&w=9", id="fit without a box, trimmed"),
         pytest.param("/img/a.jpg?dl=x.png", "/img/a.jpg", id="dl"),
         pytest.param("/img/a.jpg?v=1", "/img/a.jpg?v=2", id="v"),
@@ -115,6 +132,12 @@ def test_an_animation_is_rendered_once_for_avif_and_webp_clients() -> None:
         pytest.param(
             "/img/a.jpg?w=99&h=99&fit=cover&position=left", "/img/a.jpg?w=99&h=99&fit=cover", id="part that is kept"
         ),
+        pytest.param("/img/a.jpg?w=99&h=99&fit=cover&position=smart", "/img/a.jpg?w=99&h=99&fit=cover", id="smart"),
+        pytest.param(
+            "/img/a.jpg?trim=0&w=9&h=9&fit=cover&position=smart",
+            "/img/a.jpg?trim=0&w=9&h=9&fit=cover",
+            id="smart after a trim",
+        ),
         pytest.param("/img/a.jpg?rotate=90", "/img/a.jpg?rotate=270", id="turn"),
         pytest.param("/img/a.jpg?trim=0", "/img/a.jpg?trim=1", id="tolerance of a trim"),
         pytest.param("/img/a.jpg?trim=0&w=9", "/img/a.jpg?trim=0&w=10", id="width after a trim"),
@@ -133,7 +156,7 @@ params = st.builds(
     width=st.none() | st.integers(1, 8192),
     height=st.none() | st.integers(1, 8192),
     fit=st.sampled_from(Fit),
-    position=st.tuples(st.integers(0, 100), st.integers(0, 100)),
+    position=st.tuples(st.integers(0, 100), st.integers(0, 100)) | st.sampled_from(Smart),
     format=st.sampled_from([None, "avif", "webp", "jpeg", "png", "gif"]),
     q=st.integers(1, 100),
     background=st.none() | colours | st.tuples(*[st.integers(0, 255)] * 3, st.integers(0, 254)),
@@ -191,7 +214,7 @@ def test_a_file_name_that_is_not_utf8_has_a_key() -> None:
 
 def test_the_layout_of_a_variant_key_is_this() -> None:
     # Another value here means that every stored variant is rendered anew: raise OUTPUT_VERSION only on purpose.
-    assert variant_key(VERSION, PLAN, "settings") == "7937f93a18e85830b965a6ff5de45ffd838bb4caf2803d6e15ab696ec089677c"
+    assert variant_key(VERSION, PLAN, "settings") == "f0135f03df582ede6ee523a1cef05beca8a5df8ee3e7a34cf323ed5202ad49ae"
 
 
 def test_the_layout_of_a_source_key_is_this() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from imgcdn.core.geometry import Crop, Fit
+from imgcdn.core.geometry import Crop, Fit, Smart
 from imgcdn.core.params import (
     ALIASES,
     DEFAULT_Q,
@@ -68,6 +68,7 @@ def test_without_parameters_the_defaults_hold() -> None:
         pytest.param("position", "0.25,0.9", Params(position=(25, 90)), id="position focal"),
         pytest.param("position", "0,1", Params(position=(0, 100)), id="position focal, whole"),
         pytest.param("position", "0.5,0.50", Params(), id="position focal, center"),
+        pytest.param("position", "smart", Params(position=Smart.SUBJECT), id="position smart"),
         pytest.param("position", "0.29,1.00", Params(position=(29, 100)), id="position focal, exact in decimal"),
         pytest.param("fit", "pad", Params(fit=Fit.PAD), id="fit pad"),
         pytest.param("bg", "FF00aa80", Params(background=(255, 0, 170, 128)), id="bg eight digits"),
@@ -163,7 +164,8 @@ def test_what_is_no_integer_is_refused(name: str, value: str, nearest: str) -> N
         pytest.param("position", "0.555,0.5", "", id="position of three decimals"),
         pytest.param("position", "-0.1,0.5", "", id="position before the picture"),
         pytest.param("position", "0.5 0.5", "", id="position without a comma"),
-        pytest.param("position", "smart", "", id="position not offered"),
+        pytest.param("position", "Smart", "smart", id="position with a capital"),
+        pytest.param("position", "smart top", "smart", id="position smart and an edge"),
         pytest.param("rotate", "0", "90", id="rotate by nothing"),
         pytest.param("rotate", "45", "", id="rotate by an eighth"),
         pytest.param("rotate", "-90", "90", id="rotate backwards"),

@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 
 from imgcdn.core.arguments import RGB, RGBA
-from imgcdn.core.geometry import Crop, Fit, Framing, Size
+from imgcdn.core.geometry import CENTER, Crop, Fit, Framing, Size, Smart
 from imgcdn.core.params import Params
-from imgcdn.core.plan import Limits, Plan, Setting, Trim, plan_for, trimmed
+from imgcdn.core.plan import Limits, Plan, Setting, Trim, aimed, plan_for, trimmed
 from imgcdn.core.values import Facts
 
 PHOTO = Facts("jpeg", (2725, 2225), frames=1, alpha=False)
@@ -290,3 +290,46 @@ def test_the_crop_of_a_cover_goes_into_the_plan() -> None:
     plan = planned(PHOTO, Params(width=500, height=500, fit=Fit.COVER, position=(0, 50)))
 
     assert (plan.crop, plan.size) == ((0, 0, 2225, 2225), (500, 500))
+
+
+SMART = Params(**BOX, fit=Fit.COVER, position=Smart.SUBJECT)
+
+
+def test_a_smart_crop_is_planned_at_the_center_with_the_room_it_has() -> None:
+    plan = planned(PHOTO, SMART)
+
+    assert (plan.crop, plan.size, plan.room) == ((250, 0, 2475, 2225), (300, 300), (0, 0, 2725, 2225))
+    assert replace(plan, room=None) == planned(PHOTO, replace(SMART, position=CENTER))
+
+
+def test_a_smart_crop_at_the_center_is_the_crop_at_the_center() -> None:
+    assert aimed(planned(PHOTO, SMART), CENTER) == planned(PHOTO, replace(SMART, position=CENTER))
+
+
+def test_a_smart_crop_goes_where_it_is_told() -> None:
+    for place, left in ((0, 0.0), (1, 5.0), (100, 500.0)):
+        plan = aimed(planned(PHOTO, SMART), (place, 50))
+
+        assert (plan.crop, plan.room) == ((left, 0, left + 2225, 2225), None)
+
+
+def test_a_smart_crop_stays_in_the_crop_asked_for() -> None:
+    plan = planned(PHOTO, replace(SMART, crop=Crop(100, 200, 500, 300, relative=False)))
+
+    assert (plan.room, plan.crop) == ((100, 200, 600, 500), (200, 200, 500, 500))
+    assert aimed(plan, (100, 50)).crop == (300, 200, 600, 500)
+
+
+def test_a_trimmed_smart_crop_has_the_room_that_trimming_left() -> None:
+    plan = planned(PHOTO, replace(SMART, trim=9))
+    assert (plan.crop, plan.room) == (None, None)
+
+    plan = trimmed(plan, PHOTO.size, (100, 0, 900, 400))
+    assert (plan.crop, plan.room) == ((300, 0, 700, 400), (100, 0, 900, 400))
+    assert aimed(plan, (0, 50)).crop == (100, 0, 500, 400)
+
+
+def test_what_has_no_room_stays() -> None:
+    plan = planned(PHOTO, replace(SMART, fit=Fit.CONTAIN))
+
+    assert aimed(plan, (0, 0)) == plan

@@ -106,6 +106,7 @@ def test_parameters_are_read_as_netlify_reads_them(query: str, expected: Params)
         pytest.param("fit=crop", "fit", id="fit of another service"),
         pytest.param("fit=COVER", "fit", id="fit in capitals"),
         pytest.param("position=north", "position", id="compass"),
+        pytest.param("position=smart", "position", id="of our own grammar"),
         pytest.param("position=left,right", "position", id="opposite edges"),
         pytest.param("position=left,top,left", "position", id="three edges"),
         pytest.param("position=,", "position", id="a comma alone"),

@@ -27,8 +27,11 @@ def draw_originals(root: Path) -> Path:
     root.mkdir(parents=True, exist_ok=True)
     photo = pictures.photograph((600, 400))
     frames = [Image.new("RGB", (300, 240), colour) for colour in (pictures.RED, pictures.GREEN, pictures.BLUE)]
+    spot = Image.new("RGB", (900, 300), (128, 128, 128))
+    spot.paste(pictures.RED, (750, 120, 810, 180))
     originals = {
         "photo.jpg": pictures.jpeg(photo),
+        "spot.jpg": pictures.jpeg(spot),
         "alpha.png": pictures.png(pictures.with_hole(photo)),
         "animation.gif": pictures.animated_gif(frames, [100, 200, 100]),
         "noise.png": pictures.png(Image.frombytes("RGB", (500, 400), random.Random(7).randbytes(600_000))),

@@ -71,6 +71,18 @@ def test_an_effect_changes_the_picture(service: Service, query: str) -> None:
     assert plain.tobytes() != changed.tobytes()
 
 
+def test_a_smart_crop_keeps_what_stands_out(service: Service) -> None:
+    place = "/img/spot.jpg?w=40&h=40&fit=cover&fm=png"
+    smart, center = (picture(service, place + more) for more in ("&position=smart", ""))
+    assert smart.size == center.size == (40, 40)
+    reds = [
+        sum(near(colour_at(image, x / 40, 0.5), pictures.RED, tolerance=60) for x in range(40))
+        for image in (smart, center)
+    ]
+    assert reds[0] > 5
+    assert reds[1] == 0
+
+
 def test_a_trimmed_picture_has_lost_its_border(service: Service) -> None:
     # The right half of alpha.png is transparent, and trimming begins at the top left: turned, it is the border.
     image = picture(service, "/img/alpha.png?flip=h&trim=0&fm=png")
@@ -93,6 +105,7 @@ def test_a_crop_beyond_what_trimming_left_is_told_as_any_other(service: Service)
         pytest.param("crop=0,0,9999,9999", "sharpen=0", id="no-ops"),
         pytest.param("crop=0.5,0,0.5,0.5", "crop=300,0,300,200", id="shares and pixels"),
         pytest.param("dl=a.png", "", id="dl"),
+        pytest.param("h=77&fit=pad&position=smart", "h=77&fit=pad", id="smart without a crop"),
     ],
 )
 def test_requests_for_the_same_picture_share_it(service: Service, one: str, other: str) -> None:
@@ -124,7 +137,7 @@ def test_a_download_is_an_attachment_with_its_name(service: Service, dl: str, pl
         ("blur=0.1", "blur"),
         ("sharpen=11", "sharpen"),
         ("bg=12345", "bg"),
-        ("position=smart", "position"),
+        ("position=clever", "position"),
         ("fit=padding", "fit"),
         ("dl=..", "dl"),
         ("p=thumb", "p"),

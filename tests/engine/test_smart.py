@@ -1,0 +1,377 @@
+"""
+Where `position=smart` puts a crop: on drawn pictures, and on photographs whose subject was marked by eye.
+
+`tests/tables/subjects.tsv` has a photograph a row, the box of its subject in fractions of the upright picture, and
+whether the scores were tuned on it. A photograph counts when both of its crops, square and the one of 9:16 and 16:9
+that cuts more, keep four fifths of the box, or all of it that such a crop can hold.
+"""
+
+import csv
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
+
+from imgcdn.core.geometry import CENTER, Box, Crop, Fit, Position, Size, Smart
+from imgcdn.core.params import Params
+from imgcdn.core.plan import Limits, Plan, plan_for
+from imgcdn.engine.decode import Picture, decode
+from imgcdn.engine.probe import probe
+from imgcdn.engine.render import UPRIGHT_STEPS, render, settled
+from imgcdn.engine.smart import subject
+from tests import pictures
+from tests.engine.variants import MAX_PIXELS, colour_at, developed, film, near, planned, psnr, variant
+
+ROOT = Path(__file__).parents[2]
+CORPUS = ROOT.parent / "shared" / "corpus"
+TABLE = ROOT / "tests" / "tables" / "subjects.tsv"
+
+SMART = Params(fit=Fit.COVER, position=Smart.SUBJECT)
+SQUARE = replace(SMART, width=60, height=60, format="png")
+
+
+def settled_plan(original: bytes, params: Params) -> Plan:
+    """Return the plan with the crop that is cut."""
+    file = io.BytesIO(original)
+    plan = plan_for(probe(file, max_pixels=MAX_PIXELS), params, (), Limits())
+    picture: Picture = decode(file, plan)
+    for step in UPRIGHT_STEPS:
+        picture = step(picture, plan)
+    return settled(picture, plan)
+
+
+def scene(size: Size, spot: Box, colour: tuple[int, ...] = pictures.RED, mode: str = "RGB") -> Image.Image:
+    """A grey picture with one thing on it, its place in fractions."""
+    image = Image.new(mode, size, (128, 128, 128, 255)[: len(mode)])
+    left, top, right, bottom = (round(edge * size[axis % 2]) for axis, edge in enumerate(spot))
+    ImageDraw.Draw(image).ellipse((left, top, right - 1, bottom - 1), colour)
+    return image
+
+
+RIGHT: Box = (0.8, 0.3, 0.9, 0.5)
+LEFT: Box = (0.05, 0.5, 0.15, 0.7)
+
+
+@pytest.mark.parametrize("spot", [pytest.param(LEFT, id="left"), pytest.param(RIGHT, id="right")])
+@pytest.mark.parametrize(
+    "coded",
+    [
+        pytest.param(pictures.png, id="rgb png"),
+        pytest.param(lambda image: pictures.png(image.convert("L")), id="grey png"),
+        pytest.param(lambda image: pictures.png(image.convert("RGBA")), id="rgba png"),
+        pytest.param(lambda image: pictures.png(image.quantize(4)), id="palette png"),
+        pytest.param(pictures.jpeg, id="jpeg"),
+        pytest.param(lambda image: pictures.jpeg(image.convert("CMYK")), id="cmyk jpeg"),
+    ],
+)
+def test_what_stands_out_is_in_the_crop(coded: Callable[[Image.Image], bytes], spot: Box) -> None:
+    crop = settled_plan(coded(scene((900, 600), spot)), SQUARE).crop
+    assert crop
+    assert crop[0] <= spot[0] * 900
+    assert spot[2] * 900 <= crop[2]
+    assert (crop[1], crop[3], crop[2] - crop[0]) == (0, 600, 600)
+
+
+def test_a_panorama_is_cut_where_its_subject_is() -> None:
+    crop = settled_plan(pictures.png(scene((6000, 200), (0.8, 0.3, 0.82, 0.8))), SQUARE).crop
+    assert crop is not None
+    assert crop[0] <= 4810
+    assert crop[2] >= 4910
+
+
+def test_a_line_of_pixels_has_a_subject_too() -> None:
+    image = Image.new("RGB", (300, 1), (128, 128, 128))
+    image.paste(pictures.RED, (250, 0, 260, 1))
+    crop = settled_plan(pictures.png(image), replace(SMART, width=100, height=1)).crop
+    assert crop is not None
+    assert crop[0] > 150
+
+
+def test_a_high_picture_is_cut_above_or_below() -> None:
+    crop = settled_plan(pictures.png(scene((300, 900), (0.4, 0.85, 0.6, 0.95))), SQUARE).crop
+    assert crop is not None
+    assert crop[1] > 500
+
+
+@pytest.mark.parametrize(
+    "colour",
+    [
+        pytest.param((224, 172, 140), id="light"),
+        pytest.param((190, 130, 95), id="medium"),
+        pytest.param((110, 70, 50), id="dark"),
+        pytest.param((85, 53, 40), id="darker"),
+    ],
+)
+def test_skin_attracts_more_than_another_colour_of_its_contrast(colour: tuple[int, int, int]) -> None:
+    # On the left the same colour with red and blue exchanged.
+    image = scene((900, 300), (0.85, 0.3, 0.95, 0.6), colour)
+    ImageDraw.Draw(image).ellipse((45, 90, 134, 179), colour[::-1])
+    crop = settled_plan(pictures.png(image), SQUARE).crop
+    assert crop is not None
+    assert crop[0] > 300
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        pytest.param(Image.new("RGB", (301, 200), (0, 0, 0)), id="black"),
+        pytest.param(Image.new("RGB", (301, 200), (224, 172, 140)), id="skin"),
+        pytest.param(Image.new("L", (200, 301), 77), id="grey"),
+        pytest.param(Image.new("RGBA", (301, 200), (255, 0, 0, 0)), id="nothing to see"),
+        pytest.param(Image.new("RGBA", (301, 200), (255, 0, 0, 128)), id="half clear"),
+        pytest.param(Image.new("CMYK", (301, 200), (9, 99, 9, 9)), id="cmyk"),
+        pytest.param(Image.new("RGB", (9000, 1), (9, 99, 9)), id="a line"),
+        pytest.param(Image.new("RGB", (2, 1), (9, 99, 9)), id="two pixels"),
+    ],
+)
+def test_a_flat_picture_is_cut_at_its_center(image: Image.Image) -> None:
+    original = pictures.jpeg(image) if image.mode == "CMYK" else pictures.png(image)
+    for size in ((60, 60), (90, 160), (160, 90)):
+        params = replace(SMART, width=size[0], height=size[1])
+        assert settled_plan(original, params) == planned(original, replace(params, position=CENTER))
+
+
+def test_a_flat_jpeg_is_the_picture_that_center_gives() -> None:
+    original = pictures.jpeg(Image.new("RGB", (1001, 500), (9, 99, 200)))
+    one, other = (variant(original, replace(SQUARE, position=position)) for position in (Smart.SUBJECT, CENTER))
+    assert one.body == other.body
+
+
+def test_transparent_pixels_do_not_attract() -> None:
+    # Loud noise on the left that nobody sees, a quiet disc on the right.
+    image = pictures.photograph((900, 300)).convert("RGBA")
+    image.putalpha(0)
+    ImageDraw.Draw(image).ellipse((750, 100, 850, 200), (128, 128, 128, 255))
+    crop = settled_plan(pictures.png(image), SQUARE).crop
+    assert crop is not None
+    assert crop[0] > 500
+
+
+@pytest.mark.parametrize("scale", [pytest.param(20, id="copied smaller"), pytest.param(1, id="copied as it is")])
+def test_what_transparent_pixels_hide_does_not_matter(scale: int) -> None:
+    # The same grey square on either side; magenta is hidden about the right one.
+    image = Image.new("RGBA", (60, 20), (0, 0, 0, 0))
+    image.paste((255, 0, 255, 0), (30, 0, 60, 20))
+    for left in (4, 50):
+        image.paste((128, 128, 128, 255), (left, 7, left + 6, 13))
+    hiding = image.resize((60 * scale, 20 * scale), Image.Resampling.NEAREST)
+    bare = Image.composite(hiding, Image.new("RGBA", hiding.size), hiding.getchannel("A"))
+    one, other = (settled_plan(pictures.png(picture), SQUARE) for picture in (hiding, bare))
+    assert one == other
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_subject_is_found_in_the_upright_picture(orientation: int) -> None:
+    image = scene((800, 400), RIGHT)
+    stored = pictures.jpeg(
+        image if orientation == 1 else image.transpose(pictures.STORED[orientation]),
+        exif=pictures.exif_block(orientation),
+    )
+    crop = settled_plan(stored, SQUARE).crop
+    assert crop is not None
+    assert crop[0] > 300
+
+
+def test_a_mirrored_picture_is_cut_on_the_other_side() -> None:
+    image = scene((800, 400), RIGHT)
+    crops = [settled_plan(pictures.png(image), replace(SQUARE, turn=turn)).crop for turn in (1, 2)]
+    assert crops[0]
+    assert crops[1]
+    assert crops[0][0] == pytest.approx(800 - crops[1][2], abs=8)
+
+
+def test_a_drafted_jpeg_is_cut_where_the_whole_one_is() -> None:
+    original = pictures.jpeg(pictures.photograph((2400, 1600)))
+    lefts = []
+    for edge, scale in ((100, 8), (300, 4), (600, 2), (1600, 1)):
+        params = replace(SQUARE, width=edge, height=edge)
+        assert decode(io.BytesIO(original), planned(original, params)).scale == scale
+        crop = settled_plan(original, params).crop
+        assert crop is not None
+        assert crop[2] - crop[0] == 1600
+        lefts.append(crop[0])
+    assert max(lefts) - min(lefts) <= 16  # two of a hundred steps
+
+
+def test_the_crop_of_a_drafted_jpeg_shows_what_the_plan_says() -> None:
+    original = pictures.jpeg(scene((1801, 1201), RIGHT))
+    crop = settled_plan(original, SQUARE).crop
+    found = developed(original, SQUARE)
+    assert crop is not None
+    wanted = scene((1801, 1201), RIGHT).resize((60, 60), Image.Resampling.LANCZOS, box=crop)
+    assert psnr(found, wanted) > 35
+
+
+def test_a_crop_that_was_asked_for_bounds_it() -> None:
+    original = pictures.png(scene((900, 600), RIGHT))
+    elsewhere = settled_plan(original, replace(SQUARE, crop=Crop(0, 0, 450, 300, relative=False)))
+    assert elsewhere.crop == (75.0, 0.0, 375.0, 300.0)
+    crop = settled_plan(original, replace(SQUARE, crop=Crop(300, 100, 600, 200, relative=False))).crop
+    assert crop is not None
+    assert (crop[1], crop[3], crop[2] - crop[0]) == (100, 300, 200)
+    assert crop[0] <= 0.8 * 900
+    assert 0.9 * 900 <= crop[2] <= 900
+
+
+def test_a_border_is_trimmed_before_the_subject_is_sought() -> None:
+    # The border itself would attract: white around grey.
+    image = Image.new("RGB", (1300, 700), (255, 255, 255))
+    image.paste(scene((900, 600), RIGHT), (100, 50))
+    params = replace(SQUARE, trim=0)
+    plan = settled_plan(pictures.png(image), params)
+    alone = settled_plan(pictures.png(scene((900, 600), RIGHT)), SQUARE)
+    assert plan.crop
+    assert alone.crop
+    assert plan.crop == tuple(edge + (100, 50)[axis % 2] for axis, edge in enumerate(alone.crop))
+    assert (plan.trim, plan.room, plan.size) == (None, None, alone.size)
+
+
+@pytest.mark.parametrize("fmt", ["webp", "gif"])
+@pytest.mark.parametrize("trim", [None, 0])
+def test_an_animation_is_cut_where_its_first_frame_says(fmt: str, trim: int | None) -> None:
+    # The thing goes from right to left; the crop stays. A dot in each corner keeps the trim from cutting anything.
+    frames = [scene((300, 100), (left, 0.3, left + 0.1, 0.6)) for left in (0.85, 0.45, 0.05)]
+    for frame in frames:
+        frame.putpixel((0, 0), pictures.BLUE)
+        frame.putpixel((299, 99), pictures.BLUE)
+    original = pictures.animated_gif(frames, [100, 100, 100])
+    shown = film(variant(original, replace(SQUARE, format=fmt, trim=trim)).body)
+    assert {one.image.size for one in shown} == {(60, 60)}
+    red = [
+        any(near(colour_at(one.image, x / 20, 0.45), pictures.RED, tolerance=60) for x in range(20)) for one in shown
+    ]
+    assert len(red) > 1
+    assert red == [True] + [False] * (len(red) - 1)
+
+
+def test_a_still_of_an_animation_is_cut_as_the_animation_is() -> None:
+    frames = [scene((300, 100), spot) for spot in (RIGHT, LEFT)]
+    original = pictures.animated_gif(frames, [100, 100])
+    moving, still = (variant(original, replace(SQUARE, format="gif", still=still)) for still in (False, True))
+    assert psnr(film(moving.body)[0].image, film(still.body)[0].image) > 30
+
+
+def test_the_same_picture_is_cut_alike_every_time() -> None:
+    original = pictures.jpeg(pictures.photograph((900, 500)))
+    plan = planned(original, SQUARE)
+    assert len({render(io.BytesIO(original), plan).body for _ in range(3)}) == 1
+
+
+modes = st.sampled_from(["L", "LA", "RGB", "RGBA", "CMYK"])
+edges = st.integers(1, 90)
+
+
+@given(data=st.binary(min_size=1, max_size=64), mode=modes, size=st.tuples(edges, edges), share=st.floats(0.01, 1))
+def test_a_position_is_a_share_of_the_room_whatever_the_pixels(
+    data: bytes, mode: str, size: Size, share: float
+) -> None:
+    image = Image.frombytes("L", size, (data * (size[0] * size[1]))[: size[0] * size[1]]).convert(mode)
+    room: Box = (0, 0, *size)
+    for crop, axis in (((0, 0, size[0] * share, size[1]), 0), ((0, 0, size[0], size[1] * share), 1)):
+        position = subject(image, room, crop)
+        assert 0 <= position[axis] <= 100
+        assert position[1 - axis] == 50
+
+
+@given(
+    size=st.tuples(st.integers(1, 300), st.integers(1, 300)),
+    box=st.tuples(st.integers(1, 400), st.integers(1, 400)),
+    seed=st.integers(1, 99),
+    enlarge=st.booleans(),
+    trim=st.none() | st.just(3),
+)
+def test_the_crop_lies_in_the_picture_and_is_as_large_as_at_the_center(
+    size: Size, box: Size, seed: int, enlarge: bool, trim: int | None
+) -> None:
+    image = pictures.photograph(size)
+    image.putpixel((seed * 7 % size[0], seed * 3 % size[1]), (255, 0, 0))
+    params = replace(SMART, width=box[0], height=box[1], enlarge=enlarge, trim=trim)
+    plan = settled_plan(pictures.png(image), params)
+    center = settled_plan(pictures.png(image), replace(params, position=CENTER))
+    assert (plan.size, plan.room) == (center.size, None)
+    assert (plan.crop is None) == (center.crop is None)
+    if plan.crop and center.crop:
+        left, top, right, bottom = plan.crop
+        assert 0 <= left < right <= size[0]
+        assert 0 <= top < bottom <= size[1]
+        lengths = [[round(crop[axis + 2] - crop[axis], 2) for axis in (0, 1)] for crop in (plan.crop, center.crop)]
+        assert lengths[0] == lengths[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """
+    A photograph of the table.
+
+    Args:
+        box: Of its subject, in fractions.
+        tuned: Whether the scores were tuned on it.
+    """
+
+    path: Path
+    box: Box
+    tuned: bool
+
+    def kept(self, params: Params, ratio: Size) -> bool:
+        """Tell whether a crop of this ratio keeps enough of the subject."""
+        original = self.path.read_bytes()
+        facts = probe(io.BytesIO(original), max_pixels=MAX_PIXELS)
+        params = replace(params, width=ratio[0] * 20, height=ratio[1] * 20)
+        crop = settled_plan(original, params).crop or (0, 0, *facts.size)
+        box = [edge * facts.size[axis % 2] for axis, edge in enumerate(self.box)]
+        share = fits = 1.0
+        for axis in (0, 1):
+            length = box[axis + 2] - box[axis]
+            share *= max(0.0, min(box[axis + 2], crop[axis + 2]) - max(box[axis], crop[axis])) / length
+            fits *= min(length, crop[axis + 2] - crop[axis]) / length
+        return share >= min(0.8, fits) - 0.005  # the marks have two decimals
+
+    def counts(self, position: Position | Smart) -> bool:
+        """Tell whether both of its crops keep enough."""
+        width, height = probe(io.BytesIO(self.path.read_bytes()), max_pixels=MAX_PIXELS).size
+        narrow = (9, 16) if width >= height else (16, 9)
+        params = replace(SMART, position=position)
+        return all(self.kept(params, ratio) for ratio in ((9, 9), narrow))
+
+
+def marked() -> list[Marked]:
+    """Return the photographs of the table that are at hand."""
+    found = []
+    with TABLE.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file, delimiter="\t"):
+            path = next((base / row["file"] for base in (ROOT, CORPUS) if (base / row["file"]).is_file()), None)
+            box = (float(row["left"]), float(row["top"]), float(row["right"]), float(row["bottom"]))
+            if path:
+                found.append(Marked(path, box, row["half"] == "tuned"))
+    return found
+
+
+SAMPLES = [one for one in marked() if one.path.is_relative_to(ROOT)]
+
+
+@pytest.mark.parametrize("photograph", [pytest.param(one, id=one.path.name) for one in SAMPLES])
+def test_the_subject_of_a_sample_is_kept(photograph: Marked) -> None:
+    assert photograph.counts(Smart.SUBJECT)
+
+
+def test_the_table_has_four_photographs_that_every_clone_has() -> None:
+    assert len(SAMPLES) == 4
+
+
+if CORPUS.is_dir():
+
+    def test_the_subject_is_kept_more_often_than_by_a_crop_at_the_center() -> None:
+        photographs = marked()
+        smart = [one for one in photographs if one.counts(Smart.SUBJECT)]
+        center = [one for one in photographs if one.counts(CENTER)]
+        assert len(photographs) == 20
+        assert len(smart) >= 15
+        assert len(center) < 15
+        # Neither half has all of it: of the ten that the scores were tuned on, and of the ten others.
+        for tuned in (True, False):
+            assert sum(one.tuned is tuned for one in smart) > sum(one.tuned is tuned for one in center)

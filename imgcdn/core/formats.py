@@ -7,11 +7,11 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Format:
     """
-    One image format.
+    One format of an answer.
 
     Args:
         name: Its name in `fm=`, in settings and in logs.
-        media_type: As registered with IANA.
+        media_type: As registered with IANA; of a text with its charset.
         extension: Of a file of this format, without the dot.
         alpha: Whether it can hold transparency.
         animation: Whether an animation is written in it.
@@ -35,6 +35,17 @@ PNG = Format("png", "image/png", "png", alpha=True, animation=False, max_edge=65
 GIF = Format("gif", "image/gif", "gif", alpha=True, animation=True, max_edge=65_500)
 
 FORMATS = {fmt.name: fmt for fmt in (AVIF, WEBP, JPEG, PNG, GIF)}
+
+# What is said of a picture instead of showing it. Made from a small copy, whatever the size of the picture.
+BLURHASH = Format("blurhash", "text/plain; charset=utf-8", "txt", alpha=False, animation=False, max_edge=65_500)
+THUMBHASH = Format("thumbhash", "text/plain; charset=utf-8", "txt", alpha=True, animation=False, max_edge=65_500)
+LQIP = Format("lqip", "text/plain; charset=utf-8", "txt", alpha=True, animation=False, max_edge=65_500)
+JSON = Format("json", "application/json", "json", alpha=True, animation=False, max_edge=65_500)
+
+PLACEHOLDERS = {fmt.name: fmt for fmt in (BLURHASH, THUMBHASH, LQIP, JSON)}
+
+#: Whatever an answer may be.
+OUTPUTS = {**FORMATS, **PLACEHOLDERS}
 
 #: Formats that are sent only to a client whose Accept names them, the server's favourite first.
 NEGOTIATED = (AVIF, WEBP)

@@ -1,6 +1,6 @@
 """Arithmetic of sizes and boxes, apart from pixels. Edges round half up and are at least 1."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
 
@@ -179,6 +179,22 @@ def moved(crop: Box, room: Area, position: Position) -> Box:
     return left, top, round(left + width, 2), round(top + height, 2)
 
 
+def reduced(framed: Frame, max_edge: int) -> Frame:
+    """
+    Shrink a whole outline, margin and all, until no edge is longer than `max_edge`.
+
+    >>> reduced(Frame(None, (400, 400), (0, 50, 400, 350)), 100)
+    Frame(crop=None, size=(100, 100), place=(0, 13, 100, 88))
+    """
+    width, height = fit_within(framed.size, max_edge)
+    if framed.place is None or (width, height) == framed.size:
+        return replace(framed, size=(width, height))
+    left, top, right, bottom = framed.place
+    x0, x1 = _shrunk(left, right, framed.size[0], width)
+    y0, y1 = _shrunk(top, bottom, framed.size[1], height)
+    return replace(framed, size=(width, height), place=(x0, y0, x1, y1))
+
+
 def compose(first: int, then: int) -> int:
     """
     Return the EXIF orientation that asks for one transposition after another.
@@ -303,6 +319,13 @@ def _span(length: int, start: int, extent: int, *, relative: bool) -> tuple[int,
     first = min(int(Fraction(start * length, 100) + half), length - 1)
     last = int(Fraction((start + extent) * length, 100) + half)
     return first, min(max(last, first + 1), length)
+
+
+def _shrunk(first: int, last: int, length: int, shorter: int) -> tuple[int, int]:
+    """Follow a stretch of an edge to a shorter edge, where it keeps a pixel."""
+    half = Fraction(1, 2)
+    begin = min(int(Fraction(first * shorter, length) + half), shorter - 1)
+    return begin, max(int(Fraction(last * shorter, length) + half), begin + 1)
 
 
 def _placed(size: Size, canvas: Size, position: Position) -> Area:

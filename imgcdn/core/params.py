@@ -7,7 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from imgcdn.core.arguments import RGB, RGBA, choice, closest, colour, crop, decimal, integer, position
-from imgcdn.core.formats import FORMATS
+from imgcdn.core.formats import FORMATS, OUTPUTS
 from imgcdn.core.geometry import CENTER, UPRIGHT, Crop, Fit, Position, Smart, compose, round_half_up
 from imgcdn.errors import InvalidParam
 
@@ -30,6 +30,10 @@ PLACES: dict[str, Position | Smart] = {**POSITIONS, Smart.SUBJECT.value: Smart.S
 
 #: How a picture may meet the box.
 FITS = {fit.value: fit for fit in (Fit.CONTAIN, Fit.COVER, Fit.FILL, Fit.PAD)}
+
+#: What `fm` may be called. A picture first, then all that can be said of one as well.
+PICTURES: dict[str, str | None] = {"auto": None, **{name: name for name in FORMATS}, "jpg": "jpeg"}
+ANSWERS: dict[str, str | None] = {**PICTURES, **{name: name for name in OUTPUTS}}
 
 #: Other spellings of a parameter, from Netlify's and other image CDNs' documentation.
 ALIASES = {"width": "w", "height": "h", "quality": "q", "format": "fm"}
@@ -56,7 +60,7 @@ class Params:
         fit: How the picture meets the box.
         position: What a cover crop keeps, and where a padded picture lies: (x, y) in percent of the free room, or
             what only the pixels tell, which a cover crop alone asks them.
-        format: A name in `core.formats.FORMATS`; None to negotiate it.
+        format: A name in `core.formats.OUTPUTS`; None to negotiate it.
         q: 1 to 100 on the scale that all formats share.
         background: Colour beneath transparent pixels and around a padded picture; None for what is needed.
         enlarge: Whether pixels may be invented.
@@ -110,7 +114,12 @@ PARAMETERS = (
         "center",
         "The part that survives a cover crop, `smart` where the subject seems to be; where a padded picture lies.",
     ),
-    Parameter("fm", "auto, avif, webp, jpg, jpeg, png, gif", "auto", "Output format; `auto` negotiates it."),
+    Parameter(
+        "fm",
+        "auto, avif, webp, jpg, jpeg, png, gif; blurhash, thumbhash, lqip, json",
+        "auto",
+        "Output format; `auto` negotiates it. The last four are text about the picture.",
+    ),
     Parameter("q", "1 to 100", "75", "Quality on one scale: the same `q` looks alike in every format."),
     Parameter(
         "bg",
@@ -166,6 +175,7 @@ def parse_params(
     max_dimension: int,
     fits: Mapping[str, Fit] = FITS,
     positions: Mapping[str, Position | Smart] = PLACES,
+    formats: Mapping[str, str | None] = ANSWERS,
 ) -> Params:
     """
     Read the parameters that shape the output; those in `OF_THE_REQUEST` are the caller's.
@@ -175,6 +185,7 @@ def parse_params(
         max_dimension: Largest output edge in pixels.
         fits: What `fit` may be called; a dialect has names of its own.
         positions: What `position` may be called, likewise.
+        formats: What `fm` may be called, likewise.
 
     Raises:
         InvalidParam: A value is out of range; the detail says what it may be.
@@ -188,7 +199,7 @@ def parse_params(
         height=height,
         fit=fits[choice(arguments, "fit", fits) or "contain"],
         position=position(arguments, "position", positions) or CENTER,
-        format=_FORMAT_NAMES[choice(arguments, "fm", _FORMAT_NAMES) or "auto"],
+        format=formats[choice(arguments, "fm", formats) or "auto"],
         q=integer(arguments, "q", low=1, high=100) or DEFAULT_Q,
         background=colour(arguments, "bg"),
         enlarge=choice(arguments, "enlarge", ("0", "1")) == "1",
@@ -250,7 +261,6 @@ def parse_download(arguments: Mapping[str, str]) -> str | None:
 
 _EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}$")
 _NOT_IN_NAMES = frozenset('/\\:*?"<>|')
-_FORMAT_NAMES: dict[str, str | None] = {"auto": None, **{name: name for name in FORMATS}, "jpg": "jpeg"}
 
 
 def _unknown(written: str) -> InvalidParam:

@@ -3,7 +3,19 @@
 from dataclasses import dataclass, replace
 
 from imgcdn.core.arguments import RGB, RGBA
-from imgcdn.core.formats import AVIF, FORMATS, GIF, JPEG, PNG, WEBP, Format, encoder_quality
+from imgcdn.core.formats import (
+    AVIF,
+    FORMATS,
+    GIF,
+    JPEG,
+    JSON,
+    OUTPUTS,
+    PLACEHOLDERS,
+    PNG,
+    WEBP,
+    Format,
+    encoder_quality,
+)
 from imgcdn.core.geometry import (
     CENTER,
     UPRIGHT,
@@ -17,10 +29,12 @@ from imgcdn.core.geometry import (
     Smart,
     frame,
     moved,
+    reduced,
     turned,
 )
 from imgcdn.core.negotiation import ClientClass
 from imgcdn.core.params import WHITE, Params
+from imgcdn.core.placeholders import COPY_EDGE, essential
 from imgcdn.core.values import Facts
 
 #: From this q on colour is kept at full resolution (4:4:4); below, chroma is halved each way (4:2:0).
@@ -36,7 +50,7 @@ class Setting:
     How the encoder is set.
 
     Args:
-        encoder: jpeg, webp, svt, aom, png or gif.
+        encoder: jpeg, webp, svt, aom, png or gif; a placeholder's own name.
         quality: On the encoder's own scale; None for a lossless one.
         full_chroma: 4:4:4 instead of 4:2:0.
         keep_profile: The pixels stay in the original's colours, which a profile in the file describes; not sRGB.
@@ -72,7 +86,7 @@ class Plan:
     Args:
         crop: The part of the upright, turned source that is kept; None for all of it.
         size: Of the output. With `trim`, what it is when nothing is cut away.
-        format: A name in `core.formats.FORMATS`.
+        format: A name in `core.formats.OUTPUTS`.
         setting: For the encoder.
         background: Colour that transparent pixels are laid on; None to keep them. With four values it is itself
             transparent, and the format keeps that.
@@ -86,6 +100,7 @@ class Plan:
         sharpen: Strength; 0 for none.
         room: The part of the source in which `crop` goes where the subject is, keeping its size; None once it is
             there, and where nothing is to be found out.
+        original: What an answer tells of the original; None for one that does not.
     """
 
     crop: Box | None
@@ -101,6 +116,7 @@ class Plan:
     blur: float = 0.0
     sharpen: float = 0.0
     room: Area | None = None
+    original: Facts | None = None
 
     @property
     def resampled(self) -> Size:
@@ -143,6 +159,8 @@ def plan_for(facts: Facts, params: Params, client: ClientClass, limits: Limits) 
     Two requests with equal plans for equal bytes are one variant, so whatever does not change
     the output (a width beyond the source, q for a lossless format) is gone from the plan.
     """
+    if params.format in PLACEHOLDERS:
+        params = essential(params)
     source, framing = turned(facts.size, params.turn), _framing(params)
     # The source's own edges are no enlargement, whatever their length.
     longest = max(limits.max_dimension, *source)
@@ -150,7 +168,7 @@ def plan_for(facts: Facts, params: Params, client: ClientClass, limits: Limits) 
     padded = draft.place is not None or (params.trim is not None and framing.fit is Fit.PAD)
     fmt = _output_format(facts, params, client, draft.size, limits, padded=padded)
     longest = min(longest, fmt.max_edge)
-    framed = frame(source, framing, max_edge=longest)
+    framed = _framed(source, framing, longest, fmt.name)
     animated = _stays_animated(facts, params) and limits.moves(fmt)
     plan = Plan(
         crop=framed.crop,
@@ -165,6 +183,7 @@ def plan_for(facts: Facts, params: Params, client: ClientClass, limits: Limits) 
         blur=params.blur,
         sharpen=params.sharpen,
         room=framed.room,
+        original=facts if fmt is JSON else None,
     )
     if params.trim is None:
         return plan
@@ -185,7 +204,7 @@ def trimmed(plan: Plan, source: Size, kept: Area) -> Plan:
     """
     if plan.trim is None:
         return plan
-    framed: Frame = frame(source, plan.trim.framing, max_edge=plan.trim.max_edge, kept=kept)
+    framed = _framed(source, plan.trim.framing, plan.trim.max_edge, plan.format, kept=kept)
     margin = None if framed.place is None else plan.margin
     return replace(
         plan, trim=None, crop=framed.crop, size=framed.size, place=framed.place, margin=margin, room=framed.room
@@ -206,6 +225,11 @@ def aimed(plan: Plan, position: Position) -> Plan:
     return replace(plan, crop=crop, room=None)
 
 
+def _framed(source: Size, framing: Framing, max_edge: int, format_name: str, kept: Area | None = None) -> Frame:
+    framed = frame(source, framing, max_edge=max_edge, kept=kept)
+    return reduced(framed, COPY_EDGE) if format_name in PLACEHOLDERS else framed
+
+
 def _framing(params: Params) -> Framing:
     """Leave out what does not count, so that it does not tell two trims apart."""
     boxed = params.width is not None and params.height is not None
@@ -224,7 +248,7 @@ def _output_format(
     facts: Facts, params: Params, client: ClientClass, size: Size, limits: Limits, *, padded: bool
 ) -> Format:
     if params.format is not None:
-        return FORMATS[params.format]
+        return OUTPUTS[params.format]
     if _stays_animated(facts, params):
         return next((FORMATS[name] for name in client if name in limits.animations), GIF)
     # An opaque background leaves nothing transparent, so a photograph's format will do.
@@ -255,8 +279,9 @@ def _setting(fmt: Format, q: int, size: Size, limits: Limits, *, animated: bool)
     lossy = fmt in (AVIF, WEBP, JPEG)
     # WebP's lossy coding has no 4:4:4 (RFC 9649, section 2.5).
     sampled = full_chroma and lossy and fmt is not WEBP
-    # No viewer looks for a profile in a GIF.
-    return Setting(encoder, encoder_quality(encoder, q), sampled, limits.keep_profile and fmt is not GIF)
+    # No viewer looks for a profile in a GIF, and a text has no room for one.
+    keep_profile = limits.keep_profile and fmt.name in FORMATS and fmt is not GIF
+    return Setting(encoder, encoder_quality(encoder, q), sampled, keep_profile)
 
 
 def _background(facts: Facts, params: Params, fmt: Format) -> RGB | RGBA | None:

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 from imgcdn.core.arguments import choice
 from imgcdn.core.geometry import Fit, Position, Smart
 from imgcdn.core.params import (
+    ANSWERS,
     FITS,
     OF_THE_REQUEST,
     PLACES,
@@ -57,19 +58,20 @@ class Rules:
         *,
         fits: Mapping[str, Fit] = FITS,
         positions: Mapping[str, Position | Smart] = PLACES,
+        formats: Mapping[str, str | None] = ANSWERS,
     ) -> Params:
         """
         Read the parameters that shape the output, a preset's among them.
 
         Args:
             arguments: From `core.params.collect`.
-            fits, positions: As for `core.params.parse_params`.
+            fits, positions, formats: As for `core.params.parse_params`.
 
         Raises:
             InvalidParam: A value is out of range, or not admitted.
         """
         full = self._expanded(arguments)
-        params = parse_params(full, max_dimension=self.max_dimension, fits=fits, positions=positions)
+        params = parse_params(full, max_dimension=self.max_dimension, fits=fits, positions=positions, formats=formats)
         dpr = parse_dpr(full)
         width = self.widths.admitted(params.width, name="w", dpr=dpr)
         height = self.widths.admitted(params.height, name="h", dpr=dpr)

@@ -129,12 +129,12 @@ class SourceRecord:
 @dataclass(frozen=True, slots=True)
 class EncodedImage:
     """
-    One encoded picture in memory.
+    One encoded picture, or a text about one, in memory.
 
     Args:
         body: The file's bytes, without metadata.
-        format: A name in `core.formats.FORMATS`.
-        size: In pixels.
+        format: A name in `core.formats.OUTPUTS`.
+        size: In pixels; of a text, those of the copy it was made from.
         frames: How many were written.
     """
 
@@ -166,8 +166,8 @@ class Variant:
 
     Args:
         body: Empty when only the header was read.
-        format: A name in `core.formats.FORMATS`.
-        size: In pixels.
+        format: A name in `core.formats.OUTPUTS`.
+        size: As in `EncodedImage`.
         length: Of the body in bytes, also when it was not read.
         digest: SHA-256 of the body.
         made_at: Unix time, whole seconds, at which these bytes were published.

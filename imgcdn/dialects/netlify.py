@@ -14,7 +14,7 @@ valid is 404, a missing url 400. Nothing is enlarged, which is where we depart f
 from urllib.parse import unquote
 
 from imgcdn.core.geometry import Fit
-from imgcdn.core.params import ALIASES, FITS, POSITIONS, Params
+from imgcdn.core.params import ALIASES, FITS, PICTURES, POSITIONS, Params
 from imgcdn.core.rules import Rules
 from imgcdn.dialects.grammar import ImageRequest, decoded, source_from
 from imgcdn.errors import InvalidParam, InvalidParamAs404
@@ -84,4 +84,4 @@ def _params(raw: dict[str, str], rules: Rules) -> Params:
     arguments = {name: decoded(value, param=name) for name, value in raw.items()}
     if "position" in arguments:
         arguments["position"] = " ".join(arguments["position"].replace(",", " ").split())
-    return rules.params(arguments, fits=_FITS, positions=_POSITIONS)
+    return rules.params(arguments, fits=_FITS, positions=_POSITIONS, formats=PICTURES)

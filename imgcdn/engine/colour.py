@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image, ImageCms, ImageMath
 
-from imgcdn.core.formats import FORMATS, JPEG, PNG
+from imgcdn.core.formats import JPEG, OUTPUTS, PNG
 from imgcdn.core.params import WHITE
 from imgcdn.core.plan import Plan
 from imgcdn.engine.decode import Picture
@@ -67,7 +67,7 @@ def flatten(picture: Picture, plan: Plan) -> Picture:
     if image.mode not in ("LA", "RGBA"):
         return picture
     alpha = image.getchannel("A")
-    background = plan.background or (None if FORMATS[plan.format].alpha else WHITE)
+    background = plan.background or (None if OUTPUTS[plan.format].alpha else WHITE)
     if alpha.getextrema() == (255, 255):
         return replace(picture, image=image.convert(image.mode.removesuffix("A")))
     if background is None:

@@ -1,8 +1,10 @@
 """The pipeline: an original -> a variant."""
 
+import os
 from collections.abc import Callable, Iterable
 from typing import BinaryIO
 
+from imgcdn.core.formats import PLACEHOLDERS
 from imgcdn.core.plan import Plan, aimed, trimmed
 from imgcdn.core.values import EncodedImage
 from imgcdn.engine.animation import encode_animation, open_animation
@@ -10,6 +12,7 @@ from imgcdn.engine.colour import expand, flatten, to_srgb
 from imgcdn.engine.decode import Picture, decode
 from imgcdn.engine.effects import blur, sharpen
 from imgcdn.engine.encode import encode
+from imgcdn.engine.placeholder import describe
 from imgcdn.engine.smart import subject
 from imgcdn.engine.transform import box_of, orient, pad, resize
 from imgcdn.engine.trim import inside
@@ -35,6 +38,8 @@ def render(file: BinaryIO, plan: Plan) -> EncodedImage:
     if plan.animated:
         return encode_animation(open_animation(file), _settled_for_all(file, plan), _develop)
     picture = _develop(decode(file, plan), plan)
+    if plan.format in PLACEHOLDERS:
+        return describe(picture.image, plan, original_bytes=file.seek(0, os.SEEK_END))
     return encode(picture.image, plan, picture.profile)
 
 

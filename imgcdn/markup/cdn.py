@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 
-from imgcdn.core.formats import FORMATS, JPEG, NEGOTIATED, Format
+from imgcdn.core.formats import FORMATS, JPEG, NEGOTIATED, PLACEHOLDERS, Format
 from imgcdn.core.geometry import Size
 from imgcdn.markup.layout import LADDER, Layout, Offer, checked_edge, offer_for, room_for
 from imgcdn.markup.tags import Html, tag
@@ -12,6 +12,9 @@ from imgcdn.markup.urls import Look, Output, checked_base, image_url
 
 _FORMATS = {**FORMATS, "jpg": JPEG}
 _HEX_COLOUR = re.compile(r"#([0-9A-Fa-f]{3}){1,2}")
+
+# Of this alphabet nothing ends a CSS url() or the declaration around it.
+_DATA_URI = re.compile(r"data:image/(avif|gif|jpeg|png|webp);base64,[A-Za-z0-9+/]+={0,2}")
 
 #: Attributes that have an argument of their own.
 _OWN = frozenset(["src", "srcset", "sizes", "width", "height", "alt"])
@@ -80,7 +83,8 @@ class ImageCDN:
         """
         Return one URL, not yet escaped for HTML: a template does that.
 
-        What is not given is not in it, so the service's own defaults hold (fit contain).
+        What is not given is not in it, so the service's own defaults hold (fit contain). `format` may be blurhash,
+        thumbhash, lqip or json here, for a program that fetches placeholders.
 
         >>> ImageCDN().url("/team photo.jpg", width=640, format="avif")
         '/img/team%20photo.jpg?w=640&fm=avif'
@@ -116,6 +120,7 @@ class ImageCDN:
         >>> ImageCDN().srcset("/cat.jpg", widths=(640, 320, 1280), source_size=(900, 600))
         '/img/cat.jpg?w=320 320w, /img/cat.jpg?w=640 640w, /img/cat.jpg?w=900 900w'
         """
+        _check_shown(format)
         room = room_for(width, height, source_size=source_size, fit=fit, max_dimension=self.max_dimension)
         look = Look(fit=_fit(fit, boxed=room.boxed), position=position, format=format, q=q, bg=bg, still=still, v=v)
         # What sizes would be is of no interest here, so widths alone are enough.
@@ -154,9 +159,11 @@ class ImageCDN:
             alt: What the picture says; empty when it only decorates.
             sizes: How wide the page shows it, as HTML has it, instead of the layout's.
             priority: The picture that a visitor waits for: loaded eagerly and first. All others load lazily.
-            placeholder: A colour such as "#d4c4a8" to show until the picture comes, as an inline style.
+            placeholder: What to show until the picture comes, as an inline style: a colour such as "#d4c4a8", or the
+                data URI that the service answers to fm=lqip. It stays behind a picture with transparent pixels.
             attributes: More of them (class, id, data-...), or others than ours for loading, decoding, fetchpriority.
         """
+        _check_shown(format)
         room = room_for(width, height, source_size=source_size, fit=fit, max_dimension=self.max_dimension)
         look = Look(fit=_fit(fit, boxed=room.boxed), position=position, format=format, q=q, bg=bg, still=still, v=v)
         offer = offer_for(room, layout=layout, ladder=self.ladder, widths=widths, densities=densities, sizes=sizes)
@@ -259,6 +266,11 @@ def _split(formats: Sequence[str]) -> tuple[list[Format], str]:
     return [_FORMATS[name] for name in sources], fallback
 
 
+def _check_shown(format: str | None) -> None:
+    if format in PLACEHOLDERS:
+        raise ValueError(f"format {format!r} is no picture that an <img> could show; only url() takes it")
+
+
 def _more(*, priority: bool, placeholder: str | None, attributes: Mapping[str, str]) -> dict[str, str]:
     """Gather the attributes of an `<img>` that do not depend on its candidates."""
     given = {name.lower(): value for name, value in attributes.items()}
@@ -275,6 +287,9 @@ def _more(*, priority: bool, placeholder: str | None, attributes: Mapping[str, s
 def _style(placeholder: str) -> str:
     if _HEX_COLOUR.fullmatch(placeholder):
         return f"background-color: {placeholder}"
+    if _DATA_URI.fullmatch(placeholder):
+        return f"background: url({placeholder}) center/cover no-repeat"
     raise ValueError(
-        f"placeholder must be a colour such as '#d4c4a8', or None, not {placeholder!r}; no other kind is made"
+        "placeholder must be a colour such as '#d4c4a8', the data URI that fm=lqip answers, or None, "
+        f"not {placeholder[:80]!r}; no other kind is shown"
     )

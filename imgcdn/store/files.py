@@ -1,8 +1,9 @@
 """
 The two kinds of file in a source's folder, as bytes.
 
-A variant is a header and the encoded picture. A record is one line with a checksum, then JSON. Both are read back only
-when their checksum holds: a half-written, truncated or overwritten file is a miss, never an answer.
+A variant is a header and the encoded picture, or the text about one. A record is one line with a checksum, then JSON.
+Both are read back only when their checksum holds: a half-written, truncated or overwritten file is a miss, never an
+answer.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ import zlib
 from dataclasses import asdict
 from typing import Any
 
-from imgcdn.core.formats import FORMATS
+from imgcdn.core.formats import OUTPUTS
 from imgcdn.core.values import (
     Body,
     Effort,
@@ -29,9 +30,9 @@ from imgcdn.core.values import (
 from imgcdn.store.bodies import StoredBody
 
 # magic and layout version, format, width, height, body length, made-at, effort, SHA-256 of the body
-_FIELDS = struct.Struct(">8s8sIIQQB32s3x")
+_FIELDS = struct.Struct(">8s16sIIQQB32s3x")
 _CHECKSUM = struct.Struct(">I")
-_MAGIC = b"imgcdn\x00\x01"
+_MAGIC = b"imgcdn\x00\x02"
 _RECORD_MAGIC = b"imgcdn-record 1"
 _EFFORTS = frozenset(effort.value for effort in Effort)
 
@@ -40,14 +41,14 @@ HEADER_BYTES = _FIELDS.size + _CHECKSUM.size
 #: Larger files are not read whole: 500 readers of one of 5 MB would copy 2.5 GB before anybody else is answered.
 LARGE_BYTES = 256 * 1024
 
-VARIANT_NAME = re.compile(r"[0-9a-f]{64}\.(" + "|".join(fmt.extension for fmt in FORMATS.values()) + r")")
+VARIANT_NAME = re.compile(r"[0-9a-f]{64}\.(" + "|".join(sorted({fmt.extension for fmt in OUTPUTS.values()})) + r")")
 RECORD_NAME = "record"
 ORIGINAL_NAME = "original"
 
 
 def variant_name(key: str, format_name: str) -> str:
     """Return a variant's file name. The extension is for people and for tools that look at one."""
-    return f"{key}.{FORMATS[format_name].extension}"
+    return f"{key}.{OUTPUTS[format_name].extension}"
 
 
 def pack_variant(image: EncodedImage, *, made_at: int, effort: Effort) -> bytes:
@@ -81,7 +82,7 @@ def unpack_header(data: bytes, file_bytes: int) -> Variant | None:
         return None
     magic, format_name, width, height, length, made_at, effort, digest = _FIELDS.unpack_from(data)
     name = format_name.rstrip(b"\x00").decode("ascii", "replace")
-    if magic != _MAGIC or name not in FORMATS or effort not in _EFFORTS or file_bytes != HEADER_BYTES + length:
+    if magic != _MAGIC or name not in OUTPUTS or effort not in _EFFORTS or file_bytes != HEADER_BYTES + length:
         return None
     return Variant(b"", name, (width, height), length, digest, made_at, Effort(effort))
 

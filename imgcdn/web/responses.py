@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
 
-from imgcdn.core.formats import FORMATS
+from imgcdn.core.formats import OUTPUTS
 from imgcdn.core.keys import etag
 from imgcdn.core.negotiation import VARY
 from imgcdn.core.values import Body, Variant
@@ -196,7 +196,7 @@ def _shared_headers(digest: bytes, made_at: int, negotiated: bool, kept: str) ->
 
 @lru_cache(maxsize=8_192)
 def _content_headers(format_name: str, length: int, stem: str, download: str | None) -> tuple[Header, ...]:
-    fmt = FORMATS[format_name]
+    fmt = OUTPUTS[format_name]
     disposition = _disposition("inline", stem, fmt.extension)
     if download is not None:
         disposition = _disposition("attachment", download, fmt.extension)

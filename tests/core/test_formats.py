@@ -1,6 +1,6 @@
 import pytest
 
-from imgcdn.core.formats import FORMATS, NEGOTIATED, encoder_quality
+from imgcdn.core.formats import FORMATS, NEGOTIATED, OUTPUTS, PLACEHOLDERS, encoder_quality
 
 ENCODERS = ("jpeg", "webp", "svt", "aom")
 
@@ -27,12 +27,18 @@ def test_a_lossless_encoder_has_no_quality(encoder: str) -> None:
 
 
 def test_a_format_is_found_by_its_own_name() -> None:
-    assert {name: fmt.name for name, fmt in FORMATS.items()} == {name: name for name in FORMATS}
+    assert {name: fmt.name for name, fmt in OUTPUTS.items()} == {name: name for name in OUTPUTS}
 
 
 def test_media_types_and_extensions_tell_formats_apart() -> None:
     assert len({fmt.media_type for fmt in FORMATS.values()}) == len(FORMATS)
     assert len({fmt.extension for fmt in FORMATS.values()}) == len(FORMATS)
+
+
+def test_a_placeholder_is_no_picture() -> None:
+    assert list(PLACEHOLDERS) == ["blurhash", "thumbhash", "lqip", "json"]
+    assert not FORMATS.keys() & PLACEHOLDERS.keys()
+    assert not any(fmt.media_type.startswith("image/") or fmt.animation for fmt in PLACEHOLDERS.values())
 
 
 def test_only_what_some_clients_lack_is_negotiated() -> None:

@@ -1,4 +1,5 @@
 import string
+from collections.abc import Callable
 from typing import Any
 
 import jinja2
@@ -7,9 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgcdn import ImageCDN
+from imgcdn.core.formats import PLACEHOLDERS
 from imgcdn.core.geometry import Fit
 from imgcdn.core.params import Params
 from tests.markup import reading
+
+DATA_URI = "data:image/webp;base64,UklGRk4AAABXRUJQVlA4IEIAAAA+/A=="
 
 CDN = ImageCDN("https://img.example.com", ladder=(400, 800, 1600))
 
@@ -95,6 +99,10 @@ def test_each_source_of_a_picture_has_its_format(formats: list[str], expected: l
         pytest.param({"formats": ["avif", "png", "jpg"]}, "at most one", id="two fallbacks"),
         pytest.param({"placeholder": "blurhash"}, "no other kind", id="a placeholder that is not made"),
         pytest.param({"placeholder": "red;background:url(//x)"}, "no other kind", id="a placeholder with more"),
+        pytest.param({"placeholder": DATA_URI + ") fixed, url(//x"}, "no other kind", id="a data URI with more"),
+        pytest.param({"placeholder": "data:text/html;base64,AAAA"}, "no other kind", id="a data URI of a page"),
+        pytest.param({"placeholder": "data:image/svg+xml;base64,AAAA"}, "no other kind", id="a data URI of a drawing"),
+        pytest.param({"placeholder": DATA_URI + "\n"}, "no other kind", id="a data URI with a line break"),
         pytest.param({"attributes": {"SRC": "/x"}}, "give the argument of that name", id="an attribute of ours"),
         pytest.param({"attributes": {"a b": "x"}}, "not the name of an attribute", id="a name with a space"),
         pytest.param({"attributes": {"x onload=alert(1) y": ""}}, "not the name", id="a name with more"),
@@ -148,6 +156,22 @@ def test_a_placeholder_leaves_the_pages_style() -> None:
         CDN.img("a.jpg", alt="", width=9, placeholder="#abc", attributes={"style": "border: 0; color: red"})
     )
     assert found["style"] == "background-color: #abc; border: 0; color: red"
+
+
+@pytest.mark.parametrize("write", [CDN.img, CDN.picture], ids=["img", "picture"])
+def test_a_data_uri_is_the_background_until_the_picture_comes(write: Callable[..., str]) -> None:
+    found = reading.tags(write("a.jpg", alt="", width=9, placeholder=DATA_URI, attributes={"style": "border: 0"}))[-1]
+    assert found.name == "img"
+    assert found.attributes["style"] == f"background: url({DATA_URI}) center/cover no-repeat; border: 0"
+
+
+@pytest.mark.parametrize("format", PLACEHOLDERS)
+def test_what_is_no_picture_has_a_url_and_no_tag(format: str) -> None:
+    assert CDN.url("a.jpg", format=format).endswith(f"?fm={format}")
+    with pytest.raises(ValueError, match="is no picture"):
+        CDN.img("a.jpg", alt="", width=9, format=format)
+    with pytest.raises(ValueError, match="is no picture"):
+        CDN.srcset("a.jpg", width=9, format=format)
 
 
 def test_jinja_leaves_the_markup_and_escapes_the_url() -> None:

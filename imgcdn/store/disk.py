@@ -239,6 +239,7 @@ class DiskStore:
                     with contextlib.suppress(FileExistsError):
                         os.mkdir(folder)
                 fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                os.utime(fd)  # an empty folder is swept when nobody has opened it for a while
             except OSError as error:
                 self.note(error)
         return Folder(source_key, fd, note=self.note)

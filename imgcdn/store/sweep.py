@@ -29,7 +29,7 @@ _TREE_NAME = re.compile(r"tree-[0-9a-f]{8}")
 #: A sweep goes on to here, so that the next published variant does not start another.
 _LOW_WATER = 0.9
 
-#: Leftovers of killed processes: older than any render may take.
+#: Leftovers of killed processes: older than any fetch or render may take.
 _TEMP_MAX_AGE_S = 3600
 
 #: A source without variants keeps its record until it is this old.
@@ -169,9 +169,11 @@ def _survey(tree: Path) -> _Survey:
     seen = _Survey()
     now = time.time()
     for folder in _folders(tree):
-        variants, original, record = _read_folder(folder)
-        if record is None or (not variants and original is None and now - record.used_at > _RECORD_MAX_AGE_S):
-            _remove_idle(folder, record)
+        variants, original, record = _read_folder(folder.path)
+        forgotten = record is None or (not variants and original is None and now - record.used_at > _RECORD_MAX_AGE_S)
+        # One that was opened a short while ago is waiting for what is being fetched.
+        if forgotten and _age_s(folder) > _TEMP_MAX_AGE_S:
+            _remove_idle(folder.path, record)
         seen.variants += variants
         seen.kept_bytes += sum(kept.size for kept in variants) + (record.size if record else 0)
         if original is not None:
@@ -188,10 +190,10 @@ def _remove_idle(folder: str, record: _Kept | None) -> None:
         os.rmdir(folder)
 
 
-def _folders(tree: Path) -> Iterator[str]:
+def _folders(tree: Path) -> Iterator[os.DirEntry[str]]:
     for shard in _entries(tree):
         if shard.is_dir(follow_symlinks=False):
-            yield from (entry.path for entry in _entries(shard.path) if entry.is_dir(follow_symlinks=False))
+            yield from (entry for entry in _entries(shard.path) if entry.is_dir(follow_symlinks=False))
 
 
 def _read_folder(folder: str) -> tuple[list[_Kept], _Kept | None, _Kept | None]:

@@ -66,10 +66,29 @@ def test_an_old_record_without_variants_goes(
     if with_variant:
         publish(store)
     age(record_path(store), record_age_s)
+    age(record_path(store).parent, 4000)
     sweep(store)
 
     assert record_path(store).exists() is stays
     assert record_path(store).parent.exists() is stays
+
+
+def test_a_folder_waits_for_what_is_being_fetched(store: DiskStore) -> None:
+    temp = store.temp_path()
+    assert temp
+    Path(temp).write_bytes(b"an original")
+    with store.open_folder(SOURCE) as folder:
+        age(record_path(store).parent, 4000)
+    with store.open_folder(SOURCE) as folder:
+        sweep(store)
+        assert folder.publish(temp, "original")
+
+
+def test_a_folder_that_nothing_came_into_goes(store: DiskStore) -> None:
+    store.open_folder(SOURCE).close()
+    age(record_path(store).parent, 4000)
+    sweep(store)
+    assert not record_path(store).parent.exists()
 
 
 def test_what_killed_processes_left_goes_when_it_is_old(store: DiskStore) -> None:

@@ -3,12 +3,13 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
+from typing import Unpack
 
 from imgcdn.core.formats import FORMATS, JPEG, NEGOTIATED, PLACEHOLDERS, Format
 from imgcdn.core.geometry import Size
-from imgcdn.markup.layout import LADDER, Layout, Offer, checked_edge, offer_for, room_for
+from imgcdn.markup.layout import LADDER, Layout, Offer, Room, checked_edge, checked_source, offer_for, room_for
 from imgcdn.markup.tags import Html, tag
-from imgcdn.markup.urls import Look, Output, checked_base, image_url
+from imgcdn.markup.urls import Look, LookArgs, Output, checked_base, image_url
 
 _FORMATS = {**FORMATS, "jpg": JPEG}
 _HEX_COLOUR = re.compile(r"#([0-9A-Fa-f]{3}){1,2}")
@@ -32,7 +33,8 @@ class ImageCDN:
             edge gives the other, so that the page does not move when the picture comes.
         layout: constrained (the width, or less in a narrower window), full-width, fixed, or none (no srcset).
         widths, densities: Candidates instead of the layout's, in pixels or as multiples of the width.
-        fit, position, format, q, bg, still, v: As in the service's URL; `format` is `fm`.
+        look: The service's parameters by their names in its URL, only that `fm` is `format`, `p` is `preset` and `dl`
+            is `download`. `rotate` and `crop` change the size that `source_size` gives; the helper reckons with it.
 
     Every method raises ValueError for what the service would refuse or a page cannot use, and says what to give.
 
@@ -64,21 +66,14 @@ class ImageCDN:
         if not self.ladder:
             raise ValueError("ladder is empty; name at least one width, or leave it out")
 
-    def url(  # noqa: PLR0913  # keyword-only, one for each parameter of the service
+    def url(
         self,
         src: str,
         *,
         width: int | None = None,
         height: int | None = None,
         dpr: float | None = None,
-        fit: str | None = None,
-        position: str | None = None,
-        format: str | None = None,
-        q: int | None = None,
-        bg: str | None = None,
-        enlarge: bool = False,
-        still: bool = False,
-        v: str | None = None,
+        **look: Unpack[LookArgs],
     ) -> str:
         """
         Return one URL, not yet escaped for HTML: a template does that.
@@ -93,10 +88,9 @@ class ImageCDN:
         checked_edge("height", height, most=self.max_dimension)
         output = Output(width, height, dpr)
         output.check(self.max_dimension)
-        look = Look(fit=fit, position=position, format=format, q=q, bg=bg, enlarge=enlarge, still=still, v=v)
-        return image_url(self.base_url, src, look, output)
+        return image_url(self.base_url, src, Look(**look), output)
 
-    def srcset(  # noqa: PLR0913  # keyword-only, as above
+    def srcset(
         self,
         src: str,
         *,
@@ -106,13 +100,7 @@ class ImageCDN:
         layout: Layout = "constrained",
         widths: Iterable[int] | None = None,
         densities: Iterable[float] | None = None,
-        fit: str | None = None,
-        position: str | None = None,
-        format: str | None = None,
-        q: int | None = None,
-        bg: str | None = None,
-        still: bool = False,
-        v: str | None = None,
+        **look: Unpack[LookArgs],
     ) -> str:
         """
         Return the value of a srcset attribute, not yet escaped for HTML: a template does that.
@@ -120,16 +108,14 @@ class ImageCDN:
         >>> ImageCDN().srcset("/cat.jpg", widths=(640, 320, 1280), source_size=(900, 600))
         '/img/cat.jpg?w=320 320w, /img/cat.jpg?w=640 640w, /img/cat.jpg?w=900 900w'
         """
-        _check_shown(format)
-        room = room_for(width, height, source_size=source_size, fit=fit, max_dimension=self.max_dimension)
-        look = Look(fit=_fit(fit, boxed=room.boxed), position=position, format=format, q=q, bg=bg, still=still, v=v)
+        asked, room = self._read(look, (width, height), source_size)
         # What sizes would be is of no interest here, so widths alone are enough.
         offer = offer_for(room, layout=layout, ladder=self.ladder, widths=widths, densities=densities, sizes="")
         if not offer.candidates:
             raise ValueError("layout 'none' has no srcset; give widths or densities, or another layout")
-        return self._srcset(src, look, offer)
+        return self._srcset(src, asked, offer)
 
-    def img(  # noqa: PLR0913  # keyword-only, as above
+    def img(  # noqa: PLR0913  # keyword-only
         self,
         src: str,
         *,
@@ -144,13 +130,7 @@ class ImageCDN:
         priority: bool = False,
         placeholder: str | None = None,
         attributes: Mapping[str, str] | None = None,
-        fit: str | None = None,
-        position: str | None = None,
-        format: str | None = None,
-        q: int | None = None,
-        bg: str | None = None,
-        still: bool = False,
-        v: str | None = None,
+        **look: Unpack[LookArgs],
     ) -> Html:
         """
         Return an `<img>`; `Accept` decides its format unless `format` does.
@@ -163,12 +143,10 @@ class ImageCDN:
                 data URI that the service answers to fm=lqip. It stays behind a picture with transparent pixels.
             attributes: More of them (class, id, data-...), or others than ours for loading, decoding, fetchpriority.
         """
-        _check_shown(format)
-        room = room_for(width, height, source_size=source_size, fit=fit, max_dimension=self.max_dimension)
-        look = Look(fit=_fit(fit, boxed=room.boxed), position=position, format=format, q=q, bg=bg, still=still, v=v)
+        asked, room = self._read(look, (width, height), source_size)
         offer = offer_for(room, layout=layout, ladder=self.ladder, widths=widths, densities=densities, sizes=sizes)
         more = _more(priority=priority, placeholder=placeholder, attributes=attributes or {})
-        return Html(self._img(src, look, offer, alt=alt, more=more))
+        return Html(self._img(src, asked, offer, alt=alt, more=more))
 
     def picture(  # noqa: PLR0913  # keyword-only, as above
         self,
@@ -186,12 +164,7 @@ class ImageCDN:
         priority: bool = False,
         placeholder: str | None = None,
         attributes: Mapping[str, str] | None = None,
-        fit: str | None = None,
-        position: str | None = None,
-        q: int | None = None,
-        bg: str | None = None,
-        still: bool = False,
-        v: str | None = None,
+        **look: Unpack[LookArgs],
     ) -> Html:
         """
         Return a `<picture>` whose URLs each name their format: for caches and CDNs that do not heed `Vary`.
@@ -202,14 +175,25 @@ class ImageCDN:
 
         The rest is as for `img`.
         """
-        room = room_for(width, height, source_size=source_size, fit=fit, max_dimension=self.max_dimension)
-        look = Look(fit=_fit(fit, boxed=room.boxed), position=position, q=q, bg=bg, still=still, v=v)
+        if "format" in look:
+            raise ValueError("a <picture> has formats, not one format")
+        asked, room = self._read(look, (width, height), source_size)
         offer = offer_for(room, layout=layout, ladder=self.ladder, widths=widths, densities=densities, sizes=sizes)
         more = _more(priority=priority, placeholder=placeholder, attributes=attributes or {})
         negotiated, fallback = _split(formats)
-        sources = [self._source(src, replace(look, format=fmt.name), offer, fmt.media_type) for fmt in negotiated]
-        img = self._img(src, replace(look, format=fallback), offer, alt=alt, more=more)
+        sources = [self._source(src, replace(asked, format=fmt.name), offer, fmt.media_type) for fmt in negotiated]
+        img = self._img(src, replace(asked, format=fallback), offer, alt=alt, more=more)
         return Html(f"<picture>{''.join(sources)}{img}</picture>")
+
+    def _read(self, look: LookArgs, size: tuple[int | None, int | None], source_size: Size | None) -> tuple[Look, Room]:
+        """Return what is asked of a picture that a page shows, and the room it has there."""
+        asked = Look(**look)
+        if asked.format in PLACEHOLDERS:
+            raise ValueError(f"format {asked.format!r} is no picture that an <img> could show; only url() takes it")
+        if source_size is not None:
+            source_size = asked.shown(checked_source(source_size))
+        room = room_for(*size, source_size=source_size, fit=asked.fit, max_dimension=self.max_dimension)
+        return replace(asked, fit=_fit(asked.fit, boxed=room.boxed)), room
 
     def _url(self, src: str, look: Look, offer: Offer, width: int | None) -> str:
         room = offer.room
@@ -264,11 +248,6 @@ def _split(formats: Sequence[str]) -> tuple[list[Format], str]:
             f"formats must be avif and webp, each once, then at most one of jpg, png, gif, not {formats!r}"
         )
     return [_FORMATS[name] for name in sources], fallback
-
-
-def _check_shown(format: str | None) -> None:
-    if format in PLACEHOLDERS:
-        raise ValueError(f"format {format!r} is no picture that an <img> could show; only url() takes it")
 
 
 def _more(*, priority: bool, placeholder: str | None, attributes: Mapping[str, str]) -> dict[str, str]:

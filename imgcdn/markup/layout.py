@@ -81,7 +81,7 @@ def room_for(
     checked_edge("width", width, most=max_dimension)
     checked_edge("height", height, most=max_dimension)
     if source_size is not None:
-        _check_source(source_size)
+        checked_source(source_size)
     if width is not None and height is not None and fit != "contain":
         return _box((width, height), source_size, max_dimension)
     if source_size is None:
@@ -143,11 +143,18 @@ def checked_edge(name: str, edge: int | None, *, most: int) -> None:
     raise ValueError(f"{name} must be a whole number of pixels from 1 to {most}, not {edge!r}")
 
 
-def _check_source(source_size: Size) -> None:
+def checked_source(source_size: Size) -> Size:
+    """
+    Return the size of an original.
+
+    Raises:
+        ValueError: It is none.
+    """
     if len(source_size) != 2:
         raise ValueError(f"source_size must be (width, height) of the original, not {source_size!r}")
     for edge in source_size:
         checked_edge("each edge of source_size", edge, most=1_000_000)
+    return source_size
 
 
 def _box(box: Size, source_size: Size | None, max_dimension: int) -> Room:

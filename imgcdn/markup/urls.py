@@ -1,35 +1,66 @@
 """(source, look, size) -> URL: names percent-encoded, parameters in the order of README's table."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import TypedDict
 from urllib.parse import quote, urlencode
 
-from imgcdn.core.params import PARAMETERS, collect, parse_params, parse_version
+from imgcdn.core.geometry import Framing, Size, frame, turned
+from imgcdn.core.params import PARAMETERS, Params, collect, parse_download, parse_params, parse_version
 from imgcdn.errors import InvalidParam
 
 _ORDER = {parameter.name: place for place, parameter in enumerate(PARAMETERS)}
+_SPELLED = {"format": "fm", "preset": "p", "download": "dl"}
 _BASE = re.compile(r"((https?:)?//[^/?#\s]+)?(/[^?#\s]*)?", re.IGNORECASE)
 _REMOTE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:)?//")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
+class LookArgs(TypedDict, total=False):
+    """What a caller may say of a picture's look: the service's parameters under their names, but for these three."""
+
+    format: str | None  # fm
+    preset: str | None  # p
+    download: str | None  # dl
+    fit: str | None
+    position: str | None
+    q: int | None
+    bg: str | None
+    crop: str | None
+    trim: int | None
+    rotate: int | None
+    flip: str | None
+    blur: float | None
+    sharpen: float | None
+    enlarge: bool
+    still: bool
+    v: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """
-    What all candidates of one picture have in common.
+    What all candidates of one picture have in common; None or False leaves a parameter out.
 
-    Args:
-        fit, position, format, q, bg, enlarge, still, v: As in the URL; None or False leaves a parameter out.
+    Args: those of `LookArgs`.
 
     Raises:
         ValueError: The service would refuse one of them.
     """
 
+    format: str | None = None
+    preset: str | None = None
+    download: str | None = None
     fit: str | None = None
     position: str | None = None
-    format: str | None = None
     q: int | None = None
     bg: str | None = None
+    crop: str | None = None
+    trim: int | None = None
+    rotate: int | None = None
+    flip: str | None = None
+    blur: float | None = None
+    sharpen: float | None = None
     enlarge: bool = False
     still: bool = False
     v: str | None = None
@@ -39,10 +70,24 @@ class Look:
 
     def pairs(self) -> list[tuple[str, str]]:
         """Return the parameters that were given, as the query spells them."""
-        given = {"fit": self.fit, "position": self.position, "fm": self.format, "q": self.q, "bg": self.bg, "v": self.v}
-        switches = {"enlarge": self.enlarge, "still": self.still}
-        pairs = [(name, str(value)) for name, value in given.items() if value is not None]
-        return pairs + [(name, "1") for name, on in switches.items() if on]
+        given = [(_SPELLED.get(name, name), value) for name, value in asdict(self).items()]
+        return [(name, _text(value)) for name, value in given if value is not None and value is not False]
+
+    def shown(self, source_size: Size) -> Size:
+        """
+        Return the size of what is left of an original once it was turned and cropped.
+
+        Raises:
+            ValueError: Only its pixels tell, or the crop lies outside of it.
+        """
+        params = _check(self.pairs(), max_dimension=1)
+        if params.trim is not None:
+            raise ValueError("source_size does not tell how large a trimmed picture is; leave it out")
+        source = turned(source_size, params.turn)
+        try:
+            return frame(source, Framing(params.crop), max_edge=max(source)).size
+        except InvalidParam as error:
+            raise ValueError(error.detail) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +145,18 @@ def image_url(base: str, src: str, look: Look, output: Output) -> str:
     return f"{base}/img/{_encoded(src)}{'?' if query else ''}{query}"
 
 
-def _check(pairs: list[tuple[str, str]], *, max_dimension: int) -> None:
+def _text(value: object) -> str:
+    if value is True:
+        return "1"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _check(pairs: list[tuple[str, str]], *, max_dimension: int) -> Params:
     try:
         arguments = collect(pairs)
-        parse_params(arguments, max_dimension=max_dimension)
         parse_version(arguments)
+        parse_download(arguments)
+        return parse_params(arguments, max_dimension=max_dimension)
     except InvalidParam as error:
         raise ValueError(error.detail) from error
 

@@ -229,3 +229,41 @@ def test_every_attribute_is_read_back_as_it_was_given(alt: str, sizes: str, attr
         "decoding": "async",
         **attributes,
     }
+
+
+@pytest.mark.parametrize(
+    ("look", "shape"),
+    [
+        pytest.param({}, (300, 200), id="as it is"),
+        pytest.param({"rotate": 90}, (300, 450), id="a quarter turn"),
+        pytest.param({"rotate": 180, "flip": "h"}, (300, 200), id="half a turn"),
+        pytest.param({"crop": "0,0,300,300"}, (300, 300), id="a square of it"),
+        pytest.param({"crop": "0.5,0.0,0.5,1.0"}, (300, 400), id="its right half"),
+        pytest.param({"rotate": 270, "crop": "0,0,400,100"}, (300, 75), id="turned, then cropped"),
+    ],
+)
+def test_the_height_is_that_of_what_is_shown(look: dict[str, Any], shape: tuple[int, int]) -> None:
+    attributes = reading.img(CDN.img("a.jpg", alt="", width=300, source_size=(600, 400), **look))
+    assert (int(attributes["width"]), int(attributes["height"])) == shape
+
+
+def test_no_candidate_is_wider_than_the_part_that_is_shown() -> None:
+    srcset = CDN.srcset("a.jpg", layout="full-width", source_size=(2000, 1000), crop="0.25,0.0,0.5,1.0")
+    assert reading.widths(srcset) == [400, 800, 1000]
+
+
+@pytest.mark.parametrize(
+    ("look", "reason"),
+    [
+        pytest.param({"trim": 10}, "trimmed picture", id="only the pixels tell"),
+        pytest.param({"crop": "700,0,10,10"}, "crop must begin inside the picture", id="outside of it"),
+    ],
+)
+def test_a_size_that_nobody_knows_is_refused(look: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        CDN.img("a.jpg", alt="", width=300, source_size=(600, 400), **look)
+
+
+def test_a_picture_takes_no_single_format() -> None:
+    with pytest.raises(ValueError, match="formats"):
+        CDN.picture("a.jpg", alt="", width=300, format="avif")

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from imgcdn import ImageCDN
 from imgcdn.core.geometry import Fit
-from imgcdn.core.params import Params
+from imgcdn.core.params import PARAMETERS, Params
+from imgcdn.markup.urls import LookArgs
 from tests.markup.reading import asked
 
 CDN = ImageCDN()
@@ -75,6 +76,29 @@ def test_parameters_come_in_the_order_of_the_readme() -> None:
     assert asked(url) == ("a.jpg", expected, "7")
 
 
+def test_every_parameter_of_the_service_has_an_argument() -> None:
+    url = CDN.url(
+        "a.jpg",
+        preset="card",
+        download="cat.jpg",
+        crop="0.1,0.2,0.5,0.5",
+        trim=0,
+        rotate=90,
+        flip="h",
+        blur=2.5,
+        sharpen=0.0,
+    )
+    assert url == ("/img/a.jpg?rotate=90&flip=h&trim=0&crop=0.1,0.2,0.5,0.5&blur=2.5&sharpen=0&p=card&dl=cat.jpg")
+    ours = {"w": "width", "h": "height", "fm": "format", "p": "preset", "dl": "download", "url": "src"}
+    known = {*LookArgs.__annotations__, "src", "width", "height", "dpr"}
+    assert {ours.get(parameter.name, parameter.name) for parameter in PARAMETERS} == known
+
+
+def test_an_argument_that_is_no_parameter_is_a_mistake() -> None:
+    with pytest.raises(TypeError, match="quality"):
+        CDN.url("a.jpg", quality=60)  # type: ignore[call-arg]  # wrong on purpose
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
@@ -93,6 +117,9 @@ def test_parameters_come_in_the_order_of_the_readme() -> None:
         pytest.param({"bg": "#ffffff"}, "without #", id="bg"),
         pytest.param({"bg": ""}, "bg is empty", id="an empty bg"),
         pytest.param({"v": "a b"}, "v must be", id="v"),
+        pytest.param({"rotate": 45}, "rotate must be", id="rotate"),
+        pytest.param({"crop": "1,2,3"}, "crop must be", id="crop"),
+        pytest.param({"download": "/"}, "dl must be a file name", id="download"),
     ],
 )
 def test_what_the_service_would_refuse_is_refused_here(arguments: dict[str, object], reason: str) -> None:

@@ -9,7 +9,7 @@ from imgcdn.core.values import Source
 
 #: Raised by hand when the same plan must give other bytes: a better curve, a mended colour. Never the package's
 #: or Pillow's version, which change without the output changing.
-OUTPUT_VERSION = 1
+OUTPUT_VERSION = 2
 
 
 @lru_cache(maxsize=16_384)  # asked twice in every hit

@@ -3,9 +3,10 @@
 import io
 from dataclasses import replace
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 
-from PIL import Image, ImageCms, ImageMath
+from PIL import Image, ImageChops, ImageCms, ImageMath
 
 from imgcdn.core.formats import JPEG, OUTPUTS, PNG
 from imgcdn.core.params import WHITE
@@ -21,6 +22,9 @@ _SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
 
 # Monitor, scanner, printer, colour space; not device links, abstract or named profiles, which lead elsewhere.
 _DEVICE_CLASSES = ("mntr", "scnr", "prtr", "spac")
+
+# sRGB's own profiles, of which there are many, differ by this.
+_ROUNDING = 2
 
 # What CMYK without a profile of its own was printed with, for all that is known; the plain formula is far too bright.
 _PRESS = Path(__file__).parent / "profiles" / "CGATS001Compat-v2-micro.icc"
@@ -52,6 +56,8 @@ def to_srgb(picture: Picture, plan: Plan) -> Picture:
     image = picture.image
     if plan.setting.keep_profile and _may_stay(picture, plan):
         return picture
+    if plan.rewrap and _changes(image.mode.removesuffix("A"), picture.profile):
+        picture = replace(picture, altered=True)
     if image.mode not in ("LA", "RGBA"):
         return replace(picture, image=_convert(image, picture.profile), profile=b"")
     # LittleCMS takes LA with a grey profile and gives wrong pixels: alpha steps aside.
@@ -114,6 +120,21 @@ def _convert(image: Image.Image, profile: bytes) -> Image.Image:
     converted = transform.apply(image)
     # No transform ends in L under an RGB target; its three bands are equal.
     return converted.getchannel("R") if image.mode == "L" else converted
+
+
+@lru_cache(maxsize=4)
+def _changes(mode: str, profile: bytes) -> bool:
+    """Tell whether converting from a profile is more than rounding: photographs often carry sRGB's own."""
+    transform = _transform(mode, profile)
+    if transform is None or mode == "CMYK":
+        return mode == "CMYK"
+    levels = bytes(range(0, 256, 17))
+    if mode == "L":
+        colours = Image.frombytes("L", (16, 1), levels)
+    else:
+        colours = Image.frombytes("RGB", (256, 16), bytes(b for colour in product(levels, repeat=3) for b in colour))
+    difference = ImageChops.difference(transform.apply(colours), colours.convert("RGB"))
+    return difference.point(lambda step: 255 if step > _ROUNDING else 0).getbbox() is not None
 
 
 @lru_cache(maxsize=1)

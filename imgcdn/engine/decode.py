@@ -54,6 +54,8 @@ class Picture:
         scale: Source pixels to one pixel of `image`: 1, 2, 4 or 8.
         orientation: EXIF orientation still to be applied, 1 to 8.
         profile: The ICC profile that describes the pixels, unchecked; empty for none, or when it was applied.
+        altered: Whether they show something else than a browser would make of the file without its metadata: another
+            orientation, other colours.
     """
 
     image: Image.Image
@@ -61,6 +63,7 @@ class Picture:
     scale: int
     orientation: int
     profile: bytes
+    altered: bool = False
 
 
 @contextmanager

@@ -11,6 +11,10 @@ from imgcdn.engine import codecs  # noqa: F401  # registers the encoders
 # Method 4 is libwebp's default; 6 takes twice the time for 1-5 % fewer bytes.
 _WEBP_METHOD = 4
 
+# What libwebp calls the quality of lossless coding. At 50 small text takes 40 % more bytes; at 100 it is 2 % fewer for
+# twenty times the time.
+_WEBP_EFFORT = 80
+
 # SVT's presets up to about 100 ms are the better buy, aom's beyond; 8 costs 28 and 98 ms at 640 pixels wide.
 _AVIF_SPEED = 8
 
@@ -109,7 +113,10 @@ def _save_aom(image: Image.Image, out: io.BytesIO, setting: Setting, profile: by
 
 
 def _save_webp(image: Image.Image, out: io.BytesIO, setting: Setting, profile: bytes) -> None:
-    image.save(out, "WEBP", quality=setting.quality, method=_WEBP_METHOD, icc_profile=profile)
+    if setting.quality is None:
+        image.save(out, "WEBP", lossless=True, quality=_WEBP_EFFORT, method=_WEBP_METHOD, icc_profile=profile)
+    else:
+        image.save(out, "WEBP", quality=setting.quality, method=_WEBP_METHOD, icc_profile=profile)
 
 
 def _save_jpeg(image: Image.Image, out: io.BytesIO, setting: Setting, profile: bytes) -> None:

@@ -2,17 +2,20 @@
 
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import BinaryIO
 
-from imgcdn.core.formats import PLACEHOLDERS
-from imgcdn.core.plan import Plan, aimed, trimmed
+from imgcdn.core.formats import JPEG, PLACEHOLDERS, PNG
+from imgcdn.core.plan import Coding, Plan, aimed, trimmed
 from imgcdn.core.values import EncodedImage
 from imgcdn.engine.animation import encode_animation, open_animation
 from imgcdn.engine.colour import expand, flatten, to_srgb
 from imgcdn.engine.decode import Picture, decode
 from imgcdn.engine.effects import blur, sharpen
 from imgcdn.engine.encode import encode
+from imgcdn.engine.graphics import is_graphic
 from imgcdn.engine.placeholder import describe
+from imgcdn.engine.rewrap import rewrap_jpeg, rewrap_png
 from imgcdn.engine.smart import subject
 from imgcdn.engine.transform import box_of, orient, pad, resize
 from imgcdn.engine.trim import inside
@@ -40,7 +43,8 @@ def render(file: BinaryIO, plan: Plan) -> EncodedImage:
     picture = _develop(decode(file, plan), plan)
     if plan.format in PLACEHOLDERS:
         return describe(picture.image, plan, original_bytes=file.seek(0, os.SEEK_END))
-    return encode(picture.image, plan, picture.profile)
+    encoded = _smallest(picture, plan)
+    return _never_larger(encoded, file, picture.profile) if plan.rewrap and not picture.altered else encoded
 
 
 def settled(picture: Picture, plan: Plan) -> Plan:
@@ -64,6 +68,25 @@ def _develop(picture: Picture, plan: Plan) -> Picture:
     for step in STEPS:
         picture = step(picture, plan)
     return picture
+
+
+def _smallest(picture: Picture, plan: Plan) -> EncodedImage:
+    codings: tuple[Coding, ...] = (Coding(plan.format, plan.setting),)
+    if plan.if_graphic and is_graphic(picture.image):
+        codings = plan.if_graphic
+    plans = (replace(plan, format=coding.format, setting=coding.setting) for coding in codings)
+    return min((encode(picture.image, each, picture.profile) for each in plans), key=lambda encoded: len(encoded.body))
+
+
+def _never_larger(encoded: EncodedImage, file: BinaryIO, profile: bytes) -> EncodedImage:
+    """Return the original's own coding in place of one that is larger."""
+    file.seek(0)
+    data = file.read()
+    for name, rewrap in ((JPEG.name, rewrap_jpeg), (PNG.name, rewrap_png)):
+        body = rewrap(data, profile, below=len(encoded.body))
+        if body is not None:
+            return replace(encoded, body=body, format=name)
+    return encoded
 
 
 def _upright(picture: Picture, plan: Plan) -> Picture:

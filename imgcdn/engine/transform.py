@@ -37,7 +37,7 @@ def orient(picture: Picture, plan: Plan) -> Picture:
     if method is None:
         return replace(picture, orientation=UPRIGHT)
     extent = _upright_extent(picture.extent, picture.image.size, orientation)
-    return replace(picture, image=picture.image.transpose(method), extent=extent, orientation=UPRIGHT)
+    return replace(picture, image=picture.image.transpose(method), extent=extent, orientation=UPRIGHT, altered=True)
 
 
 def resize(picture: Picture, plan: Plan) -> Picture:

@@ -232,6 +232,7 @@ class ImageService:
             self.store.discard(job.temp)  # gone already where it was published
 
     def _publish(self, folder: Folder, job: RenderJob, rendered: Rendered, planned: _Planned) -> tuple[Variant, bool]:
+        # After the plan's first choice, since a hit knows no other; what it is in truth its header says.
         name = variant_name(planned.key, planned.plan.format)
         try:
             stored, variant = self.store.keep(folder, job.temp, name, file=rendered.file, error_number=rendered.errno)

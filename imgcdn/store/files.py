@@ -47,7 +47,12 @@ ORIGINAL_NAME = "original"
 
 
 def variant_name(key: str, format_name: str) -> str:
-    """Return a variant's file name. The extension is for people and for tools that look at one."""
+    """
+    Return a variant's file name.
+
+    The extension, for people and for tools that look at one, is that of the plan's first choice. The pixels may have
+    decided for another format, which the file's header names.
+    """
     return f"{key}.{OUTPUTS[format_name].extension}"
 
 

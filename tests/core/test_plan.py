@@ -6,7 +6,7 @@ import pytest
 from imgcdn.core.arguments import RGB, RGBA
 from imgcdn.core.geometry import CENTER, Crop, Fit, Framing, Size, Smart
 from imgcdn.core.params import Params
-from imgcdn.core.plan import Limits, Plan, Setting, Trim, aimed, plan_for, trimmed
+from imgcdn.core.plan import Coding, Limits, Plan, Setting, Trim, aimed, plan_for, trimmed
 from imgcdn.core.values import Facts
 
 PHOTO = Facts("jpeg", (2725, 2225), frames=1, alpha=False)
@@ -261,7 +261,7 @@ def test_a_trim_leaves_the_outline_to_the_pixels() -> None:
 
 def test_a_trim_that_finds_nothing_is_no_trim() -> None:
     for params in (Params(), Params(**BOX, fit=Fit.PAD), Params(**BOX, fit=Fit.COVER, turn=6)):
-        without = planned(ALPHA_PNG, params)
+        without = replace(planned(ALPHA_PNG, params), rewrap=False)  # whether anything is cut away is known too late
         size = ALPHA_PNG.size if params.turn == 1 else ALPHA_PNG.size[::-1]
 
         assert trimmed(planned(ALPHA_PNG, replace(params, trim=3)), size, (0, 0, *size)) == without
@@ -333,3 +333,80 @@ def test_what_has_no_room_stays() -> None:
     plan = planned(PHOTO, replace(SMART, fit=Fit.CONTAIN))
 
     assert aimed(plan, (0, 0)) == plan
+
+
+LOSSLESS_WEBP = Coding("webp", Setting("webp", None, full_chroma=False))
+LOSSY_WEBP = Coding("webp", Setting("webp", 80, full_chroma=False))
+FULL_AVIF = Coding("avif", Setting("aom", 65, full_chroma=True))
+SVT_AVIF = Coding("avif", Setting("svt", 61, full_chroma=False))
+FULL_JPEG = Coding("jpeg", Setting("jpeg", 75, full_chroma=True))
+PLAIN_PNG = Coding("png", Setting("png", None, full_chroma=False))
+
+
+@pytest.mark.parametrize(
+    ("facts", "params", "client", "expected"),
+    [
+        pytest.param(PHOTO, Params(width=640), BOTH, (LOSSLESS_WEBP, FULL_AVIF), id="avif and webp"),
+        pytest.param(PHOTO, Params(width=640), WEBP_FIRST, (LOSSLESS_WEBP, FULL_AVIF), id="webp and avif"),
+        pytest.param(PHOTO, Params(width=100), BOTH, (LOSSLESS_WEBP, FULL_AVIF), id="below avif's least pixels"),
+        pytest.param(PHOTO, Params(width=640), ("webp",), (LOSSLESS_WEBP, LOSSY_WEBP), id="webp alone"),
+        pytest.param(PHOTO, Params(width=640), ("avif",), (PLAIN_PNG, FULL_AVIF), id="avif alone"),
+        pytest.param(PHOTO, Params(width=640), NEITHER, (PLAIN_PNG, FULL_JPEG), id="neither"),
+        pytest.param(ALPHA_PNG, Params(width=640), NEITHER, (), id="neither, and alpha"),
+        pytest.param(PHOTO, Params(width=640, format="avif"), BOTH, (FULL_AVIF,), id="avif asked for"),
+        pytest.param(PHOTO, Params(width=640, format="webp"), BOTH, (LOSSLESS_WEBP, LOSSY_WEBP), id="webp asked for"),
+        pytest.param(PHOTO, Params(width=640, format="jpeg"), BOTH, (FULL_JPEG,), id="jpeg asked for"),
+        pytest.param(PHOTO, Params(width=640, format="png"), BOTH, (), id="png asked for"),
+        pytest.param(PHOTO, Params(width=640, format="gif"), BOTH, (), id="gif asked for"),
+        pytest.param(PHOTO, Params(width=640, format="jpeg", q=90), BOTH, (), id="jpeg in full colour anyway"),
+        pytest.param(PHOTO, Params(width=640, format="avif", q=95), BOTH, (), id="avif in full colour anyway"),
+        pytest.param(PHOTO, Params(width=1550), BOTH, (LOSSLESS_WEBP, SVT_AVIF), id="too large for a slow avif too"),
+        pytest.param(PHOTO, Params(width=1550, format="avif"), BOTH, (FULL_AVIF,), id="not for that alone"),
+        pytest.param(PHOTO, Params(width=2000, format="avif"), BOTH, (), id="too large for a slow avif"),
+        pytest.param(replace(PHOTO, size=(5000, 4000)), PLAIN, BOTH, (), id="too large for a second encoding"),
+        pytest.param(replace(PHOTO, size=(16_384, 100)), PLAIN, BOTH, (PLAIN_PNG, SVT_AVIF), id="too long for webp"),
+        pytest.param(ANIMATION, PLAIN, BOTH, (), id="animation"),
+        pytest.param(ANIMATION, Params(still=True), ("webp",), (LOSSLESS_WEBP, LOSSY_WEBP), id="its first frame"),
+    ],
+)
+def test_a_graphic_may_be_coded_in_other_ways_that_the_client_shows(
+    facts: Facts, params: Params, client: tuple[str, ...], expected: tuple[Coding, ...]
+) -> None:
+    assert planned(facts, params, client).if_graphic == expected
+
+
+def test_a_graphics_profile_is_kept_in_every_coding() -> None:
+    for client in (NEITHER, BOTH, ("avif",), ("webp",)):
+        codings = planned(PHOTO, Params(width=640), client, keep_profile=True).if_graphic
+        assert codings
+        assert all(coding.setting.keep_profile for coding in codings)
+
+
+@pytest.mark.parametrize(
+    ("facts", "params", "expected"),
+    [
+        pytest.param(PHOTO, PLAIN, True, id="nothing asked"),
+        pytest.param(PHOTO, Params(width=9000), True, id="a width beyond the source"),
+        pytest.param(PHOTO, Params(q=20), True, id="a quality"),
+        pytest.param(PHOTO, Params(format="jpeg"), True, id="its own format"),
+        pytest.param(OPAQUE_PNG, PLAIN, True, id="png"),
+        pytest.param(ALPHA_PNG, PLAIN, True, id="png with alpha"),
+        pytest.param(PHOTO, Params(width=2724), False, id="a pixel less"),
+        pytest.param(PHOTO, Params(format="webp"), False, id="another format"),
+        pytest.param(OPAQUE_PNG, Params(format="jpeg"), False, id="png as jpeg"),
+        pytest.param(ALPHA_PNG, Params(background=(0, 0, 0)), False, id="a background beneath alpha"),
+        pytest.param(PHOTO, Params(background=(0, 0, 0)), True, id="a background beneath nothing"),
+        pytest.param(PHOTO, Params(turn=3), False, id="upside down"),
+        pytest.param(PHOTO, Params(trim=0), False, id="trimmed"),
+        pytest.param(PHOTO, Params(blur=1.0), False, id="blurred"),
+        pytest.param(PHOTO, Params(sharpen=1.0), False, id="sharpened"),
+        pytest.param(PHOTO, Params(crop=Crop(0, 0, 100, 100, relative=False)), False, id="cropped"),
+        pytest.param(replace(PHOTO, format="webp"), PLAIN, False, id="webp"),
+        pytest.param(replace(OPAQUE_PNG, frames=3), Params(still=True), False, id="first frame of an animated png"),
+    ],
+)
+def test_the_originals_own_coding_may_be_sent_where_nothing_changes_its_pixels(
+    facts: Facts, params: Params, expected: bool
+) -> None:
+    for client in (NEITHER, BOTH):
+        assert planned(facts, params, client).rewrap is expected

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests import pictures, serving
+from tests import drawings, pictures, serving
 from tests.serving import Service
 
 Start = Callable[..., AbstractContextManager[Service]]
@@ -41,6 +41,8 @@ def draw_originals(root: Path) -> Path:
         "drawing.svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
         "huge.png": pictures.png_header((30_000, 30_000)),
         "a folder/ünï cödé.jpg": pictures.jpeg(photo),
+        "screenshot.png": pictures.png(drawings.screenshot()),
+        "small.jpg": pictures.jpeg(photo, quality=20, exif=pictures.exif_block(1)),
     }
     for name, data in originals.items():
         (root / name).parent.mkdir(exist_ok=True)

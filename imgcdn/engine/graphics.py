@@ -1,0 +1,162 @@
+"""
+Pixels -> whether they are a graphic: drawn in few flat colours with sharp edges, not seen through a lens.
+
+Every picture pays for this test, so it looks at 28 x 28 small tiles of it, at full resolution: a reduced copy has no
+sharp edges left.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+
+from PIL import Image, ImageChops
+
+_TILES, _GLANCE = 28, 10
+_TILE = 8
+
+# Steps from a pixel to its neighbour, in the band where it is largest. 1 and 2 are gradients and rounding; up to 24
+# is texture and noise, of which a photograph is full; what resampling leaves of a drawn edge is mostly above 40.
+_FAINT = slice(3, 25)
+_SHARP = 40
+_ANY = [0] + [255] * 255
+
+# The limits lie between drawn charts, texts, screenshots and logos at widths from 200 pixels on and photographs: as
+# they are, darkened to a black sky, overexposed to white, on a studio's white, with a margin, in grey.
+#
+# Sharp steps to faint ones, plus twice the share of equal neighbours where anything changes at all.
+_LEAST_CRISPNESS = 1.3
+_LEAST_STILL = 0.1
+
+# With an eighth of the tiles the same measure is off by up to a tenth.
+_GLANCE_TRUST = 0.75
+
+# Different colours to pixels that change, and how many more there may be the more of the picture is flat.
+_MOST_COLOURS, _MORE_COLOURS = 0.35, 0.4
+
+# Pixels of the three commonest colours that are far from the commonest, to all that are not the commonest. In a
+# photograph there is one flat colour at most. A grey one has 256 colours whatever it shows, so less follows.
+_LEAST_SECOND, _LEAST_SECOND_GREY, _GREYS = 0.06, 0.2, 256
+
+# Letters and thin lines have no flat colour of their own: letters of one ink have few colours and next to nothing
+# faint, lines on a ground leave most of it empty.
+_INK_COLOURS, _INK_EDGES = 0.12, 1.5
+_LINE_COLOURS, _LINE_EDGES, _LINE_FLAT = 0.43, 0.6, 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """
+    What some tiles show.
+
+    Args:
+        sample: The tiles side by side.
+        changed: Pixels that differ from the one to the right or below.
+        flat: Share of the tiles in which none does. They say nothing: a studio's white, a margin, a black sky.
+        still: Share of the pixels of the other tiles that do not.
+        edges: Sharp steps to faint ones.
+    """
+
+    sample: Image.Image
+    changed: int
+    flat: float
+    still: float
+    edges: float
+
+    @property
+    def crispness(self) -> float:
+        return self.edges + 2 * self.still
+
+
+def is_graphic(image: Image.Image) -> bool:
+    """
+    Tell whether a picture is a graphic. A photograph never is; a drawing with soft shadows or noise may not be.
+
+    Args:
+        image: Mode L, LA, RGB or RGBA, as large as it is shown.
+    """
+    if min(image.size) <= _TILE:
+        return False
+    # An optimisation: 24 photographs of 25 are told at a glance, in 0.2 ms instead of 0.8.
+    if _look(image, _GLANCE).crispness < _LEAST_CRISPNESS * _GLANCE_TRUST:
+        return False
+    look = _look(image, _TILES)
+    return look.still >= _LEAST_STILL and look.crispness >= _LEAST_CRISPNESS and _has_few_colours(look)
+
+
+def _look(image: Image.Image, tiles: int) -> _Look:
+    columns, rows = _starts(image.width, tiles), _starts(image.height, tiles)
+    sample = _sample(image, columns, rows)
+    steps = _steps(sample)
+    counts = steps.histogram()
+    changed = sum(counts[1:])
+    flat = steps.point(_ANY).reduce(_TILE + 1).histogram()[0] / (len(columns) * len(rows))
+    pixels = (1 - flat) * len(columns) * len(rows) * _TILE * _TILE
+    edges = sum(counts[_SHARP:]) / max(1, sum(counts[_FAINT]))
+    return _Look(sample, changed, flat, still=1 - changed / max(1, round(pixels)), edges=edges)
+
+
+def _has_few_colours(look: _Look) -> bool:
+    sample = look.sample
+    found = sample.getcolors(max(2, int(look.changed * (_MOST_COLOURS + _MORE_COLOURS))))
+    if found is None:
+        return False
+    found.sort(key=lambda entry: -entry[0])
+    most, ground = found[0]
+    far = sum(islice((count for count, colour in found if _differ(colour, ground)), 3))
+    second, colours = far / max(1, sample.width * sample.height - most), len(found) / max(1, look.changed)
+    grey = len(found) <= _GREYS
+    if second >= (_LEAST_SECOND_GREY if grey else _LEAST_SECOND):
+        return colours <= _MOST_COLOURS + _MORE_COLOURS * second
+    inked = colours <= _INK_COLOURS and look.edges >= _INK_EDGES
+    lined = colours <= _LINE_COLOURS and look.edges >= _LINE_EDGES and look.flat >= _LINE_FLAT
+    return inked or (lined and not grey)
+
+
+def _differ(colour: object, ground: object) -> bool:
+    if isinstance(colour, tuple) and isinstance(ground, tuple):
+        return any(abs(a - b) >= _SHARP for a, b in zip(colour, ground, strict=True))
+    return isinstance(colour, int) and isinstance(ground, int) and abs(colour - ground) >= _SHARP
+
+
+def _starts(length: int, tiles: int) -> list[int]:
+    """Spread tiles over an edge; each has a pixel more, the neighbour of its last."""
+    tiles = min(tiles, (length - 1) // _TILE)
+    room = length - 1 - _TILE
+    return [round(index * room / max(1, tiles - 1)) for index in range(tiles)]
+
+
+def _sample(image: Image.Image, columns: Sequence[int], rows: Sequence[int]) -> Image.Image:
+    """Put the tiles side by side; rows first, then columns of those, which is 56 copies where one a tile is 784."""
+    tile = _TILE + 1
+    bands = Image.new(image.mode, (image.width, tile * len(rows)))
+    for index, top in enumerate(rows):
+        bands.paste(image.crop((0, top, image.width, top + tile)), (0, tile * index))
+    sample = Image.new(image.mode, (tile * len(columns), bands.height))
+    for index, left in enumerate(columns):
+        sample.paste(bands.crop((left, 0, left + tile, bands.height)), (tile * index, 0))
+    # Premultiplied, so that the colour of pixels that nobody sees does not count.
+    return sample.convert("RGBA").convert("RGBa") if sample.mode in ("LA", "RGBA") else sample
+
+
+def _steps(sample: Image.Image) -> Image.Image:
+    """Return the largest step from each pixel to its right and lower neighbour; 0 in the tiles' last row and column."""
+    right = ImageChops.difference(sample, ImageChops.offset(sample, -1, 0))
+    below = ImageChops.difference(sample, ImageChops.offset(sample, 0, -1))
+    first, *others = ImageChops.lighter(right, below).split()
+    for band in others:
+        first = ImageChops.lighter(first, band)
+    return ImageChops.darker(first, _inner(sample.size))
+
+
+@lru_cache(maxsize=8)  # all but small pictures have one of two sizes
+def _inner(size: tuple[int, int]) -> Image.Image:
+    tile = Image.new("L", (_TILE + 1, _TILE + 1))
+    tile.paste(255, (0, 0, _TILE, _TILE))
+    mask = Image.new("L", size)
+    for left in range(0, size[0], _TILE + 1):
+        mask.paste(tile, (left, 0))
+    strip = mask.crop((0, 0, size[0], _TILE + 1))
+    for top in range(_TILE + 1, size[1], _TILE + 1):
+        mask.paste(strip, (0, top))
+    return mask

@@ -1,0 +1,219 @@
+"""
+File -> the same coded pixels in a new wrapping: what a decoder needs and nothing else.
+
+Nothing is decoded into pixels, so nothing is lost. Whatever is not as usual gives None: an encoded output stands in.
+JPEG: ITU-T T.81, annex B; JFIF 1.02; Adobe's technical note 5116. PNG: 3rd edition, sections 5 and 11.
+"""
+
+import re
+import struct
+import sys
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+
+_SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
+_FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive; browsers show no other
+_HUFFMAN, _QUANTA, _RESTART = 0xC4, 0xDB, 0xDD
+_JFIF, _ICC, _ADOBE = 0xE0, 0xE2, 0xEE
+_DROPPED = (*range(0xE0, 0xF0), 0xFE)
+
+# In coded pixels FF stands before 00, a restart, or another FF alone.
+_SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+
+# Version 1.2, square pixels, no thumbnail: the marker tells decoders that the colours are YCbCr.
+_PLAIN_JFIF = b"\xff\xe0\x00\x10JFIF\x00\x01\x02\x00\x00\x01\x00\x01\x00\x00"
+_ADOBE_BYTES = 12
+
+_ICC_PART = 65_519
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_HEADER = struct.Struct(">IIBBBBB")
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_INFLATED_AT_ONCE = 1 << 20
+
+# First column and row of each pass, and the steps to the next (section 8.2).
+_WHOLE = ((0, 0, 1, 1),)
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+
+
+class _OddError(Exception):
+    """The file is not as usual."""
+
+
+def rewrap_jpeg(data: bytes, profile: bytes = b"", *, below: int = sys.maxsize) -> bytes | None:
+    """
+    Return a JPEG's first picture without metadata and without what follows it.
+
+    Args:
+        data: The file.
+        profile: ICC profile to write into it; its own is dropped.
+        below: Bytes that it must stay below to be of use.
+
+    Returns:
+        None where it does not, is cut short, or is not 8-bit Huffman-coded grey or three colours.
+    """
+    try:
+        segments = list(_segments(data))
+        scans = [index for index, (marker, _) in enumerate(segments) if marker == _SOS]
+        before = segments[: scans[0]] if scans else []
+        _check_jpeg([marker for marker, _ in segments], before)
+    except _OddError:
+        return None
+    head = [_PLAIN_JFIF] if any(marker == _JFIF and body[4:9] == b"JFIF\0" for marker, body in before) else []
+    adobe = [body for marker, body in before if marker == _ADOBE and body[4:9] == b"Adobe"]
+    if adobe:
+        head.append(b"\xff\xee" + struct.pack(">H", _ADOBE_BYTES + 2) + adobe[-1][4 : 4 + _ADOBE_BYTES])
+    kept = [body for marker, body in segments if marker not in _DROPPED]
+    body = b"".join((b"\xff\xd8", *head, *_icc_segments(profile), *kept, b"\xff\xd9"))
+    return body if len(body) < below else None
+
+
+def rewrap_png(data: bytes, profile: bytes = b"", *, below: int = sys.maxsize) -> bytes | None:
+    """
+    Return a PNG of its pixels, palette and transparency alone.
+
+    Args:
+        data: The file.
+        profile: ICC profile to write into it; what it says of its colours itself is dropped.
+        below: Bytes that it must stay below to be of use.
+
+    Returns:
+        None where it does not, is cut short, damaged, animated or has 16 bits.
+    """
+    try:
+        chunks = list(_chunks(data))
+        _check_order([name for name, _ in chunks])
+        kept = [(name, chunk) for name, chunk in chunks if name in (b"IHDR", b"PLTE", b"tRNS", b"IDAT")]
+        colour = [_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile))] if profile else []
+        body = b"".join((_PNG, kept[0][1], *colour, *(chunk for _, chunk in kept[1:]), _chunk(b"IEND", b"")))
+        if len(body) >= below:
+            return None
+        # Last, because these take their time.
+        _check_sums(chunk for _, chunk in kept)
+        _check_pixels(kept[0][1][8:-4], [chunk[8:-4] for name, chunk in kept if name == b"IDAT"])
+    except _OddError:
+        return None
+    return body
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield marker and bytes up to the end of the first picture, coded pixels with the header of their scan."""
+    if not data.startswith(b"\xff\xd8"):
+        raise _OddError
+    at = 2
+    while True:
+        while data[at : at + 2] == b"\xff\xff":  # fill bytes
+            at += 1
+        if len(data) < at + 2 or data[at] != 0xFF:
+            raise _OddError
+        marker = data[at + 1]
+        if marker == _EOI:
+            return
+        end = at + 2 + int.from_bytes(data[at + 2 : at + 4])
+        if end < at + 4 or end > len(data):
+            raise _OddError
+        if marker == _SOS:
+            found = _SCAN_END.search(data, end)
+            if found is None:
+                raise _OddError
+            end = found.start()
+        yield marker, data[at:end]
+        at = end
+
+
+def _check_jpeg(markers: list[int], before: list[tuple[int, bytes]]) -> None:
+    """Let pass one frame of 8 bits, with tables of its own, and markers that are known to matter or not to."""
+    frames = [body for marker, body in before if marker in _FRAMES]
+    known = {*_FRAMES, *_DROPPED, _HUFFMAN, _QUANTA, _RESTART, _SOS}
+    declared = {marker for marker, _ in before}
+    if len(frames) != 1 or sum(marker in _FRAMES for marker in markers) != 1 or not known.issuperset(markers):
+        raise _OddError
+    if not {_HUFFMAN, _QUANTA} <= declared or len(frames[0]) < 10:
+        raise _OddError
+    precision, height, width, components = struct.unpack_from(">BHHB", frames[0], 4)
+    if precision != 8 or 0 in (height, width) or components not in (1, 3):
+        raise _OddError
+
+
+def _icc_segments(profile: bytes) -> list[bytes]:
+    """Split a profile as ICC.1:2022, annex B.4, has it."""
+    parts = [profile[at : at + _ICC_PART] for at in range(0, len(profile), _ICC_PART)]
+    return [
+        struct.pack(">BBH", 0xFF, _ICC, 16 + len(part)) + b"ICC_PROFILE\0" + bytes([number, len(parts)]) + part
+        for number, part in enumerate(parts, 1)
+    ]
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the name and the bytes of each chunk before IEND; what follows that is not looked at."""
+    if not data.startswith(_PNG):
+        raise _OddError
+    at = len(_PNG)
+    while True:
+        if len(data) < at + 12:
+            raise _OddError
+        length, name = struct.unpack_from(">I4s", data, at)
+        end = at + 12 + length
+        if end > len(data):
+            raise _OddError
+        if name == b"IEND":
+            return
+        yield name, data[at:end]
+        at = end
+
+
+def _check_order(names: list[bytes]) -> None:
+    """Let pass a still picture with no chunk that decoders must know and we do not (section 5.4)."""
+    if names[:1] != [b"IHDR"] or b"IDAT" not in names or b"acTL" in names:
+        raise _OddError
+    critical = [name for name in names if not name[0] & 0x20 and name != b"IDAT"]
+    last = len(names) - names[::-1].index(b"IDAT")
+    together = last - names.index(b"IDAT") == names.count(b"IDAT")
+    if critical not in ([b"IHDR"], [b"IHDR", b"PLTE"]) or not together or names.count(b"tRNS") > 1:
+        raise _OddError
+    if any(name in (b"PLTE", b"tRNS") for name in names[last:]):
+        raise _OddError
+
+
+def _check_sums(chunks: Iterable[bytes]) -> None:
+    if any(zlib.crc32(memoryview(chunk)[4:-4]) != int.from_bytes(chunk[-4:]) for chunk in chunks):
+        raise _OddError
+
+
+def _check_pixels(header: bytes, parts: list[bytes]) -> None:
+    """Let pass pixels of at most 8 bits whose checksum holds, with nothing hidden behind them."""
+    if len(header) != _HEADER.size:
+        raise _OddError
+    width, height, depth, kind, _, _, interlaced = _HEADER.unpack(header)
+    if depth > 8 or kind not in _CHANNELS or interlaced > 1:
+        raise _OddError
+    promised = _coded_bytes(width, height, depth * _CHANNELS[kind], _ADAM7 if interlaced else _WHOLE)
+    inflater = zlib.decompressobj()
+    inflated = 0
+    try:
+        for part in parts:
+            rest = part
+            while rest and not inflater.eof:
+                inflated += len(inflater.decompress(rest, _INFLATED_AT_ONCE))
+                rest = inflater.unconsumed_tail
+                if inflated > promised:
+                    raise _OddError
+            if inflater.eof and (rest or inflater.unused_data):
+                raise _OddError
+    except zlib.error as error:
+        raise _OddError from error
+    if not inflater.eof or inflated != promised:
+        raise _OddError
+
+
+def _coded_bytes(width: int, height: int, bits: int, passes: Sequence[tuple[int, int, int, int]]) -> int:
+    total = 0
+    for left, top, across, down in passes:
+        columns, rows = (width - left + across - 1) // across, (height - top + down - 1) // down
+        if columns > 0 and rows > 0:
+            total += rows * (1 + (columns * bits + 7) // 8)  # a row begins with its filter
+    return total
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))

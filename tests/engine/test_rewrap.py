@@ -1,0 +1,312 @@
+"""The original's own coding in a new wrapping: the same pixels, and not a byte of what else was in the file."""
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageChops, ImageCms
+
+from imgcdn.core.params import Params
+from imgcdn.core.plan import Limits, plan_for
+from imgcdn.core.values import EncodedImage
+from imgcdn.engine.probe import probe
+from imgcdn.engine.render import render
+from imgcdn.engine.rewrap import rewrap_jpeg, rewrap_png
+from imgcdn.errors import CorruptImage, ImageError
+from tests import pictures
+from tests.engine.variants import MAX_PIXELS, reopened
+
+CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
+SAMPLES = Path(__file__).parents[2] / "sample_images"
+
+BOTH = ("avif", "webp")
+
+
+def _saved(image: Image.Image, fmt: str, **options: object) -> bytes:
+    out = io.BytesIO()
+    image.save(out, fmt, **options)
+    return out.getvalue()
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+def _srgb() -> bytes:
+    profile: bytes = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return profile
+
+
+JPEGS = {
+    "plain": pictures.jpeg(),
+    "progressive": pictures.progressive_jpeg(),
+    "grey": pictures.grey_jpeg(),
+    "laden": pictures.laden_jpeg(),
+    "two in one": pictures.mpo(),
+    "with bytes behind it": pictures.jpeg() + b"secret" * 9,
+    "with restarts": _saved(pictures.photograph(), "JPEG", restart_marker_rows=1),
+    "red, green and blue": _saved(pictures.chart(), "JPEG", keep_rgb=True),
+    "with fill bytes": pictures.jpeg().replace(b"\xff\xc4", b"\xff\xff\xff\xc4", 1),
+}
+PNGS = {
+    "plain": pictures.png(),
+    "laden": pictures.laden_png(),
+    "palette": pictures.palette_png(),
+    "palette with alphas": pictures.palette_png_with_transparency(),
+    "a colour that is clear": pictures.keyed_png(),
+    "alpha": pictures.rgba_png(),
+    "grey": pictures.grey_png(),
+    "grey and alpha": pictures.grey_alpha_png(),
+    "one bit": pictures.bilevel_png(),
+    "with bytes behind it": pictures.png() + b"secret" * 9,
+    "with a gamma": pictures.coded_png(pictures.chart(), gAMA=struct.pack(">I", 45_455)),
+}
+
+
+def _pixels(data: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
+
+
+def _rendered(data: bytes, params: Params, client: tuple[str, ...] = (), *, keep_profile: bool = False) -> EncodedImage:
+    file = io.BytesIO(data)
+    limits = Limits(keep_profile=keep_profile)
+    return render(file, plan_for(probe(file, max_pixels=MAX_PIXELS), params, client, limits))
+
+
+def _table(originals: dict[str, bytes]) -> list[object]:
+    return [pytest.param(data, id=name) for name, data in originals.items()]
+
+
+@pytest.mark.parametrize("data", _table(JPEGS))
+def test_a_jpeg_keeps_its_pixels_and_nothing_else(data: bytes) -> None:
+    body = rewrap_jpeg(data)
+    assert body is not None
+    assert len(body) <= len(data) + 2
+    assert _pixels(body).tobytes() == _pixels(data).tobytes()
+    assert not [secret for secret in pictures.SECRETS if secret in body]
+    found = Image.open(io.BytesIO(body))
+    assert (found.format, body[-2:]) == ("JPEG", b"\xff\xd9")
+    assert set(found.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density", "adobe", "adobe_transform"} | {
+        "progressive",
+        "progression",
+    }
+
+
+@pytest.mark.parametrize("data", _table(PNGS))
+def test_a_png_keeps_its_pixels_and_nothing_else(data: bytes) -> None:
+    body = rewrap_png(data)
+    assert body is not None
+    assert len(body) <= len(data)
+    assert _pixels(body).tobytes() == _pixels(data).tobytes()
+    assert not [secret for secret in pictures.SECRETS if secret in body]
+    assert set(Image.open(io.BytesIO(body)).info) <= {"transparency"}
+
+
+def test_a_profile_is_written_where_one_is_wanted() -> None:
+    long = pictures.display_p3() + bytes(100_000)
+    for profile in (pictures.display_p3(), long):
+        for rewrap, data in ((rewrap_jpeg, pictures.laden_jpeg()), (rewrap_png, pictures.laden_png())):
+            body = rewrap(data, profile)
+            assert body is not None
+            assert Image.open(io.BytesIO(body)).info["icc_profile"] == profile
+            assert _pixels(body).tobytes() == _pixels(data).tobytes()
+
+
+def test_it_must_stay_below_what_it_is_to_replace() -> None:
+    for rewrap, data in ((rewrap_jpeg, pictures.jpeg()), (rewrap_png, pictures.png())):
+        body = rewrap(data)
+        assert body is not None
+        assert rewrap(data, below=len(body)) is None
+        assert rewrap(data, below=len(body) + 1) == body
+
+
+def _with_chunk(name: bytes, content: bytes, *, before: bytes) -> bytes:
+    data = pictures.palette_png()
+    at = data.index(before) - 4
+    return data[:at] + _chunk(name, content) + data[at:]
+
+
+def _idat(data: bytes) -> bytes:
+    """A PNG of the chart's header and these compressed bytes."""
+    png = pictures.png()
+    return png[:33] + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(pictures.png(), id="png"),
+        pytest.param(pictures.jpeg()[:-2], id="without its end"),
+        pytest.param(pictures.cmyk_jpeg(), id="cmyk"),
+        pytest.param(pictures.jpeg().replace(b"\xff\xc0", b"\xff\xc9", 1), id="arithmetic coding"),
+        pytest.param(pictures.jpeg().replace(b"\xff\xc0\x00\x11\x08", b"\xff\xc0\x00\x11\x0c", 1), id="12 bits"),
+        pytest.param(b"\xff\xd8\xff\xd9", id="no picture"),
+        pytest.param(pictures.jpeg().replace(b"\xff\xdb", b"\xff\xfe"), id="no tables"),
+        pytest.param(b"\xff\xd8secret" + pictures.jpeg()[2:], id="bytes between its segments"),
+    ],
+)
+def test_an_odd_jpeg_is_left_alone(data: bytes) -> None:
+    assert rewrap_jpeg(data) is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(pictures.jpeg(), id="jpeg"),
+        pytest.param(pictures.png()[:-12], id="without its end"),
+        pytest.param(pictures.wide_grey_png(), id="16 bits"),
+        pytest.param(pictures.apng([pictures.chart(), pictures.photograph()], [100, 100]), id="animated"),
+        pytest.param(_with_chunk(b"ABCD", b"", before=b"IDAT"), id="a chunk that one must know"),
+        pytest.param(_with_chunk(b"tRNS", b"\0", before=b"IEND"), id="transparency behind the pixels"),
+        pytest.param(_with_chunk(b"PLTE", b"abc", before=b"IDAT"), id="two palettes"),
+        pytest.param(pictures.png()[:-20] + b"\0" + pictures.png()[-19:], id="a wrong checksum"),
+        pytest.param(_idat(zlib.compress(bytes(60 * 271)) + b"secret"), id="bytes hidden behind the pixels"),
+        pytest.param(_idat(zlib.compress(bytes(60 * 271))[:-5]), id="pixels cut short"),
+        pytest.param(_idat(b"secret"), id="no pixels at all"),
+        pytest.param(_idat(zlib.compress(bytes(1_000_000))), id="more than its pixels"),
+        pytest.param(pictures.png_header((90, 60)), id="none of its pixels"),
+    ],
+)
+def test_an_odd_png_is_left_alone(data: bytes) -> None:
+    assert rewrap_png(data) is None
+
+
+def test_metadata_between_scans_goes_too() -> None:
+    data = pictures.progressive_jpeg()
+    second = data.index(b"\xff\xda", data.index(b"\xff\xda") + 2)
+    body = rewrap_jpeg(data[:second] + b"\xff\xfe\x00\x08secret" + data[second:])
+    assert body == rewrap_jpeg(data)
+
+
+@given(st.sampled_from([*JPEGS.values(), *PNGS.values()]), st.data())
+@settings(max_examples=300, deadline=None)
+def test_a_file_cut_anywhere_gives_nothing_or_its_own_pixels(data: bytes, draw: st.DataObject) -> None:
+    cut = data[: draw.draw(st.integers(0, len(data)))]
+    body = rewrap_jpeg(cut) or rewrap_png(cut)
+    assert body is None or _pixels(body).tobytes() == _pixels(data).tobytes()
+
+
+@given(st.sampled_from([*JPEGS.values(), *PNGS.values()]), st.data())
+@settings(max_examples=300, deadline=None)
+def test_a_file_with_a_wrong_byte_gives_nothing_or_what_it_decodes_to(data: bytes, draw: st.DataObject) -> None:
+    at = draw.draw(st.integers(0, len(data) - 1))
+    broken = data[:at] + bytes([draw.draw(st.integers(0, 255))]) + data[at + 1 :]
+    body = rewrap_jpeg(broken) or rewrap_png(broken)
+    try:
+        decoded = _rendered(broken, Params(format="png"))
+    except ImageError:
+        return  # such a file is refused before its wrapping matters
+    if body is not None:
+        assert _rendered(body, Params(format="png")).size == decoded.size
+
+
+SMALL = _saved(pictures.photograph((300, 200)), "JPEG", quality=20, exif=pictures.exif_block(1))
+
+
+@pytest.mark.parametrize("client", [BOTH, ("webp",), ()], ids=["avif", "webp", "neither"])
+def test_a_jpeg_that_would_grow_is_sent_as_it_is_coded(client: tuple[str, ...]) -> None:
+    encoded = _rendered(SMALL, Params(q=95), client)
+    assert (encoded.format, encoded.size, encoded.frames) == ("jpeg", (300, 200), 1)
+    assert encoded.body == rewrap_jpeg(SMALL)
+    assert reopened(encoded).tobytes() == Image.open(io.BytesIO(SMALL)).tobytes()
+
+
+def test_a_png_that_would_grow_is_sent_as_it_is_coded() -> None:
+    image = pictures.photograph().quantize(200)
+    data = _saved(image, "PNG", optimize=True)
+    encoded = _rendered(data, Params(q=100), ("avif",))
+    assert (encoded.format, len(encoded.body)) == ("png", len(rewrap_png(data) or b""))
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        pytest.param(Params(q=30), id="a quality that makes it smaller"),
+        pytest.param(Params(q=95, width=299), id="a pixel less"),
+        pytest.param(Params(q=95, turn=3), id="upside down"),
+        pytest.param(Params(q=95, format="webp"), id="another format"),
+        pytest.param(Params(q=95, blur=0.5), id="blurred"),
+        pytest.param(Params(q=95, trim=0), id="trimmed"),
+    ],
+)
+def test_what_was_asked_for_is_encoded(params: Params) -> None:
+    original = pictures.jpeg(pictures.photograph((300, 200)), quality=75) if params.q == 30 else SMALL
+    encoded = _rendered(original, params)
+    assert rewrap_jpeg(original) not in (None, encoded.body)
+
+
+def _coded_p3(orientation: int = 1) -> bytes:
+    return _saved(
+        pictures.photograph((300, 200)),
+        "JPEG",
+        quality=20,
+        icc_profile=pictures.display_p3(),
+        exif=pictures.exif_block(orientation),
+    )
+
+
+@pytest.mark.parametrize(
+    ("original", "keep_profile", "own"),
+    [
+        pytest.param(_coded_p3(), False, False, id="colours that were converted"),
+        pytest.param(_coded_p3(), True, True, id="colours that were kept"),
+        pytest.param(_coded_p3(6), True, False, id="a picture that was turned"),
+        pytest.param(pictures.oriented_jpeg(3), False, False, id="one upside down"),
+        pytest.param(pictures.cmyk_jpeg(), False, False, id="inks"),
+        pytest.param(
+            _saved(pictures.photograph((300, 200)), "JPEG", quality=20, icc_profile=_srgb()),
+            False,
+            True,
+            id="srgb's own profile",
+        ),
+    ],
+)
+def test_it_is_sent_only_where_it_looks_the_same(original: bytes, keep_profile: bool, own: bool) -> None:
+    encoded = _rendered(original, Params(q=100, format="jpeg"), keep_profile=keep_profile)
+    profile = pictures.display_p3() if keep_profile else b""
+    assert (encoded.body == rewrap_jpeg(original, profile)) is own
+    assert reopened(encoded).info.get("icc_profile", b"") == profile
+    assert b"secret" not in encoded.body
+
+
+def test_a_wide_grey_is_not_sent_as_it_is_coded() -> None:
+    assert reopened(_rendered(pictures.wide_grey_png(), Params(format="png"))).mode == "L"
+
+
+def _corpus(*suffixes: str) -> list[Path]:
+    folders = [SAMPLES, *(CORPUS / name for name in ("photos", "exif", "icc", "formats", "corrupt", "animated"))]
+    return sorted(path for folder in folders for path in folder.glob("*") if path.is_file() and _is(path, *suffixes))
+
+
+def _is(path: Path, *signatures: str) -> bool:
+    with path.open("rb") as file:
+        return file.read(4).startswith(tuple(bytes.fromhex(signature) for signature in signatures))
+
+
+@pytest.mark.parametrize(
+    "path", [pytest.param(path, id=f"{path.parent.name}/{path.name}") for path in _corpus("ffd8ff", "89504e47")]
+)
+def test_a_file_of_another_projects_keeps_its_pixels_or_is_left_alone(path: Path) -> None:
+    data = path.read_bytes()
+    body = rewrap_jpeg(data) or rewrap_png(data)
+    if body is None:
+        return
+    try:
+        _rendered(data, Params(width=16, format="jpeg"))
+    except CorruptImage:
+        return  # refused before its wrapping matters
+    before, after = Image.open(io.BytesIO(data)), Image.open(io.BytesIO(body))
+    assert (after.size, after.mode) == (before.size, before.mode)
+    assert ImageChops.difference(_pixels(body), _pixels(data)).getbbox(alpha_only=False) is None
+    assert not [
+        secret for secret in (b"Exif\0", b"http://ns.adobe.com", b"ICC_PROFILE\0", b"iCCP", b"tEXt") if secret in body
+    ]
+    assert rewrap_jpeg(body) == body or rewrap_png(body) == body

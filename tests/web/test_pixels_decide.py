@@ -1,0 +1,49 @@
+"""What only the pixels tell, over HTTP: a graphic's format, and an original that is smaller than its variant."""
+
+import io
+
+import pytest
+from PIL import Image, ImageChops
+
+from tests import drawings, pictures
+from tests.serving import CHROME, Service
+
+WEBP = "image/webp,*/*;q=0.8"
+
+
+@pytest.mark.parametrize(
+    ("target", "accept", "expected"),
+    [
+        pytest.param("/img/screenshot.png", CHROME, "webp", id="a graphic to chrome"),
+        pytest.param("/img/screenshot.png", WEBP, "webp", id="to a client of webp"),
+        pytest.param("/img/screenshot.png", "image/avif,*/*", "png", id="to a client of avif"),
+        pytest.param("/img/screenshot.png", "*/*", "png", id="to any client"),
+        pytest.param("/img/screenshot.png?fm=jpg", CHROME, "jpeg", id="where jpeg is asked for"),
+        pytest.param("/img/small.jpg?q=100", CHROME, "jpeg", id="an original that would grow"),
+        pytest.param("/img/small.jpg?q=100&w=599", CHROME, "avif", id="a pixel less of it"),
+        pytest.param("/img/photo.jpg", CHROME, "avif", id="a photograph"),
+    ],
+)
+def test_the_answer_says_what_it_is(service: Service, target: str, accept: str, expected: str) -> None:
+    for _ in range(2):  # as it is made, then as it is kept
+        answer = service.get(target, accept)
+        extension = {"jpeg": "jpg"}.get(expected, expected)
+        assert (answer.status, Image.open(io.BytesIO(answer.body)).format) == (200, expected.upper())
+        assert answer.headers["content-type"] == f"image/{expected}"
+        assert f'.{extension}"' in answer.headers["content-disposition"]
+        assert answer.headers.get("vary") == (None if "fm=" in target else "Accept")
+    assert service.get(target, accept, method="HEAD").headers["content-type"] == f"image/{expected}"
+    assert service.get(target, accept, headers={"If-None-Match": answer.headers["etag"]}).status == 304
+
+
+def test_a_screenshot_arrives_without_loss(service: Service) -> None:
+    found = Image.open(io.BytesIO(service.get("/img/screenshot.png", CHROME).body)).convert("RGB")
+    assert ImageChops.difference(found, drawings.screenshot()).getbbox() is None
+
+
+def test_an_original_that_would_grow_arrives_without_its_metadata(service: Service) -> None:
+    original = pictures.jpeg(pictures.photograph((600, 400)), quality=20, exif=pictures.exif_block(1))
+    body = service.get("/img/small.jpg?q=100", CHROME).body
+    assert len(body) < len(original)
+    assert Image.open(io.BytesIO(body)).tobytes() == Image.open(io.BytesIO(original)).tobytes()
+    assert not [secret for secret in pictures.SECRETS if secret in body]

@@ -53,6 +53,8 @@ def _default(value: object) -> str:
         return "the CPUs"
     if value in ((), ""):
         return "none"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
     return f"`{' '.join(map(str, value))}`" if isinstance(value, tuple) else f"`{value}`"
 
 

@@ -19,6 +19,7 @@ from imgcdn.config import parsers
 from imgcdn.config.parsers import setting
 from imgcdn.core.allowlist import Allowlist, parse_override
 from imgcdn.core.formats import NEGOTIATED, WEBP
+from imgcdn.core.params import DEFAULT_TARGET
 from imgcdn.core.routes import Mount
 from imgcdn.core.rules import Preset, Rules
 from imgcdn.core.widths import LADDER, WidthPolicy, Widths
@@ -164,6 +165,14 @@ class Config:
     presets: tuple[Preset, ...] = setting(
         (), parsers.presets, "Names for sets of parameters, such as `thumb=w=200&h=200&fit=cover`, then `p=thumb`."
     )
+    auto_target: int = setting(
+        DEFAULT_TARGET,
+        parsers.integer(40, 90),
+        "SSIMULACRA2 that `q=auto` aims at: 50 is medium quality, 70 high, 90 as good as lossless.",
+    )
+    save_data: bool = setting(
+        False, parsers.switch, "Whether `Save-Data: on` in a request lowers the quality; it joins `Vary` then."
+    )
     params: str = setting(
         "any", parsers.choice("any", "presets"), "Whether a URL may ask for any output, or for presets alone."
     )
@@ -194,7 +203,7 @@ class Config:
     def rules(self) -> Rules:
         """What is admitted of the parameters."""
         widths = Widths(WidthPolicy(self.width_policy), self.widths)
-        return Rules(self.max_dimension, self.presets, self.params == "presets", widths)
+        return Rules(self.max_dimension, self.presets, self.params == "presets", widths, self.auto_target)
 
 
 def load(

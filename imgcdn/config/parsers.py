@@ -48,6 +48,14 @@ def address(raw: object) -> str:
     raise ValueError("must be HOST:PORT, [IPV6]:PORT or unix:/PATH")
 
 
+def switch(raw: object) -> bool:
+    """Read yes or no."""
+    value = {"true": True, "false": False}.get(raw.lower()) if isinstance(raw, str) else raw
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")
+    return value
+
+
 def integer(low: int, high: int) -> Callable[[object], int]:
     """Return a parser of integers in a range, ends included."""
 

@@ -36,6 +36,17 @@ def integer(arguments: Mapping[str, str], name: str, *, low: int, high: int) -> 
     raise InvalidParam(f"{name} must be an integer from {low} to {high}", param=name, nearest=nearest)
 
 
+def integer_or(arguments: Mapping[str, str], name: str, *, low: int, high: int, word: str) -> int | str | None:
+    """Read whole digits, or one word."""
+    if arguments.get(name) == word:
+        return word
+    try:
+        return integer(arguments, name, low=low, high=high)
+    except InvalidParam as error:
+        nearest = error.nearest or closest(arguments[name], [word])
+        raise InvalidParam(f"{error.detail} or {word}", param=name, nearest=nearest) from error
+
+
 def decimal(arguments: Mapping[str, str], name: str, *, low: Decimal, high: Decimal) -> Decimal | None:
     """Read a number with at most two decimals."""
     text = arguments.get(name)

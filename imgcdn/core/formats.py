@@ -47,6 +47,9 @@ PLACEHOLDERS = {fmt.name: fmt for fmt in (BLURHASH, THUMBHASH, LQIP, JSON)}
 #: Whatever an answer may be.
 OUTPUTS = {**FORMATS, **PLACEHOLDERS}
 
+#: Formats in which q counts.
+LOSSY = (AVIF, WEBP, JPEG)
+
 #: Formats that are sent only to a client whose Accept names them, the server's favourite first.
 NEGOTIATED = (AVIF, WEBP)
 

@@ -9,6 +9,7 @@ from imgcdn.core.formats import (
     GIF,
     JPEG,
     JSON,
+    LOSSY,
     OUTPUTS,
     PLACEHOLDERS,
     PNG,
@@ -59,15 +60,17 @@ class Setting:
 
     Args:
         encoder: jpeg, webp, svt, aom, png or gif; a placeholder's own name.
-        quality: On the encoder's own scale; None for a lossless one.
+        quality: On the encoder's own scale; None for a lossless one, and until the pixels tell which reaches `target`.
         full_chroma: 4:4:4 instead of 4:2:0.
         keep_profile: The pixels stay in the original's colours, which a profile in the file describes; not sRGB.
+        target: SSIMULACRA2 to reach with as few bytes as possible; None for a quality that was asked for.
     """
 
     encoder: str
     quality: int | None
     full_chroma: bool
     keep_profile: bool = False
+    target: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +204,7 @@ def plan_for(facts: Facts, params: Params, client: ClientClass, limits: Limits) 
         crop=framed.crop,
         size=framed.size,
         format=fmt.name,
-        setting=_setting(fmt, params.q, framed.size, limits, animated=animated),
+        setting=_setting(fmt, params, framed.size, limits, animated=animated),
         background=_background(facts, params, fmt),
         animated=animated,
         turn=params.turn,
@@ -298,18 +301,21 @@ def _family(facts: Facts, *, transparent: bool) -> Format:
     return JPEG
 
 
-def _setting(fmt: Format, q: int, size: Size, limits: Limits, *, animated: bool) -> Setting:
-    full_chroma = q >= FULL_CHROMA_Q
+def _setting(fmt: Format, params: Params, size: Size, limits: Limits, *, animated: bool) -> Setting:
+    # What q=auto aims at is reached in 4:2:0, for which its predictor was fitted.
+    full_chroma = params.q is not None and params.q >= FULL_CHROMA_Q
     encoder = fmt.name
     if fmt is AVIF:
         # SVT is several times faster at the same look; it knows 4:2:0 only, and holds many frames at once.
         encoder = "aom" if full_chroma or animated or min(size) < _SVT_MIN_EDGE else "svt"
-    lossy = fmt in (AVIF, WEBP, JPEG)
+    lossy = fmt in LOSSY
     # WebP's lossy coding has no 4:4:4 (RFC 9649, section 2.5).
     sampled = full_chroma and lossy and fmt is not WEBP
     # No viewer looks for a profile in a GIF, and a text has no room for one.
-    keep_profile = limits.keep_profile and fmt.name in FORMATS and fmt is not GIF
-    return Setting(encoder, encoder_quality(encoder, q), sampled, keep_profile)
+    kept = limits.keep_profile and fmt.name in FORMATS and fmt is not GIF
+    if params.q is None:
+        return Setting(encoder, None, sampled, kept, params.target if lossy else None)
+    return Setting(encoder, encoder_quality(encoder, params.q), sampled, kept)
 
 
 def _if_graphic(plan: Plan, params: Params, client: ClientClass, limits: Limits) -> tuple[Coding, ...]:
@@ -318,20 +324,16 @@ def _if_graphic(plan: Plan, params: Params, client: ClientClass, limits: Limits)
     if fmt not in (AVIF, WEBP, JPEG) or plan.animated or pixels > _GRAPHIC_MAX_PIXELS:
         return ()
     planned = Coding(plan.format, plan.setting)
+    exact = replace(plan.setting, encoder="webp", quality=None, full_chroma=False, target=None)
     shown = client if params.format is None else (plan.format,)
     codings: list[Coding] = []
     if WEBP.name in shown and max(plan.size) <= WEBP.max_edge:
-        codings.append(Coding(WEBP.name, replace(plan.setting, encoder="webp", quality=None, full_chroma=False)))
+        codings.append(Coding(WEBP.name, exact))
     elif params.format is None:
-        codings.append(Coding(PNG.name, _setting(PNG, params.q, plan.size, limits, animated=False)))
+        codings.append(Coding(PNG.name, replace(exact, encoder="png")))
     most = _GRAPHIC_SECOND_AOM_MAX_PIXELS if codings else _GRAPHIC_AOM_MAX_PIXELS
     if AVIF.name in shown and pixels <= most:
-        q = max(params.q, min(params.q + _GRAPHIC_Q_STEP, FULL_CHROMA_Q))
-        codings.append(
-            Coding(
-                AVIF.name, replace(planned.setting, encoder="aom", quality=encoder_quality("aom", q), full_chroma=True)
-            )
-        )
+        codings.append(Coding(AVIF.name, _full_avif(plan.setting, params)))
     else:
         codings.append(
             replace(planned, setting=replace(plan.setting, full_chroma=fmt is JPEG or plan.setting.full_chroma))
@@ -345,6 +347,14 @@ def _may_rewrap(plan: Plan, facts: Facts, params: Params) -> bool:
         return False
     asked = (params.trim, plan.crop, plan.place, plan.background, plan.blur or None, plan.sharpen or None)
     return plan.size == facts.size and plan.turn == UPRIGHT and not any(value is not None for value in asked)
+
+
+def _full_avif(setting: Setting, params: Params) -> Setting:
+    """Return how a graphic is coded in avif."""
+    if params.q is None:
+        return replace(setting, encoder="aom", full_chroma=True)
+    q = max(params.q, min(params.q + _GRAPHIC_Q_STEP, FULL_CHROMA_Q))
+    return replace(setting, encoder="aom", quality=encoder_quality("aom", q), full_chroma=True)
 
 
 def _background(facts: Facts, params: Params, fmt: Format) -> RGB | RGBA | None:

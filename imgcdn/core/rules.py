@@ -9,6 +9,7 @@ from imgcdn.core.arguments import choice
 from imgcdn.core.geometry import Fit, Position, Smart
 from imgcdn.core.params import (
     ANSWERS,
+    DEFAULT_TARGET,
     FITS,
     OF_THE_REQUEST,
     PLACES,
@@ -45,12 +46,14 @@ class Rules:
         presets: What `p` may name.
         only_presets: Whether a URL may ask for nothing but a preset.
         widths: The rule for `w` and `h`.
+        auto_target: SSIMULACRA2 that q=auto aims at.
     """
 
     max_dimension: int = 8192
     presets: tuple[Preset, ...] = ()
     only_presets: bool = False
     widths: Widths = field(default_factory=Widths)
+    auto_target: int = DEFAULT_TARGET
 
     def params(
         self,
@@ -75,7 +78,7 @@ class Rules:
         dpr = parse_dpr(full)
         width = self.widths.admitted(params.width, name="w", dpr=dpr)
         height = self.widths.admitted(params.height, name="h", dpr=dpr)
-        return replace(params, width=width, height=height)
+        return replace(params, width=width, height=height, target=self.auto_target)
 
     def _expanded(self, arguments: Mapping[str, str]) -> Mapping[str, str]:
         refused = [name for name in arguments if name not in OF_THE_REQUEST] if self.only_presets else []

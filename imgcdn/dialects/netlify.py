@@ -13,6 +13,7 @@ valid is 404, a missing url 400. Nothing is enlarged, which is where we depart f
 
 from urllib.parse import unquote
 
+from imgcdn.core.arguments import integer
 from imgcdn.core.geometry import Fit
 from imgcdn.core.params import ALIASES, FITS, PICTURES, POSITIONS, Params
 from imgcdn.core.rules import Rules
@@ -84,4 +85,5 @@ def _params(raw: dict[str, str], rules: Rules) -> Params:
     arguments = {name: decoded(value, param=name) for name, value in raw.items()}
     if "position" in arguments:
         arguments["position"] = " ".join(arguments["position"].replace(",", " ").split())
+    integer(arguments, "q", low=1, high=100)  # the only refusal of auto, which Netlify does not know
     return rules.params(arguments, fits=_FITS, positions=_POSITIONS, formats=PICTURES)

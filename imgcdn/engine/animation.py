@@ -2,19 +2,20 @@
 
 import io
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import BinaryIO
 
 from PIL import Image, ImageFile
 
 from imgcdn.core.geometry import Size
-from imgcdn.core.plan import Plan
+from imgcdn.core.plan import Plan, Setting
 from imgcdn.core.values import EncodedImage
 from imgcdn.engine import avif_boxes, gif
 from imgcdn.engine.codecs import READABLE
 from imgcdn.engine.colourspaces import profile_of
 from imgcdn.engine.decode import Picture, open_original, orientation_of, reading
+from imgcdn.engine.encode import judged
 from imgcdn.engine.gif_writing import write_gif
 from imgcdn.errors import CorruptImage
 
@@ -100,9 +101,10 @@ def encode_animation(animation: Animation, plan: Plan, develop: Callable[[Pictur
         raise CorruptImage("The original has fewer frames than it says.")
     images = ((_bare(picture.image), end_ms) for picture, end_ms in chain([first], developed))
     if plan.format == "webp":
-        body = _webp(images, animation, plan, first[0].profile)
+        # A first frame stands for all: a quality that changed between them would show.
+        body = _webp(images, animation, judged(first[0].image, plan.setting), first[0].profile)
     elif plan.format == "avif":
-        body = _avif(images, animation, plan, first[0].profile)
+        body = _avif(images, animation, replace(plan, setting=judged(first[0].image, plan.setting)), first[0].profile)
     else:
         body = write_gif(images, plan.size, plays=animation.plays)
     # Encoders merge equal neighbours, so only the file knows its frames.
@@ -216,7 +218,7 @@ class _AvifRest(_Rest):
         return self._image.tobytes(encoder, raw_mode)
 
 
-def _webp(images: Iterator[tuple[Image.Image, float]], animation: Animation, plan: Plan, profile: bytes) -> bytes:
+def _webp(images: Iterator[tuple[Image.Image, float]], animation: Animation, setting: Setting, profile: bytes) -> bytes:
     out = io.BytesIO()
     durations: list[float] = []
     walked = _noting_durations(images, durations)
@@ -227,7 +229,7 @@ def _webp(images: Iterator[tuple[Image.Image, float]], animation: Animation, pla
         append_images=[_WebPRest(walked, animation.count - 1)],
         duration=durations,  # read for each frame after that frame was walked
         loop=animation.plays,
-        quality=plan.setting.quality,
+        quality=setting.quality,
         method=_WEBP_METHOD,
         icc_profile=profile,
     )

@@ -1,12 +1,15 @@
 """Pixels -> file of one of the five formats, without metadata other than the profile of pixels that kept theirs."""
 
 import io
+from dataclasses import replace
 
 from PIL import Image, ImageChops
 
+from imgcdn.core.formats import encoder_quality
 from imgcdn.core.plan import Plan, Setting
 from imgcdn.core.values import EncodedImage
 from imgcdn.engine import codecs  # noqa: F401  # registers the encoders
+from imgcdn.engine.quality import find_q
 
 # Method 4 is libwebp's default; 6 takes twice the time for 1-5 % fewer bytes.
 _WEBP_METHOD = 4
@@ -37,8 +40,16 @@ def encode(image: Image.Image, plan: Plan, profile: bytes = b"") -> EncodedImage
     # Savers copy comments, profiles, EXIF and even its orientation from here.
     image.info = {}
     out = io.BytesIO()
-    _SAVERS[plan.format](image, out, plan.setting, profile)
+    _SAVERS[plan.format](image, out, judged(image, plan.setting), profile)
     return EncodedImage(out.getvalue(), plan.format, image.size, frames=1)
+
+
+def judged(image: Image.Image, setting: Setting) -> Setting:
+    """Return a setting with a quality: where it has a target instead, the least that reaches it."""
+    if setting.target is None:
+        return setting
+    q = find_q(image, setting.target, setting.encoder)
+    return replace(setting, quality=encoder_quality(setting.encoder, q), target=None)
 
 
 def indexed(image: Image.Image, *, hole: bool = False) -> Image.Image:

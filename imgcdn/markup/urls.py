@@ -2,12 +2,15 @@
 
 import re
 from dataclasses import asdict, dataclass
-from typing import TypedDict
+from typing import Literal, TypedDict
 from urllib.parse import quote, urlencode
 
 from imgcdn.core.geometry import Framing, Size, frame, turned
 from imgcdn.core.params import PARAMETERS, Params, collect, parse_download, parse_params, parse_version
 from imgcdn.errors import InvalidParam
+
+#: A quality as the URL has it.
+Quality = int | Literal["auto"]
 
 _ORDER = {parameter.name: place for place, parameter in enumerate(PARAMETERS)}
 _SPELLED = {"format": "fm", "preset": "p", "download": "dl"}
@@ -24,7 +27,7 @@ class LookArgs(TypedDict, total=False):
     download: str | None  # dl
     fit: str | None
     position: str | None
-    q: int | None
+    q: Quality | None
     bg: str | None
     crop: str | None
     trim: int | None
@@ -53,7 +56,7 @@ class Look:
     download: str | None = None
     fit: str | None = None
     position: str | None = None
-    q: int | None = None
+    q: Quality | None = None
     bg: str | None = None
     crop: str | None = None
     trim: int | None = None

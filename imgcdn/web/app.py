@@ -31,7 +31,7 @@ _PAGE_HEADERS = {
         "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self'"
     ),
 }
-_READ_HEADERS = ("ACCEPT", "IF_NONE_MATCH", "IF_MODIFIED_SINCE", "CDN_LOOP")
+_READ_HEADERS = ("ACCEPT", "IF_NONE_MATCH", "IF_MODIFIED_SINCE", "CDN_LOOP", "SAVE_DATA")
 
 
 def create_app(config: Config | None = None) -> Flask:

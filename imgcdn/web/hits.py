@@ -12,6 +12,7 @@ from imgcdn import dialects
 from imgcdn.config import Config
 from imgcdn.core.memo import Memo
 from imgcdn.core.negotiation import ClientClass, client_class
+from imgcdn.core.save_data import lowered, wants_less
 from imgcdn.dialects.grammar import ImageRequest
 from imgcdn.errors import Forbidden, ImgcdnError, MethodNotAllowed, TargetTooLong
 from imgcdn.service.assembly import Parts
@@ -45,6 +46,7 @@ class Hits:
         self._lifetimes = Lifetimes(config.max_age_s, config.stale_while_revalidate_s)
         self._rules = config.rules
         self._requests: Memo[str, ImageRequest] = Memo(16_384)
+        self._thrifty: Memo[str, ImageRequest] = Memo(16_384)
         self._classes: Memo[str | None, ClientClass] = Memo(1_024)
 
     def answer(self, ask: Ask) -> Reply | None:
@@ -78,19 +80,26 @@ class Hits:
             raise TargetTooLong(f"A URL may have up to {MAX_TARGET_LENGTH} characters.")
         if b"cdn-loop" in ask.headers and is_loop(ask.header(b"cdn-loop"), self._parts.loop_id):
             raise Forbidden("this service asked itself: an allowed URL or a mount leads here")
-        request = self._requests.get(ask.target)
+        thrifty = self._config.save_data and wants_less(ask.header(b"save-data"))
+        requests = self._thrifty if thrifty else self._requests
+        request = requests.get(ask.target)
         if request is None:
-            grammar = dialects.find(ask.target.partition("?")[0])
-            assert grammar is not None
-            parsed = grammar.parse(ask.target, self._rules)
-            request = replace(parsed, source=self._parts.routes.route(parsed.source))
+            request = self._parsed(ask.target)
+            if thrifty:
+                request = replace(request, params=lowered(request.params))
             if len(ask.target) <= _MEMO_TARGET_LENGTH:
-                self._requests.put(ask.target, request)
+                requests.put(ask.target, request)
         return request, self._client_class(ask.header(b"accept"))
+
+    def _parsed(self, target: str) -> ImageRequest:
+        grammar = dialects.find(target.partition("?")[0])
+        assert grammar is not None
+        parsed = grammar.parse(target, self._rules)
+        return replace(parsed, source=self._parts.routes.route(parsed.source))
 
     def reply(self, delivery: Delivery, request: ImageRequest, ask: Ask) -> Reply:
         """Return the answer for what the service delivered."""
-        return deliver(delivery, request, ask, self._lifetimes)
+        return deliver(delivery, request, ask, self._lifetimes, save_data=self._config.save_data)
 
     def _image(self, ask: Ask) -> Reply | None:
         if ask.method == "OPTIONS":

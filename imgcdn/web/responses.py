@@ -17,6 +17,7 @@ from urllib.parse import quote
 from imgcdn.core.formats import OUTPUTS
 from imgcdn.core.keys import etag
 from imgcdn.core.negotiation import VARY
+from imgcdn.core.save_data import vary
 from imgcdn.core.values import Body, Variant
 from imgcdn.dialects.grammar import ImageRequest
 from imgcdn.errors import ImgcdnError, SourceNotFound
@@ -97,11 +98,18 @@ def slices(body: Body) -> Iterable[bytes]:
     return (body[start : start + SLICE_BYTES] for start in range(0, len(body), SLICE_BYTES))
 
 
-def deliver(delivery: Delivery, request: ImageRequest, ask: Ask, lifetimes: Lifetimes) -> Reply:
-    """Return the 200 for a variant, or the 304 when the client has it."""
+def deliver(
+    delivery: Delivery, request: ImageRequest, ask: Ask, lifetimes: Lifetimes, *, save_data: bool = False
+) -> Reply:
+    """
+    Return the 200 for a variant, or the 304 when the client has it.
+
+    Args:
+        save_data: Whether Save-Data may have lowered the quality.
+    """
     variant = delivery.variant
     kept = _cache_control(delivery, lifetimes, versioned=request.v is not None)
-    shared = _shared_headers(variant.digest, variant.made_at, request.params.format is None, kept)
+    shared = _shared_headers(variant.digest, variant.made_at, vary(request.params, save_data=save_data), kept)
     if is_unchanged(variant, ask):
         return Reply(304, [*shared, _cache_status(delivery, lifetimes)], b"")
     described = _content_headers(variant.format, variant.length, request.source.stem, request.download)
@@ -182,15 +190,15 @@ def document(status: int, fields: Mapping[str, object], ask: Ask) -> Reply:
 
 # Memoised: a hit is answered with the same headers thousands of times, and building them costs a third of it.
 @lru_cache(maxsize=8_192)
-def _shared_headers(digest: bytes, made_at: int, negotiated: bool, kept: str) -> tuple[Header, ...]:
+def _shared_headers(digest: bytes, made_at: int, varies: str, kept: str) -> tuple[Header, ...]:
     """Return what a 200 and a 304 both carry."""
     headers = [
         (b"etag", etag(digest).encode()),
         (b"last-modified", formatdate(made_at, usegmt=True).encode()),
         (b"cache-control", kept.encode()),
     ]
-    if negotiated:
-        headers.append((b"vary", VARY.encode()))
+    if varies:
+        headers.append((b"vary", varies.encode()))
     return tuple(headers)
 
 

@@ -65,6 +65,8 @@ def names_of(target: str, accept: str = CHROME, facts: Facts = PHOTO) -> tuple[s
         pytest.param("/img/a.jpg?w=300&enlarge=1", "/img/a.jpg?w=300", id="leave to enlarge that is not used"),
         pytest.param("/img/a.jpg?w=300&fit=cover", "/img/a.jpg?w=300", id="fit without a box"),
         pytest.param("/img/a.jpg?fm=png&q=10", "/img/a.jpg?fm=png&q=95", id="q of a lossless format"),
+        pytest.param("/img/a.jpg?fm=png&q=auto", "/img/a.jpg?fm=png&q=75", id="q=auto of a lossless format"),
+        pytest.param("/img/a.jpg?q=auto", "/img/a.jpg?quality=auto", id="names of q=auto"),
         pytest.param("/img/a.jpg?bg=f00", "/img/a.jpg", id="background of an opaque source"),
         pytest.param("/img/a.jpg?still=1", "/img/a.jpg", id="first frame of one"),
         pytest.param("/img/a.jpg?rotate=180&flip=hv", "/img/a.jpg", id="turned and turned back"),
@@ -132,6 +134,7 @@ def test_an_animation_is_rendered_once_for_avif_and_webp_clients() -> None:
         pytest.param("/img/a%252eb.jpg", "/img/a%2eb.jpg", id="a second encoding"),
         pytest.param("/img/a.jpg?w=400", "/img/a.jpg?w=401", id="width"),
         pytest.param("/img/a.jpg?q=60", "/img/a.jpg?q=61", id="q"),
+        pytest.param("/img/a.jpg?q=auto", "/img/a.jpg?q=75", id="q=auto and the number it aims at"),
         pytest.param("/img/a.jpg?fm=jpg&q=89", "/img/a.jpg?fm=jpg&q=90", id="q that brings full colour"),
         pytest.param("/img/a.jpg?fm=jpg", "/img/a.jpg?fm=png", id="format"),
         pytest.param("/img/a.jpg?w=99&h=99&fit=cover", "/img/a.jpg?w=99&h=99&fit=fill", id="fit"),
@@ -164,7 +167,8 @@ params = st.builds(
     fit=st.sampled_from(Fit),
     position=st.tuples(st.integers(0, 100), st.integers(0, 100)) | st.sampled_from(Smart),
     format=st.sampled_from([None, *OUTPUTS]),
-    q=st.integers(1, 100),
+    q=st.none() | st.integers(1, 100),
+    target=st.integers(40, 90),
     background=st.none() | colours | st.tuples(*[st.integers(0, 255)] * 3, st.integers(0, 254)),
     enlarge=st.booleans(),
     still=st.booleans(),
@@ -220,7 +224,7 @@ def test_a_file_name_that_is_not_utf8_has_a_key() -> None:
 
 def test_the_layout_of_a_variant_key_is_this() -> None:
     # Another value here means that every stored variant is rendered anew: raise OUTPUT_VERSION only on purpose.
-    assert variant_key(VERSION, PLAN, "settings") == "2e3ea0fc987a004c767ded000671e14ccf5fa69c9c9d57ade363e21d1f9d0e05"
+    assert variant_key(VERSION, PLAN, "settings") == "9fa8674744b86ea890451099049a71dac5df16c40eed6dfa42328ea2d7c5eaa3"
 
 
 def test_the_layout_of_a_source_key_is_this() -> None:

@@ -182,9 +182,14 @@ def test_a_source_is_enlarged_to_the_largest_dimension_at_most(params: Params, s
         pytest.param("png", 30, Setting("png", None, full_chroma=False), id="png has no quality"),
         pytest.param("png", 95, Setting("png", None, full_chroma=False), id="png at any q"),
         pytest.param("gif", 95, Setting("gif", None, full_chroma=False), id="gif has no quality"),
+        pytest.param("jpeg", None, Setting("jpeg", None, full_chroma=False, target=75), id="jpeg, auto"),
+        pytest.param("webp", None, Setting("webp", None, full_chroma=False, target=75), id="webp, auto"),
+        pytest.param("avif", None, Setting("svt", None, full_chroma=False, target=75), id="avif, auto"),
+        pytest.param("png", None, Setting("png", None, full_chroma=False), id="png, auto"),
+        pytest.param("gif", None, Setting("gif", None, full_chroma=False), id="gif, auto"),
     ],
 )
-def test_q_sets_the_encoder(fmt: str, q: int, expected: Setting) -> None:
+def test_q_sets_the_encoder(fmt: str, q: int | None, expected: Setting) -> None:
     assert planned(PHOTO, Params(format=fmt, q=q)).setting == expected
 
 

@@ -103,6 +103,7 @@ def test_parameters_are_read_as_netlify_reads_them(query: str, expected: Params)
         pytest.param("q=0", "q", id="no quality"),
         pytest.param("q=101", "q", id="too much quality"),
         pytest.param("q=high", "q", id="quality in words"),
+        pytest.param("q=auto", "q", id="quality of our own grammar"),
         pytest.param("fit=crop", "fit", id="fit of another service"),
         pytest.param("fit=COVER", "fit", id="fit in capitals"),
         pytest.param("position=north", "position", id="compass"),

@@ -193,6 +193,7 @@ def test_a_helper_is_a_value() -> None:
     [
         pytest.param({}, Params(), id="nothing more"),
         pytest.param({"q": 60, "bg": "fff", "v": "1"}, Params(q=60, background=(255, 255, 255)), id="q, bg, v"),
+        pytest.param({"q": "auto"}, Params(q=None), id="q=auto"),
         pytest.param({"height": 100}, Params(height=100, fit=Fit.COVER), id="a box is covered"),
         pytest.param({"height": 100, "fit": "fill"}, Params(height=100, fit=Fit.FILL), id="unless it is filled"),
         pytest.param(

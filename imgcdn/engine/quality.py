@@ -1,0 +1,306 @@
+"""
+q=auto: pixels and a look -> the least q that gives it to them.
+
+A sample of the picture goes through the encoder that will write it, in a hurry, and is compared with what comes out.
+The comparison is SSIMULACRA2 cut down to what a few milliseconds pay for: of its 108 terms the four that weigh most in
+photographs, on blocks instead of Gaussian windows, with plainer curves for light. `bench/auto.py` fits their weights to
+the real metric and tells how far the two are apart.
+"""
+
+import io
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from PIL import Image, ImageMath
+
+from imgcdn.core.formats import encoder_quality
+from imgcdn.engine.codecs import READABLE
+
+# How each encoder is hurried: WebP and SVT take half or a third of the time that they are given for the picture itself.
+# The look is at most 1.5 points another, which the weights know, being fitted to what is hurried.
+_HURRIED: dict[str, dict[str, Any]] = {
+    "jpeg": {"format": "JPEG", "subsampling": "4:2:0"},
+    "webp": {"format": "WEBP", "method": 2},
+    "svt": {"format": "AVIF", "codec": "svt", "speed": 9, "max_threads": 1, "advanced": {"tune": "4"}},
+    "aom": {"format": "AVIF", "codec": "aom", "speed": 9, "max_threads": 1, "subsampling": "4:2:0"},
+}
+
+#: The look of the typical photograph: SSIMULACRA2 at each q, the mean of jpeg, webp and svt (bench/auto.py).
+TYPICAL_Q = (20, 30, 40, 50, 60, 70, 80, 90, 95)
+_TYPICAL_LOOK = (35.9, 45.5, 54.6, 62.0, 66.9, 71.2, 77.2, 84.1, 86.4)
+
+#: A picture's q is the typical one of a look that is at most so far from the target: what a flat picture or mere noise
+#: needs is guesswork, and a mistake must stay small.
+_MOST_SHIFT = 20.0
+
+#: A second try is made where the first one missed the target by more: for about one picture in five at 75.
+_NEAR = 4.0
+
+# The sample: tiles of this edge, whole blocks of every encoder, evenly spread; this share of the picture, between these
+# numbers of pixels. More pixels are nearer to the truth and cost more: with all of them nearly every JPEG comes near.
+_TILE = 64
+_SAMPLE_SHARE = 0.4
+_SAMPLE_PIXELS = (24_576, 98_304)
+
+#: With a shorter edge there is next to nothing to measure, and some encoders refuse.
+_LEAST_EDGE = 8
+
+#: Edge of the blocks that stand for Gaussian windows of sigma 1.5.
+_BLOCK = 5
+
+# The constant of SSIMULACRA2's ssim.
+_C2 = 0.0009
+
+# XYB's L, M and S as shares of red, green and blue light, and its Y, the mean of L and M.
+_L = (0.3, 0.622, 0.078)
+_M = (0.23, 0.692, 0.078)
+_S = (0.243, 0.205, 0.552)
+_Y = (0.265, 0.657, 0.078)
+
+# Keeps differences in the dark from counting without end, as the bias in XYB does.
+_DARKNESS = 0.006
+
+#: Of Sample.distances, and last the constant. Fitted by bench/auto.py.
+WEIGHTS = (7.96, 248.1, 9.72, 132.04, 0.3)
+
+_Planes = dict[str, Image.Image]
+_Light = tuple[Image.Image, ...]
+
+
+def find_q(image: Image.Image, target: float, encoder: str) -> int:
+    """
+    Return the least q, on the scale of all formats, at which a picture reaches a look.
+
+    Args:
+        image: As it is about to be encoded; mode L, LA, RGB or RGBA. Transparent pixels do not count.
+        target: SSIMULACRA2 wanted, 40 to 90.
+        encoder: jpeg, webp, svt or aom.
+    """
+    sample = Sample(image)
+    if min(sample.picture.size) < _LEAST_EDGE:
+        return _typical_q(target)
+
+    def look_at(q: int) -> float:
+        return look(sample.distances(hurried(sample.picture, encoder, encoder_quality(encoder, q))))
+
+    try:
+        return search(target, look_at)
+    except RuntimeError:
+        # SVT's word for too little memory, among others. The picture itself then goes to aom.
+        return _typical_q(target)
+
+
+def hurried(picture: Image.Image, encoder: str, quality: int | None) -> io.BytesIO:
+    """
+    Encode a picture for a try.
+
+    Args:
+        picture: Mode RGB, at least 8 pixels either way.
+        quality: The encoder's own.
+    """
+    out = io.BytesIO()
+    picture.save(out, quality=quality, **_HURRIED[encoder])
+    return out
+
+
+def search(target: float, look_at: Callable[[int], float]) -> int:
+    """
+    Return the q at which a look is reached, from the looks at one q or two.
+
+    Most pictures differ from the typical one by a number of points that is the same at neighbouring q.
+    """
+    first = q = _typical_q(target)
+    missed = target - look_at(q)
+    wanted = _typical_look(q) + missed
+    if abs(missed) > _NEAR and _bounded(wanted, target) != q:
+        q = _bounded(wanted, target)
+        still_missed = target - look_at(q)
+        moved = missed - still_missed
+        slope = (_typical_look(q) - _typical_look(first)) / moved if abs(moved) > 1 else 1.0
+        wanted = _typical_look(q) + still_missed * min(max(slope, 0.5), 2.0)
+    return _bounded(wanted, target)
+
+
+def look(distances: tuple[float, ...]) -> float:
+    """Return SSIMULACRA2 as `Sample.distances` let expect it."""
+    *weights, constant = WEIGHTS
+    distance = sum(weight * value for weight, value in zip(weights, distances, strict=True)) + constant
+    return score(distance)
+
+
+def score(distance: float) -> float:
+    """Return what SSIMULACRA2 makes of the weighted sum of its terms (its MSSSIM::Score)."""
+    d = max(0.0, distance)
+    d = 2.326765642916932 * d - 0.020884521182843837 * d**2 + 6.248496625763138e-05 * d**3
+    return 100.0 - 10.0 * float(d**0.6276336467831387)
+
+
+class Sample:
+    """
+    A part of a picture, small enough to be encoded for a try.
+
+    Attributes:
+        picture: Mode RGB.
+    """
+
+    def __init__(self, image: Image.Image) -> None:
+        self._visible: Image.Image | None = None
+        if image.mode in ("LA", "RGBA"):
+            box = image.getchannel("A").getbbox()
+            # A copy, so not where it would be one of everything.
+            shown = image.crop(box) if box and box != (0, 0, *image.size) else image
+            tiles = _tiles(shown).convert("RGBA")
+            self._visible = tiles.getchannel("A").convert("F")
+            # What nobody sees must not have edges. Resizing weighs colours by their alpha.
+            colour = tiles.resize((1, 1), Image.Resampling.BOX).convert("RGB").resize(tiles.size)
+            colour.paste(tiles.convert("RGB"), mask=tiles.getchannel("A"))
+            self.picture = colour
+        else:
+            self.picture = _tiles(image).convert("RGB")
+        self._planes = _planes(self.picture)
+
+    def distances(self, encoded: io.BytesIO) -> tuple[float, ...]:
+        """Return how far an encoded sample is from this one, in each respect that `WEIGHTS` weighs."""
+        encoded.seek(0)
+        with Image.open(encoded, formats=READABLE) as image:
+            planes = _planes(image.convert("RGB"))
+        return tuple(
+            self._mean(_unlikeness(self._planes[name], planes[name]), scale=scale, power=power)
+            for name, scale, power in (("y1", 1, 4), ("y4", 4, 1), ("x4", 4, 4), ("b16", 16, 4))
+        )
+
+    def _mean(self, unlikeness: Image.Image, *, scale: int, power: int) -> float:
+        """Average over what is visible; by the fourth power, the worst places count most."""
+        values = _squared(_squared(unlikeness)) if power == 4 else unlikeness
+        share = 1.0
+        if self._visible is not None:
+            weights = _reduced(_reduced(self._visible, scale), _BLOCK)
+            values = _formula(lambda a: a["v"] * a["w"], v=values, w=weights)
+            share = _plain_mean(weights)
+        mean = max(0.0, _plain_mean(values) / share) if share else 0.0
+        return float(mean ** (1 / power))
+
+
+def _tiles(image: Image.Image) -> Image.Image:
+    """Return tiles of a picture side by side; a small picture as it is."""
+    width, height = image.size
+    least, most = _SAMPLE_PIXELS
+    pixels = min(max(least, width * height * _SAMPLE_SHARE), most)
+    if pixels * 1.3 >= width * height:
+        return image
+    tile_width, tile_height = min(_TILE, width), min(_TILE, height)
+    wanted = pixels / (tile_width * tile_height)
+    ratio = (width * tile_height) / (height * tile_width)
+    across = min(max(1, round((wanted * ratio) ** 0.5)), width // tile_width)
+    down = min(max(1, round(wanted / across)), height // tile_height)
+    across = min(max(1, round(wanted / down)), width // tile_width)
+    sample = Image.new(image.mode, (across * tile_width, down * tile_height))
+    for column, left in enumerate(_spread(width, tile_width, across)):
+        for row, top in enumerate(_spread(height, tile_height, down)):
+            tile = image.crop((left, top, left + tile_width, top + tile_height))
+            sample.paste(tile, (column * tile_width, row * tile_height))
+    return sample
+
+
+def _spread(length: int, tile: int, count: int) -> list[int]:
+    """Return where tiles begin that share an edge's free room evenly."""
+    free = length - tile * count
+    return [index * tile + round(free * (index + 0.5) / count) for index in range(count)]
+
+
+def _planes(image: Image.Image) -> _Planes:
+    """Return what is compared: XYB's Y as it is and at a quarter, its X at a quarter, its B-Y at a sixteenth."""
+    half = _reduced(image, 2)
+    quarter = tuple(_reduced(_squared(band.convert("F")), 2) for band in half.split())
+    sixteenth = tuple(_reduced(band, 4) for band in quarter)
+    return {
+        # At full size sRGB's luma will do, and is many times cheaper.
+        "y1": _formula(lambda a: a["y"] * (1.2 / 255 - a["y"] * (0.2 / 65_025)), y=image.convert("L").convert("F")),
+        "y4": _response(quarter, _Y),
+        "x4": _difference(_response(quarter, _L), _response(quarter, _M), 7.0),
+        "b16": _difference(_response(sixteenth, _S), _response(sixteenth, _Y), 1.0),
+    }
+
+
+def _response(light: _Light, shares: tuple[float, float, float]) -> Image.Image:
+    """
+    Return what a kind of cone sees, 0 to about 1.
+
+    The square of sRGB's numbers stands for light, and this power with it for XYB's cube root.
+    """
+    red, green, blue = (share / 65_025 for share in shares)
+    return _formula(
+        lambda a: (a["r"] * red + a["g"] * green + a["b"] * blue + _DARKNESS) ** 0.4,
+        r=light[0],
+        g=light[1],
+        b=light[2],
+    )
+
+
+def _difference(one: Image.Image, other: Image.Image, factor: float) -> Image.Image:
+    return _formula(lambda a: (a["x"] - a["y"]) * factor, x=one, y=other)
+
+
+def _unlikeness(one: Image.Image, other: Image.Image) -> Image.Image:
+    """
+    Return 1 - ssim of each block; 0 where they are equal.
+
+    SSIMULACRA2's ssim has no term for a brightness that both share.
+    """
+    off = _formula(lambda a: a["x"] - a["y"], x=one, y=other)
+    product = _reduced(_formula(lambda a: a["x"] * a["y"], x=one, y=other), _BLOCK)
+    squares = _reduced(_squared(off), _BLOCK)
+    mean, mean_off = _reduced(one, _BLOCK), _reduced(off, _BLOCK)
+    # covariance = E[xy] - E[x]E[y]; the variance of x - y makes the two variances differ from twice that.
+    return _formula(
+        lambda a: _one_minus_ssim(a["p"] - a["m"] * (a["m"] - a["d"]), a["s"] - a["d"] * a["d"], a["d"] * a["d"]),
+        p=product,
+        m=mean,
+        d=mean_off,
+        s=squares,
+    )
+
+
+def _one_minus_ssim(covariance: Any, variance_off: Any, square_off: Any) -> Any:
+    shared = covariance * 2 + _C2
+    return 1 - (1 - square_off) * shared / (shared + variance_off)
+
+
+def _squared(image: Image.Image) -> Image.Image:
+    return _formula(lambda a: a["x"] * a["x"], x=image)
+
+
+def _formula(expression: Callable[[dict[str, Any]], Any], **images: Image.Image) -> Image.Image:
+    result = ImageMath.lambda_eval(expression, **images)
+    assert isinstance(result, Image.Image)
+    return result
+
+
+def _reduced(image: Image.Image, factor: int) -> Image.Image:
+    return image.reduce((min(factor, image.width), min(factor, image.height)))
+
+
+def _plain_mean(image: Image.Image) -> float:
+    value = image.reduce(image.size).getpixel((0, 0))
+    assert isinstance(value, float)
+    return value
+
+
+def _typical_look(q: int) -> float:
+    return _interpolated(q, TYPICAL_Q, _TYPICAL_LOOK)
+
+
+def _typical_q(wanted: float) -> int:
+    return round(_interpolated(wanted, _TYPICAL_LOOK, TYPICAL_Q))
+
+
+def _bounded(wanted: float, target: float) -> int:
+    return _typical_q(min(max(wanted, target - _MOST_SHIFT), target + _MOST_SHIFT))
+
+
+def _interpolated(x: float, xs: Sequence[float], ys: Sequence[float]) -> float:
+    """Return y at x; that of the nearest end outside."""
+    right = min(max(1, bisect_left(xs, x)), len(xs) - 1)
+    (x0, x1), (y0, y1) = xs[right - 1 : right + 1], ys[right - 1 : right + 1]
+    return y0 + (y1 - y0) * min(max((x - x0) / (x1 - x0), 0.0), 1.0)

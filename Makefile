@@ -12,7 +12,7 @@ serve: $(VENV)/.run-stamp  ## Serve sample_images; more after ARGS=, as in ARGS=
 	@$(BIN)/imgcdn serve $(ARGS)
 
 test: $(VENV)/.test-stamp  ## Run the tests; a choice of them after ARGS=, as in ARGS="tests/core -k crop"
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile $(ARGS)
 
 lint: $(VENV)/.lint-stamp  ## Formatting, lint and types
 	@$(BIN)/ruff format --check

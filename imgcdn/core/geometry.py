@@ -184,7 +184,7 @@ def reduced(framed: Frame, max_edge: int) -> Frame:
     Shrink a whole outline, margin and all, until no edge is longer than `max_edge`.
 
     >>> reduced(Frame(None, (400, 400), (0, 50, 400, 350)), 100)
-    Frame(crop=None, size=(100, 100), place=(0, 13, 100, 88))
+    Frame(crop=None, size=(100, 100), place=(0, 13, 100, 88), room=None)
     """
     width, height = fit_within(framed.size, max_edge)
     if framed.place is None or (width, height) == framed.size:

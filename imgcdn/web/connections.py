@@ -30,10 +30,6 @@ Send = Callable[[Message], Awaitable[None]]
 _HEAD_BYTES = 32 * 1024
 _BODY_BYTES = 64 * 1024
 
-#: Of an answer, unsent in the kernel, which would take several megabytes for each client that reads nothing. What is
-#: on its way does not count, so that a fast client far away is not held up.
-_NOT_SENT_BYTES = 128 * 1024
-
 _SWEEP_S = 1.0
 
 #: Seconds for a slice once the worker only waits for its readers.
@@ -196,9 +192,6 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn ships no types
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        bounded = transport.get_extra_info("socket")
-        if bounded.family != socket.AF_UNIX:
-            bounded.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _NOT_SENT_BYTES)
         # Paused by the first byte that the kernel does not take, resumed by the last: between the two lies one slice.
         transport.set_write_buffer_limits(high=0)
         self._head_since = monotonic()

@@ -1,7 +1,9 @@
 """gunicorn, started from our settings and nothing else."""
 
 import math
+import os
 import resource
+import signal
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +14,7 @@ from imgcdn.config import Config
 from imgcdn.service.assembly import assemble
 from imgcdn.service.priority import drop_realtime_capability
 from imgcdn.web.edge import Edge
+from imgcdn.web.worker import STOPPING
 
 #: Of a request line, which is the target with the method and version around it: our own limit, with a clear answer,
 #: is reached first. gunicorn allows no more than this.
@@ -80,8 +83,22 @@ def _raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+def _hold_signals_over_forks() -> None:
+    """
+    Keep what is to stop a worker until it listens to signals.
+
+    Between its fork and that moment it has the handlers of gunicorn's master, which would take the signal and do
+    nothing; and the master sends it once, then waits for as long as a drain may take.
+    """
+    os.register_at_fork(
+        before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING),
+        after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING),
+    )
+
+
 def serve(config: Config, *, when_ready: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT; does not return."""
     drop_realtime_capability()
     _raise_file_limit()
+    _hold_signals_over_forks()
     Server(config, when_ready=when_ready).run()

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import resource
+import signal
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 from gunicorn.workers.gasgi import ASGIWorker
 
 from imgcdn.web.connections import Connection, Connections
+
+#: What stops a worker. Held over its fork (`web.server`).
+STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 _PAUSE_S = 0.05
 
@@ -41,6 +45,10 @@ class EdgeWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn ships no types
         # Two files each: the socket, and a large picture on its way.
         self._connections = Connections(config, min(config.max_connections, (open_files - _OTHER_FILES) // 2))
         self._connections.watch(self.loop)
+
+    def init_signals(self) -> None:
+        super().init_signals()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
     def handle_exit_signal(self) -> None:
         """Start to drain (SIGTERM)."""

@@ -1,5 +1,6 @@
 """Starting, stopping, crowds, damage: what an operator lives with."""
 
+import contextlib
 import json
 import os
 import signal
@@ -154,6 +155,31 @@ def test_a_service_that_has_only_just_started_stops_as_well(root: Path, tmp_path
         (tmp_path / str(number)).mkdir()
         with serving.edge(root, tmp_path / str(number), workers=4) as service:
             assert service.stop() == 0
+
+
+# `imgcdn serve` whose workers take a second from their fork to their first line of Python.
+_SLOW_FORKS = """
+import os, sys, time
+os.register_at_fork(after_in_child=lambda: time.sleep(1))
+from imgcdn.cli import main
+main(sys.argv[1:])
+"""
+
+
+def test_a_worker_that_has_only_just_been_forked_stops_as_well(root: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _SLOW_FORKS, "serve", str(root), "--bind", "127.0.0.1:0"]
+    with subprocess.Popen(
+        [*command, "--cache-dir", str(tmp_path / "cache")], stdout=subprocess.PIPE, start_new_session=True
+    ) as process:
+        try:
+            assert process.stdout
+            process.stdout.readline()
+            threading.Event().wait(0.5)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def test_stopping_leaves_no_process(root: Path, tmp_path: Path) -> None:

@@ -240,6 +240,7 @@ def test_pictures_in_memory_for_readers_that_stall_are_bounded_together(run: Run
 
 def test_pictures_on_disk_are_no_matter_of_memory(run: Run) -> None:
     with run(workers=1, max_unsent_bytes=1_000_000) as service, contextlib.ExitStack() as stack:
+        _hit(service)
         before = _resident(service)
         crowd = []
         for width in WIDTHS:

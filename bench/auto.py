@@ -8,7 +8,7 @@ q=auto against the real metric.
     python -m bench.auto time PHOTOS            q=auto against a fixed q, from the original to the last byte
 
 `pip install '.[bench]'` brings the metric. Photographs whose name's CRC-32 is even are for fitting, the others for
-checking. SSIMULACRA2 is defined on six scales: below 225 pixels an edge it is left with five and their weights no
+checking. SSIMULACRA2 is defined on six scales: below 256 pixels an edge it is left with five and their weights no
 longer fit, so such pictures are left out.
 """
 
@@ -16,32 +16,33 @@ import csv
 import io
 import statistics
 import sys
-import tempfile
 import time
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from PIL import Image
 
+from imgcdn.core.coding import Limits, Setting
+from imgcdn.core.effort import FAST, speed_within
 from imgcdn.core.formats import encoder_quality
 from imgcdn.core.params import DEFAULT_TARGET, Params
-from imgcdn.core.plan import Limits, Plan, Setting, plan_for
-from imgcdn.engine.encode import encode
+from imgcdn.core.plan import Plan, plan_for
+from imgcdn.engine.encode import encode, hurried
 from imgcdn.engine.probe import probe
-from imgcdn.engine.quality import TYPICAL_Q, Sample, hurried, look, score, search
+from imgcdn.engine.quality import TYPICAL_Q, Sample, look, score, search
 from imgcdn.engine.render import render
 
-WIDTHS = (320, 640, 1024)
-LEAST_EDGE = 225
-FORMAT_OF = {"jpeg": "jpeg", "webp": "webp", "svt": "avif"}
+WIDTHS = (480, 640, 1024)
+LEAST_EDGE = 256
+FORMAT_OF = {"jpeg": "jpeg", "webp": "webp", "aom": "avif"}
 QUALITIES = {
     "jpeg": (20, 30, 40, 50, 60, 70, 78, 85, 90, 95),
     "webp": (15, 30, 45, 60, 70, 78, 85, 92),
-    "svt": (18, 28, 38, 48, 56, 64, 72, 82),
+    "aom": (24, 34, 40, 44, 48, 52, 56, 62, 70, 80),
 }
 TARGETS = (60, 75, 85)
 
@@ -122,31 +123,26 @@ def _between(points: list[tuple[int, float]]) -> Callable[[float], float]:
     return at
 
 
-def measure(photos: Path, file: Path) -> None:
+def measure(photos: Path, file: Path, widths: Iterable[int]) -> None:
     """Encode each photograph at each width, encoder and quality; write what comes of it as it comes."""
-    from ssimulacra2 import compute_ssimulacra2  # noqa: PLC0415  # of the extra `bench`
+    from bench.judge import Judge  # noqa: PLC0415  # needs the extra `bench`
 
-    with file.open("w", newline="") as out, tempfile.TemporaryDirectory() as folder:
+    with file.open("w", newline="") as out:
         writer = csv.writer(out)
         writer.writerow(["photo", "width", "encoder", "quality", "ssimulacra2", "y1", "y4", "x4", "b16"])
-        original, encoded = Path(folder, "original.png"), Path(folder, "encoded.png")
-        for path in sorted(photos.iterdir()):
-            for width in WIDTHS:
-                picture = reference(path, width)
-                if picture is None:
-                    continue
-                picture.save(original, compress_level=1)
-                sample = Sample(picture)
-                for encoder, quality in ((name, q) for name, qualities in QUALITIES.items() for q in qualities):
-                    fmt = FORMAT_OF[encoder]
-                    plan = Plan(None, picture.size, fmt, Setting(encoder, quality, False), None, animated=False)
-                    Image.open(io.BytesIO(encode(picture, plan).body)).convert("RGB").save(encoded, compress_level=1)
-                    found = compute_ssimulacra2(str(original), str(encoded))
-                    if found >= LEAST_LOOK:
-                        distances = sample.distances(hurried(sample.picture, encoder, quality))
-                        numbers = [f"{number:.6g}" for number in distances]
-                        writer.writerow([path.name, width, encoder, quality, f"{found:.3f}", *numbers])
-                out.flush()
+        for path, width in ((path, width) for path in sorted(photos.iterdir()) for width in widths):
+            picture = reference(path, width)
+            if picture is None:
+                continue
+            judge, sample = Judge(picture), Sample(picture)
+            for encoder, quality in ((name, q) for name, qualities in QUALITIES.items() for q in qualities):
+                with Image.open(hurried(picture, encoder, quality)) as encoded:
+                    found = judge(encoded.convert("RGB"))
+                if found >= LEAST_LOOK:
+                    distances = sample.distances(hurried(sample.picture, encoder, quality))
+                    numbers = [f"{number:.6g}" for number in distances]
+                    writer.writerow([path.name, width, encoder, quality, f"{found:.3f}", *numbers])
+            out.flush()
 
 
 def reference(path: Path, width: int) -> Image.Image | None:
@@ -225,23 +221,21 @@ def _best_fixed(rows: list[Encoding], target: float, *, encoder: str) -> float:
 
 def trial(photos: Path, width: int, *, target: float = DEFAULT_TARGET) -> None:
     """Encode what was held out with q=auto, and print how far from the target the metric finds it."""
-    from ssimulacra2 import compute_ssimulacra2  # noqa: PLC0415  # of the extra `bench`
+    from bench.judge import Judge  # noqa: PLC0415  # needs the extra `bench`
 
-    with tempfile.TemporaryDirectory() as folder:
-        original, encoded = Path(folder, "original.png"), Path(folder, "encoded.png")
-        for encoder, fmt in FORMAT_OF.items():
-            misses = []
-            for path in sorted(photos.iterdir()):
-                picture = reference(path, width) if _is_held_out(path.name) else None
-                if picture is None:
-                    continue
-                picture.save(original, compress_level=1)
-                setting = Setting(encoder, None, full_chroma=False, target=int(target))
-                plan = Plan(None, picture.size, fmt, setting, None, animated=False)
-                Image.open(io.BytesIO(encode(picture, plan).body)).convert("RGB").save(encoded, compress_level=1)
-                misses.append(compute_ssimulacra2(str(original), str(encoded)) - target)
-            near = sum(abs(miss) <= NEAR for miss in misses)
-            print(f"{fmt}: {near} of {len(misses)} within {NEAR:g} points;", *(f"{miss:+.1f}" for miss in misses))
+    for encoder, fmt in FORMAT_OF.items():
+        misses = []
+        for path in sorted(photos.iterdir()):
+            picture = reference(path, width) if _is_held_out(path.name) else None
+            if picture is None:
+                continue
+            fast = speed_within(FAST, encoder, 0)
+            setting = Setting(encoder, None, full_chroma=encoder == "aom", target=int(target), speed=fast)
+            plan = Plan(None, picture.size, fmt, setting, None, animated=False)
+            with Image.open(io.BytesIO(encode(picture, plan).body)) as encoded:
+                misses.append(Judge(picture)(encoded.convert("RGB")) - target)
+        near = sum(abs(miss) <= NEAR for miss in misses)
+        print(f"{fmt}: {near} of {len(misses)} within {NEAR:g} points;", *(f"{miss:+.1f}" for miss in misses))
 
 
 def times(photos: Path) -> None:
@@ -276,8 +270,8 @@ def _alternating(file: BinaryIO, *plans: Plan, rounds: int = 5) -> list[float]:
 def main() -> None:
     """Run one of the commands above."""
     match sys.argv[1:]:
-        case ["measure", photos, file]:
-            measure(Path(photos), Path(file))
+        case ["measure", photos, file, *widths]:
+            measure(Path(photos), Path(file), [int(width) for width in widths or WIDTHS])
         case ["fit", file]:
             rows = read(Path(file))
             print("WEIGHTS =", tuple(round(weight, 2) for weight in fit(rows)))

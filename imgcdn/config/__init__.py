@@ -22,6 +22,7 @@ from imgcdn.core.formats import NEGOTIATED, WEBP
 from imgcdn.core.params import DEFAULT_TARGET
 from imgcdn.core.routes import Mount
 from imgcdn.core.rules import Preset, Rules
+from imgcdn.core.values import Effort
 from imgcdn.core.widths import LADDER, WidthPolicy, Widths
 from imgcdn.errors import ConfigError, InvalidParam
 
@@ -149,10 +150,20 @@ class Config:
         "Those that animations may become; every frame of an avif costs several times a webp's time.",
     )
     avif_min_pixels: int = setting(
-        65_536, parsers.integer(0, 10**9), "Outputs with fewer pixels are webp before they are avif."
+        4096, parsers.integer(0, 10**9), "Outputs with fewer pixels are webp before they are avif."
     )
     avif_max_pixels: int = setting(
         20_000_000, parsers.integer(0, 10**9), "Outputs with more pixels are webp before they are avif."
+    )
+    effort: str = setting(
+        "fast",
+        parsers.choice(*(effort.name.lower() for effort in Effort)),
+        "How long encoders try: as little as they can while a client waits (fast), or for smaller files (settled).",
+    )
+    settled_s_per_megapixel: float = setting(
+        6.0,
+        parsers.seconds(0.05, 60),
+        "Seconds that `settled` may spend on a megapixel, by a measured table; never over a third of render_timeout_s.",
     )
     max_dimension: int = setting(8192, parsers.integer(1, 16_383), "Largest w and h that may be asked for, in pixels.")
     width_policy: str = setting(

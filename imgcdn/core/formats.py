@@ -1,7 +1,10 @@
 """The image formats and their encoders, and one quality scale for all of them."""
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from imgcdn.core.values import Effort
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +57,34 @@ LOSSY = (AVIF, WEBP, JPEG)
 NEGOTIATED = (AVIF, WEBP)
 
 
-# Encoder quality that gives the look of libjpeg-turbo 4:2:0 at q = 1, 30, 60, 75, 85, 95, 100. Seeded from
-# SSIMULACRA2 of one photograph: jpeg 60, 75, 85 -> 69, 76, 82; webp 75 -> 73; aom 45, 60 -> 72, 80;
-# svt 45, 60 -> 62, 75.
-_SCALE = (1, 30, 60, 75, 85, 95, 100)
+#: The values of q at which the curves are fitted; in between they are straight.
+SCALE = (1, 20, 30, 40, 50, 60, 68, 75, 80, 85, 90, 95, 100)
+
+# Encoder quality that gives the look of libjpeg-turbo's own tables at 4:2:0 and the same q, by SSIMULACRA2 of
+# photographs: docs/quality.md, and bench/curves.py, which fits them.
 _CURVES = {
-    "jpeg": (1, 30, 60, 75, 85, 95, 100),
-    "webp": (1, 35, 69, 80, 88, 96, 100),
-    "svt": (1, 28, 53, 61, 69, 83, 100),
-    "aom": (1, 22, 40, 53, 65, 82, 100),
+    "jpeg": SCALE,
+    "webp": (1, 14, 29, 44.5, 56, 65.2, 73.4, 79.9, 83.6, 87.2, 91.6, 97.4, 100),
+    "svt": (1, 16.7, 31.1, 38.3, 43.2, 46.5, 50, 55.9, 61.2, 67.8, 79.3, 91.3, 100),
+    "aom": (1, 22.9, 34.6, 39.9, 44.1, 47.2, 50.5, 55.2, 61.6, 68.9, 76.2, 86.2, 100),
 }
 
 
-def encoder_quality(encoder: str, q: int) -> int | None:
+# A slower aom looks better at the same low quality.
+_SETTLED_CURVES = {
+    **_CURVES,
+    "aom": (1, 19.3, 31.1, 37.5, 42.4, 46, 49.7, 54.1, 58.9, 65.7, 75.3, 85.7, 100),
+}
+
+
+def encoder_quality(encoder: str, q: int, effort: Effort = Effort.FAST) -> int | None:
     """
     Translate the service's q into an encoder's own quality.
 
     Args:
         encoder: jpeg, webp, svt, aom; any other is lossless.
         q: 1 to 100, where equal numbers look equal in every format.
+        effort: What the encoder is allowed.
 
     Returns:
         The encoder's quality, 1 to 100; None for an encoder that has none.
@@ -80,9 +92,12 @@ def encoder_quality(encoder: str, q: int) -> int | None:
     >>> encoder_quality("jpeg", 75), encoder_quality("webp", 75), encoder_quality("png", 75)
     (75, 80, None)
     """
-    curve = _CURVES.get(encoder)
-    if curve is None:
-        return None
-    right = max(1, bisect_left(_SCALE, q))
-    (q0, q1), (e0, e1) = _SCALE[right - 1 : right + 1], curve[right - 1 : right + 1]
-    return int(e0 + (e1 - e0) * (q - q0) / (q1 - q0) + 0.5)
+    curve = (_CURVES if effort is Effort.FAST else _SETTLED_CURVES).get(encoder)
+    return None if curve is None else int(on_curve(curve, q) + 0.5)
+
+
+def on_curve(curve: Sequence[float], q: int) -> float:
+    """Return the value at q of a curve that is given at `SCALE`."""
+    right = max(1, bisect_left(SCALE, q))
+    (q0, q1), (e0, e1) = SCALE[right - 1 : right + 1], curve[right - 1 : right + 1]
+    return e0 + (e1 - e0) * (q - q0) / (q1 - q0)

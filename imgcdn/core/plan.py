@@ -3,19 +3,17 @@
 from dataclasses import dataclass, replace
 
 from imgcdn.core.arguments import RGB, RGBA
+from imgcdn.core.coding import Coding, Limits, Setting, graphic_codings, setting_for
 from imgcdn.core.formats import (
     AVIF,
     FORMATS,
     GIF,
     JPEG,
     JSON,
-    LOSSY,
     OUTPUTS,
     PLACEHOLDERS,
     PNG,
-    WEBP,
     Format,
-    encoder_quality,
 )
 from imgcdn.core.geometry import (
     CENTER,
@@ -37,54 +35,6 @@ from imgcdn.core.negotiation import ClientClass
 from imgcdn.core.params import WHITE, Params
 from imgcdn.core.placeholders import COPY_EDGE, essential
 from imgcdn.core.values import Facts
-
-#: From this q on colour is kept at full resolution (4:4:4); below, chroma is halved each way (4:2:0).
-FULL_CHROMA_Q = 90
-
-#: SVT-AV1 refuses a picture with a shorter edge.
-_SVT_MIN_EDGE = 4
-
-# What may take aom a second; what it may where a lossless coding is made, too; what may take that seconds.
-_GRAPHIC_AOM_MAX_PIXELS, _GRAPHIC_SECOND_AOM_MAX_PIXELS = 2_100_000, 1_500_000
-_GRAPHIC_MAX_PIXELS = 8_300_000
-
-# The scale was measured on photographs. Small letters need this much more from aom to lose no more than with SVT, and
-# are still a fifth smaller.
-_GRAPHIC_Q_STEP = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """
-    How the encoder is set.
-
-    Args:
-        encoder: jpeg, webp, svt, aom, png or gif; a placeholder's own name.
-        quality: On the encoder's own scale; None for a lossless one, and until the pixels tell which reaches `target`.
-        full_chroma: 4:4:4 instead of 4:2:0.
-        keep_profile: The pixels stay in the original's colours, which a profile in the file describes; not sRGB.
-        target: SSIMULACRA2 to reach with as few bytes as possible; None for a quality that was asked for.
-    """
-
-    encoder: str
-    quality: int | None
-    full_chroma: bool
-    keep_profile: bool = False
-    target: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Coding:
-    """
-    One way to encode a picture.
-
-    Args:
-        format: A name in `core.formats.FORMATS`.
-        setting: For its encoder.
-    """
-
-    format: str
-    setting: Setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,31 +107,6 @@ class Plan:
         return right - left, bottom - top
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """
-    When avif is worth its price, and how large an enlarged output may become.
-
-    Args:
-        avif_min_pixels: Below this output size webp comes first: the container alone costs more than avif saves.
-        avif_max_pixels: Above it webp comes first: the encoder's time and memory grow with the area.
-        max_dimension: Longest edge to which a source is enlarged: `w` alone says nothing of the height.
-        keep_profile: Whether pictures keep their own colours, with a profile, wherever their format can carry one.
-        animations: Negotiated formats that an animation may become; without avif it stays a still there even if the
-            URL names it.
-    """
-
-    avif_min_pixels: int = 65_536
-    avif_max_pixels: int = 20_000_000
-    max_dimension: int = 8192
-    keep_profile: bool = False
-    animations: tuple[str, ...] = (WEBP.name,)
-
-    def moves(self, fmt: Format) -> bool:
-        """Tell whether animations are written in a format that was asked for."""
-        return fmt.animation and (fmt is not AVIF or AVIF.name in self.animations)
-
-
 def plan_for(facts: Facts, params: Params, client: ClientClass, limits: Limits) -> Plan:
     """
     Decide the pixels, the one output format and the encoder's setting.
@@ -204,7 +129,7 @@ def plan_for(facts: Facts, params: Params, client: ClientClass, limits: Limits) 
         crop=framed.crop,
         size=framed.size,
         format=fmt.name,
-        setting=_setting(fmt, params, framed.size, limits, animated=animated),
+        setting=setting_for(fmt, params, framed.size, limits, animated=animated),
         background=_background(facts, params, fmt),
         animated=animated,
         turn=params.turn,
@@ -215,7 +140,10 @@ def plan_for(facts: Facts, params: Params, client: ClientClass, limits: Limits) 
         room=framed.room,
         original=facts if fmt is JSON else None,
     )
-    plan = replace(plan, if_graphic=_if_graphic(plan, params, client, limits), rewrap=_may_rewrap(plan, facts, params))
+    plan = replace(plan, rewrap=_may_rewrap(plan, facts, params))
+    if not animated:
+        coding = Coding(plan.format, plan.setting)
+        plan = replace(plan, if_graphic=graphic_codings(coding, plan.size, params, client, limits))
     if params.trim is None:
         return plan
     return replace(plan, crop=None, place=None, room=None, trim=Trim(params.trim, framing, longest))
@@ -301,60 +229,12 @@ def _family(facts: Facts, *, transparent: bool) -> Format:
     return JPEG
 
 
-def _setting(fmt: Format, params: Params, size: Size, limits: Limits, *, animated: bool) -> Setting:
-    # What q=auto aims at is reached in 4:2:0, for which its predictor was fitted.
-    full_chroma = params.q is not None and params.q >= FULL_CHROMA_Q
-    encoder = fmt.name
-    if fmt is AVIF:
-        # SVT is several times faster at the same look; it knows 4:2:0 only, and holds many frames at once.
-        encoder = "aom" if full_chroma or animated or min(size) < _SVT_MIN_EDGE else "svt"
-    lossy = fmt in LOSSY
-    # WebP's lossy coding has no 4:4:4 (RFC 9649, section 2.5).
-    sampled = full_chroma and lossy and fmt is not WEBP
-    # No viewer looks for a profile in a GIF, and a text has no room for one.
-    kept = limits.keep_profile and fmt.name in FORMATS and fmt is not GIF
-    if params.q is None:
-        return Setting(encoder, None, sampled, kept, params.target if lossy else None)
-    return Setting(encoder, encoder_quality(encoder, params.q), sampled, kept)
-
-
-def _if_graphic(plan: Plan, params: Params, client: ClientClass, limits: Limits) -> tuple[Coding, ...]:
-    """Lossless webp, or png, beside a lossy coding in full colour, of what this client can show."""
-    fmt, pixels = OUTPUTS[plan.format], plan.size[0] * plan.size[1]
-    if fmt not in (AVIF, WEBP, JPEG) or plan.animated or pixels > _GRAPHIC_MAX_PIXELS:
-        return ()
-    planned = Coding(plan.format, plan.setting)
-    exact = replace(plan.setting, encoder="webp", quality=None, full_chroma=False, target=None)
-    shown = client if params.format is None else (plan.format,)
-    codings: list[Coding] = []
-    if WEBP.name in shown and max(plan.size) <= WEBP.max_edge:
-        codings.append(Coding(WEBP.name, exact))
-    elif params.format is None:
-        codings.append(Coding(PNG.name, replace(exact, encoder="png")))
-    most = _GRAPHIC_SECOND_AOM_MAX_PIXELS if codings else _GRAPHIC_AOM_MAX_PIXELS
-    if AVIF.name in shown and pixels <= most:
-        codings.append(Coding(AVIF.name, _full_avif(plan.setting, params)))
-    else:
-        codings.append(
-            replace(planned, setting=replace(plan.setting, full_chroma=fmt is JPEG or plan.setting.full_chroma))
-        )
-    return () if codings == [planned] else tuple(codings)
-
-
 def _may_rewrap(plan: Plan, facts: Facts, params: Params) -> bool:
     """Tell whether nothing that was asked for changes a pixel, and the original's format will do."""
     if facts.format not in (JPEG.name, PNG.name) or params.format not in (None, facts.format) or facts.frames > 1:
         return False
     asked = (params.trim, plan.crop, plan.place, plan.background, plan.blur or None, plan.sharpen or None)
     return plan.size == facts.size and plan.turn == UPRIGHT and not any(value is not None for value in asked)
-
-
-def _full_avif(setting: Setting, params: Params) -> Setting:
-    """Return how a graphic is coded in avif."""
-    if params.q is None:
-        return replace(setting, encoder="aom", full_chroma=True)
-    q = max(params.q, min(params.q + _GRAPHIC_Q_STEP, FULL_CHROMA_Q))
-    return replace(setting, encoder="aom", quality=encoder_quality("aom", q), full_chroma=True)
 
 
 def _background(facts: Facts, params: Params, fmt: Format) -> RGB | RGBA | None:

@@ -1,34 +1,23 @@
 """
 q=auto: pixels and a look -> the least q that gives it to them.
 
-A sample of the picture goes through the encoder that will write it, in a hurry, and is compared with what comes out.
+A sample of the picture goes through the encoder that will write it, at its quickest, and is compared with the outcome.
 The comparison is SSIMULACRA2 cut down to what a few milliseconds pay for: of its 108 terms the four that weigh most in
 photographs, on blocks instead of Gaussian windows, with plainer curves for light. `bench/auto.py` fits their weights to
 the real metric and tells how far the two are apart.
 """
 
-import io
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 from PIL import Image, ImageMath
 
-from imgcdn.core.formats import encoder_quality
 from imgcdn.engine.codecs import READABLE
 
-# How each encoder is hurried: WebP and SVT take half or a third of the time that they are given for the picture itself.
-# The look is at most 1.5 points another, which the weights know, being fitted to what is hurried.
-_HURRIED: dict[str, dict[str, Any]] = {
-    "jpeg": {"format": "JPEG", "subsampling": "4:2:0"},
-    "webp": {"format": "WEBP", "method": 2},
-    "svt": {"format": "AVIF", "codec": "svt", "speed": 9, "max_threads": 1, "advanced": {"tune": "4"}},
-    "aom": {"format": "AVIF", "codec": "aom", "speed": 9, "max_threads": 1, "subsampling": "4:2:0"},
-}
-
-#: The look of the typical photograph: SSIMULACRA2 at each q, the mean of jpeg, webp and svt (bench/auto.py).
+#: The look of the typical photograph: SSIMULACRA2 at each q, the mean of jpeg, webp and aom (bench/auto.py).
 TYPICAL_Q = (20, 30, 40, 50, 60, 70, 80, 90, 95)
-_TYPICAL_LOOK = (35.9, 45.5, 54.6, 62.0, 66.9, 71.2, 77.2, 84.1, 86.4)
+_TYPICAL_LOOK = (34.3, 46.1, 55.7, 61.4, 64.3, 70.0, 76.3, 83.9, 86.2)
 
 #: A picture's q is the typical one of a look that is at most so far from the target: what a flat picture or mere noise
 #: needs is guesswork, and a mistake must stay small.
@@ -62,46 +51,29 @@ _Y = (0.265, 0.657, 0.078)
 _DARKNESS = 0.006
 
 #: Of Sample.distances, and last the constant. Fitted by bench/auto.py.
-WEIGHTS = (7.96, 248.1, 9.72, 132.04, 0.3)
+WEIGHTS = (8.93, 263.5, 8.28, 127.93, 0.19)
 
 _Planes = dict[str, Image.Image]
 _Light = tuple[Image.Image, ...]
 
 
-def find_q(image: Image.Image, target: float, encoder: str) -> int:
+def find_q(image: Image.Image, target: float, encode_at: Callable[[Image.Image, int], BinaryIO]) -> int:
     """
     Return the least q, on the scale of all formats, at which a picture reaches a look.
 
     Args:
         image: As it is about to be encoded; mode L, LA, RGB or RGBA. Transparent pixels do not count.
         target: SSIMULACRA2 wanted, 40 to 90.
-        encoder: jpeg, webp, svt or aom.
+        encode_at: Encodes a sample, mode RGB and at least 8 pixels either way, at a q.
     """
     sample = Sample(image)
     if min(sample.picture.size) < _LEAST_EDGE:
         return _typical_q(target)
 
     def look_at(q: int) -> float:
-        return look(sample.distances(hurried(sample.picture, encoder, encoder_quality(encoder, q))))
+        return look(sample.distances(encode_at(sample.picture, q)))
 
-    try:
-        return search(target, look_at)
-    except RuntimeError:
-        # SVT's word for too little memory, among others. The picture itself then goes to aom.
-        return _typical_q(target)
-
-
-def hurried(picture: Image.Image, encoder: str, quality: int | None) -> io.BytesIO:
-    """
-    Encode a picture for a try.
-
-    Args:
-        picture: Mode RGB, at least 8 pixels either way.
-        quality: The encoder's own.
-    """
-    out = io.BytesIO()
-    picture.save(out, quality=quality, **_HURRIED[encoder])
-    return out
+    return search(target, look_at)
 
 
 def search(target: float, look_at: Callable[[int], float]) -> int:
@@ -160,7 +132,7 @@ class Sample:
             self.picture = _tiles(image).convert("RGB")
         self._planes = _planes(self.picture)
 
-    def distances(self, encoded: io.BytesIO) -> tuple[float, ...]:
+    def distances(self, encoded: BinaryIO) -> tuple[float, ...]:
         """Return how far an encoded sample is from this one, in each respect that `WEIGHTS` weighs."""
         encoded.seek(0)
         with Image.open(encoded, formats=READABLE) as image:

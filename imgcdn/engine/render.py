@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import BinaryIO
 
+from imgcdn.core.coding import Coding
 from imgcdn.core.formats import JPEG, PLACEHOLDERS, PNG
-from imgcdn.core.plan import Coding, Plan, aimed, trimmed
+from imgcdn.core.plan import Plan, aimed, trimmed
 from imgcdn.core.values import EncodedImage
 from imgcdn.engine.animation import encode_animation, open_animation
 from imgcdn.engine.colour import expand, flatten, to_srgb

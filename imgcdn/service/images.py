@@ -14,10 +14,12 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from imgcdn.config import Config
+from imgcdn.core.coding import Limits
+from imgcdn.core.effort import Budget
 from imgcdn.core.keys import source_key, variant_key
 from imgcdn.core.memo import Memo
 from imgcdn.core.negotiation import ClientClass
-from imgcdn.core.plan import Limits, Plan, plan_for
+from imgcdn.core.plan import Plan, plan_for
 from imgcdn.core.values import Effort, Facts, Source, SourceRecord, Variant
 from imgcdn.dialects.grammar import ImageRequest
 from imgcdn.errors import ImageError, InternalError, RenderTimeout
@@ -40,6 +42,9 @@ class CacheStatus(Enum):
     VALIDATED = "fwd=stale; fwd-status=304"
     REFETCHED = "fwd=stale; fwd-status=200"
 
+
+# Of a render's time, for the encoder: what is left is for decoding, and for CPUs that are slower or busy.
+_ENCODING_SHARE = 1 / 3
 
 _VALIDATIONS = {0: CacheStatus.HIT, 304: CacheStatus.VALIDATED, 200: CacheStatus.REFETCHED}
 
@@ -102,13 +107,7 @@ class ImageService:
         self._renderers = renderers
         self._flights = flights
         self._clock = clock
-        self._limits = Limits(
-            config.avif_min_pixels,
-            config.avif_max_pixels,
-            config.max_dimension,
-            config.color == "keep",
-            config.animation_formats,
-        )
+        self._limits = _limits(config)
         self._reading: dict[tuple[str, str], asyncio.Future[Variant | None]] = {}
         self._planned: Memo[tuple[ImageRequest, ClientClass], _Planned] = Memo(32_768)
 
@@ -216,7 +215,7 @@ class ImageService:
             plan=planned.plan,
             temp=None if private else self.store.temp_path(),
             made_at=int(self._clock()),
-            effort=Effort.SETTLED,
+            effort=planned.plan.setting.effort,
             timeout_s=self._config.render_timeout_s,
         )
         try:
@@ -277,3 +276,18 @@ class ImageService:
             if record.origin is None or record.origin.storable:
                 self.store.save_record(folder, replace(record, refusal=refusal_for(error, now=self._clock())))
             raise
+
+
+def _limits(config: Config) -> Limits:
+    return Limits(
+        config.avif_min_pixels,
+        config.avif_max_pixels,
+        config.max_dimension,
+        config.color == "keep",
+        config.animation_formats,
+        Budget(
+            Effort[config.effort.upper()],
+            config.settled_s_per_megapixel,
+            config.render_timeout_s * _ENCODING_SHARE,
+        ),
+    )

@@ -1,20 +1,23 @@
 import pytest
 
 from imgcdn.core.formats import FORMATS, NEGOTIATED, OUTPUTS, PLACEHOLDERS, encoder_quality
+from imgcdn.core.values import Effort
 
 ENCODERS = ("jpeg", "webp", "svt", "aom")
 
 
+@pytest.mark.parametrize("effort", Effort)
 @pytest.mark.parametrize("encoder", ENCODERS)
-def test_a_higher_q_never_lowers_an_encoders_quality(encoder: str) -> None:
-    qualities = [encoder_quality(encoder, q) or 0 for q in range(1, 101)]
+def test_a_higher_q_never_lowers_an_encoders_quality(encoder: str, effort: Effort) -> None:
+    qualities = [encoder_quality(encoder, q, effort) or 0 for q in range(1, 101)]
 
     assert qualities == sorted(qualities)
 
 
+@pytest.mark.parametrize("effort", Effort)
 @pytest.mark.parametrize("encoder", ENCODERS)
-def test_the_ends_of_the_scale_are_the_ends_of_the_encoders(encoder: str) -> None:
-    assert (encoder_quality(encoder, 1), encoder_quality(encoder, 100)) == (1, 100)
+def test_the_ends_of_the_scale_are_the_ends_of_the_encoders(encoder: str, effort: Effort) -> None:
+    assert (encoder_quality(encoder, 1, effort), encoder_quality(encoder, 100, effort)) == (1, 100)
 
 
 def test_jpeg_is_the_scale() -> None:

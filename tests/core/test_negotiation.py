@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from imgcdn.core.coding import Limits
 from imgcdn.core.negotiation import MAX_ACCEPT_LENGTH, client_class
 from imgcdn.core.params import Params
-from imgcdn.core.plan import Limits, plan_for
+from imgcdn.core.plan import plan_for
 from imgcdn.core.values import Facts
 
 ACCEPT_TABLE = Path(__file__).parents[1] / "tables" / "accept.json"

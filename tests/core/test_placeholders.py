@@ -4,11 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imgcdn.core.coding import Limits
 from imgcdn.core.formats import PLACEHOLDERS
 from imgcdn.core.geometry import Fit, Frame, Framing, Size, frame, reduced
 from imgcdn.core.params import WHITE, Params
 from imgcdn.core.placeholders import COPY_EDGE
-from imgcdn.core.plan import Limits, Plan, plan_for, trimmed
+from imgcdn.core.plan import Plan, plan_for, trimmed
 from imgcdn.core.rules import Rules
 from imgcdn.core.values import Facts
 from imgcdn.dialects.native import parse

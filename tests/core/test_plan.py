@@ -4,10 +4,12 @@ from typing import Any
 import pytest
 
 from imgcdn.core.arguments import RGB, RGBA
+from imgcdn.core.coding import Coding, Limits, Setting
+from imgcdn.core.effort import Budget
 from imgcdn.core.geometry import CENTER, Crop, Fit, Framing, Size, Smart
 from imgcdn.core.params import Params
-from imgcdn.core.plan import Coding, Limits, Plan, Setting, Trim, aimed, plan_for, trimmed
-from imgcdn.core.values import Facts
+from imgcdn.core.plan import Plan, Trim, aimed, plan_for, trimmed
+from imgcdn.core.values import Effort, Facts
 
 PHOTO = Facts("jpeg", (2725, 2225), frames=1, alpha=False)
 OPAQUE_PNG = replace(PHOTO, format="png")
@@ -175,16 +177,15 @@ def test_a_source_is_enlarged_to_the_largest_dimension_at_most(params: Params, s
         pytest.param("jpeg", 75, Setting("jpeg", 75, full_chroma=False), id="jpeg"),
         pytest.param("jpeg", 89, Setting("jpeg", 89, full_chroma=False), id="jpeg, just below full colour"),
         pytest.param("jpeg", 90, Setting("jpeg", 90, full_chroma=True), id="jpeg in full colour"),
-        pytest.param("webp", 75, Setting("webp", 80, full_chroma=False), id="webp"),
-        pytest.param("webp", 95, Setting("webp", 96, full_chroma=False), id="webp has no full colour"),
-        pytest.param("avif", 75, Setting("svt", 61, full_chroma=False), id="avif"),
-        pytest.param("avif", 95, Setting("aom", 82, full_chroma=True), id="avif in full colour"),
+        pytest.param("webp", 75, Setting("webp", 80, full_chroma=False, speed=2), id="webp"),
+        pytest.param("webp", 95, Setting("webp", 97, full_chroma=False, speed=2), id="webp has no full colour"),
+        pytest.param("avif", 75, Setting("aom", 55, full_chroma=True, speed=9), id="avif in full colour at any q"),
         pytest.param("png", 30, Setting("png", None, full_chroma=False), id="png has no quality"),
         pytest.param("png", 95, Setting("png", None, full_chroma=False), id="png at any q"),
         pytest.param("gif", 95, Setting("gif", None, full_chroma=False), id="gif has no quality"),
         pytest.param("jpeg", None, Setting("jpeg", None, full_chroma=False, target=75), id="jpeg, auto"),
-        pytest.param("webp", None, Setting("webp", None, full_chroma=False, target=75), id="webp, auto"),
-        pytest.param("avif", None, Setting("svt", None, full_chroma=False, target=75), id="avif, auto"),
+        pytest.param("webp", None, Setting("webp", None, full_chroma=False, target=75, speed=2), id="webp, auto"),
+        pytest.param("avif", None, Setting("aom", None, full_chroma=True, target=75, speed=9), id="avif, auto"),
         pytest.param("png", None, Setting("png", None, full_chroma=False), id="png, auto"),
         pytest.param("gif", None, Setting("gif", None, full_chroma=False), id="gif, auto"),
     ],
@@ -194,13 +195,60 @@ def test_q_sets_the_encoder(fmt: str, q: int | None, expected: Setting) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "expected"),
-    [((4, 4), "svt"), ((3, 400), "aom"), ((400, 3), "aom"), ((1, 1), "aom")],
+    ("size", "q", "expected"),
+    [
+        pytest.param((5000, 4000), 75, ("aom", True), id="the largest that is negotiated"),
+        pytest.param((5000, 4001), 75, ("svt", False), id="larger"),
+        pytest.param((5000, 4001), 90, ("aom", True), id="larger, in full colour"),
+        pytest.param((1, 1), 75, ("aom", True), id="tiny"),
+    ],
 )
-def test_svt_is_spared_edges_that_it_refuses(size: Size, expected: str) -> None:
-    setting = planned(replace(PHOTO, size=size), Params(format="avif")).setting
+def test_avif_that_only_a_url_wants_so_large_is_made_by_the_quicker_encoder(
+    size: Size, q: int, expected: tuple[str, bool]
+) -> None:
+    setting = planned(replace(PHOTO, size=size), Params(format="avif", q=q)).setting
 
-    assert (setting.encoder, setting.full_chroma) == (expected, False)
+    assert (setting.encoder, setting.full_chroma) == expected
+
+
+@pytest.mark.parametrize(
+    ("size", "fmt", "expected"),
+    [
+        pytest.param((1000, 500), "avif", (Effort.SETTLED, 5), id="avif with time"),
+        pytest.param((2000, 2000), "avif", (Effort.SETTLED, 7), id="avif with less for a pixel"),
+        pytest.param((5000, 4000), "avif", (Effort.FAST, 9), id="avif with none: the same as without effort"),
+        pytest.param((1000, 500), "webp", (Effort.SETTLED, 6), id="webp"),
+        pytest.param((5000, 4000), "webp", (Effort.SETTLED, 4), id="webp with less time"),
+        pytest.param((1000, 500), "jpeg", (Effort.SETTLED, None), id="jpeg"),
+        pytest.param((1000, 500), "png", (Effort.FAST, None), id="png has no effort"),
+        pytest.param((1000, 500), "gif", (Effort.FAST, None), id="gif has no effort"),
+    ],
+)
+def test_settled_encoders_try_as_hard_as_their_budget_allows(
+    size: Size, fmt: str, expected: tuple[Effort, int | None]
+) -> None:
+    setting = planned(replace(PHOTO, size=size), Params(format=fmt), budget=Budget(Effort.SETTLED)).setting
+
+    assert (setting.effort, setting.speed) == expected
+
+
+def test_a_wider_budget_makes_settled_encoders_slower() -> None:
+    speeds = [
+        planned(
+            replace(PHOTO, size=(800, 500)), Params(format="avif"), budget=Budget(Effort.SETTLED, seconds)
+        ).setting.speed
+        for seconds in (0.05, 0.5, 1.0, 6.0, 60.0)
+    ]
+
+    assert speeds == [9, 8, 7, 5, 5]
+    assert planned(PHOTO, Params(width=800), BOTH, budget=Budget(Effort.FAST, 60.0)).setting.speed == 9
+
+
+@pytest.mark.parametrize("fmt", ["webp", "gif"])
+def test_an_animation_is_encoded_fast_in_any_case(fmt: str) -> None:
+    params = Params(format=fmt)
+
+    assert planned(ANIMATION, params, budget=Budget(Effort.SETTLED)) == planned(ANIMATION, params)
 
 
 BOX: dict[str, Any] = {"width": 300, "height": 300}
@@ -341,9 +389,10 @@ def test_what_has_no_room_stays() -> None:
 
 
 LOSSLESS_WEBP = Coding("webp", Setting("webp", None, full_chroma=False))
-LOSSY_WEBP = Coding("webp", Setting("webp", 80, full_chroma=False))
-FULL_AVIF = Coding("avif", Setting("aom", 65, full_chroma=True))
-SVT_AVIF = Coding("avif", Setting("svt", 61, full_chroma=False))
+LOSSY_WEBP = Coding("webp", Setting("webp", 80, full_chroma=False, speed=2))
+FULL_AVIF = Coding("avif", Setting("aom", 69, full_chroma=True, speed=8))
+FINEST_AVIF = Coding("avif", Setting("aom", 86, full_chroma=True, speed=8))
+PHOTO_AVIF = Coding("avif", Setting("aom", 55, full_chroma=True, speed=9))
 FULL_JPEG = Coding("jpeg", Setting("jpeg", 75, full_chroma=True))
 PLAIN_PNG = Coding("png", Setting("png", None, full_chroma=False))
 
@@ -364,12 +413,12 @@ PLAIN_PNG = Coding("png", Setting("png", None, full_chroma=False))
         pytest.param(PHOTO, Params(width=640, format="png"), BOTH, (), id="png asked for"),
         pytest.param(PHOTO, Params(width=640, format="gif"), BOTH, (), id="gif asked for"),
         pytest.param(PHOTO, Params(width=640, format="jpeg", q=90), BOTH, (), id="jpeg in full colour anyway"),
-        pytest.param(PHOTO, Params(width=640, format="avif", q=95), BOTH, (), id="avif in full colour anyway"),
-        pytest.param(PHOTO, Params(width=1550), BOTH, (LOSSLESS_WEBP, SVT_AVIF), id="too large for a slow avif too"),
+        pytest.param(PHOTO, Params(width=640, format="avif", q=95), BOTH, (FINEST_AVIF,), id="avif of a high quality"),
+        pytest.param(PHOTO, Params(width=1550), BOTH, (LOSSLESS_WEBP, PHOTO_AVIF), id="too large for a slow avif too"),
         pytest.param(PHOTO, Params(width=1550, format="avif"), BOTH, (FULL_AVIF,), id="not for that alone"),
         pytest.param(PHOTO, Params(width=2000, format="avif"), BOTH, (), id="too large for a slow avif"),
         pytest.param(replace(PHOTO, size=(5000, 4000)), PLAIN, BOTH, (), id="too large for a second encoding"),
-        pytest.param(replace(PHOTO, size=(16_384, 100)), PLAIN, BOTH, (PLAIN_PNG, SVT_AVIF), id="too long for webp"),
+        pytest.param(replace(PHOTO, size=(16_384, 100)), PLAIN, BOTH, (PLAIN_PNG, PHOTO_AVIF), id="too long for webp"),
         pytest.param(ANIMATION, PLAIN, BOTH, (), id="animation"),
         pytest.param(ANIMATION, Params(still=True), ("webp",), (LOSSLESS_WEBP, LOSSY_WEBP), id="its first frame"),
     ],

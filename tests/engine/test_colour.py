@@ -4,10 +4,11 @@ import struct
 import pytest
 from PIL import Image
 
+from imgcdn.core.coding import Limits
 from imgcdn.core.formats import FORMATS
 from imgcdn.core.keys import variant_key
 from imgcdn.core.params import Params
-from imgcdn.core.plan import Limits, Plan, plan_for
+from imgcdn.core.plan import Plan, plan_for
 from imgcdn.engine.probe import probe
 from imgcdn.engine.render import render
 from tests import pictures

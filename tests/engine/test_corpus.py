@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps
 
+from imgcdn.core.coding import Limits
 from imgcdn.core.params import Params
-from imgcdn.core.plan import Limits, plan_for
+from imgcdn.core.plan import plan_for
 from imgcdn.core.values import EncodedImage, Facts
 from imgcdn.engine.probe import probe
 from imgcdn.engine.render import render

@@ -2,17 +2,24 @@ import io
 import struct
 
 import pytest
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageStat
 
+from imgcdn.core.coding import Setting
+from imgcdn.core.effort import Budget, speed_within
 from imgcdn.core.params import Params
-from imgcdn.core.plan import Plan, Setting
+from imgcdn.core.plan import Plan
+from imgcdn.core.values import Effort
 from imgcdn.engine.encode import encode, indexed
 from tests import pictures
 from tests.engine.variants import reopened, variant
 
 
-def _plan(fmt: str, encoder: str, *, quality: int | None = 60, full_chroma: bool = False) -> Plan:
-    return Plan(None, pictures.SIZE, fmt, Setting(encoder, quality, full_chroma), None, animated=False)
+def _plan(
+    fmt: str, encoder: str, *, quality: int | None = 60, full_chroma: bool = False, effort: Effort = Effort.FAST
+) -> Plan:
+    speed = speed_within(Budget(effort), encoder, 0)
+    setting = Setting(encoder, quality, full_chroma, effort=effort, speed=speed)
+    return Plan(None, pictures.SIZE, fmt, setting, None, animated=False)
 
 
 def _av1_config(body: bytes) -> int:
@@ -29,6 +36,7 @@ def _av1_config(body: bytes) -> int:
         pytest.param("LA", "svt", False, (0, 1, 1), id="svt codes grey and alpha as colour"),
         pytest.param("RGB", "aom", False, (0, 1, 1), id="aom 4:2:0"),
         pytest.param("RGB", "aom", True, (0, 0, 0), id="aom 4:4:4"),
+        pytest.param("LA", "aom", True, (0, 0, 0), id="aom codes grey and alpha as colour"),
         pytest.param("L", "aom", True, (1, 1, 1), id="aom codes grey as grey"),
     ],
 )
@@ -39,9 +47,42 @@ def test_avif_is_sampled_like_this(mode: str, encoder: str, full_chroma: bool, f
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 40), (40, 3)])
-def test_aom_takes_what_svt_cannot(size: tuple[int, int]) -> None:
-    encoded = encode(Image.new("RGB", size, pictures.RED), _plan("avif", "svt"))
+def test_avif_may_be_tiny(size: tuple[int, int]) -> None:
+    encoded = encode(Image.new("RGB", size, pictures.RED), _plan("avif", "aom", full_chroma=True))
     assert reopened(encoded).size == size
+
+
+def test_avif_of_the_highest_quality_loses_nothing_but_the_change_of_colour_space() -> None:
+    image = pictures.photograph((64, 48))
+    shown = reopened(encode(image, _plan("avif", "aom", quality=100, full_chroma=True))).convert("RGB")
+    difference = ImageChops.difference(shown, image).convert("L")
+    assert not any(difference.histogram()[4:])
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+@pytest.mark.parametrize(("fmt", "encoder"), [("avif", "aom"), ("webp", "webp"), ("jpeg", "jpeg")])
+def test_each_effort_decodes_to_nearly_the_same_picture(fmt: str, encoder: str, mode: str) -> None:
+    if (fmt, mode) == ("jpeg", "RGBA"):
+        mode = "RGB"
+    image = pictures.photograph((200, 150)).convert(mode)
+    fast, settled = (encode(image, _plan(fmt, encoder, full_chroma=True, effort=effort)) for effort in Effort)
+    assert fast.body != settled.body
+    for encoded in (fast, settled):
+        difference = ImageChops.difference(reopened(encoded).convert(mode), image)
+        assert ImageStat.Stat(difference.convert("RGBA").convert("L")).rms[0] < 12
+
+
+@pytest.mark.parametrize(
+    ("effort", "marker"),
+    [
+        pytest.param(Effort.FAST, b"\xff\xc0", id="baseline (SOF0) when fast"),
+        pytest.param(Effort.SETTLED, b"\xff\xc2", id="progressive (SOF2) when settled"),
+    ],
+)
+def test_jpeg_is_coded_as_its_effort_promises(effort: Effort, marker: bytes) -> None:
+    body = encode(pictures.photograph(), _plan("jpeg", "jpeg", effort=effort)).body
+    frames = [code for code in (b"\xff\xc0", b"\xff\xc1", b"\xff\xc2") if code in body[: body.index(b"\xff\xda")]]
+    assert frames == [marker]
 
 
 @pytest.mark.parametrize(("full_chroma", "sampling"), [(False, (2, 2)), (True, (1, 1))], ids=["4:2:0", "4:4:4"])

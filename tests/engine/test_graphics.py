@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops
 
+from imgcdn.core.coding import Limits
 from imgcdn.core.params import Params
-from imgcdn.core.plan import Limits, plan_for
+from imgcdn.core.plan import plan_for
 from imgcdn.core.values import EncodedImage
 from imgcdn.engine.graphics import is_graphic
 from imgcdn.engine.probe import probe

@@ -187,7 +187,8 @@ def test_the_engine_loads_five_plugins_and_says_nothing() -> None:
     script = """
 import io, sys
 from imgcdn.core.params import Params
-from imgcdn.core.plan import Limits, plan_for
+from imgcdn.core.coding import Limits
+from imgcdn.core.plan import plan_for
 from imgcdn.engine.probe import probe
 from imgcdn.engine.render import render
 file = io.BytesIO(sys.stdin.buffer.read())

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageCms
 
+from imgcdn.core.coding import Limits
 from imgcdn.core.params import Params
-from imgcdn.core.plan import Limits, plan_for
+from imgcdn.core.plan import plan_for
 from imgcdn.core.values import EncodedImage
 from imgcdn.engine.probe import probe
 from imgcdn.engine.render import render

@@ -17,9 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
+from imgcdn.core.coding import Limits
 from imgcdn.core.geometry import CENTER, Box, Crop, Fit, Position, Size, Smart
 from imgcdn.core.params import Params
-from imgcdn.core.plan import Limits, Plan, plan_for
+from imgcdn.core.plan import Plan, plan_for
 from imgcdn.engine.decode import Picture, decode
 from imgcdn.engine.probe import probe
 from imgcdn.engine.render import UPRIGHT_STEPS, render, settled

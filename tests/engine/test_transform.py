@@ -4,9 +4,10 @@ from dataclasses import replace
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
+from imgcdn.core.coding import Limits
 from imgcdn.core.geometry import Crop, Fit
 from imgcdn.core.params import Params
-from imgcdn.core.plan import Limits, plan_for
+from imgcdn.core.plan import plan_for
 from imgcdn.engine.decode import decode
 from imgcdn.engine.probe import probe
 from imgcdn.errors import InvalidParam

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageChops, ImageStat
 
+from imgcdn.core.coding import Limits
 from imgcdn.core.params import Params
-from imgcdn.core.plan import Limits, Plan, plan_for
+from imgcdn.core.plan import Plan, plan_for
 from imgcdn.core.values import EncodedImage
 from imgcdn.engine.probe import probe
 from imgcdn.engine.render import render

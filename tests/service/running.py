@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from imgcdn.core.plan import Plan, Setting
+from imgcdn.core.coding import Setting
+from imgcdn.core.plan import Plan
 from imgcdn.core.values import Effort, FileSignature
 from imgcdn.service.jobs import ProbeJob, RenderJob
 from imgcdn.service.renderers import Renderers, RendererSettings
@@ -123,6 +124,7 @@ def render_job(
     timeout_s: float = 30.0,
 ) -> RenderJob:
     fmt = {"svt": "avif", "aom": "avif"}.get(encoder, encoder)
-    setting = Setting(encoder, None if encoder == "png" else 70, full_chroma=False)
+    speed = {"svt": 8, "aom": 9, "webp": 2}.get(encoder)
+    setting = Setting(encoder, None if encoder == "png" else 70, full_chroma=False, speed=speed)
     plan = Plan(None, size, fmt, setting, None, animated=False)
     return RenderJob(path, signature(path), plan, str(temp) if temp else None, 1_700_000_000, Effort.SETTLED, timeout_s)

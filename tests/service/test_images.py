@@ -15,7 +15,7 @@ import pytest
 from imgcdn.config import Config
 from imgcdn.core.keys import source_key
 from imgcdn.core.params import Params
-from imgcdn.core.values import Refusal, Source
+from imgcdn.core.values import Effort, Refusal, Source
 from imgcdn.dialects.grammar import ImageRequest
 from imgcdn.errors import CorruptImage, ImageTooLarge, RenderTimeout, SourceNotFound, UnsupportedImage
 from imgcdn.service.flights import Flights
@@ -100,6 +100,38 @@ async def get(service: ImageService, request: ImageRequest | None = None) -> Del
 
 def rendered(delivery: Delivery) -> bool:
     return delivery.status is CacheStatus.MISS
+
+
+@pytest.mark.parametrize(
+    ("changed", "frame", "effort"),
+    [
+        pytest.param({}, b"\xff\xc0", Effort.FAST, id="fast unless said otherwise"),
+        pytest.param({"effort": "settled"}, b"\xff\xc2", Effort.SETTLED, id="settled"),
+    ],
+)
+def test_the_setting_decides_how_long_encoders_try(
+    bench: Bench, changed: dict[str, Any], frame: bytes, effort: Effort
+) -> None:
+    bench.put(pictures.png())
+
+    async def scenario() -> None:
+        async with bench.service(**changed) as service:
+            variant = (await service.get(replace(ask(), params=Params(width=40, format="jpeg")), ())).variant
+            assert (variant.format, variant.effort) == ("jpeg", effort)
+            assert frame in variant.body[:]
+
+    asyncio.run(scenario())
+
+
+def test_a_change_of_effort_leaves_what_was_made_with_the_other(bench: Bench) -> None:
+    bench.put(pictures.png())
+
+    async def scenario() -> None:
+        for effort, expected in (("fast", True), ("settled", True), ("fast", False)):
+            async with bench.service(effort=effort) as service:
+                assert rendered(await get(service)) is expected
+
+    asyncio.run(scenario())
 
 
 def test_a_miss_is_rendered_and_then_a_hit(bench: Bench) -> None:

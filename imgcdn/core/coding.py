@@ -16,8 +16,7 @@ FULL_CHROMA_Q = 90
 _GRAPHIC_AOM_MAX_PIXELS, _GRAPHIC_SECOND_AOM_MAX_PIXELS = 2_100_000, 1_500_000
 _GRAPHIC_MAX_PIXELS = 8_300_000
 
-# The scale was measured on photographs. Small letters need this much more from aom to lose no more than with SVT, and
-# are still a fifth smaller.
+# The scale was measured on photographs; small letters lose more than they do at the same q.
 _GRAPHIC_Q_STEP = 10
 
 # aom's tools for drawings begin at this speed: half the bytes of 9, and 2 to 8 dB better.

@@ -13,12 +13,12 @@ from imgcdn.core.params import Params
 
 SAVE_DATA = "Save-Data"
 
-# Of a q that was asked for: 75 becomes 49, which costs photographs 11 to 14 points of SSIMULACRA2 and saves 36 to 39 %
-# of their bytes (jpeg, webp, svt; docs/quality-auto.md). Nobody who asked for q=30 wants it worse.
+# Of a q that was asked for: 75 becomes 49, which costs photographs 13 points of SSIMULACRA2 and saves 35 to 39 % of
+# their bytes (docs/quality-auto.md). Nobody who asked for q=30 wants it worse.
 _SHARE_OF_Q = 0.65
 _LEAST_Q = 30
 
-# Of what q=auto aims at: 75 becomes 60, between medium quality (50) and high (70), and saves 41 to 42 %.
+# Of what q=auto aims at: 75 becomes 60, between medium quality (50) and high (70), and saves 39 to 46 %.
 _POINTS = 15
 _LEAST_TARGET = 40
 

@@ -100,8 +100,8 @@ def setting_for(fmt: Format, params: Params, size: Size, limits: Limits, *, anim
     # What q=auto aims at is reached without full colour.
     fine = q is not None and q >= FULL_CHROMA_Q
     if fmt is AVIF:
-        # SVT-AV1 takes half of aom's time for what nobody but the URL wants that large; it knows 4:2:0 only, and holds
-        # many frames at once.
+        # SVT-AV1 takes half of aom's time for what nobody but the URL wants that large. It knows 4:2:0 only, and holds
+        # many frames at once: 54 MiB for 10 of 640 x 400 and 111 for 200, where aom holds 22 for either.
         encoder = "svt" if pixels > limits.avif_max_pixels and not fine and not animated else "aom"
     # WebP's lossy coding has no 4:4:4 (RFC 9649, section 2.5); aom's costs less than it saves, at any q.
     full_chroma = encoder == "aom" or (fmt is JPEG and fine)
@@ -114,7 +114,9 @@ def setting_for(fmt: Format, params: Params, size: Size, limits: Limits, *, anim
     kept = limits.keep_profile and fmt.name in FORMATS and fmt is not GIF
     quality = None if q is None else encoder_quality(encoder, q, effort)
     target = params.target if q is None and fmt in LOSSY else None
-    return Setting(encoder, quality, full_chroma, kept, target, effort, speed)
+    setting = Setting(encoder, quality, full_chroma, kept, target, effort, speed)
+    # Most animations are drawn, and aom's quickest is no quicker over frames.
+    return _drawn(setting) if animated else setting
 
 
 def graphic_codings(
@@ -163,7 +165,7 @@ def _finer(params: Params) -> Params:
 
 
 def _drawn(setting: Setting) -> Setting:
-    """Return how a graphic is coded in avif, given how a photograph would be."""
+    """Return how a drawing is coded, given how a photograph would be."""
     if setting.encoder != "aom" or setting.speed is None:
         return setting
     return replace(setting, speed=min(setting.speed, _GRAPHIC_SPEED))

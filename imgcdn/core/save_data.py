@@ -7,7 +7,7 @@ The header is the client's wish for fewer bytes (https://wicg.github.io/savedata
 
 from dataclasses import replace
 
-from imgcdn.core.formats import FORMATS, LOSSY
+from imgcdn.core.formats import LOSSY, OUTPUTS
 from imgcdn.core.negotiation import VARY
 from imgcdn.core.params import Params
 
@@ -56,6 +56,6 @@ def vary(params: Params, *, save_data: bool) -> str:
         save_data: Whether the service obeys the header.
     """
     negotiated = VARY if params.format is None else ""
-    if not save_data or (params.format is not None and FORMATS[params.format] not in LOSSY):
+    if not save_data or (params.format is not None and OUTPUTS[params.format] not in LOSSY):
         return negotiated
     return f"{negotiated}, {SAVE_DATA}" if negotiated else SAVE_DATA

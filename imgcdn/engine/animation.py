@@ -8,7 +8,6 @@ from typing import BinaryIO
 
 from PIL import Image, ImageFile
 
-from imgcdn.core.coding import Setting
 from imgcdn.core.geometry import Size
 from imgcdn.core.plan import Plan
 from imgcdn.core.values import EncodedImage
@@ -19,9 +18,6 @@ from imgcdn.engine.decode import Picture, open_original, orientation_of, reading
 from imgcdn.engine.encode import judged
 from imgcdn.engine.gif_writing import write_gif
 from imgcdn.errors import CorruptImage
-
-# aom, unlike SVT, takes a frame at a time: 22 MiB at 640 x 400 whether there are 10 frames or 200, and SVT 54 and 111.
-_AVIF_SPEED = 8
 
 # WebP has 16 bits for the number of times that an animation is shown (RFC 9649, section 2.7.1.1); so has GIF.
 _MOST_PLAYS = 65_535
@@ -98,11 +94,12 @@ def encode_animation(animation: Animation, plan: Plan, develop: Callable[[Pictur
     if first is None:
         raise CorruptImage("The original has fewer frames than it says.")
     images = ((_bare(picture.image), end_ms) for picture, end_ms in chain([first], developed))
+    # A first frame stands for all: a quality that changed between them would show.
+    plan = replace(plan, setting=judged(first[0].image, plan.setting))
     if plan.format == "webp":
-        # A first frame stands for all: a quality that changed between them would show.
-        body = _webp(images, animation, judged(first[0].image, plan.setting), first[0].profile)
+        body = _webp(images, animation, plan, first[0].profile)
     elif plan.format == "avif":
-        body = _avif(images, animation, replace(plan, setting=judged(first[0].image, plan.setting)), first[0].profile)
+        body = _avif(images, animation, plan, first[0].profile)
     else:
         body = write_gif(images, plan.size, plays=animation.plays)
     # Encoders merge equal neighbours, so only the file knows its frames.
@@ -216,7 +213,7 @@ class _AvifRest(_Rest):
         return self._image.tobytes(encoder, raw_mode)
 
 
-def _webp(images: Iterator[tuple[Image.Image, float]], animation: Animation, setting: Setting, profile: bytes) -> bytes:
+def _webp(images: Iterator[tuple[Image.Image, float]], animation: Animation, plan: Plan, profile: bytes) -> bytes:
     out = io.BytesIO()
     durations: list[float] = []
     walked = _noting_durations(images, durations)
@@ -227,8 +224,8 @@ def _webp(images: Iterator[tuple[Image.Image, float]], animation: Animation, set
         append_images=[_WebPRest(walked, animation.count - 1)],
         duration=durations,  # read for each frame after that frame was walked
         loop=animation.plays,
-        quality=setting.quality,
-        method=setting.speed,
+        quality=plan.setting.quality,
+        method=plan.setting.speed,
         icc_profile=profile,
     )
     return out.getvalue()
@@ -250,9 +247,9 @@ def _avif(images: Iterator[tuple[Image.Image, float]], animation: Animation, pla
         append_images=[_AvifRest(walked, animation.count - 1, first)],
         duration=durations,  # read for each frame after that frame was walked
         codec="aom",
-        speed=_AVIF_SPEED,
+        speed=plan.setting.speed,
         quality=plan.setting.quality,
-        subsampling="4:4:4" if plan.setting.full_chroma else "4:2:0",
+        subsampling="4:4:4",
         max_threads=1,
         icc_profile=profile,
     )

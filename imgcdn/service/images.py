@@ -108,7 +108,8 @@ class ImageService:
         self._flights = flights
         self._clock = clock
         self._limits = _limits(config)
-        self._reading: dict[tuple[str, str], asyncio.Future[Variant | None]] = {}
+        # Of this process alone: each has to see for itself that a file is whole.
+        self._reads = Flights()
         self._planned: Memo[tuple[ImageRequest, ClientClass], _Planned] = Memo(32_768)
 
     def lookup(self, request: ImageRequest, client: ClientClass, *, body: bool = True) -> Delivery | None:
@@ -243,13 +244,8 @@ class ImageService:
 
     async def _read(self, source: str, planned: _Planned) -> Variant | None:
         """Read a variant, once for all who ask meanwhile. In a thread: the first time a large one is hashed."""
-        name = (source, planned.key)
-        reading = self._reading.get(name)
-        if reading is None:
-            work = asyncio.to_thread(self.store.read, source, planned.key, planned.plan.format)
-            reading = self._reading[name] = asyncio.ensure_future(work)
-            reading.add_done_callback(lambda _: self._reading.pop(name))
-        return await asyncio.shield(reading)
+        read = functools.partial(asyncio.to_thread, self.store.read, source, planned.key, planned.plan.format)
+        return await self._reads.board(f"{source}:{planned.key}", read).wait()
 
     def _delivery(self, variant: Variant, status: CacheStatus, record: SourceRecord) -> Delivery:
         origin = record.origin

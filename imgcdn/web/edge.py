@@ -63,25 +63,31 @@ class Edge:
             await send({"type": "websocket.close", "code": 1000})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        ask = ask_from(scope)
-        reply = self._hits.answer(ask)
-        if reply is None and dialects.find(ask.target.partition("?")[0]) is not None:
-            reply = await self._rendered(ask, receive)
+        reply = await self._reply(ask_from(scope), receive)
         if reply is None:
             await self._pages(scope, receive, send)  # type: ignore[arg-type]  # a2wsgi has its own types of ASGI
         else:
             await _send(reply, send)
 
-    async def _rendered(self, ask: Ask, receive: Receive) -> Reply:
+    async def _reply(self, ask: Ask, receive: Receive) -> Reply | None:
+        """Return the answer to an image request; None for what is a page's."""
         began = time.perf_counter()
+        try:
+            reply = self._hits.answer(ask)
+            if reply is None and dialects.find(ask.target.partition("?")[0]) is not None:
+                reply = await self._rendered(ask, receive, began)
+        except Exception:  # noqa: BLE001  # the last resort of a request: the client gets 500, the log the traceback
+            _log.exception("a request failed")
+            reply = refuse(InternalError("The request failed. The log has the reason."), ask)
+            access(self._config, ask, reply, began)
+        return reply
+
+    async def _rendered(self, ask: Ask, receive: Receive, began: float) -> Reply:
         note = ""
         try:
             reply = await self._wait(ask, receive)
         except ImgcdnError as error:
             reply, note = refuse(error, ask), error.log
-        except Exception:  # noqa: BLE001  # the last resort of a request: the client gets 500, the log the traceback
-            _log.exception("a request failed")
-            reply = refuse(InternalError("The request failed. The log has the reason."), ask)
         access(self._config, ask, reply, began, note=note)
         return reply
 

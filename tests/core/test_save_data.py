@@ -69,6 +69,8 @@ def test_a_higher_q_stays_the_higher_one(one: int, other: int) -> None:
         pytest.param("jpeg", "", "Save-Data", id="jpeg"),
         pytest.param("png", "", "", id="png, where q is nothing"),
         pytest.param("gif", "", "", id="gif, where q is nothing"),
+        pytest.param("lqip", "", "", id="a placeholder, too"),
+        pytest.param("json", "", "", id="and what is known of a picture"),
     ],
 )
 def test_an_answer_varies_with_what_may_change_it(fmt: str | None, off: str, on: str) -> None:

@@ -1,0 +1,76 @@
+"""Parameters that have nothing to do with each other, together: whatever is asked, a picture or a reason comes back."""
+
+import io
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from PIL import Image
+
+from imgcdn.core.formats import FORMATS
+from imgcdn.core.params import OF_THE_REQUEST, PARAMETERS
+from tests import serving
+from tests.serving import CHROME, Service
+
+SAMPLES = Path(__file__).parents[2] / "sample_images"
+ACCEPTS = [CHROME, "image/webp,*/*;q=0.8", "image/avif,*/*;q=0.8", "*/*"]
+EVERYTHING = {"save_data": "true", "animation_formats": "avif webp"}
+
+VALUES = {
+    "w": ["1", "50", "333", "900"],
+    "h": ["1", "40", "500"],
+    "dpr": ["2"],
+    "fit": ["contain", "cover", "fill", "pad"],
+    "position": ["smart", "top left", "0.3,0.8"],
+    "fm": ["auto", *FORMATS, "blurhash", "thumbhash", "lqip", "json"],
+    "q": ["1", "50", "95", "100", "auto"],
+    "bg": ["fff", "12345678", "00000000"],
+    "rotate": ["90", "180", "270"],
+    "flip": ["h", "v", "hv"],
+    "trim": ["0", "255"],
+    "crop": ["0.1,0.1,0.5,0.6", "10,10,60,60"],
+    "blur": ["0.5", "20"],
+    "sharpen": ["1", "10"],
+    "enlarge": ["1"],
+    "still": ["1"],
+}
+
+
+@pytest.fixture(scope="module", params=["fast", "settled"])
+def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The service on the sample images, with everything that can be switched on."""
+    with serving.edge(SAMPLES, tmp_path_factory.mktemp("all"), effort=request.param, **EVERYTHING) as running:
+        yield running
+
+
+def test_the_table_names_every_parameter_of_the_output() -> None:
+    assert {parameter.name for parameter in PARAMETERS} - {*OF_THE_REQUEST} == set(VALUES)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_what_comes_is_what_its_type_says(service: Service, seed: int) -> None:
+    chance = random.Random(seed)
+    samples = sorted(path.name for path in SAMPLES.iterdir() if path.suffix != ".md")
+    for _ in range(8):
+        asked = {name: chance.choice(values) for name, values in VALUES.items() if chance.random() < 0.3}
+        target = f"/img/{chance.choice(samples)}?{urlencode(asked)}"
+        headers = {"Save-Data": "on"} if chance.random() < 0.5 else {}
+        answer = service.get(target, chance.choice(ACCEPTS), headers=headers)
+        assert answer.status == 200, (target, answer.body)
+        _check(answer, target)
+
+
+def _check(answer: serving.Answer, target: str) -> None:
+    kind = answer.headers["content-type"]
+    if kind.startswith("image/"):
+        image = Image.open(io.BytesIO(answer.body))
+        image.load()
+        assert Image.MIME[image.format or ""] == kind, target
+    elif kind == "application/json":
+        assert json.loads(answer.body)["width"] > 0, target
+    else:
+        assert kind == "text/plain; charset=utf-8", target
+        assert 20 < len(answer.body) < 400, target

@@ -26,12 +26,12 @@ from typing import BinaryIO, NamedTuple
 
 from PIL import Image
 
-from imgcdn.core.coding import Limits, Setting
-from imgcdn.core.effort import FAST, speed_within
-from imgcdn.core.formats import encoder_quality
-from imgcdn.core.params import DEFAULT_TARGET, Params
-from imgcdn.core.plan import Plan, plan_for
-from imgcdn.engine.encode import encode, hurried
+from imgcdn.core.encoders.coding import Limits, Setting
+from imgcdn.core.encoders.effort import FAST, speed_within
+from imgcdn.core.encoders.quality import encoder_quality
+from imgcdn.core.output.plan import Plan, plan_for
+from imgcdn.core.request.params import DEFAULT_TARGET, Params
+from imgcdn.engine.encode import encode, encode_quickly
 from imgcdn.engine.probe import probe
 from imgcdn.engine.quality import TYPICAL_Q, Sample, look, score, search
 from imgcdn.engine.render import render
@@ -136,10 +136,10 @@ def measure(photos: Path, file: Path, widths: Iterable[int]) -> None:
                 continue
             judge, sample = Judge(picture), Sample(picture)
             for encoder, quality in ((name, q) for name, qualities in QUALITIES.items() for q in qualities):
-                with Image.open(hurried(picture, encoder, quality)) as encoded:
+                with Image.open(encode_quickly(picture, encoder, quality)) as encoded:
                     found = judge(encoded.convert("RGB"))
                 if found >= LEAST_LOOK:
-                    distances = sample.distances(hurried(sample.picture, encoder, quality))
+                    distances = sample.distances(encode_quickly(sample.picture, encoder, quality))
                     numbers = [f"{number:.6g}" for number in distances]
                     writer.writerow([path.name, width, encoder, quality, f"{found:.3f}", *numbers])
             out.flush()

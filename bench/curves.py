@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from imgcdn.core.coding import FULL_CHROMA_Q
-from imgcdn.core.formats import SCALE, encoder_quality
-from imgcdn.core.quantisation import own_quality
+from imgcdn.core.encoders.coding import FULL_CHROMA_Q
+from imgcdn.core.encoders.quality import SCALE, encoder_quality
+from imgcdn.core.encoders.quantisation import own_quality
 from imgcdn.core.values import Effort
 
 SWEEP = Path(__file__).parent.parent / "docs" / "quality" / "sweep.csv"
@@ -108,9 +108,9 @@ USED: dict[tuple[str, str], Callable[[int], float]] = {
     ("jpeg", "fast"): lambda q: own_quality(q, full_chroma=False),
     ("jpeg444", "fast"): lambda q: own_quality(q, full_chroma=True),
     ("webp", "fast"): lambda q: encoder_quality("webp", q) or 0,
-    ("webp", "settled"): lambda q: encoder_quality("webp", q, Effort.SETTLED) or 0,
+    ("webp", "thorough"): lambda q: encoder_quality("webp", q, Effort.THOROUGH) or 0,
     ("aom", "fast"): lambda q: encoder_quality("aom", q) or 0,
-    ("aom", "settled"): lambda q: encoder_quality("aom", q, Effort.SETTLED) or 0,
+    ("aom", "thorough"): lambda q: encoder_quality("aom", q, Effort.THOROUGH) or 0,
     ("svt", "fast"): lambda q: encoder_quality("svt", q) or 0,
 }
 

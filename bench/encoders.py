@@ -6,9 +6,9 @@ from typing import Any
 
 from PIL import Image
 
-from imgcdn.core.coding import Setting
-from imgcdn.core.plan import Plan
-from imgcdn.core.quantisation import tables
+from imgcdn.core.encoders.coding import Setting
+from imgcdn.core.encoders.quantisation import tables
+from imgcdn.core.output.plan import Plan
 from imgcdn.engine.encode import encode
 
 Encoder = Callable[[Image.Image, int], bytes]

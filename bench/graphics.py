@@ -3,7 +3,7 @@ What graphics gain by being told from photographs: the table of docs/quality.md.
 
     python -m bench.graphics
 
-Each drawing of tests/drawings.py, and the drawn sample, at 640 pixels and as large as it is; q=75.
+Each drawing of tests/support/drawings.py, and the drawn sample, at 640 pixels and as large as it is; q=75.
 """
 
 import io
@@ -14,14 +14,14 @@ from pathlib import Path
 
 from PIL import Image, ImageChops, ImageStat
 
-from imgcdn.core.coding import Limits
-from imgcdn.core.negotiation import ClientClass
-from imgcdn.core.params import Params
-from imgcdn.core.plan import plan_for
+from imgcdn.core.encoders.coding import Limits
+from imgcdn.core.output.plan import plan_for
+from imgcdn.core.request.negotiation import ClientClass
+from imgcdn.core.request.params import Params
 from imgcdn.engine.graphics import is_graphic
 from imgcdn.engine.probe import probe
 from imgcdn.engine.render import render
-from tests import drawings
+from tests.support import drawings
 
 _CLIENTS: dict[str, ClientClass] = {"avif, webp": ("avif", "webp"), "webp": ("webp",), "neither": ()}
 _DRAWN = (

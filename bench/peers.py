@@ -30,13 +30,13 @@ from bench.encoders import Encoder, aom, aom_default, jpeg, svt, webp
 from bench.judge import Judge, check
 from bench.photographs import files, resized
 from bench.sweep import COLUMNS
-from imgcdn.core.effort import Budget, speed_within
+from imgcdn.core.encoders.effort import Budget, speed_within
 from imgcdn.core.values import Effort
 
 SHARP = "sharp@0.35.5"
 PEERS = Path(__file__).parent.parent / "docs" / "quality" / "peers.csv"
 SCORES = (60, 70, 80)
-EFFORTS = ["fast", "settled", "aom 5", "aom 6", "aom 8", "svt 8", "sharp"]
+EFFORTS = ["fast", "thorough", "aom 5", "aom 6", "aom 8", "svt 8", "sharp"]
 _AVIF = (32, 46, 60, 74, 86)
 _WEBP = (30, 55, 75, 88, 96)
 _JPEG = (35, 55, 74, 87, 95)
@@ -46,18 +46,18 @@ _SHARP = {"avif": _AVIF, "webp": _WEBP, "jpeg": _JPEG}
 def ours(image: Image.Image) -> dict[tuple[str, str], tuple[Encoder, tuple[int, ...]]]:
     """Return the encoders as the service sets them for a picture of this size, and some for comparison."""
     pixels = image.width * image.height
-    fast, settled = (speed_within(Budget(effort), "aom", pixels) or 0 for effort in Effort)
+    fast, thorough = (speed_within(Budget(effort), "aom", pixels) or 0 for effort in Effort)
     return {
         ("avif", "fast"): (aom(fast), _AVIF),
-        ("avif", "settled"): (aom(settled), _AVIF),
+        ("avif", "thorough"): (aom(thorough), _AVIF),
         ("avif", "aom 5"): (aom(5), _AVIF),
         ("avif", "aom 6"): (aom(6), _AVIF),
         ("avif", "aom 8"): (aom_default, _AVIF),
         ("avif", "svt 8"): (svt, _AVIF),
         ("webp", "fast"): (webp(2), _WEBP),
-        ("webp", "settled"): (webp(6), _WEBP),
+        ("webp", "thorough"): (webp(6), _WEBP),
         ("jpeg", "fast"): (jpeg(), _JPEG),
-        ("jpeg", "settled"): (jpeg(progressive=True), _JPEG),
+        ("jpeg", "thorough"): (jpeg(progressive=True), _JPEG),
     }
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from imgcdn.core.coding import Limits
-from imgcdn.core.params import Params
-from imgcdn.core.plan import plan_for
+from imgcdn.core.encoders.coding import Limits
+from imgcdn.core.output.plan import plan_for
+from imgcdn.core.request.params import Params
 from imgcdn.engine.probe import probe
 from imgcdn.engine.render import render
 

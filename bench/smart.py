@@ -13,8 +13,8 @@ import time
 
 from PIL import Image
 
-from imgcdn.core.geometry import Box
-from imgcdn.engine.smart import subject
+from imgcdn.core.output.geometry import Box
+from imgcdn.engine.smart import locate_subject
 
 _SIZES = ((600, 400), (4000, 3000), (10_000, 6400), (16_000, 5000))
 _MODES = ("L", "RGB", "RGBA", "CMYK")
@@ -31,7 +31,7 @@ def main() -> None:
         for image, times in zip(images, times_ms, strict=True):
             room, crop = _longest(image.size)
             began, began_cpu = time.perf_counter(), time.thread_time()
-            subject(image, room, crop)
+            locate_subject(image, room, crop)
             times.append(((time.perf_counter() - began) * 1000, (time.thread_time() - began_cpu) * 1000))
     for image, times in zip(images, times_ms, strict=True):
         width, height = image.size

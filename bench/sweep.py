@@ -27,9 +27,9 @@ SWEPT: dict[tuple[str, str], tuple[Encoder, tuple[int, ...]]] = {
     ("jpeg", "fast"): (jpeg(), (25, 38, 50, 60, 70, 80, 88, 95)),
     ("jpeg444", "fast"): (jpeg(full_chroma=True), (80, 88, 93, 97)),
     ("webp", "fast"): (webp(2), (10, 30, 50, 65, 78, 88, 94, 98, 100)),
-    ("webp", "settled"): (webp(6), (30, 60, 80, 92, 98)),
+    ("webp", "thorough"): (webp(6), (30, 60, 80, 92, 98)),
     ("aom", "fast"): (aom(9), (25, 34, 40, 46, 52, 57, 62, 72, 77, 82, 86, 90, 96)),
-    ("aom", "settled"): (aom(6), (30, 37, 43, 50, 57, 68, 82, 94)),
+    ("aom", "thorough"): (aom(6), (30, 37, 43, 50, 57, 68, 82, 94)),
     ("svt", "fast"): (svt, (30, 50, 65, 80, 92)),
 }
 

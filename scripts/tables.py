@@ -9,7 +9,7 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 
 from imgcdn.config import Config
-from imgcdn.core.params import ALIASES, PARAMETERS
+from imgcdn.core.request.params import ALIASES, PARAMETERS
 from imgcdn.errors import public_errors
 
 README = Path(__file__).parent.parent / "README.md"

@@ -2,12 +2,16 @@
 
 import os
 import shutil
-import sys
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
-from imgcdn.service.priority import drop_realtime_capability
+from imgcdn.renderers.priority import drop_realtime_capability
+from tests.support import pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,10 @@ class Tool:
         return f"root, for {self.root_with}" if self.root_with and os.geteuid() else ""
 
 
+# A property test has no deadline: an example that takes long shows a busy machine, not a wrong rule.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
+
 TOOLS = {
     "browser": Tool(("chromium", "chromium-browser", "google-chrome"), "chromium"),
     "nginx": Tool(("nginx",), "nginx-light"),
@@ -43,9 +51,6 @@ TOOLS = {
     "wrk": Tool(("wrk",), "wrk"),
     "buildah": Tool(("buildah",), "buildah debootstrap", root_with="debootstrap"),
 }
-
-# Only Linux has the schedulers and capabilities that this file looks at.
-collect_ignore = [] if sys.platform == "linux" else ["service/test_priority.py"]
 
 _left_out = pytest.StashKey[dict[str, int]]()
 
@@ -93,3 +98,27 @@ def _described(counts: dict[str, int]) -> str:
         f"{count} {'test needs' if count == 1 else 'tests need'} {TOOLS[name].lack()}"
         for name, count in sorted(counts.items())
     )
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that only this user can enter."""
+    made = tempfile.mkdtemp(prefix="imgcdn-test-", dir="/tmp")  # mkdtemp makes it private
+    yield Path(made)
+    shutil.rmtree(made)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """An original that is rendered at once."""
+    path = tmp_path / "small.png"
+    path.write_bytes(pictures.png())
+    return path
+
+
+@pytest.fixture(scope="session")
+def huge(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An original of 64 million pixels: several seconds for any encoder, 192 MB decoded."""
+    path = tmp_path_factory.mktemp("huge") / "huge.png"
+    path.write_bytes(pictures.png(pictures.chart((8000, 8000))))
+    return path

@@ -8,8 +8,8 @@ from typing import Any, get_type_hints
 import pytest
 
 from imgcdn.config import DEFAULT_FILE, Config, _cpu_count, load
-from imgcdn.core.rules import Preset, Rules
-from imgcdn.core.widths import WidthPolicy, Widths
+from imgcdn.core.request.rules import Preset, Rules
+from imgcdn.core.request.widths import WidthPolicy, Widths
 from imgcdn.errors import ConfigError
 
 A = Preset("a", (("w", "9"), ("h", "8")))

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from tests.listening import free_port, wait_for
-from tests.serving import CHROME, Service, edge
+from tests.support.listening import free_port, wait_for
+from tests.support.paths import ROOT
+from tests.support.serving import CHROME, Service, edge
 
-ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
 SAMPLES = ROOT / "sample_images"
 

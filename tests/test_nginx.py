@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.listening import free_port, wait_for
-from tests.serving import CHROME, Service, edge
+from tests.support.listening import free_port, wait_for
+from tests.support.paths import ROOT
+from tests.support.serving import CHROME, Service, edge
 
-ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "sample_images"
 
 pytestmark = pytest.mark.nginx

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import imgcdn
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 _SOURCES = ("imgcdn", "pyproject.toml", "README.md", "LICENSE")
 
 

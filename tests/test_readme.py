@@ -1,12 +1,11 @@
 """The README says what the code does."""
 
-from pathlib import Path
-
 import pytest
 
 from scripts.tables import TABLES, with_tables
+from tests.support.paths import ROOT
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", TABLES)

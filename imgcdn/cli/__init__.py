@@ -10,7 +10,7 @@ from urllib.parse import quote
 from imgcdn import __version__
 from imgcdn.config import Config, load
 from imgcdn.errors import ConfigError
-from imgcdn.sources.local import LocalFiles
+from imgcdn.origins.local import LocalFiles
 
 _EXIT_USAGE = 2
 

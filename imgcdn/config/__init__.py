@@ -17,13 +17,14 @@ from pathlib import Path
 
 from imgcdn.config import parsers
 from imgcdn.config.parsers import setting
-from imgcdn.core.allowlist import Allowlist, parse_override
-from imgcdn.core.formats import NEGOTIATED, WEBP
-from imgcdn.core.params import DEFAULT_TARGET
-from imgcdn.core.routes import Mount
-from imgcdn.core.rules import Preset, Rules
+from imgcdn.core.output.formats import NEGOTIATED, WEBP
+from imgcdn.core.request.allowlist import Allowlist
+from imgcdn.core.request.params import DEFAULT_TARGET
+from imgcdn.core.request.routes import Mount
+from imgcdn.core.request.rules import Preset, Rules
+from imgcdn.core.request.url import parse_override
+from imgcdn.core.request.widths import LADDER, WidthPolicy, Widths
 from imgcdn.core.values import Effort
-from imgcdn.core.widths import LADDER, WidthPolicy, Widths
 from imgcdn.errors import ConfigError, InvalidParam
 
 DEFAULT_FILE = "imgcdn.toml"
@@ -158,12 +159,12 @@ class Config:
     effort: str = setting(
         "fast",
         parsers.choice(*(effort.name.lower() for effort in Effort)),
-        "How long encoders try: as little as they can while a client waits (fast), or for smaller files (settled).",
+        "How long encoders try: as little as they can while a client waits (fast), or for smaller files (thorough).",
     )
-    settled_s_per_megapixel: float = setting(
+    thorough_s_per_megapixel: float = setting(
         6.0,
         parsers.seconds(0.05, 60),
-        "Seconds that `settled` may spend on a megapixel, by a measured table; never over a third of render_timeout_s.",
+        "Seconds that `thorough` may spend on a megapixel (a measured estimate); at most a third of render_timeout_s.",
     )
     max_dimension: int = setting(8192, parsers.integer(1, 16_383), "Largest w and h that may be asked for, in pixels.")
     width_policy: str = setting(

@@ -11,9 +11,9 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any
 
-from imgcdn.core.allowlist import parse_remote
-from imgcdn.core.routes import Mount
-from imgcdn.core.rules import Preset, parse_preset
+from imgcdn.core.request.routes import Mount
+from imgcdn.core.request.rules import Preset, parse_preset
+from imgcdn.core.request.url import parse_remote
 from imgcdn.errors import Forbidden, InvalidParam
 
 _UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}

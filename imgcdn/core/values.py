@@ -5,7 +5,7 @@ from enum import Enum
 from typing import Protocol
 from urllib.parse import unquote
 
-from imgcdn.core.geometry import Size
+from imgcdn.core.output.geometry import Size
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Facts:
     What a probe learns from an original's header, nothing decoded.
 
     Args:
-        format: A name in `core.formats.FORMATS`.
+        format: A name in `core.output.formats.FORMATS`.
         size: After EXIF orientation.
         frames: 1 for a still picture.
         alpha: Whether the coding can carry transparency; its pixels may still be opaque.
@@ -53,9 +53,9 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class FileSignature:
+class FileStamp:
     """
-    What a stat says of a file; equal signatures are taken for equal bytes.
+    What a stat says of a file; equal stamps are taken for equal bytes.
 
     mtime alone is settable by anyone, ctime is not; the inode tells a replaced file from an edited one.
     """
@@ -67,7 +67,7 @@ class FileSignature:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class NegativeEntry:
     """
     Why a source is not rendered, remembered so that it is not tried at every request.
 
@@ -113,16 +113,16 @@ class SourceRecord:
 
     Args:
         version: SHA-256 of the original's bytes, hex; empty when there are none.
-        signature: The file that had these bytes.
+        stamp: The file that had these bytes.
         facts: None when the original was refused by the probe.
-        refusal: A remembered failure of this version, or of its origin.
+        negative: A remembered failure of this version, or of its origin.
         origin: Of a remote source.
     """
 
     version: str
-    signature: FileSignature
+    stamp: FileStamp
     facts: Facts | None
-    refusal: Refusal | None = None
+    negative: NegativeEntry | None = None
     origin: OriginState | None = None
 
 
@@ -133,7 +133,7 @@ class EncodedImage:
 
     Args:
         body: The file's bytes, without metadata.
-        format: A name in `core.formats.OUTPUTS`.
+        format: A name in `core.output.formats.OUTPUTS`.
         size: In pixels; of a text, those of the copy it was made from.
         frames: How many were written.
     """
@@ -156,7 +156,7 @@ class Effort(Enum):
     """How long the encoder was allowed to try."""
 
     FAST = 1
-    SETTLED = 2
+    THOROUGH = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ class Variant:
 
     Args:
         body: Empty when only the header was read.
-        format: A name in `core.formats.OUTPUTS`.
+        format: A name in `core.output.formats.OUTPUTS`.
         size: As in `EncodedImage`.
         length: Of the body in bytes, also when it was not read.
         digest: SHA-256 of the body.

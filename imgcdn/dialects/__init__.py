@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from imgcdn.core.rules import Rules
+from imgcdn.core.request.rules import Rules
 from imgcdn.dialects import native, netlify
 from imgcdn.dialects.grammar import ImageRequest
 

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote, unquote_to_bytes
 
-from imgcdn.core.allowlist import parse_remote
-from imgcdn.core.params import Params
+from imgcdn.core.request.params import Params
+from imgcdn.core.request.url import parse_remote
 from imgcdn.core.values import Source
 from imgcdn.errors import InvalidParam
 
@@ -31,7 +31,7 @@ class ImageRequest:
     download: str | None = None
 
 
-def decoded(raw: str, *, param: str) -> str:
+def decode(raw: str, *, param: str) -> str:
     """
     Percent-decode a piece of a raw target, once.
 
@@ -48,7 +48,7 @@ def decoded(raw: str, *, param: str) -> str:
         raise _not_utf8(param) from error
 
 
-def source_from(url: str, *, is_reference: bool = False) -> Source:
+def parse_source(url: str, *, is_reference: bool = False) -> Source:
     """
     Read a source as a parameter names it.
 

@@ -4,9 +4,9 @@ The service's own URLs: `/img?url=SOURCE&w=...` and `/img/SOURCE?w=...`, two spe
 A target is decoded once, here. What stays percent-encoded after that is part of a name.
 """
 
-from imgcdn.core.params import collect, parse_download, parse_version
-from imgcdn.core.rules import Rules
-from imgcdn.dialects.grammar import ImageRequest, decoded, source_from
+from imgcdn.core.request.params import collect, parse_download, parse_version
+from imgcdn.core.request.rules import Rules
+from imgcdn.dialects.grammar import ImageRequest, decode, parse_source
 from imgcdn.errors import InvalidParam
 
 PREFIX = "/img"
@@ -33,12 +33,12 @@ def parse(target: str, rules: Rules) -> ImageRequest:
     pairs = [_decoded_pair(pair) for pair in query.split("&") if pair]
     in_path = path[len(PREFIX) + 1 :]
     if in_path:
-        pairs.append(("url", decoded(in_path, param="url")))
+        pairs.append(("url", decode(in_path, param="url")))
     arguments = collect(pairs)
     if "url" not in arguments:
         raise InvalidParam("url is required: /img?url=/photo.jpg, or /img/photo.jpg", param="url")
     return ImageRequest(
-        source=source_from(arguments["url"]),
+        source=parse_source(arguments["url"]),
         params=rules.params(arguments),
         v=parse_version(arguments),
         download=parse_download(arguments),
@@ -47,5 +47,5 @@ def parse(target: str, rules: Rules) -> ImageRequest:
 
 def _decoded_pair(pair: str) -> tuple[str, str]:
     written, _, value = pair.replace("+", " ").partition("=")
-    name = decoded(written, param="")
-    return name, decoded(value, param=name[:64])
+    name = decode(written, param="")
+    return name, decode(value, param=name[:64])

@@ -13,11 +13,11 @@ valid is 404, a missing url 400. Nothing is enlarged, which is where we depart f
 
 from urllib.parse import unquote
 
-from imgcdn.core.arguments import integer
-from imgcdn.core.geometry import Fit
-from imgcdn.core.params import ALIASES, FITS, PICTURES, POSITIONS, Params
-from imgcdn.core.rules import Rules
-from imgcdn.dialects.grammar import ImageRequest, decoded, source_from
+from imgcdn.core.output.geometry import Fit
+from imgcdn.core.request.arguments import integer
+from imgcdn.core.request.params import ALIASES, FITS, PICTURES, POSITIONS, Params
+from imgcdn.core.request.rules import Rules
+from imgcdn.dialects.grammar import ImageRequest, decode, parse_source
 from imgcdn.errors import InvalidParam, InvalidParamAs404
 
 PREFIX = "/.netlify/images"
@@ -60,7 +60,7 @@ def parse(target: str, rules: Rules) -> ImageRequest:
     url = raw.pop("url", None)
     if url is None:
         raise InvalidParam(f"url is required: {PREFIX}?url=/photo.jpg", param="url")
-    source = source_from(decoded(url, param="url"), is_reference=True)
+    source = parse_source(decode(url, param="url"), is_reference=True)
     try:
         params = _params(raw, rules)
     except InvalidParam as error:
@@ -82,7 +82,7 @@ def _given(query: str) -> dict[str, str]:
 
 
 def _params(raw: dict[str, str], rules: Rules) -> Params:
-    arguments = {name: decoded(value, param=name) for name, value in raw.items()}
+    arguments = {name: decode(value, param=name) for name, value in raw.items()}
     if "position" in arguments:
         arguments["position"] = " ".join(arguments["position"].replace(",", " ").split())
     integer(arguments, "q", low=1, high=100)  # the only refusal of auto, which Netlify does not know

@@ -8,14 +8,14 @@ from typing import BinaryIO
 
 from PIL import Image, ImageFile
 
-from imgcdn.core.geometry import Size
-from imgcdn.core.plan import Plan
+from imgcdn.core.output.geometry import Size
+from imgcdn.core.output.plan import Plan
 from imgcdn.core.values import EncodedImage
 from imgcdn.engine import avif_boxes, gif
 from imgcdn.engine.codecs import READABLE
 from imgcdn.engine.colourspaces import profile_of
 from imgcdn.engine.decode import Picture, open_original, orientation_of, reading
-from imgcdn.engine.encode import judged
+from imgcdn.engine.encode import choose_quality
 from imgcdn.engine.gif_writing import write_gif
 from imgcdn.errors import CorruptImage
 
@@ -95,7 +95,7 @@ def encode_animation(animation: Animation, plan: Plan, develop: Callable[[Pictur
         raise CorruptImage("The original has fewer frames than it says.")
     images = ((_bare(picture.image), end_ms) for picture, end_ms in chain([first], developed))
     # A first frame stands for all: a quality that changed between them would show.
-    plan = replace(plan, setting=judged(first[0].image, plan.setting))
+    plan = replace(plan, setting=choose_quality(first[0].image, plan.setting))
     if plan.format == "webp":
         body = _webp(images, animation, plan, first[0].profile)
     elif plan.format == "avif":

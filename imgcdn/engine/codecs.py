@@ -8,7 +8,7 @@ so the five are imported here, and whoever opens or saves names one of them.
 import pillow_avif  # noqa: F401  # registers itself as the AVIF encoder
 from PIL import AvifImagePlugin, GifImagePlugin, Image, JpegImagePlugin, MpoImagePlugin, PngImagePlugin, WebPImagePlugin
 
-#: Pillow's name of each format that is read -> its name in `core.formats.FORMATS`. MPO, two JPEGs in one file
+#: Pillow's name of each format that is read -> its name in `core.output.formats.FORMATS`. MPO, two JPEGs in one file
 #: (phones keep a gain map or a preview in the second), is opened by the JPEG plugin and is a still JPEG here.
 NAMES: dict[str | None, str] = {
     GifImagePlugin.GifImageFile.format: "gif",

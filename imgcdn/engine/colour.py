@@ -8,9 +8,9 @@ from pathlib import Path
 
 from PIL import Image, ImageChops, ImageCms, ImageMath
 
-from imgcdn.core.formats import JPEG, OUTPUTS, PNG
-from imgcdn.core.params import WHITE
-from imgcdn.core.plan import Plan
+from imgcdn.core.output.formats import JPEG, OUTPUTS, PNG
+from imgcdn.core.output.plan import Plan
+from imgcdn.core.request.params import WHITE
 from imgcdn.engine.decode import Picture
 
 # Wide greys -> factor to 0..255. PNG's 16 bits arrive as I;16 (or I), floats run from 0 to 1.

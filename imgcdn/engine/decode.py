@@ -11,8 +11,8 @@ from typing import BinaryIO
 
 from PIL import ExifTags, Image, ImageFile
 
-from imgcdn.core.geometry import Box, Size, compose, turned
-from imgcdn.core.plan import Plan
+from imgcdn.core.output.geometry import Box, Size, compose, turned_size
+from imgcdn.core.output.plan import Plan
 from imgcdn.engine import gif
 from imgcdn.engine.codecs import READABLE
 from imgcdn.engine.colourspaces import profile_of
@@ -154,6 +154,6 @@ def _draft(image: ImageFile.ImageFile, plan: Plan, orientation: int) -> int:
 def _least_size(stored: Size, plan: Plan, orientation: int) -> Size:
     """The smallest size at which the part that is kept still has `_DRAFT_MARGIN` of the output's pixels."""
     width, height = plan.resampled
-    left, top, right, bottom = plan.crop or (0, 0, *turned(stored, compose(orientation, plan.turn)))
+    left, top, right, bottom = plan.crop or (0, 0, *turned_size(stored, compose(orientation, plan.turn)))
     ratio = _DRAFT_MARGIN * max(width / (right - left), height / (bottom - top))
     return ceil(stored[0] * ratio), ceil(stored[1] * ratio)

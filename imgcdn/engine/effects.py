@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from PIL import Image, ImageFilter
 
-from imgcdn.core.plan import Plan
+from imgcdn.core.output.plan import Plan
 from imgcdn.engine.decode import Picture
 
 # Colour multiplied by alpha, so that the colour of pixels which nobody sees does not bleed into those which are seen.

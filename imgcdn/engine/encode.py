@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from PIL import Image, ImageChops
 
-from imgcdn.core.coding import Setting
-from imgcdn.core.effort import FAST, speed_within
-from imgcdn.core.formats import encoder_quality
-from imgcdn.core.plan import Plan
-from imgcdn.core.quantisation import own_quality, tables
+from imgcdn.core.encoders.coding import Setting
+from imgcdn.core.encoders.effort import FAST, speed_within
+from imgcdn.core.encoders.quality import encoder_quality
+from imgcdn.core.encoders.quantisation import own_quality, tables
+from imgcdn.core.output.plan import Plan
 from imgcdn.core.values import Effort, EncodedImage
 from imgcdn.engine import codecs  # noqa: F401  # registers the encoders
 from imgcdn.engine.quality import find_q
@@ -47,11 +47,11 @@ def encode(image: Image.Image, plan: Plan, profile: bytes = b"") -> EncodedImage
     # Savers copy comments, profiles, EXIF and even its orientation from here.
     image.info = {}
     out = io.BytesIO()
-    _SAVERS[plan.format](image, out, judged(image, plan.setting), profile)
+    _SAVERS[plan.format](image, out, choose_quality(image, plan.setting), profile)
     return EncodedImage(out.getvalue(), plan.format, image.size, frames=1)
 
 
-def judged(image: Image.Image, setting: Setting) -> Setting:
+def choose_quality(image: Image.Image, setting: Setting) -> Setting:
     """Return a setting with a quality: where it has a target instead, the least that reaches it."""
     if setting.target is None:
         return setting
@@ -68,10 +68,10 @@ def least_q(image: Image.Image, target: float, encoder: str) -> int:
         target: SSIMULACRA2 wanted, 40 to 90.
         encoder: jpeg, webp, aom or svt.
     """
-    return find_q(image, target, lambda sample, q: hurried(sample, encoder, encoder_quality(encoder, q)))
+    return find_q(image, target, lambda sample, q: encode_quickly(sample, encoder, encoder_quality(encoder, q)))
 
 
-def hurried(image: Image.Image, encoder: str, quality: int | None) -> io.BytesIO:
+def encode_quickly(image: Image.Image, encoder: str, quality: int | None) -> io.BytesIO:
     """
     Encode a picture as quickly as it may be, whatever effort is made for it later.
 
@@ -85,7 +85,7 @@ def hurried(image: Image.Image, encoder: str, quality: int | None) -> io.BytesIO
     return out
 
 
-def indexed(image: Image.Image, *, hole: bool = False) -> Image.Image:
+def reduce_to_palette(image: Image.Image, *, hole: bool = False) -> Image.Image:
     """
     Reduce an image to a palette, exactly where it has few colours, and its alpha to a fully transparent entry.
 
@@ -178,7 +178,7 @@ def _save_jpeg(image: Image.Image, out: io.BytesIO, setting: Setting, profile: b
         qtables=tables(own, full_chroma=setting.full_chroma),
         # Optimised Huffman tables: 4 % fewer bytes for under a millisecond; progressive costs three times that.
         optimize=True,
-        progressive=setting.effort is Effort.SETTLED,
+        progressive=setting.effort is Effort.THOROUGH,
         subsampling="4:4:4" if setting.full_chroma else "4:2:0",
         icc_profile=profile,
     )
@@ -189,7 +189,7 @@ def _save_png(image: Image.Image, out: io.BytesIO, setting: Setting, profile: by
 
 
 def _save_gif(image: Image.Image, out: io.BytesIO, setting: Setting, profile: bytes) -> None:
-    picture = indexed(image)
+    picture = reduce_to_palette(image)
     picture.save(out, "GIF", **({"transparency": picture.info["transparency"]} if picture.info else {}))
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageFile
 
-from imgcdn.core.geometry import Size
+from imgcdn.core.output.geometry import Size
 
 _EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
 _GRAPHIC_CONTROL = 0xF9

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 from PIL import Image, ImageChops
 
-from imgcdn.core.geometry import Size
-from imgcdn.engine.encode import indexed
+from imgcdn.core.output.geometry import Size
+from imgcdn.engine.encode import reduce_to_palette
 from imgcdn.engine.gif import behind_blocks, table_bytes
 
 # 16 bits of centiseconds.
@@ -123,7 +123,7 @@ def _unchanged(difference: Image.Image) -> Image.Image:
 
 def _coded(patch: Image.Image, corner: tuple[int, int], disposal: int, ticks: int, *, hole: bool) -> bytes:
     """Have Pillow code a patch as a GIF of its own, and take its parts."""
-    picture = indexed(patch, hole=hole)
+    picture = reduce_to_palette(patch, hole=hole)
     out = io.BytesIO()
     clear = {"transparency": picture.info["transparency"]} if "transparency" in picture.info else {}
     # The optimiser would drop an entry that no pixel uses.

@@ -122,8 +122,8 @@ def _differ(colour: object, ground: object) -> bool:
 def _starts(length: int, tiles: int) -> list[int]:
     """Spread tiles over an edge; each has a pixel more, the neighbour of its last."""
     tiles = min(tiles, (length - 1) // _TILE)
-    room = length - 1 - _TILE
-    return [round(index * room / max(1, tiles - 1)) for index in range(tiles)]
+    free = length - 1 - _TILE
+    return [round(index * free / max(1, tiles - 1)) for index in range(tiles)]
 
 
 def _sample(image: Image.Image, columns: Sequence[int], rows: Sequence[int]) -> Image.Image:

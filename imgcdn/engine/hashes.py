@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterable, Sequence
 from operator import mul
 
-from imgcdn.core.geometry import Size
+from imgcdn.core.output.geometry import Size
 
 Channel = Sequence[float]
 

@@ -5,7 +5,7 @@ HEAD_BYTES = 1024
 
 _AVIF_BRANDS = (b"avif", b"avis")
 
-# (offset, bytes, what it is). A name from `core.formats.FORMATS` is a kind that is offered.
+# (offset, bytes, what it is). A name from `core.output.formats.FORMATS` is a kind that is offered.
 _SIGNATURES = (
     (0, b"\xff\xd8\xff", "jpeg"),
     (0, b"\x89PNG\r\n\x1a\n", "png"),
@@ -47,7 +47,7 @@ def kind_of(head: bytes) -> str | None:
         head: Its first `HEAD_BYTES`, or all of it when shorter.
 
     Returns:
-        A name in `core.formats.FORMATS` for a kind that is offered; a name for people for one that is not;
+        A name in `core.output.formats.FORMATS` for a kind that is offered; a name for people for one that is not;
         None for what no rule here knows.
 
     >>> kind_of(b"GIF89a..."), kind_of(b"%PDF-1.7"), kind_of(b"hello")

@@ -14,10 +14,10 @@ from operator import add, sub
 from PIL import Image
 from PIL.Image import Resampling
 
-from imgcdn.core.formats import WEBP
-from imgcdn.core.geometry import fit_within
-from imgcdn.core.params import WHITE
-from imgcdn.core.plan import Plan
+from imgcdn.core.output.formats import WEBP
+from imgcdn.core.output.geometry import fit_within
+from imgcdn.core.output.plan import Plan
+from imgcdn.core.request.params import WHITE
 from imgcdn.core.values import EncodedImage
 from imgcdn.engine.hashes import blurhash, thumbhash
 
@@ -51,7 +51,7 @@ def describe(image: Image.Image, plan: Plan, *, original_bytes: int) -> EncodedI
     Return the text that the plan's format asks for.
 
     Args:
-        image: Upright, sRGB, mode L, LA, RGB or RGBA; at most `core.placeholders.COPY_EDGE` pixels each way.
+        image: Upright, sRGB, mode L, LA, RGB or RGBA; at most `core.output.placeholders.COPY_EDGE` pixels each way.
         plan: Its format and what it says of the original count.
         original_bytes: Length of the original's file.
     """

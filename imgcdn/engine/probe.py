@@ -4,8 +4,8 @@ from typing import BinaryIO
 
 from PIL import Image, ImageFile
 
-from imgcdn.core.formats import FORMATS
-from imgcdn.core.geometry import turned
+from imgcdn.core.output.formats import FORMATS
+from imgcdn.core.output.geometry import turned_size
 from imgcdn.core.values import Facts
 from imgcdn.engine import gif
 from imgcdn.engine.codecs import NAMES
@@ -52,7 +52,7 @@ def probe(file: BinaryIO, *, max_pixels: int) -> Facts:
 
 
 def _facts(image: ImageFile.ImageFile, frames: int) -> Facts:
-    size = turned(image.size, orientation_of(image))
+    size = turned_size(image.size, orientation_of(image))
     alpha = image.has_transparency_data
     if image.format == "GIF":
         # Any later frame may leave a hole; to know it would mean to decode them all.

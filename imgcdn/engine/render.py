@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import BinaryIO
 
-from imgcdn.core.coding import Coding
-from imgcdn.core.formats import JPEG, PLACEHOLDERS, PNG
-from imgcdn.core.plan import Plan, aimed, trimmed
+from imgcdn.core.encoders.coding import Coding
+from imgcdn.core.output.formats import JPEG, PLACEHOLDERS, PNG
+from imgcdn.core.output.plan import Plan, resolve_crop, resolve_trim
 from imgcdn.core.values import EncodedImage
 from imgcdn.engine.animation import encode_animation, open_animation
 from imgcdn.engine.colour import expand, flatten, to_srgb
@@ -17,9 +17,9 @@ from imgcdn.engine.encode import encode
 from imgcdn.engine.graphics import is_graphic
 from imgcdn.engine.placeholder import describe
 from imgcdn.engine.rewrap import rewrap_jpeg, rewrap_png
-from imgcdn.engine.smart import subject
+from imgcdn.engine.smart import locate_subject
 from imgcdn.engine.transform import box_of, orient, pad, resize
-from imgcdn.engine.trim import inside
+from imgcdn.engine.trim import find_content
 
 #: Every picture passes these in this order, between decoding and encoding. Between the two lists it is measured, for
 #: its border, then for its subject; the crop that follows is the resize's.
@@ -33,14 +33,14 @@ def render(file: BinaryIO, plan: Plan) -> EncodedImage:
 
     Args:
         file: The original that the plan's facts were probed from; seekable.
-        plan: From `core.plan.plan_for`.
+        plan: From `core.output.plan.plan_for`.
 
     Raises:
         CorruptImage: Its pixels do not decode.
         InvalidParam: The crop lies outside of what trimming left.
     """
     if plan.animated:
-        return encode_animation(open_animation(file), _settled_for_all(file, plan), _develop)
+        return encode_animation(open_animation(file), _resolve_for_all(file, plan), _develop)
     picture = _develop(decode(file, plan), plan)
     if plan.format in PLACEHOLDERS:
         return describe(picture.image, plan, original_bytes=file.seek(0, os.SEEK_END))
@@ -48,24 +48,24 @@ def render(file: BinaryIO, plan: Plan) -> EncodedImage:
     return _never_larger(encoded, file, picture.profile) if plan.rewrap and not picture.altered else encoded
 
 
-def settled(picture: Picture, plan: Plan) -> Plan:
+def resolve_plan(picture: Picture, plan: Plan) -> Plan:
     """Return the plan with all that only the pixels tell: the border of an upright picture, then its subject."""
-    return _aimed(picture, _trimmed([picture], plan))
+    return _resolve_crop(picture, _resolve_trim([picture], plan))
 
 
-def _settled_for_all(file: BinaryIO, plan: Plan) -> Plan:
+def _resolve_for_all(file: BinaryIO, plan: Plan) -> Plan:
     """Return the plan that suits every frame of an animation."""
     if plan.trim is not None:
         # Decoded twice: what one frame's border hides may be another frame's picture.
-        plan = _trimmed((_upright(frame.picture, plan) for frame in open_animation(file).frames), plan)
+        plan = _resolve_trim((_upright(frame.picture, plan) for frame in open_animation(file).frames), plan)
     # The first frame's subject is all frames': a crop that followed it would shake.
-    first = next(open_animation(file).frames, None) if plan.room is not None else None
-    return plan if first is None else _aimed(_upright(first.picture, plan), plan)
+    first = next(open_animation(file).frames, None) if plan.crop_bounds is not None else None
+    return plan if first is None else _resolve_crop(_upright(first.picture, plan), plan)
 
 
 def _develop(picture: Picture, plan: Plan) -> Picture:
     picture = _upright(picture, plan)
-    plan = settled(picture, plan)
+    plan = resolve_plan(picture, plan)
     for step in STEPS:
         picture = step(picture, plan)
     return picture
@@ -96,16 +96,18 @@ def _upright(picture: Picture, plan: Plan) -> Picture:
     return picture
 
 
-def _trimmed(pictures: Iterable[Picture], plan: Plan) -> Plan:
+def _resolve_trim(pictures: Iterable[Picture], plan: Plan) -> Plan:
     """Return the plan for pictures of one size, less the border that is common to them."""
     if plan.trim is None:
         return plan
-    size, kept = inside((picture.image for picture in pictures), plan.trim.tolerance)
-    return trimmed(plan, size, kept)
+    size, kept = find_content((picture.image for picture in pictures), plan.trim.tolerance)
+    return resolve_trim(plan, size, kept)
 
 
-def _aimed(picture: Picture, plan: Plan) -> Plan:
+def _resolve_crop(picture: Picture, plan: Plan) -> Plan:
     """Return the plan for a picture whose border is known, its crop where the subject is."""
-    if plan.room is None:
+    if plan.crop_bounds is None:
         return plan
-    return aimed(plan, subject(picture.image, box_of(picture, plan.room), box_of(picture, plan.crop)))
+    return resolve_crop(
+        plan, locate_subject(picture.image, box_of(picture, plan.crop_bounds), box_of(picture, plan.crop))
+    )

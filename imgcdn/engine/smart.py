@@ -11,7 +11,7 @@ from itertools import accumulate
 from PIL import Image, ImageChops, ImageFilter
 from PIL.Image import Resampling
 
-from imgcdn.core.geometry import CENTER, Box, Position
+from imgcdn.core.output.geometry import CENTER, Box, Position
 
 # Edges of the copy. A panorama's crop is as fine as another picture's.
 _SHORT_EDGE = 40
@@ -33,31 +33,31 @@ _AT_EDGE = 0.25
 _RELUCTANCE = 0.25
 
 
-def subject(image: Image.Image, room: Box, crop: Box) -> Position:
+def locate_subject(image: Image.Image, bounds: Box, crop: Box) -> Position:
     """
-    Return where in its room a crop keeps most of what attracts, in percent of what is free each way.
+    Return where in its bounds a crop keeps most of what attracts, in percent of what is free each way.
 
     Args:
         image: L, LA, RGB, RGBA or CMYK, upright; its colours are taken for sRGB.
-        room: The part of it that may be kept.
-        crop: Counts by its size alone; one way it is as long as its room.
+        bounds: The part of it that may be kept.
+        crop: Counts by its size alone; one way it is as long as its bounds.
 
     Returns:
         The center where nothing attracts, or everything alike.
     """
-    shares = [(crop[axis + 2] - crop[axis]) / (room[axis + 2] - room[axis]) for axis in (0, 1)]
+    shares = [(crop[axis + 2] - crop[axis]) / (bounds[axis + 2] - bounds[axis]) for axis in (0, 1)]
     axis = shares.index(min(shares))
-    place = _best(_profile(_layers(_copied(image, room)), axis), shares[axis])
+    place = _best(_profile(_layers(_copied(image, bounds)), axis), shares[axis])
     return (place, CENTER[1]) if axis == 0 else (CENTER[0], place)
 
 
-def _copied(image: Image.Image, room: Box) -> Image.Image:
+def _copied(image: Image.Image, bounds: Box) -> Image.Image:
     """Return a small RGBA copy of a part."""
-    edges = room[2] - room[0], room[3] - room[1]
+    edges = bounds[2] - bounds[0], bounds[3] - bounds[1]
     scale = min(1.0, _SHORT_EDGE / min(edges), _LONGEST_EDGE / max(edges))
     width, height = (max(1, round(edge * scale)) for edge in edges)
     sampled = (min(round(edges[0]) or 1, width * _SAMPLES), min(round(edges[1]) or 1, height * _SAMPLES))
-    samples = image.resize(sampled, Resampling.NEAREST, box=room)
+    samples = image.resize(sampled, Resampling.NEAREST, box=bounds)
     if samples.mode == "CMYK":
         samples = samples.convert("RGB")
     return samples.convert("RGBA").resize((width, height), Resampling.BOX)

@@ -5,9 +5,9 @@ from dataclasses import replace
 from PIL import Image
 from PIL.Image import Resampling, Transpose
 
-from imgcdn.core.geometry import UPRIGHT, Box, Size, compose, swaps_axes
-from imgcdn.core.params import WHITE
-from imgcdn.core.plan import Plan
+from imgcdn.core.output.geometry import UPRIGHT, Box, Size, compose, swaps_axes
+from imgcdn.core.output.plan import Plan
+from imgcdn.core.request.params import WHITE
 from imgcdn.engine.decode import Picture
 
 # EXIF 2.32, tag 0x112: what makes a picture stored in each orientation upright.

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 from PIL import Image
 
-from imgcdn.core.geometry import Area, Size
+from imgcdn.core.output.geometry import Area, Size
 
 
-def inside(images: Iterable[Image.Image], tolerance: int) -> tuple[Size, Area]:
+def find_content(images: Iterable[Image.Image], tolerance: int) -> tuple[Size, Area]:
     """
     Return the size, and the smallest area outside of which all pixels are like the top left one of the first image.
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Unpack
 
-from imgcdn.core.formats import FORMATS, JPEG, NEGOTIATED, PLACEHOLDERS, Format
-from imgcdn.core.geometry import Size
-from imgcdn.markup.layout import LADDER, Layout, Offer, Room, checked_edge, checked_source, offer_for, room_for
+from imgcdn.core.output.formats import FORMATS, JPEG, NEGOTIATED, PLACEHOLDERS, Format
+from imgcdn.core.output.geometry import Size
+from imgcdn.markup.layout import LADDER, Layout, Offer, Slot, checked_edge, checked_source, offer_for, slot_for
 from imgcdn.markup.tags import Html, tag
 from imgcdn.markup.urls import Look, LookArgs, Output, checked_base, image_url
 
@@ -28,7 +28,7 @@ class ImageCDN:
 
     Arguments that the methods share:
         src: A path in the served folder, as the file is named, or an absolute URL.
-        width, height: The room on the page, in CSS pixels. Both: a box, which the picture fills (fit cover).
+        width, height: The slot on the page, in CSS pixels. Both: a box, which the picture fills (fit cover).
         source_size: (width, height) of the original, upright. With it no candidate is wider than the original, and one
             edge gives the other, so that the page does not move when the picture comes.
         layout: constrained (the width, or less in a narrower window), full-width, fixed, or none (no srcset).
@@ -108,9 +108,9 @@ class ImageCDN:
         >>> ImageCDN().srcset("/cat.jpg", widths=(640, 320, 1280), source_size=(900, 600))
         '/img/cat.jpg?w=320 320w, /img/cat.jpg?w=640 640w, /img/cat.jpg?w=900 900w'
         """
-        asked, room = self._read(look, (width, height), source_size)
+        asked, slot = self._read(look, (width, height), source_size)
         # What sizes would be is of no interest here, so widths alone are enough.
-        offer = offer_for(room, layout=layout, ladder=self.ladder, widths=widths, densities=densities, sizes="")
+        offer = offer_for(slot, layout=layout, ladder=self.ladder, widths=widths, densities=densities, sizes="")
         if not offer.candidates:
             raise ValueError("layout 'none' has no srcset; give widths or densities, or another layout")
         return self._srcset(src, asked, offer)
@@ -143,8 +143,8 @@ class ImageCDN:
                 data URI that the service answers to fm=lqip. It stays behind a picture with transparent pixels.
             attributes: More of them (class, id, data-...), or others than ours for loading, decoding, fetchpriority.
         """
-        asked, room = self._read(look, (width, height), source_size)
-        offer = offer_for(room, layout=layout, ladder=self.ladder, widths=widths, densities=densities, sizes=sizes)
+        asked, slot = self._read(look, (width, height), source_size)
+        offer = offer_for(slot, layout=layout, ladder=self.ladder, widths=widths, densities=densities, sizes=sizes)
         more = _more(priority=priority, placeholder=placeholder, attributes=attributes or {})
         return Html(self._img(src, asked, offer, alt=alt, more=more))
 
@@ -177,30 +177,30 @@ class ImageCDN:
         """
         if "format" in look:
             raise ValueError("a <picture> has formats, not one format")
-        asked, room = self._read(look, (width, height), source_size)
-        offer = offer_for(room, layout=layout, ladder=self.ladder, widths=widths, densities=densities, sizes=sizes)
+        asked, slot = self._read(look, (width, height), source_size)
+        offer = offer_for(slot, layout=layout, ladder=self.ladder, widths=widths, densities=densities, sizes=sizes)
         more = _more(priority=priority, placeholder=placeholder, attributes=attributes or {})
         negotiated, fallback = _split(formats)
         sources = [self._source(src, replace(asked, format=fmt.name), offer, fmt.media_type) for fmt in negotiated]
         img = self._img(src, replace(asked, format=fallback), offer, alt=alt, more=more)
         return Html(f"<picture>{''.join(sources)}{img}</picture>")
 
-    def _read(self, look: LookArgs, size: tuple[int | None, int | None], source_size: Size | None) -> tuple[Look, Room]:
-        """Return what is asked of a picture that a page shows, and the room it has there."""
+    def _read(self, look: LookArgs, size: tuple[int | None, int | None], source_size: Size | None) -> tuple[Look, Slot]:
+        """Return what is asked of a picture that a page shows, and the slot it has there."""
         asked = Look(**look)
         if asked.format in PLACEHOLDERS:
             raise ValueError(f"format {asked.format!r} is no picture that an <img> could show; only url() takes it")
         if source_size is not None:
             source_size = asked.shown(checked_source(source_size))
-        room = room_for(*size, source_size=source_size, fit=asked.fit, max_dimension=self.max_dimension)
-        return replace(asked, fit=_fit(asked.fit, boxed=room.boxed)), room
+        slot = slot_for(*size, source_size=source_size, fit=asked.fit, max_dimension=self.max_dimension)
+        return replace(asked, fit=_fit(asked.fit, boxed=slot.boxed)), slot
 
     def _url(self, src: str, look: Look, offer: Offer, width: int | None) -> str:
-        room = offer.room
+        slot = offer.slot
         if width is not None:
-            output = Output(width, room.height_at(width))
+            output = Output(width, slot.height_at(width))
         else:
-            output = Output(None, room.height if room.width is None else None)
+            output = Output(None, slot.height if slot.width is None else None)
         return image_url(self.base_url, src, look, output)
 
     def _srcset(self, src: str, look: Look, offer: Offer) -> str:
@@ -211,13 +211,13 @@ class ImageCDN:
         return tag("source", {"type": media_type, "srcset": srcset, **_given(sizes=offer.sizes)})
 
     def _img(self, src: str, look: Look, offer: Offer, *, alt: str, more: Mapping[str, str]) -> str:
-        room = offer.room
+        slot = offer.slot
         return tag(
             "img",
             {
                 "src": self._url(src, look, offer, offer.fallback),
                 **_given(
-                    srcset=self._srcset(src, look, offer), sizes=offer.sizes, width=room.width, height=room.height
+                    srcset=self._srcset(src, look, offer), sizes=offer.sizes, width=slot.width, height=slot.height
                 ),
                 "alt": alt,
                 **more,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, get_args
 
-from imgcdn.core.geometry import Size, plan_resize, round_half_up
+from imgcdn.core.output.geometry import Size, plan_resize, round_half_up
 
 Layout = Literal["constrained", "full-width", "fixed", "none"]
 
@@ -15,14 +15,14 @@ LADDER = (320, 480, 640, 828, 1080, 1280, 1668, 2048, 2560, 3200, 3840)
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class Slot:
     """
-    The room a picture takes on a page.
+    The slot a picture takes on a page.
 
     Args:
         width, height: In CSS pixels; None where neither the page nor the source tells.
         asked: The width that the page gave, itself or by way of the height; None when it is the source's.
-        boxed: Whether the room's ratio is the page's, so that candidates carry a height.
+        boxed: Whether the slot's ratio is the page's, so that candidates carry a height.
         widest: No candidate is wider.
     """
 
@@ -45,29 +45,29 @@ class Offer:
     What the page offers.
 
     Args:
-        room: The room it is for.
+        slot: The slot it is for.
         candidates: Widths in pixels, ascending; none for a picture without srcset.
         sizes: The attribute of this name; empty without srcset.
     """
 
-    room: Room
+    slot: Slot
     candidates: tuple[int, ...]
     sizes: str
 
     @property
     def fallback(self) -> int | None:
         """The width for what does not read srcset: the one asked for, or the middle candidate."""
-        asked = self.room.asked
+        asked = self.slot.asked
         if not self.candidates:
-            return None if asked is None else min(asked, self.room.widest)
+            return None if asked is None else min(asked, self.slot.widest)
         if asked is None:
             return self.candidates[len(self.candidates) // 2]
         return next((width for width in self.candidates if width >= asked), self.candidates[-1])
 
 
-def room_for(
+def slot_for(
     width: int | None, height: int | None, *, source_size: Size | None, fit: str | None, max_dimension: int
-) -> Room:
+) -> Slot:
     """
     Work out what is not given.
 
@@ -87,17 +87,17 @@ def room_for(
     if source_size is None:
         if width is not None and height is not None:
             raise ValueError("fit='contain' in a box needs source_size, or the page cannot know the picture's ratio")
-        return Room(width, height, asked=width, boxed=False, widest=max_dimension)
+        return Slot(width, height, asked=width, boxed=False, widest=max_dimension)
     widest = min(source_size[0], max_dimension)
     if width is None and height is None:
-        return Room(*source_size, asked=None, boxed=False, widest=widest)
+        return Slot(*source_size, asked=None, boxed=False, widest=widest)
     # As large as the page wants it: a small source is enlarged by the browser, not by us.
     shown = plan_resize(source_size, (width, height), enlarge=True).size
-    return Room(*shown, asked=shown[0], boxed=False, widest=widest)
+    return Slot(*shown, asked=shown[0], boxed=False, widest=widest)
 
 
 def offer_for(
-    room: Room,
+    slot: Slot,
     *,
     layout: Layout,
     ladder: Sequence[int],
@@ -108,7 +108,7 @@ def offer_for(
     """
     Choose the candidates; the layouts are those of Astro's responsive images.
 
-    constrained: the room or a narrower window; the width, twice it, and the ladder's steps below that. full-width: as
+    constrained: the slot or a narrower window; the width, twice it, and the ladder's steps below that. full-width: as
     wide as the window; the ladder. fixed: always the width; once and twice. none: one picture, no srcset. A candidate
     wider than the source becomes the source's width, where Astro drops it: a sharp screen then gets all there is.
 
@@ -120,20 +120,20 @@ def offer_for(
     Raises:
         ValueError: The layout is unknown or needs a width, or there is no candidate.
 
-    >>> room = room_for(400, 300, source_size=(1000, 500), fit="cover", max_dimension=8192)
-    >>> offer_for(room, layout="constrained", ladder=LADDER).candidates
+    >>> slot = slot_for(400, 300, source_size=(1000, 500), fit="cover", max_dimension=8192)
+    >>> offer_for(slot, layout="constrained", ladder=LADDER).candidates
     (320, 400, 480, 640, 666)
     """
     if layout not in get_args(Layout):
         raise ValueError(f"layout must be one of {', '.join(get_args(Layout))}, not {layout!r}")
-    wanted = _wanted(room, layout, ladder, widths=widths, densities=densities)
-    candidates = tuple(sorted({min(width, room.widest) for width in wanted}))
+    wanted = _wanted(slot, layout, ladder, widths=widths, densities=densities)
+    candidates = tuple(sorted({min(width, slot.widest) for width in wanted}))
     if not candidates:
-        return Offer(room, (), "")
-    if room.width is None and room.height is not None:
+        return Offer(slot, (), "")
+    if slot.width is None and slot.height is not None:
         raise ValueError("height needs width (or source_size), or the page cannot know the ratio")
     by_width = densities is not None and layout == "none"
-    return Offer(room, candidates, _sizes(room, "fixed" if by_width else layout) if sizes is None else sizes)
+    return Offer(slot, candidates, _sizes(slot, "fixed" if by_width else layout) if sizes is None else sizes)
 
 
 def checked_edge(name: str, edge: int | None, *, most: int) -> None:
@@ -157,16 +157,16 @@ def checked_source(source_size: Size) -> Size:
     return source_size
 
 
-def _box(box: Size, source_size: Size | None, max_dimension: int) -> Room:
+def _box(box: Size, source_size: Size | None, max_dimension: int) -> Slot:
     width, height = box
     # The service shrinks a box until the source covers it: what is wider than that would be a lie in the srcset.
     limits = [(max_dimension, max_dimension)] if source_size is None else [(max_dimension, max_dimension), source_size]
     widest = min(min(most[0], most[1] * width // height) for most in limits)
-    return Room(width, height, asked=width, boxed=True, widest=max(1, widest))
+    return Slot(width, height, asked=width, boxed=True, widest=max(1, widest))
 
 
 def _wanted(
-    room: Room,
+    slot: Slot,
     layout: Layout,
     ladder: Sequence[int],
     *,
@@ -178,20 +178,20 @@ def _wanted(
     if widths is not None:
         return _given_widths(widths)
     if densities is not None:
-        return _multiples(_width(room, "densities"), densities)
+        return _multiples(_width(slot, "densities"), densities)
     if layout == "none":
         return []
     if layout == "full-width":
         return list(ladder)
-    width = _width(room, f"layout {layout!r}")
+    width = _width(slot, f"layout {layout!r}")
     steps = [step for step in ladder if step < 2 * width] if layout == "constrained" else []
     return [width, 2 * width, *steps]
 
 
-def _width(room: Room, why: str) -> int:
-    if room.width is None:
+def _width(slot: Slot, why: str) -> int:
+    if slot.width is None:
         raise ValueError(f"{why} needs width (or source_size); without one, layout='full-width' or 'none'")
-    return room.width
+    return slot.width
 
 
 def _given_widths(widths: Iterable[int]) -> list[int]:
@@ -210,8 +210,8 @@ def _multiples(width: int, densities: Iterable[float]) -> list[int]:
     return [round_half_up(Fraction(density) * width) for density in given]
 
 
-def _sizes(room: Room, layout: Layout) -> str:
+def _sizes(slot: Slot, layout: Layout) -> str:
     if layout in ("full-width", "none"):
         return "100vw"
-    width = _width(room, f"layout {layout!r} without sizes")
+    width = _width(slot, f"layout {layout!r} without sizes")
     return f"{width}px" if layout == "fixed" else f"(min-width: {width}px) {width}px, 100vw"

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Literal, TypedDict
 from urllib.parse import quote, urlencode
 
-from imgcdn.core.geometry import Framing, Size, frame, turned
-from imgcdn.core.params import PARAMETERS, Params, collect, parse_download, parse_params, parse_version
+from imgcdn.core.output.geometry import Framing, Size, frame, turned_size
+from imgcdn.core.request.params import PARAMETERS, Params, collect, parse_download, parse_params, parse_version
 from imgcdn.errors import InvalidParam
 
 #: A quality as the URL has it.
@@ -86,7 +86,7 @@ class Look:
         params = _check(self.pairs(), max_dimension=1)
         if params.trim is not None:
             raise ValueError("source_size does not tell how large a trimmed picture is; leave it out")
-        source = turned(source_size, params.turn)
+        source = turned_size(source_size, params.turn)
         try:
             return frame(source, Framing(params.crop), max_edge=max(source)).size
         except InvalidParam as error:

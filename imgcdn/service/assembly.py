@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imgcdn.config import Config
-from imgcdn.core.allowlist import parse_override
-from imgcdn.core.routes import Routes
-from imgcdn.service.flights import Flights
+from imgcdn.core.request.routes import Routes
+from imgcdn.core.request.url import parse_override
+from imgcdn.origins.addresses import AddressRule
+from imgcdn.origins.http import FetchPolicy, RemoteFetcher
+from imgcdn.origins.local import LocalFiles
+from imgcdn.renderers.client import BrokerSettings, RenderClient
 from imgcdn.service.images import ImageService
 from imgcdn.service.originals import LocalOriginals, Originals, Prober
 from imgcdn.service.remote import RemoteOriginals
-from imgcdn.service.renderers import Renderers, RendererSettings
-from imgcdn.sources.addresses import AddressRule
-from imgcdn.sources.local import LocalFiles
-from imgcdn.sources.remote import FetchPolicy, RemoteFetcher
+from imgcdn.service.single_flight import SingleFlight
 from imgcdn.store.disk import DiskStore
-from imgcdn.store.sweep import Sweeper
+from imgcdn.store.eviction import Evictor
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +36,22 @@ class Parts:
     files: LocalFiles
     routes: Routes
     loop_id: str
-    renderers: Renderers
-    flights: Flights
-    sweeper: Sweeper
+    renderers: RenderClient
+    flights: SingleFlight
+    evictor: Evictor
+    remote: RemoteOriginals
 
     async def start(self) -> None:
         """Begin what runs behind the requests. The first answer needs none of it."""
-        self.sweeper.start()
-        self.renderers.prepare()
+        self.evictor.start()
+        self.renderers.connect_soon()
 
     async def stop(self) -> None:
         """End it, after the flights that are under way."""
         await self.flights.drain()
-        self.renderers.leave()
-        await asyncio.to_thread(self.sweeper.stop)  # which waits for a sweep that is under way
+        self.renderers.disconnect()
+        self.remote.close()
+        await asyncio.to_thread(self.evictor.stop)  # which waits for a sweep that is under way
 
 
 def assemble(config: Config) -> Parts:
@@ -66,7 +68,7 @@ def assemble(config: Config) -> Parts:
         min_free_bytes=config.min_free_bytes,
     )
     renderers = _renderers(config, store)
-    flights = Flights(renderers.lock_file)
+    flights = SingleFlight(renderers.lock_file)
     files = LocalFiles(config.root, hidden=[config.cache_dir])
     routes = Routes(config.mounts, config.allow)
     loop_id = _loop_id(renderers.lock_file.with_suffix(".id"))
@@ -85,12 +87,12 @@ def assemble(config: Config) -> Parts:
         "mounted": remote,
     }
     service = ImageService(config, originals=originals, store=store, renderers=renderers, flights=flights)
-    return Parts(service, files, routes, loop_id, renderers, flights, Sweeper(store))
+    return Parts(service, files, routes, loop_id, renderers, flights, Evictor(store), remote)
 
 
-def _renderers(config: Config, store: DiskStore) -> Renderers:
-    return Renderers(
-        RendererSettings(
+def _renderers(config: Config, store: DiskStore) -> RenderClient:
+    return RenderClient(
+        BrokerSettings(
             scope=hashlib.sha256(str(config.cache_dir).encode()).hexdigest(),
             renderers=config.renderers,
             queue=config.render_queue,

@@ -14,20 +14,20 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from imgcdn.config import Config
-from imgcdn.core.coding import Limits
-from imgcdn.core.effort import Budget
-from imgcdn.core.keys import source_key, variant_key
+from imgcdn.core.encoders.coding import Limits
+from imgcdn.core.encoders.effort import Budget
 from imgcdn.core.memo import Memo
-from imgcdn.core.negotiation import ClientClass
-from imgcdn.core.plan import Plan, plan_for
+from imgcdn.core.output.keys import source_key, variant_key
+from imgcdn.core.output.plan import Plan, plan_for
+from imgcdn.core.request.negotiation import ClientClass
 from imgcdn.core.values import Effort, Facts, Source, SourceRecord, Variant
 from imgcdn.dialects.grammar import ImageRequest
 from imgcdn.errors import ImageError, InternalError, RenderTimeout
-from imgcdn.service.flights import Flights
-from imgcdn.service.jobs import Changed, Rendered, RenderJob
+from imgcdn.origins.negative import blames_origin, negative_entry, raise_remembered
+from imgcdn.renderers.client import RenderClient
+from imgcdn.renderers.jobs import Changed, Rendered, RenderJob
 from imgcdn.service.originals import ATTEMPTS, Known, Originals
-from imgcdn.service.refusals import is_origins, raise_refusal, refusal_for
-from imgcdn.service.renderers import Renderers
+from imgcdn.service.single_flight import SingleFlight
 from imgcdn.store.disk import DiskStore
 from imgcdn.store.files import variant_name
 from imgcdn.store.folder import Folder
@@ -97,8 +97,8 @@ class ImageService:
         *,
         originals: Mapping[str, Originals],
         store: DiskStore,
-        renderers: Renderers,
-        flights: Flights,
+        renderers: RenderClient,
+        flights: SingleFlight,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.store = store
@@ -109,7 +109,7 @@ class ImageService:
         self._clock = clock
         self._limits = _limits(config)
         # Of this process alone: each has to see for itself that a file is whole.
-        self._reads = Flights()
+        self._reads = SingleFlight()
         self._planned: Memo[tuple[ImageRequest, ClientClass], _Planned] = Memo(32_768)
 
     def lookup(self, request: ImageRequest, client: ClientClass, *, body: bool = True) -> Delivery | None:
@@ -129,14 +129,14 @@ class ImageService:
         record = self._originals[request.source.scheme].current(request.source, request.v)
         if record is None:
             return None
-        if record.facts is not None and not is_origins(record):
+        if record.facts is not None and not blames_origin(record):
             planned = self._plan(record, request, client)
             variant = self.store.read(
                 source_key(request.source), planned.key, planned.plan.format, body=body, patient=False
             )
             if variant is not None:
                 return self._delivery(variant, CacheStatus.HIT, record)
-        raise_refusal(record, now=self._clock())
+        raise_remembered(record, now=self._clock())
         return None
 
     async def get(self, request: ImageRequest, client: ClientClass) -> Delivery:
@@ -175,7 +175,7 @@ class ImageService:
                 found = CacheStatus.COLLAPSED if unknown else _VALIDATIONS[known.validated]
                 return self._delivery(variant, found, known.record)
             work = functools.partial(self._make, request.source, known, planned)
-            flight = self._flights.board(f"variant:{key}:{planned.key}", work)
+            flight = self._flights.join(f"variant:{key}:{planned.key}", work)
             delivery = await flight.wait()
             if delivery is not None:
                 return delivery if flight.leads else replace(delivery, status=CacheStatus.COLLAPSED)
@@ -184,8 +184,8 @@ class ImageService:
     async def _know(self, source: Source, v: str | None) -> Known:
         """Return a source that can be rendered."""
         known = await self._originals[source.scheme].know(source, v)
-        if known.record.facts is None or is_origins(known.record):
-            raise_refusal(known.record, now=self._clock())
+        if known.record.facts is None or blames_origin(known.record):
+            raise_remembered(known.record, now=self._clock())
         if known.record.facts is None:
             raise InternalError("The original was refused, but not why.")
         return known
@@ -197,7 +197,7 @@ class ImageService:
         if variant is not None:
             return self._delivery(variant, CacheStatus.COLLAPSED, known.record)
         newest = self.store.record(key)
-        raise_refusal(
+        raise_remembered(
             newest if newest is not None and newest.version == planned.version else known.record, now=self._clock()
         )
         with self.store.open_folder(key) as folder:
@@ -212,7 +212,7 @@ class ImageService:
         private = record.origin is not None and not record.origin.storable
         job = RenderJob(
             path=known.held.path,
-            signature=record.signature,
+            stamp=record.stamp,
             plan=planned.plan,
             temp=None if private else self.store.temp_path(),
             made_at=int(self._clock()),
@@ -220,7 +220,7 @@ class ImageService:
             timeout_s=self._config.render_timeout_s,
         )
         try:
-            with self._refusals_remembered(folder, record):
+            with self._failures_remembered(folder, record):
                 outcome = await self._renderers.run(job)
             if isinstance(outcome, Changed):
                 return None
@@ -245,7 +245,7 @@ class ImageService:
     async def _read(self, source: str, planned: _Planned) -> Variant | None:
         """Read a variant, once for all who ask meanwhile. In a thread: the first time a large one is hashed."""
         read = functools.partial(asyncio.to_thread, self.store.read, source, planned.key, planned.plan.format)
-        return await self._reads.board(f"{source}:{planned.key}", read).wait()
+        return await self._reads.join(f"{source}:{planned.key}", read).wait()
 
     def _delivery(self, variant: Variant, status: CacheStatus, record: SourceRecord) -> Delivery:
         origin = record.origin
@@ -264,13 +264,13 @@ class ImageService:
         return planned
 
     @contextlib.contextmanager
-    def _refusals_remembered(self, folder: Folder, record: SourceRecord) -> Iterator[None]:
+    def _failures_remembered(self, folder: Folder, record: SourceRecord) -> Iterator[None]:
         """Write an original's failure into its record, so that other processes and later requests do not try it."""
         try:
             yield
         except (ImageError, RenderTimeout) as error:
             if record.origin is None or record.origin.storable:
-                self.store.save_record(folder, replace(record, refusal=refusal_for(error, now=self._clock())))
+                self.store.save_record(folder, replace(record, negative=negative_entry(error, now=self._clock())))
             raise
 
 
@@ -283,7 +283,7 @@ def _limits(config: Config) -> Limits:
         config.animation_formats,
         Budget(
             Effort[config.effort.upper()],
-            config.settled_s_per_megapixel,
+            config.thorough_s_per_megapixel,
             config.render_timeout_s * _ENCODING_SHARE,
         ),
     )

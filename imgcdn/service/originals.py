@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Protocol
 
 from imgcdn.config import Config
-from imgcdn.core.keys import source_key
-from imgcdn.core.values import FileSignature, Source, SourceRecord
+from imgcdn.core.output.keys import source_key
+from imgcdn.core.values import FileStamp, Source, SourceRecord
 from imgcdn.errors import ImageError, ImageTooLarge, InternalError, RenderTimeout
-from imgcdn.service.flights import Flights
-from imgcdn.service.jobs import Changed, Probed, ProbeJob
-from imgcdn.service.refusals import is_refused, refusal_for
-from imgcdn.service.renderers import Renderers
-from imgcdn.sources.local import LocalFiles
+from imgcdn.origins.local import LocalFiles
+from imgcdn.origins.negative import has_live_entry, negative_entry
+from imgcdn.renderers.client import RenderClient
+from imgcdn.renderers.jobs import Changed, Probed, ProbeJob
+from imgcdn.service.single_flight import SingleFlight
 from imgcdn.store.disk import DiskStore
 
 #: A file that changes while it is read is read once more; then its writer is not done.
@@ -92,14 +92,14 @@ class Prober:
         clock: Unix time in seconds.
     """
 
-    def __init__(self, config: Config, renderers: Renderers, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, config: Config, renderers: RenderClient, *, clock: Callable[[], float] = time.time) -> None:
         self._config = config
         self._renderers = renderers
         self._clock = clock
 
-    async def probe(self, path: Path, signature: FileSignature) -> SourceRecord | None:
-        """Return a record of a file, a refused one's refusal in it; None when it is another file by now."""
-        job = ProbeJob(path, signature, self._config.max_pixels, self._config.render_timeout_s)
+    async def probe(self, path: Path, stamp: FileStamp) -> SourceRecord | None:
+        """Return a record of a file, a refused one's negative in it; None when it is another file by now."""
+        job = ProbeJob(path, stamp, self._config.max_pixels, self._config.render_timeout_s)
         try:
             outcome = await self._renderers.run(job)
         except (ImageError, RenderTimeout) as error:  # it crashed or hung, so there is no version
@@ -107,8 +107,8 @@ class Prober:
         if isinstance(outcome, Changed):
             return None
         assert isinstance(outcome, Probed)
-        refusal = None if outcome.error is None else refusal_for(outcome.error, now=self._clock())
-        return SourceRecord(outcome.version, signature, outcome.facts, refusal)
+        negative = None if outcome.error is None else negative_entry(outcome.error, now=self._clock())
+        return SourceRecord(outcome.version, stamp, outcome.facts, negative)
 
 
 class LocalOriginals:
@@ -131,7 +131,7 @@ class LocalOriginals:
         files: LocalFiles,
         store: DiskStore,
         prober: Prober,
-        flights: Flights,
+        flights: SingleFlight,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._max_source_bytes = config.max_source_bytes
@@ -142,12 +142,12 @@ class LocalOriginals:
         self._clock = clock
 
     def current(self, source: Source, v: str | None) -> SourceRecord | None:
-        """Return the record if it is of the file that is there now, and no refusal in it has run out."""
-        signature = self._files.signature(source.location)
+        """Return the record if it is of the file that is there now, and no negative in it has run out."""
+        stamp = self._files.stamp(source.location)
         record = self._store.record(source_key(source))
-        if record is None or record.signature != signature:
+        if record is None or record.stamp != stamp:
             return None
-        if record.facts is None and not is_refused(record, now=self._clock()):
+        if record.facts is None and not has_live_entry(record, now=self._clock()):
             return None
         return record
 
@@ -155,7 +155,7 @@ class LocalOriginals:
         """Return the record of the file that is there now, probed once for all who wait."""
         record = self.current(source, v)
         if record is None:
-            flight = self._flights.board(f"source:{source_key(source)}", lambda: self._probe(source))
+            flight = self._flights.join(f"source:{source_key(source)}", lambda: self._probe(source))
             record = await flight.wait()
         return Known(record)
 
@@ -168,12 +168,12 @@ class LocalOriginals:
             known = self.current(source, None)  # another process may have been first
             if known is not None:
                 return known
-            path, signature = self._files.resolve(source.location), self._files.signature(source.location)
+            path, stamp = self._files.resolve(source.location), self._files.stamp(source.location)
             limit = self._max_source_bytes
-            if signature.size > limit:
+            if stamp.size > limit:
                 raise ImageTooLarge(f"The original has more than {limit} bytes.", limit=limit, unit="bytes")
-            await _settled(signature)
-            record = await self._prober.probe(path, signature)
+            await _wait_for_tick(stamp)
+            record = await self._prober.probe(path, stamp)
             if record is not None:
                 with self._store.open_folder(source_key(source)) as folder:
                     self._store.save_record(folder, record)
@@ -181,9 +181,9 @@ class LocalOriginals:
         raise InternalError("The original keeps changing while it is read. Try again when it is complete.")
 
 
-async def _settled(signature: FileSignature) -> None:
+async def _wait_for_tick(stamp: FileStamp) -> None:
     """Wait until the next change of the file must show in its times, which follow the wall clock."""
-    age_s = time.time() - max(signature.mtime_ns, signature.ctime_ns) / 1e9
+    age_s = time.time() - max(stamp.mtime_ns, stamp.ctime_ns) / 1e9
     if 0 <= age_s < _TICK_S:
         await asyncio.sleep(_TICK_S - age_s)
 

@@ -15,19 +15,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imgcdn.config import Config
-from imgcdn.core.allowlist import parse_remote
-from imgcdn.core.freshness import lifetime
-from imgcdn.core.keys import source_key
-from imgcdn.core.routes import Routes
-from imgcdn.core.values import FileSignature, OriginState, Source, SourceRecord
+from imgcdn.core.output.keys import source_key
+from imgcdn.core.request.routes import Routes
+from imgcdn.core.request.url import parse_remote
+from imgcdn.core.values import FileStamp, OriginState, Source, SourceRecord
 from imgcdn.errors import Forbidden, ImageTooLarge, InternalError, OriginError, SourceNotFound
-from imgcdn.service.flights import Flights
+from imgcdn.origins.freshness import lifetime
+from imgcdn.origins.http import Fetched, RemoteFetcher, Validators
+from imgcdn.origins.negative import has_live_entry, negative_entry
 from imgcdn.service.originals import Held, Known, Prober
-from imgcdn.service.refusals import is_refused, refusal_for
-from imgcdn.sources.local import file_signature
-from imgcdn.sources.remote import Fetched, RemoteFetcher, Validators
+from imgcdn.service.single_flight import SingleFlight
 from imgcdn.store.disk import DiskStore
-from imgcdn.store.files import ORIGINAL_NAME
+from imgcdn.store.files import ORIGINAL_NAME, file_stamp
 from imgcdn.store.folder import Folder
 
 #: An unseen `v` asks the origin, but not more often than this: anybody can make one up.
@@ -36,7 +35,7 @@ _V_PAUSE_S = 10.0
 #: Callers' versions that a record remembers.
 _MOST_SEEN = 16
 
-_NO_FILE = FileSignature(0, 0, 0, 0)
+_NO_FILE = FileStamp(0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ class RemoteOriginals:
         fetcher: RemoteFetcher,
         store: DiskStore,
         prober: Prober,
-        flights: Flights,
+        flights: SingleFlight,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._config = config
@@ -91,13 +90,18 @@ class RemoteOriginals:
         self._threads = ThreadPoolExecutor(config.fetchers, thread_name_prefix="fetch")
         self._hosts: dict[str, _Places] = {}
 
+    def close(self) -> None:
+        """End the threads, and close the connections to origins that are kept alive."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._fetcher.close()
+
     def current(self, source: Source, v: str | None) -> SourceRecord | None:
         """Return the record while the origin need not be asked."""
         record = self._store.record(source_key(source))
         now = self._clock()
         if record is None:
             return None
-        if is_refused(record, now=now):
+        if has_live_entry(record, now=now):
             return record
         origin = record.origin
         if origin is None or record.facts is None or origin.fresh_until <= now:
@@ -110,7 +114,7 @@ class RemoteOriginals:
         record = self.current(source, v)
         if record is not None:
             return Known(record)
-        flight = self._flights.board(f"source:{source_key(source)}", lambda: self._refresh(source, v))
+        flight = self._flights.join(f"source:{source_key(source)}", lambda: self._refresh(source, v))
         return await flight.wait()
 
     async def open(self, source: Source, known: Known) -> Known:
@@ -118,9 +122,9 @@ class RemoteOriginals:
         if known.held is not None:
             return known
         path = self._store.original(source_key(source))
-        if path is not None and _signature(path) == known.record.signature:
+        if path is not None and _stamp(path) == known.record.stamp:
             return Known(known.record, Held(path))
-        flight = self._flights.board(f"original:{source_key(source)}", lambda: self._fetch(source, None, None))
+        flight = self._flights.join(f"original:{source_key(source)}", lambda: self._fetch(source, None, None))
         return await flight.wait()
 
     async def _refresh(self, source: Source, v: str | None) -> Known:
@@ -183,7 +187,7 @@ class RemoteOriginals:
             raise OriginError("The origin did not send the image.", log="a 304 that was not asked for")
         headers = {**dict(known.origin.headers), **fetched.headers}
         origin = self._state(fetched, headers, v, known.origin)
-        record = replace(known, refusal=None, origin=origin)
+        record = replace(known, negative=None, origin=origin)
         self._store.save_record(folder, record)
         return Known(record, validated=304)
 
@@ -192,7 +196,7 @@ class RemoteOriginals:
         known = self._store.record(folder.source_key)
         origin = self._state(copy.fetched, dict(copy.fetched.headers), v, known.origin if known else None)
         held = self._kept(folder, copy) if origin.storable else copy.held
-        probed = await self._prober.probe(held.path, _signature(held.path))
+        probed = await self._prober.probe(held.path, _stamp(held.path))
         if probed is None:
             raise InternalError("The original was replaced while it was read. Try again.")
         record = replace(probed, origin=origin)
@@ -217,13 +221,13 @@ class RemoteOriginals:
         known: SourceRecord | None,
         error: SourceNotFound | OriginError | ImageTooLarge | Forbidden,
     ) -> None:
-        refusal = refusal_for(error, now=self._clock())
+        negative = negative_entry(error, now=self._clock())
         if isinstance(error, SourceNotFound):  # it is gone, and so is what was made of it
             self._store.purge(folder.source_key)
             known = None
         record = known or SourceRecord("", _NO_FILE, None)
         with self._store.open_folder(folder.source_key) as anew:
-            self._store.save_record(anew, replace(record, refusal=refusal))
+            self._store.save_record(anew, replace(record, negative=negative))
 
     def _state(
         self, fetched: Fetched, headers: dict[str, str], v: str | None, before: OriginState | None
@@ -269,12 +273,12 @@ def _validators(known: SourceRecord | None) -> Validators | None:
     return Validators(known.origin.url, headers.get("etag", ""), headers.get("last-modified", ""))
 
 
-def _signature(path: Path) -> FileSignature:
+def _stamp(path: Path) -> FileStamp:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return _NO_FILE
     try:
-        return file_signature(fd)
+        return file_stamp(fd)
     finally:
         os.close(fd)

@@ -2,7 +2,7 @@
 The folder on disk, and how its files appear in it and leave it.
 
     <cache>/CACHEDIR.TAG
-    <cache>/current -> tree-<random>          purging everything repoints it
+    <cache>/current -> tree-<random>
     <cache>/current/ab/<source key>/record
     <cache>/current/ab/<source key>/original              of a remote source
     <cache>/current/ab/<source key>/<variant key>.<extension>
@@ -199,7 +199,7 @@ class DiskStore:
         Return where a remote source's bytes are kept; None when they are not.
 
         It counts as a use: originals, too, are evicted by their last one, which the record's mtime tells. (The
-        original's own times are part of its signature.)
+        original's own times are part of its stamp.)
         """
         path = Path(self._path(source_key, ORIGINAL_NAME))
         if not self.max_bytes or not path.is_file():
@@ -216,13 +216,20 @@ class DiskStore:
         self._unsaved.forget(source_key)
         self._records.forget(source_key)
         if self.max_bytes:
-            trash = self.folder / "trash" / f"{source_key[:16]}-{secrets.token_hex(8)}"
             try:
-                os.rename(self._path(source_key, ""), trash)
-            except FileNotFoundError:
-                pass  # nothing was kept of it
+                self._move_to_trash(source_key)
             except OSError as error:
                 self.note(error)
+
+    def _move_to_trash(self, source_key: str) -> None:
+        folder = self._path(source_key, "")
+        trash = self.folder / "trash" / f"{source_key[:16]}-{secrets.token_hex(8)}"
+        try:
+            os.rename(folder, trash)
+        except FileNotFoundError:
+            if os.path.isdir(folder):  # so it is the trash that is missing
+                trash.parent.mkdir(exist_ok=True)
+                os.rename(folder, trash)
 
     def open_folder(self, source_key: str) -> Folder:
         """

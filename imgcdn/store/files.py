@@ -15,15 +15,15 @@ import zlib
 from dataclasses import asdict
 from typing import Any
 
-from imgcdn.core.formats import OUTPUTS
+from imgcdn.core.output.formats import OUTPUTS
 from imgcdn.core.values import (
     Body,
     Effort,
     EncodedImage,
     Facts,
-    FileSignature,
+    FileStamp,
+    NegativeEntry,
     OriginState,
-    Refusal,
     SourceRecord,
     Variant,
 )
@@ -136,6 +136,16 @@ def _with_body(header: Variant, body: Body) -> Variant:
     return Variant(body, header.format, header.size, header.length, header.digest, header.made_at, header.effort)
 
 
+def file_stamp(fd: int) -> FileStamp:
+    """Return the stamp of an open file, to compare with the one that was planned for."""
+    return stamp_of(os.fstat(fd))
+
+
+def stamp_of(stat: os.stat_result) -> FileStamp:
+    """Return the stamp that a stat holds."""
+    return FileStamp(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
+
+
 def remove_file(path: str) -> bool:
     """Remove a file and tell whether it was this call that did. One that is not there is no error."""
     try:
@@ -175,12 +185,12 @@ def unpack_record(data: bytes) -> SourceRecord | None:
         return None
     try:
         fields = json.loads(text)
-        facts, refusal, origin = fields["facts"], fields["refusal"], fields["origin"]
+        facts, negative, origin = fields["facts"], fields["negative"], fields["origin"]
         return SourceRecord(
             version=fields["version"],
-            signature=FileSignature(**fields["signature"]),
+            stamp=FileStamp(**fields["stamp"]),
             facts=Facts(**{**facts, "size": tuple(facts["size"])}) if facts else None,
-            refusal=Refusal(**refusal) if refusal else None,
+            negative=NegativeEntry(**negative) if negative else None,
             origin=_unpack_origin(origin) if origin else None,
         )
     except (ValueError, LookupError, TypeError):  # whole, but written by a version with other fields

@@ -11,7 +11,9 @@ from http import HTTPStatus
 from urllib.parse import quote
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from flask import Flask, Response, render_template, request
+from flask import Flask, render_template
+from flask import Response as FlaskResponse
+from flask import request as flask_request
 from werkzeug.exceptions import HTTPException
 
 from imgcdn import dialects
@@ -21,7 +23,7 @@ from imgcdn.service.assembly import Parts, assemble
 from imgcdn.web.hits import Hits
 from imgcdn.web.logs import access
 from imgcdn.web.loop import ServiceLoop
-from imgcdn.web.responses import PROBLEMS_PATH, Ask, Reply, refuse, slices
+from imgcdn.web.responses import PROBLEMS_PATH, Request, Response, refuse, slices
 from imgcdn.web.welcome import samples
 
 _PAGE_HEADERS = {
@@ -71,7 +73,7 @@ def create_pages(parts: Parts, loop: ServiceLoop) -> Flask:
         return render_template("problem.html", kind=kinds[slug], all=public_errors())
 
     app.after_request(_secured)
-    app.register_error_handler(ImgcdnError, lambda error: _response(refuse(error, ask_from(request.environ))))
+    app.register_error_handler(ImgcdnError, lambda error: _response(refuse(error, request_from(flask_request.environ))))
     app.register_error_handler(HTTPException, _http_error)
     return app
 
@@ -84,15 +86,15 @@ class HitsMiddleware:
         self._hits = hits
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        reply = self._hits.answer(ask_from(environ))
-        if reply is None:
+        response = self._hits.answer(request_from(environ))
+        if response is None:
             return self._application(environ, start_response)
-        headers = [(name.decode().title(), value.decode("latin-1")) for name, value in reply.headers]
-        start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", headers)
-        return slices(reply.body)
+        headers = [(name.decode().title(), value.decode("latin-1")) for name, value in response.headers]
+        start_response(f"{response.status} {HTTPStatus(response.status).phrase}", headers)
+        return slices(response.body)
 
 
-def ask_from(environ: WSGIEnvironment) -> Ask:
+def request_from(environ: WSGIEnvironment) -> Request:
     """
     Read a request from its WSGI environ.
 
@@ -106,45 +108,45 @@ def ask_from(environ: WSGIEnvironment) -> Ask:
         target = f"{path}?{environ.get('QUERY_STRING', '')}".rstrip("?")
     named = ((name.lower().replace("_", "-").encode(), environ.get(f"HTTP_{name}")) for name in _READ_HEADERS)
     headers = {name: value.encode("latin-1") for name, value in named if value is not None}
-    return Ask(environ["REQUEST_METHOD"], target, headers)
+    return Request(environ["REQUEST_METHOD"], target, headers)
 
 
 def _add_images(app: Flask, config: Config, parts: Parts, hits: Hits, loop: ServiceLoop) -> None:
     # Not by routes: Flask decodes a path before it looks, and a grammar is found by the raw one.
     @app.before_request
-    def image() -> Response | None:
-        ask = ask_from(request.environ)
-        if dialects.find(ask.target.partition("?")[0]) is None:
+    def respond_to_image() -> FlaskResponse | None:
+        request = request_from(flask_request.environ)
+        if dialects.find(request.target.partition("?")[0]) is None:
             return None
         began = time.perf_counter()
         try:
-            asked, client = hits.request(ask)
-            reply, note = hits.reply(loop.run(lambda: parts.service.get(asked, client)), asked, ask), ""
+            image, client = hits.parse(request)
+            response, note = hits.respond(loop.run(lambda: parts.service.get(image, client)), image, request), ""
         except ImgcdnError as error:
-            reply, note = refuse(error, ask), error.log
-        access(config, ask, reply, began, note=note)
-        return _response(reply)
+            response, note = refuse(error, request), error.log
+        access(config, request, response, began, note=note)
+        return _response(response)
 
 
-def _secured(response: Response) -> Response:
+def _secured(response: FlaskResponse) -> FlaskResponse:
     for name, value in _PAGE_HEADERS.items():
         response.headers.setdefault(name, value)
     return response
 
 
-def _http_error(error: HTTPException) -> Response:
+def _http_error(error: HTTPException) -> FlaskResponse:
     """Answer what Flask itself refuses the way we refuse everything."""
-    ask = ask_from(request.environ)
+    request = request_from(flask_request.environ)
     if error.code == HTTPStatus.METHOD_NOT_ALLOWED:
-        return _response(refuse(MethodNotAllowed("Use GET or HEAD."), ask))
+        return _response(refuse(MethodNotAllowed("Use GET or HEAD."), request))
     if error.code == HTTPStatus.NOT_FOUND:
-        return _response(refuse(SourceNotFound("There is nothing here. Pictures are at /img?url=/photo.jpg"), ask))
-    return _response(refuse(InternalError("The request failed. The log has the reason."), ask))
+        return _response(refuse(SourceNotFound("There is nothing here. Pictures are at /img?url=/photo.jpg"), request))
+    return _response(refuse(InternalError("The request failed. The log has the reason."), request))
 
 
-def _response(reply: Reply) -> Response:
-    response = Response(slices(reply.body), status=reply.status)
-    response.headers.clear()
-    for name, value in reply.headers:
-        response.headers.add(name.decode().title(), value.decode("latin-1"))
-    return response
+def _response(response: Response) -> FlaskResponse:
+    flask_response = FlaskResponse(slices(response.body), status=response.status)
+    flask_response.headers.clear()
+    for name, value in response.headers:
+        flask_response.headers.add(name.decode().title(), value.decode("latin-1"))
+    return flask_response

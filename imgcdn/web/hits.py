@@ -11,15 +11,15 @@ from dataclasses import replace
 from imgcdn import dialects
 from imgcdn.config import Config
 from imgcdn.core.memo import Memo
-from imgcdn.core.negotiation import ClientClass, client_class
-from imgcdn.core.save_data import lowered, wants_less
+from imgcdn.core.request.negotiation import ClientClass, client_class
+from imgcdn.core.request.save_data import lower_quality, wants_less
 from imgcdn.dialects.grammar import ImageRequest
 from imgcdn.errors import Forbidden, ImgcdnError, MethodNotAllowed, TargetTooLong
+from imgcdn.origins.http import is_loop
 from imgcdn.service.assembly import Parts
 from imgcdn.service.images import Delivery
-from imgcdn.sources.remote import is_loop
 from imgcdn.web.logs import access
-from imgcdn.web.responses import Ask, Lifetimes, Reply, deliver, document, is_conditional, options, refuse
+from imgcdn.web.responses import Lifetimes, Request, Response, deliver, document, is_conditional, options, refuse
 
 MAX_TARGET_LENGTH = 8_000
 
@@ -49,47 +49,47 @@ class Hits:
         self._thrifty: Memo[str, ImageRequest] = Memo(16_384)
         self._classes: Memo[str | None, ClientClass] = Memo(1_024)
 
-    def answer(self, ask: Ask) -> Reply | None:
+    def answer(self, request: Request) -> Response | None:
         """Return the answer, or None when it has to be made or is somebody else's."""
-        path = ask.target.partition("?")[0]
+        path = request.target.partition("?")[0]
         if path == "/-/healthz":
-            return document(200, {"status": "alive"}, ask)
+            return document(200, {"status": "alive"}, request)
         if path == "/-/readyz":
-            return self._ready(ask)
+            return self._ready(request)
         if dialects.find(path) is None:
             return None
         began = time.perf_counter()
         try:
-            reply = self._image(ask)
+            response = self._image(request)
         except ImgcdnError as error:
-            reply = refuse(error, ask)
-            access(self._config, ask, reply, began, note=error.log)
-            return reply
-        if reply is not None and self._config.access_log == "all":
-            access(self._config, ask, reply, began)
-        return reply
+            response = refuse(error, request)
+            access(self._config, request, response, began, note=error.log)
+            return response
+        if response is not None and self._config.access_log == "all":
+            access(self._config, request, response, began)
+        return response
 
-    def request(self, ask: Ask) -> tuple[ImageRequest, ClientClass]:
+    def parse(self, request: Request) -> tuple[ImageRequest, ClientClass]:
         """
         Read an image request: one whose path belongs to a grammar.
 
         Raises:
             RequestError: It is not valid.
         """
-        if len(ask.target) > MAX_TARGET_LENGTH:
+        if len(request.target) > MAX_TARGET_LENGTH:
             raise TargetTooLong(f"A URL may have up to {MAX_TARGET_LENGTH} characters.")
-        if b"cdn-loop" in ask.headers and is_loop(ask.header(b"cdn-loop"), self._parts.loop_id):
+        if b"cdn-loop" in request.headers and is_loop(request.header(b"cdn-loop"), self._parts.loop_id):
             raise Forbidden("this service asked itself: an allowed URL or a mount leads here")
-        thrifty = self._config.save_data and wants_less(ask.header(b"save-data"))
+        thrifty = self._config.save_data and wants_less(request.header(b"save-data"))
         requests = self._thrifty if thrifty else self._requests
-        request = requests.get(ask.target)
-        if request is None:
-            request = self._parsed(ask.target)
+        image = requests.get(request.target)
+        if image is None:
+            image = self._parsed(request.target)
             if thrifty:
-                request = replace(request, params=lowered(request.params))
-            if len(ask.target) <= _MEMO_TARGET_LENGTH:
-                requests.put(ask.target, request)
-        return request, self._client_class(ask.header(b"accept"))
+                image = replace(image, params=lower_quality(image.params))
+            if len(request.target) <= _MEMO_TARGET_LENGTH:
+                requests.put(request.target, image)
+        return image, self._client_class(request.header(b"accept"))
 
     def _parsed(self, target: str) -> ImageRequest:
         grammar = dialects.find(target.partition("?")[0])
@@ -97,25 +97,25 @@ class Hits:
         parsed = grammar.parse(target, self._rules)
         return replace(parsed, source=self._parts.routes.route(parsed.source))
 
-    def reply(self, delivery: Delivery, request: ImageRequest, ask: Ask) -> Reply:
+    def respond(self, delivery: Delivery, image: ImageRequest, request: Request) -> Response:
         """Return the answer for what the service delivered."""
-        return deliver(delivery, request, ask, self._lifetimes, save_data=self._config.save_data)
+        return deliver(delivery, image, request, self._lifetimes, save_data=self._config.save_data)
 
-    def _image(self, ask: Ask) -> Reply | None:
-        if ask.method == "OPTIONS":
+    def _image(self, request: Request) -> Response | None:
+        if request.method == "OPTIONS":
             return options()
-        if ask.method not in _METHODS:
+        if request.method not in _METHODS:
             raise MethodNotAllowed("Use GET or HEAD.")
-        request, client = self.request(ask)
-        if ask.method == "HEAD" or is_conditional(ask):
-            found = self._service.lookup(request, client, body=False)
+        image, client = self.parse(request)
+        if request.method == "HEAD" or is_conditional(request):
+            found = self._service.lookup(image, client, body=False)
             if found is None:
                 return None
-            reply = self.reply(found, request, ask)
-            if reply.status == 304 or ask.method == "HEAD":
-                return reply
-        found = self._service.lookup(request, client)
-        return None if found is None else self.reply(found, request, ask)
+            response = self.respond(found, image, request)
+            if response.status == 304 or request.method == "HEAD":
+                return response
+        found = self._service.lookup(image, client)
+        return None if found is None else self.respond(found, image, request)
 
     def _client_class(self, accept: str | None) -> ClientClass:
         known = self._classes.get(accept)
@@ -125,9 +125,9 @@ class Hits:
                 self._classes.put(accept, known)
         return known
 
-    def _ready(self, ask: Ask) -> Reply:
+    def _ready(self, request: Request) -> Response:
         if self._draining():
-            return document(503, {"status": "draining", "degraded": []}, ask)
+            return document(503, {"status": "draining", "degraded": []}, request)
         trouble = self._service.store.probe_writing()
         degraded = ["storage"] if trouble else []
-        return document(200, {"status": "ready", "degraded": degraded}, ask)
+        return document(200, {"status": "ready", "degraded": degraded}, request)

@@ -5,14 +5,14 @@ import logging
 import time
 
 from imgcdn.config import Config
-from imgcdn.web.responses import Ask, Reply
+from imgcdn.web.responses import Request, Response
 
 _log = logging.getLogger("imgcdn.access")
 
 _FIELDS = ("status", "cache", "format", "bytes", "total_ms", "target", "note")
 
 
-def access(config: Config, ask: Ask, reply: Reply, began: float, *, note: str = "") -> None:
+def access(config: Config, request: Request, response: Response, began: float, *, note: str = "") -> None:
     """
     Log one answer.
 
@@ -22,16 +22,16 @@ def access(config: Config, ask: Ask, reply: Reply, began: float, *, note: str = 
     """
     if config.access_log == "off":
         return
-    headers = dict(reply.headers)
+    headers = dict(response.headers)
     _log.info(
         "%s %s",
-        ask.method,
-        ask.target[:500],
+        request.method,
+        request.target[:500],
         extra={
-            "status": reply.status,
+            "status": response.status,
             "cache": headers.get(b"cache-status", b"-").decode().removeprefix("imgcdn; "),
             "format": headers.get(b"content-type", b"-").decode(),
-            "bytes": len(reply.body),
+            "bytes": len(response.body),
             "total_ms": round((time.perf_counter() - began) * 1000, 1),
             "note": note,
         },

@@ -9,15 +9,16 @@ import html
 import json
 import re
 from collections.abc import Iterable, Mapping
-from email.utils import formatdate, parsedate_to_datetime
+from email.utils import formatdate
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
 
-from imgcdn.core.formats import OUTPUTS
-from imgcdn.core.keys import etag
-from imgcdn.core.negotiation import VARY
-from imgcdn.core.save_data import vary
+from imgcdn.core.dates import http_date
+from imgcdn.core.output.formats import OUTPUTS
+from imgcdn.core.output.keys import etag
+from imgcdn.core.request.negotiation import VARY
+from imgcdn.core.request.save_data import vary
 from imgcdn.core.values import Body, Variant
 from imgcdn.dialects.grammar import ImageRequest
 from imgcdn.errors import ImgcdnError, SourceNotFound
@@ -45,7 +46,7 @@ _OPEN_TO_ALL: tuple[Header, ...] = (
 _PAGE_POLICY = b"default-src 'none'; style-src 'unsafe-inline'"
 
 
-class Ask(NamedTuple):
+class Request(NamedTuple):
     """
     One request, without its framework.
 
@@ -65,7 +66,7 @@ class Ask(NamedTuple):
         return None if value is None else value.decode("latin-1")
 
 
-class Reply(NamedTuple):
+class Response(NamedTuple):
     """One answer, without its framework. `headers` have lower-case names; `body` is empty for HEAD and 304."""
 
     status: int
@@ -79,7 +80,7 @@ class Lifetimes(NamedTuple):
 
     Args:
         max_age_s: Without asking.
-        stale_while_revalidate_s: After that, while they ask.
+        stale_while_revalidate_s: After that, while they request.
     """
 
     max_age_s: int
@@ -99,50 +100,46 @@ def slices(body: Body) -> Iterable[bytes]:
 
 
 def deliver(
-    delivery: Delivery, request: ImageRequest, ask: Ask, lifetimes: Lifetimes, *, save_data: bool = False
-) -> Reply:
+    delivery: Delivery, image: ImageRequest, request: Request, lifetimes: Lifetimes, *, save_data: bool = False
+) -> Response:
     """
     Return the 200 for a variant, or the 304 when the client has it.
 
     Args:
-        save_data: Whether Save-Data may have lowered the quality.
+        save_data: Whether Save-Data may have lower_quality the quality.
     """
     variant = delivery.variant
-    kept = _cache_control(delivery, lifetimes, versioned=request.v is not None)
-    shared = _shared_headers(variant.digest, variant.made_at, vary(request.params, save_data=save_data), kept)
-    if is_unchanged(variant, ask):
-        return Reply(304, [*shared, _cache_status(delivery, lifetimes)], b"")
-    described = _content_headers(variant.format, variant.length, request.source.stem, request.download)
-    body: Body = b"" if ask.method == "HEAD" else variant.body
-    return Reply(200, [*described, *shared, *_OPEN_TO_ALL, _cache_status(delivery, lifetimes)], body)
+    kept = _cache_control(delivery, lifetimes, versioned=image.v is not None)
+    shared = _shared_headers(variant.digest, variant.made_at, vary(image.params, save_data=save_data), kept)
+    if is_unchanged(variant, request):
+        return Response(304, [*shared, _cache_status(delivery, lifetimes)], b"")
+    described = _content_headers(variant.format, variant.length, image.source.stem, image.download)
+    body: Body = b"" if request.method == "HEAD" else variant.body
+    return Response(200, [*described, *shared, *_OPEN_TO_ALL, _cache_status(delivery, lifetimes)], body)
 
 
-def is_conditional(ask: Ask) -> bool:
+def is_conditional(request: Request) -> bool:
     """Tell whether the client may have the picture already."""
-    return b"if-none-match" in ask.headers or b"if-modified-since" in ask.headers
+    return b"if-none-match" in request.headers or b"if-modified-since" in request.headers
 
 
-def is_unchanged(variant: Variant, ask: Ask) -> bool:
+def is_unchanged(variant: Variant, request: Request) -> bool:
     """
     Tell whether the client's copy is this variant (RFC 9110, section 13.1).
 
     If-None-Match is compared weakly, and where it is sent If-Modified-Since does not count.
     """
-    tags = ask.header(b"if-none-match")
+    tags = request.header(b"if-none-match")
     if tags is not None:
         return tags.strip() == "*" or etag(variant.digest) in re.findall(r'"[^"]*"', tags)
-    since = ask.header(b"if-modified-since")
-    if since is None:
-        return False
-    try:
-        return variant.made_at <= parsedate_to_datetime(since).timestamp()
-    except (ValueError, OverflowError):  # a date that is none does not count
-        return False
+    # A year of two digits is read as the one nearest to the variant's own date.
+    since = http_date(request.header(b"if-modified-since") or "", now=variant.made_at)
+    return since is not None and variant.made_at <= since
 
 
-def refuse(error: ImgcdnError, ask: Ask) -> Reply:
+def refuse(error: ImgcdnError, request: Request) -> Response:
     """Return the answer for an error: a problem document, or a small page for a person who navigated here."""
-    page = "text/html" in (ask.header(b"accept") or "").lower()
+    page = "text/html" in (request.header(b"accept") or "").lower()
     body = _page(error) if page else _problem(error)
     kept = f"public, max-age={_NOT_FOUND_MAX_AGE_S}" if isinstance(error, SourceNotFound) else "no-store"
     headers = [
@@ -158,12 +155,12 @@ def refuse(error: ImgcdnError, ask: Ask) -> Reply:
         headers.append((b"retry-after", str(error.retry_after_s).encode()))
     if error.status == 405:  # RFC 9110, section 15.5.6: a 405 names what is allowed
         headers.append((b"allow", b"GET, HEAD, OPTIONS"))
-    return Reply(error.status, headers, b"" if ask.method == "HEAD" else body)
+    return Response(error.status, headers, b"" if request.method == "HEAD" else body)
 
 
-def options() -> Reply:
+def options() -> Response:
     """Return the answer to OPTIONS, a CORS preflight among others."""
-    return Reply(
+    return Response(
         204,
         [
             (b"allow", b"GET, HEAD, OPTIONS"),
@@ -176,7 +173,7 @@ def options() -> Reply:
     )
 
 
-def document(status: int, fields: Mapping[str, object], ask: Ask) -> Reply:
+def document(status: int, fields: Mapping[str, object], request: Request) -> Response:
     """Return a small JSON document that nobody keeps."""
     body = json.dumps(fields).encode() + b"\n"
     headers = [
@@ -185,7 +182,7 @@ def document(status: int, fields: Mapping[str, object], ask: Ask) -> Reply:
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),
     ]
-    return Reply(status, headers, b"" if ask.method == "HEAD" else body)
+    return Response(status, headers, b"" if request.method == "HEAD" else body)
 
 
 # Memoised: a hit is answered with the same headers thousands of times, and building them costs a third of it.

@@ -11,9 +11,9 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 
 from imgcdn.config import Config
+from imgcdn.renderers.priority import drop_realtime_capability
 from imgcdn.service.assembly import assemble
-from imgcdn.service.priority import drop_realtime_capability
-from imgcdn.web.edge import Edge
+from imgcdn.web.asgi import Edge
 from imgcdn.web.worker import STOPPING
 
 #: Of a request line, which is the target with the method and version around it: our own limit, with a clear answer,

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from imgcdn.core.geometry import Size
+from imgcdn.core.output.geometry import Size
 from imgcdn.core.values import Source
 from imgcdn.errors import ImgcdnError
 from imgcdn.markup import ImageCDN
+from imgcdn.origins.local import LocalFiles
 from imgcdn.service.images import ImageService
-from imgcdn.sources.local import LocalFiles
 
 _PARTS = (4, 2, 1)  # of the original's width, or of the widest that a page of cards can use
 _WIDEST = 1600

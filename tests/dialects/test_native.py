@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imgcdn.core.params import Params
-from imgcdn.core.routes import Routes
-from imgcdn.core.rules import Rules
+from imgcdn.core.request.params import Params
+from imgcdn.core.request.routes import Routes
+from imgcdn.core.request.rules import Rules
 from imgcdn.core.values import Source
 from imgcdn.dialects.grammar import ImageRequest
 from imgcdn.dialects.native import matches, parse

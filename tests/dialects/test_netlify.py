@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imgcdn.core.geometry import Fit, Size, plan_resize
-from imgcdn.core.params import Params
-from imgcdn.core.routes import Routes
-from imgcdn.core.rules import Rules
+from imgcdn.core.output.geometry import Fit, Size, plan_resize
+from imgcdn.core.request.params import Params
+from imgcdn.core.request.routes import Routes
+from imgcdn.core.request.rules import Rules
 from imgcdn.core.values import Source
 from imgcdn.dialects import find, native
 from imgcdn.dialects.grammar import ImageRequest

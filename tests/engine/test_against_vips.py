@@ -12,14 +12,15 @@ import pytest
 import pyvips
 from PIL import Image, ImageChops, ImageStat
 
-from imgcdn.core.params import Params
+from imgcdn.core.request.params import Params
 from imgcdn.engine.probe import probe
-from tests import pictures
-from tests.engine.test_corpus import CORPUS, expected
-from tests.engine.variants import MAX_PIXELS, developed
+from tests.engine.test_corpus import expected
+from tests.support import pictures
+from tests.support.paths import CORPUS, PACKAGE
+from tests.support.variants import MAX_PIXELS, developed
 
 WIDTH = 160
-PRESS = Path(__file__).parents[2] / "imgcdn" / "engine" / "profiles" / "CGATS001Compat-v2-micro.icc"
+PRESS = PACKAGE / "engine" / "profiles" / "CGATS001Compat-v2-micro.icc"
 
 # Two Lanczos filters, one of them behind a JPEG decoder that has made the picture smaller, on fine texture: up to 2.6.
 RESAMPLED = 3.0

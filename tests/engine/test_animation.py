@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
-from imgcdn.core.params import Params
+from imgcdn.core.request.params import Params
 from imgcdn.engine.avif_boxes import finished, plays_of
 from imgcdn.errors import CorruptImage
-from tests import pictures
-from tests.engine.variants import CRISP_Q, colour_at, film, frame_at, near, planned, total_ms, variant
-
-ROOT = Path(__file__).parents[2]
+from tests.support import pictures
+from tests.support.paths import ROOT
+from tests.support.variants import CRISP_Q, colour_at, film, frame_at, near, planned, total_ms, variant
 
 SOLID = [Image.new("RGB", (32, 24), colour) for colour in (pictures.RED, pictures.GREEN, pictures.BLUE)]
 MS = [100, 250, 400]
@@ -229,8 +228,8 @@ def test_colour_is_converted_in_every_frame(fmt: str) -> None:
 _PEAK = """
 import sys
 from pathlib import Path
-from tests.engine.variants import variant
-from imgcdn.core.params import Params
+from tests.support.variants import variant
+from imgcdn.core.request.params import Params
 variant(Path(sys.argv[1]).read_bytes(), Params(width=160, format=sys.argv[2]))
 print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 """

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from imgcdn.core.params import Params
+from imgcdn.core.request.params import Params
 from imgcdn.engine.avif_boxes import finished, plays_of
-from tests import pictures
-from tests.chromium import page
-from tests.engine.variants import variant
+from tests.support import pictures
+from tests.support.chromium import page
+from tests.support.variants import variant
 
 FRAMES = [Image.new("RGB", (32, 24), colour) for colour in (pictures.RED, pictures.GREEN)]
 AVIF = pictures.animated_avif(FRAMES, [100, 200])

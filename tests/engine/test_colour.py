@@ -4,15 +4,15 @@ import struct
 import pytest
 from PIL import Image
 
-from imgcdn.core.coding import Limits
-from imgcdn.core.formats import FORMATS
-from imgcdn.core.keys import variant_key
-from imgcdn.core.params import Params
-from imgcdn.core.plan import Plan, plan_for
+from imgcdn.core.encoders.coding import Limits
+from imgcdn.core.output.formats import FORMATS
+from imgcdn.core.output.keys import variant_key
+from imgcdn.core.output.plan import Plan, plan_for
+from imgcdn.core.request.params import Params
 from imgcdn.engine.probe import probe
 from imgcdn.engine.render import render
-from tests import pictures
-from tests.engine.variants import CRISP_Q, MAX_PIXELS, colour_at, developed, near
+from tests.support import pictures
+from tests.support.variants import CRISP_Q, MAX_PIXELS, colour_at, developed, near
 
 PATCH = (200, 100, 50)
 # PATCH taken from Display P3 to sRGB, as LittleCMS and the matrices by hand agree.

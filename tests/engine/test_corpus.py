@@ -14,19 +14,18 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps
 
-from imgcdn.core.coding import Limits
-from imgcdn.core.params import Params
-from imgcdn.core.plan import plan_for
+from imgcdn.core.encoders.coding import Limits
+from imgcdn.core.output.plan import plan_for
+from imgcdn.core.request.params import Params
 from imgcdn.core.values import EncodedImage, Facts
 from imgcdn.engine.probe import probe
 from imgcdn.engine.render import render
 from imgcdn.errors import ImageError, UnsupportedImage
-from tests import pictures
-from tests.engine.variants import MAX_PIXELS, developed, film, psnr, total_ms
+from tests.support import pictures
+from tests.support.paths import CORPUS, TABLES
+from tests.support.variants import MAX_PIXELS, developed, film, psnr, total_ms
 
-CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
-
-TABLE = Path(__file__).parents[1] / "tables" / "corpus.tsv"
+TABLE = TABLES / "corpus.tsv"
 
 _GOOD = ("photos", "exif", "icc", "formats", "animated")
 

@@ -3,10 +3,10 @@ import itertools
 import pytest
 from PIL import Image, ImageStat
 
-from imgcdn.core.geometry import Fit
-from imgcdn.core.params import Params
-from tests import pictures
-from tests.engine.variants import colour_at, developed, near
+from imgcdn.core.output.geometry import Fit
+from imgcdn.core.request.params import Params
+from tests.support import pictures
+from tests.support.variants import colour_at, developed, near
 
 
 def _edge() -> Image.Image:

@@ -4,14 +4,14 @@ import struct
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from imgcdn.core.coding import Setting
-from imgcdn.core.effort import Budget, speed_within
-from imgcdn.core.params import Params
-from imgcdn.core.plan import Plan
+from imgcdn.core.encoders.coding import Setting
+from imgcdn.core.encoders.effort import Budget, speed_within
+from imgcdn.core.output.plan import Plan
+from imgcdn.core.request.params import Params
 from imgcdn.core.values import Effort
-from imgcdn.engine.encode import encode, indexed
-from tests import pictures
-from tests.engine.variants import reopened, variant
+from imgcdn.engine.encode import encode, reduce_to_palette
+from tests.support import pictures
+from tests.support.variants import reopened, variant
 
 
 def _plan(
@@ -65,9 +65,9 @@ def test_each_effort_decodes_to_nearly_the_same_picture(fmt: str, encoder: str, 
     if (fmt, mode) == ("jpeg", "RGBA"):
         mode = "RGB"
     image = pictures.photograph((200, 150)).convert(mode)
-    fast, settled = (encode(image, _plan(fmt, encoder, full_chroma=True, effort=effort)) for effort in Effort)
-    assert fast.body != settled.body
-    for encoded in (fast, settled):
+    fast, thorough = (encode(image, _plan(fmt, encoder, full_chroma=True, effort=effort)) for effort in Effort)
+    assert fast.body != thorough.body
+    for encoded in (fast, thorough):
         difference = ImageChops.difference(reopened(encoded).convert(mode), image)
         assert ImageStat.Stat(difference.convert("RGBA").convert("L")).rms[0] < 12
 
@@ -76,7 +76,7 @@ def test_each_effort_decodes_to_nearly_the_same_picture(fmt: str, encoder: str, 
     ("effort", "marker"),
     [
         pytest.param(Effort.FAST, b"\xff\xc0", id="baseline (SOF0) when fast"),
-        pytest.param(Effort.SETTLED, b"\xff\xc2", id="progressive (SOF2) when settled"),
+        pytest.param(Effort.THOROUGH, b"\xff\xc2", id="progressive (SOF2) when thorough"),
     ],
 )
 def test_jpeg_is_coded_as_its_effort_promises(effort: Effort, marker: bytes) -> None:
@@ -134,7 +134,7 @@ def test_a_gif_pixel_is_there_from_half_alpha_on(alpha: int, clear: bool) -> Non
 
 
 def test_a_palette_of_many_colours_and_a_hole_has_room_for_both() -> None:
-    image = indexed(pictures.with_hole(pictures.photograph((200, 150))))
+    image = reduce_to_palette(pictures.with_hole(pictures.photograph((200, 150))))
     assert image.info["transparency"] == 255
     colours = image.getcolors(256)
     assert colours is not None

@@ -4,13 +4,13 @@ import io
 
 import pytest
 
-from imgcdn.core.params import Params
+from imgcdn.core.request.params import Params
 from imgcdn.engine.gif import parts
 from imgcdn.engine.probe import probe
 from imgcdn.errors import ImageError
-from tests import pictures
-from tests.engine.variants import MAX_PIXELS, colour_at, developed, film, frame_at, variant
-from tests.pictures import GifPart, packed_gif
+from tests.support import pictures
+from tests.support.pictures import GifPart, packed_gif
+from tests.support.variants import MAX_PIXELS, colour_at, developed, film, frame_at, variant
 
 CANVAS = (8, 4)
 WHOLE, LEFT, RIGHT = (0, 0, 8, 4), (0, 0, 4, 4), (4, 0, 4, 4)

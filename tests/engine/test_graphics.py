@@ -6,20 +6,20 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops
 
-from imgcdn.core.coding import Limits
-from imgcdn.core.params import Params
-from imgcdn.core.plan import plan_for
+from imgcdn.core.encoders.coding import Limits
+from imgcdn.core.output.plan import plan_for
+from imgcdn.core.request.params import Params
 from imgcdn.core.values import EncodedImage
 from imgcdn.engine.graphics import is_graphic
 from imgcdn.engine.probe import probe
 from imgcdn.engine.render import render
-from tests import drawings, pictures
-from tests.engine.variants import MAX_PIXELS, reopened
+from tests.support import drawings, pictures
+from tests.support.paths import CORPUS, SAMPLES
+from tests.support.variants import MAX_PIXELS, reopened
 
 Draw = Callable[[], Image.Image]
 
-CORPUS = Path(__file__).parents[3] / "shared" / "corpus" / "photos"
-SAMPLES = Path(__file__).parents[2] / "sample_images"
+PHOTOS = CORPUS / "photos"
 
 WIDTHS = (200, 320, 400, 500, 640, 800, 1000, 2000)
 
@@ -174,7 +174,7 @@ def test_an_animation_of_graphics_stays_what_it_was() -> None:
     assert (encoded.format, encoded.frames) == ("webp", 2)
 
 
-_SEEN = sorted(CORPUS.glob("*")) if CORPUS.is_dir() else []
+_SEEN = sorted(PHOTOS.glob("*")) if PHOTOS.is_dir() else []
 # The moon in a black sky, laid on white, is a black disc: drawn enough.
 _MOON = "camera-kodak-pixpro-fz201.jpg"
 

@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from imgcdn.core.formats import PLACEHOLDERS
-from imgcdn.core.geometry import Fit
-from imgcdn.core.params import Params
+from imgcdn.core.output.formats import PLACEHOLDERS
+from imgcdn.core.output.geometry import Fit
+from imgcdn.core.request.params import Params
 from imgcdn.engine.hashes import thumbhash
 from imgcdn.engine.placeholder import LQIP_CHARACTERS, dominant
-from tests import pictures
-from tests.engine.hash_reading import from_blurhash, from_thumbhash
-from tests.engine.test_corpus import CORPUS
-from tests.engine.variants import colour_at, developed, near, variant
+from tests.support import pictures
+from tests.support.hash_reading import from_blurhash, from_thumbhash
+from tests.support.paths import CORPUS
+from tests.support.variants import colour_at, developed, near, variant
 
 # A hash holds some ten waves, in 19 steps (BlurHash) or 16, so it rounds off what has edges: of a third or a quarter of
 # a picture it is off by up to 32 and 17 of 255 among the photographs of the corpus, by 38 and 30 in the drawn ones,

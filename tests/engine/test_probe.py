@@ -7,8 +7,8 @@ import pytest
 from imgcdn.core.values import Facts
 from imgcdn.engine.probe import probe
 from imgcdn.errors import CorruptImage, ImageError, ImageTooLarge, UnsupportedImage
-from tests import pictures
-from tests.engine.variants import MAX_PIXELS
+from tests.support import pictures
+from tests.support.variants import MAX_PIXELS
 
 TWO = [pictures.chart(), pictures.chart().rotate(180)]
 MS = [100, 100]

@@ -1,20 +1,20 @@
 """q=auto: what it finds in drawn pictures, and how near it came in measured photographs."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from PIL import Image, ImageFilter
 
 from bench.auto import QUALITIES, found_looks, read
-from imgcdn.core.coding import Setting
-from imgcdn.core.params import Params
-from imgcdn.engine.encode import encode, judged, least_q
+from imgcdn.core.encoders.coding import Setting
+from imgcdn.core.request.params import Params
+from imgcdn.engine.encode import choose_quality, encode, least_q
 from imgcdn.engine.quality import search
-from tests import pictures
-from tests.engine.variants import planned, reopened, variant
+from tests.support import pictures
+from tests.support.paths import ROOT
+from tests.support.variants import planned, reopened, variant
 
-MEASURED = Path(__file__).parents[2] / "docs" / "quality" / "auto.csv"
+MEASURED = ROOT / "docs" / "quality" / "auto.csv"
 ENCODERS = ("jpeg", "webp", "svt", "aom")
 
 
@@ -117,7 +117,7 @@ def test_an_encoding_is_the_one_of_the_q_that_was_found() -> None:
     plan = planned(pictures.jpeg(image), Params(format="jpeg", q=None))
     q = least_q(image, 75, "jpeg")
     found = encode(image, plan)
-    assert judged(image, plan.setting) == Setting("jpeg", q, full_chroma=False)
+    assert choose_quality(image, plan.setting) == Setting("jpeg", q, full_chroma=False)
     assert found.body == encode(image, replace(plan, setting=Setting("jpeg", q, full_chroma=False))).body
 
 

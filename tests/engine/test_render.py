@@ -5,13 +5,13 @@ from collections.abc import Callable
 
 import pytest
 
-from imgcdn.core.formats import FORMATS
-from imgcdn.core.geometry import Fit
-from imgcdn.core.params import Params
+from imgcdn.core.output.formats import FORMATS
+from imgcdn.core.output.geometry import Fit
+from imgcdn.core.request.params import Params
 from imgcdn.engine.render import render
 from imgcdn.errors import CorruptImage
-from tests import pictures
-from tests.engine.variants import CRISP_Q, colour_at, developed, near, planned, reopened, variant
+from tests.support import pictures
+from tests.support.variants import CRISP_Q, colour_at, developed, near, planned, reopened, variant
 
 CORNERS = {(0.2, 0.2): "RED", (0.8, 0.2): "GREEN", (0.2, 0.8): "BLUE", (0.8, 0.8): "WHITE"}
 
@@ -186,9 +186,9 @@ def test_enlarging_invents_pixels_when_asked() -> None:
 def test_the_engine_loads_five_plugins_and_says_nothing() -> None:
     script = """
 import io, sys
-from imgcdn.core.params import Params
-from imgcdn.core.coding import Limits
-from imgcdn.core.plan import plan_for
+from imgcdn.core.request.params import Params
+from imgcdn.core.encoders.coding import Limits
+from imgcdn.core.output.plan import plan_for
 from imgcdn.engine.probe import probe
 from imgcdn.engine.render import render
 file = io.BytesIO(sys.stdin.buffer.read())

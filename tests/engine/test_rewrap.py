@@ -10,19 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageCms
 
-from imgcdn.core.coding import Limits
-from imgcdn.core.params import Params
-from imgcdn.core.plan import plan_for
+from imgcdn.core.encoders.coding import Limits
+from imgcdn.core.output.plan import plan_for
+from imgcdn.core.request.params import Params
 from imgcdn.core.values import EncodedImage
 from imgcdn.engine.probe import probe
 from imgcdn.engine.render import render
 from imgcdn.engine.rewrap import rewrap_jpeg, rewrap_png
 from imgcdn.errors import CorruptImage, ImageError
-from tests import pictures
-from tests.engine.variants import MAX_PIXELS, reopened
-
-CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
-SAMPLES = Path(__file__).parents[2] / "sample_images"
+from tests.support import pictures
+from tests.support.paths import CORPUS, SAMPLES
+from tests.support.variants import MAX_PIXELS, reopened
 
 BOTH = ("avif", "webp")
 

@@ -17,18 +17,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from imgcdn.core.coding import Limits
-from imgcdn.core.geometry import CENTER, Box, Crop, Fit, Position, Size, Smart
-from imgcdn.core.params import Params
-from imgcdn.core.plan import Plan, plan_for
+from imgcdn.core.encoders.coding import Limits
+from imgcdn.core.output.geometry import CENTER, Box, Crop, Fit, Position, Size, Smart
+from imgcdn.core.output.plan import Plan, plan_for
+from imgcdn.core.request.params import Params
 from imgcdn.engine.decode import Picture, decode
 from imgcdn.engine.probe import probe
-from imgcdn.engine.render import UPRIGHT_STEPS, render, settled
-from imgcdn.engine.smart import subject
-from tests import pictures
-from tests.engine.variants import MAX_PIXELS, colour_at, developed, film, near, planned, psnr, variant
+from imgcdn.engine.render import UPRIGHT_STEPS, render, resolve_plan
+from imgcdn.engine.smart import locate_subject
+from tests.support import pictures
+from tests.support.paths import ROOT
+from tests.support.variants import MAX_PIXELS, colour_at, developed, film, near, planned, psnr, variant
 
-ROOT = Path(__file__).parents[2]
 CORPUS = ROOT.parent / "shared" / "corpus"
 TABLE = ROOT / "tests" / "tables" / "subjects.tsv"
 
@@ -36,14 +36,14 @@ SMART = Params(fit=Fit.COVER, position=Smart.SUBJECT)
 SQUARE = replace(SMART, width=60, height=60, format="png")
 
 
-def settled_plan(original: bytes, params: Params) -> Plan:
+def resolved_plan(original: bytes, params: Params) -> Plan:
     """Return the plan with the crop that is cut."""
     file = io.BytesIO(original)
     plan = plan_for(probe(file, max_pixels=MAX_PIXELS), params, (), Limits())
     picture: Picture = decode(file, plan)
     for step in UPRIGHT_STEPS:
         picture = step(picture, plan)
-    return settled(picture, plan)
+    return resolve_plan(picture, plan)
 
 
 def scene(size: Size, spot: Box, colour: tuple[int, ...] = pictures.RED, mode: str = "RGB") -> Image.Image:
@@ -71,7 +71,7 @@ LEFT: Box = (0.05, 0.5, 0.15, 0.7)
     ],
 )
 def test_what_stands_out_is_in_the_crop(coded: Callable[[Image.Image], bytes], spot: Box) -> None:
-    crop = settled_plan(coded(scene((900, 600), spot)), SQUARE).crop
+    crop = resolved_plan(coded(scene((900, 600), spot)), SQUARE).crop
     assert crop
     assert crop[0] <= spot[0] * 900
     assert spot[2] * 900 <= crop[2]
@@ -79,7 +79,7 @@ def test_what_stands_out_is_in_the_crop(coded: Callable[[Image.Image], bytes], s
 
 
 def test_a_panorama_is_cut_where_its_subject_is() -> None:
-    crop = settled_plan(pictures.png(scene((6000, 200), (0.8, 0.3, 0.82, 0.8))), SQUARE).crop
+    crop = resolved_plan(pictures.png(scene((6000, 200), (0.8, 0.3, 0.82, 0.8))), SQUARE).crop
     assert crop is not None
     assert crop[0] <= 4810
     assert crop[2] >= 4910
@@ -88,13 +88,13 @@ def test_a_panorama_is_cut_where_its_subject_is() -> None:
 def test_a_line_of_pixels_has_a_subject_too() -> None:
     image = Image.new("RGB", (300, 1), (128, 128, 128))
     image.paste(pictures.RED, (250, 0, 260, 1))
-    crop = settled_plan(pictures.png(image), replace(SMART, width=100, height=1)).crop
+    crop = resolved_plan(pictures.png(image), replace(SMART, width=100, height=1)).crop
     assert crop is not None
     assert crop[0] > 150
 
 
 def test_a_high_picture_is_cut_above_or_below() -> None:
-    crop = settled_plan(pictures.png(scene((300, 900), (0.4, 0.85, 0.6, 0.95))), SQUARE).crop
+    crop = resolved_plan(pictures.png(scene((300, 900), (0.4, 0.85, 0.6, 0.95))), SQUARE).crop
     assert crop is not None
     assert crop[1] > 500
 
@@ -112,7 +112,7 @@ def test_skin_attracts_more_than_another_colour_of_its_contrast(colour: tuple[in
     # On the left the same colour with red and blue exchanged.
     image = scene((900, 300), (0.85, 0.3, 0.95, 0.6), colour)
     ImageDraw.Draw(image).ellipse((45, 90, 134, 179), colour[::-1])
-    crop = settled_plan(pictures.png(image), SQUARE).crop
+    crop = resolved_plan(pictures.png(image), SQUARE).crop
     assert crop is not None
     assert crop[0] > 300
 
@@ -134,7 +134,7 @@ def test_a_flat_picture_is_cut_at_its_center(image: Image.Image) -> None:
     original = pictures.jpeg(image) if image.mode == "CMYK" else pictures.png(image)
     for size in ((60, 60), (90, 160), (160, 90)):
         params = replace(SMART, width=size[0], height=size[1])
-        assert settled_plan(original, params) == planned(original, replace(params, position=CENTER))
+        assert resolved_plan(original, params) == planned(original, replace(params, position=CENTER))
 
 
 def test_a_flat_jpeg_is_the_picture_that_center_gives() -> None:
@@ -148,7 +148,7 @@ def test_transparent_pixels_do_not_attract() -> None:
     image = pictures.photograph((900, 300)).convert("RGBA")
     image.putalpha(0)
     ImageDraw.Draw(image).ellipse((750, 100, 850, 200), (128, 128, 128, 255))
-    crop = settled_plan(pictures.png(image), SQUARE).crop
+    crop = resolved_plan(pictures.png(image), SQUARE).crop
     assert crop is not None
     assert crop[0] > 500
 
@@ -162,7 +162,7 @@ def test_what_transparent_pixels_hide_does_not_matter(scale: int) -> None:
         image.paste((128, 128, 128, 255), (left, 7, left + 6, 13))
     hiding = image.resize((60 * scale, 20 * scale), Image.Resampling.NEAREST)
     bare = Image.composite(hiding, Image.new("RGBA", hiding.size), hiding.getchannel("A"))
-    one, other = (settled_plan(pictures.png(picture), SQUARE) for picture in (hiding, bare))
+    one, other = (resolved_plan(pictures.png(picture), SQUARE) for picture in (hiding, bare))
     assert one == other
 
 
@@ -173,14 +173,14 @@ def test_the_subject_is_found_in_the_upright_picture(orientation: int) -> None:
         image if orientation == 1 else image.transpose(pictures.STORED[orientation]),
         exif=pictures.exif_block(orientation),
     )
-    crop = settled_plan(stored, SQUARE).crop
+    crop = resolved_plan(stored, SQUARE).crop
     assert crop is not None
     assert crop[0] > 300
 
 
 def test_a_mirrored_picture_is_cut_on_the_other_side() -> None:
     image = scene((800, 400), RIGHT)
-    crops = [settled_plan(pictures.png(image), replace(SQUARE, turn=turn)).crop for turn in (1, 2)]
+    crops = [resolved_plan(pictures.png(image), replace(SQUARE, turn=turn)).crop for turn in (1, 2)]
     assert crops[0]
     assert crops[1]
     assert crops[0][0] == pytest.approx(800 - crops[1][2], abs=8)
@@ -192,7 +192,7 @@ def test_a_drafted_jpeg_is_cut_where_the_whole_one_is() -> None:
     for edge, scale in ((100, 8), (300, 4), (600, 2), (1600, 1)):
         params = replace(SQUARE, width=edge, height=edge)
         assert decode(io.BytesIO(original), planned(original, params)).scale == scale
-        crop = settled_plan(original, params).crop
+        crop = resolved_plan(original, params).crop
         assert crop is not None
         assert crop[2] - crop[0] == 1600
         lefts.append(crop[0])
@@ -201,7 +201,7 @@ def test_a_drafted_jpeg_is_cut_where_the_whole_one_is() -> None:
 
 def test_the_crop_of_a_drafted_jpeg_shows_what_the_plan_says() -> None:
     original = pictures.jpeg(scene((1801, 1201), RIGHT))
-    crop = settled_plan(original, SQUARE).crop
+    crop = resolved_plan(original, SQUARE).crop
     found = developed(original, SQUARE)
     assert crop is not None
     wanted = scene((1801, 1201), RIGHT).resize((60, 60), Image.Resampling.LANCZOS, box=crop)
@@ -210,9 +210,9 @@ def test_the_crop_of_a_drafted_jpeg_shows_what_the_plan_says() -> None:
 
 def test_a_crop_that_was_asked_for_bounds_it() -> None:
     original = pictures.png(scene((900, 600), RIGHT))
-    elsewhere = settled_plan(original, replace(SQUARE, crop=Crop(0, 0, 450, 300, relative=False)))
+    elsewhere = resolved_plan(original, replace(SQUARE, crop=Crop(0, 0, 450, 300, relative=False)))
     assert elsewhere.crop == (75.0, 0.0, 375.0, 300.0)
-    crop = settled_plan(original, replace(SQUARE, crop=Crop(300, 100, 600, 200, relative=False))).crop
+    crop = resolved_plan(original, replace(SQUARE, crop=Crop(300, 100, 600, 200, relative=False))).crop
     assert crop is not None
     assert (crop[1], crop[3], crop[2] - crop[0]) == (100, 300, 200)
     assert crop[0] <= 0.8 * 900
@@ -224,12 +224,12 @@ def test_a_border_is_trimmed_before_the_subject_is_sought() -> None:
     image = Image.new("RGB", (1300, 700), (255, 255, 255))
     image.paste(scene((900, 600), RIGHT), (100, 50))
     params = replace(SQUARE, trim=0)
-    plan = settled_plan(pictures.png(image), params)
-    alone = settled_plan(pictures.png(scene((900, 600), RIGHT)), SQUARE)
+    plan = resolved_plan(pictures.png(image), params)
+    alone = resolved_plan(pictures.png(scene((900, 600), RIGHT)), SQUARE)
     assert plan.crop
     assert alone.crop
     assert plan.crop == tuple(edge + (100, 50)[axis % 2] for axis, edge in enumerate(alone.crop))
-    assert (plan.trim, plan.room, plan.size) == (None, None, alone.size)
+    assert (plan.trim, plan.crop_bounds, plan.size) == (None, None, alone.size)
 
 
 @pytest.mark.parametrize("fmt", ["webp", "gif"])
@@ -272,9 +272,9 @@ def test_a_position_is_a_share_of_the_room_whatever_the_pixels(
     data: bytes, mode: str, size: Size, share: float
 ) -> None:
     image = Image.frombytes("L", size, (data * (size[0] * size[1]))[: size[0] * size[1]]).convert(mode)
-    room: Box = (0, 0, *size)
+    bounds: Box = (0, 0, *size)
     for crop, axis in (((0, 0, size[0] * share, size[1]), 0), ((0, 0, size[0], size[1] * share), 1)):
-        position = subject(image, room, crop)
+        position = locate_subject(image, bounds, crop)
         assert 0 <= position[axis] <= 100
         assert position[1 - axis] == 50
 
@@ -292,9 +292,9 @@ def test_the_crop_lies_in_the_picture_and_is_as_large_as_at_the_center(
     image = pictures.photograph(size)
     image.putpixel((seed * 7 % size[0], seed * 3 % size[1]), (255, 0, 0))
     params = replace(SMART, width=box[0], height=box[1], enlarge=enlarge, trim=trim)
-    plan = settled_plan(pictures.png(image), params)
-    center = settled_plan(pictures.png(image), replace(params, position=CENTER))
-    assert (plan.size, plan.room) == (center.size, None)
+    plan = resolved_plan(pictures.png(image), params)
+    center = resolved_plan(pictures.png(image), replace(params, position=CENTER))
+    assert (plan.size, plan.crop_bounds) == (center.size, None)
     assert (plan.crop is None) == (center.crop is None)
     if plan.crop and center.crop:
         left, top, right, bottom = plan.crop
@@ -323,7 +323,7 @@ class Marked:
         original = self.path.read_bytes()
         facts = probe(io.BytesIO(original), max_pixels=MAX_PIXELS)
         params = replace(params, width=ratio[0] * 20, height=ratio[1] * 20)
-        crop = settled_plan(original, params).crop or (0, 0, *facts.size)
+        crop = resolved_plan(original, params).crop or (0, 0, *facts.size)
         box = [edge * facts.size[axis % 2] for axis, edge in enumerate(self.box)]
         share = fits = 1.0
         for axis in (0, 1):

@@ -4,15 +4,15 @@ from dataclasses import replace
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from imgcdn.core.coding import Limits
-from imgcdn.core.geometry import Crop, Fit
-from imgcdn.core.params import Params
-from imgcdn.core.plan import plan_for
+from imgcdn.core.encoders.coding import Limits
+from imgcdn.core.output.geometry import Crop, Fit
+from imgcdn.core.output.plan import plan_for
+from imgcdn.core.request.params import Params
 from imgcdn.engine.decode import decode
 from imgcdn.engine.probe import probe
 from imgcdn.errors import InvalidParam
-from tests import pictures
-from tests.engine.variants import CRISP_Q, colour_at, developed, film, near, variant
+from tests.support import pictures
+from tests.support.variants import CRISP_Q, colour_at, developed, film, near, variant
 
 
 def _error(found: Image.Image, wanted: Image.Image) -> float:

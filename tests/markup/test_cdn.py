@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgcdn import ImageCDN
-from imgcdn.core.formats import PLACEHOLDERS
-from imgcdn.core.geometry import Fit
-from imgcdn.core.params import Params
-from tests.markup import reading
+from imgcdn.core.output.formats import PLACEHOLDERS
+from imgcdn.core.output.geometry import Fit
+from imgcdn.core.request.params import Params
+from tests.support import markup_reading as reading
 
 DATA_URI = "data:image/webp;base64,UklGRk4AAABXRUJQVlA4IEIAAAA+/A=="
 

@@ -4,16 +4,16 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from imgcdn.core.geometry import Fit, Size, plan_resize
-from imgcdn.markup.layout import LADDER, Layout, Offer, offer_for, room_for
+from imgcdn.core.output.geometry import Fit, Size, plan_resize
+from imgcdn.markup.layout import LADDER, Layout, Offer, offer_for, slot_for
 
 STEPS = (100, 200, 400, 800, 1600)
 
 
 def offered(width: int | None = None, height: int | None = None, source: Size | None = None, **more: Any) -> Offer:
     fit = more.pop("fit", None)
-    room = room_for(width, height, source_size=source, fit=fit, max_dimension=8192)
-    return offer_for(room, **{"layout": "constrained", "ladder": STEPS, **more})
+    slot = slot_for(width, height, source_size=source, fit=fit, max_dimension=8192)
+    return offer_for(slot, **{"layout": "constrained", "ladder": STEPS, **more})
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def offered(width: int | None = None, height: int | None = None, source: Size | 
             offered(300, source=(150, 100)),
             (100, 150),
             "(min-width: 300px) 300px, 100vw",
-            id="constrained: a source narrower than the room",
+            id="constrained: a source narrower than the slot",
         ),
         pytest.param(
             offered(source=(250, 100)),
@@ -110,8 +110,8 @@ def test_what_does_not_read_srcset_gets_one_of_them(offer: Offer, fallback: int 
 def test_the_page_keeps_room(
     size: tuple[int | None, int | None], source: Size | None, fit: str | None, expected: tuple[int, int | None]
 ) -> None:
-    room = room_for(*size, source_size=source, fit=fit, max_dimension=8192)
-    assert (room.width, room.height) == expected
+    slot = slot_for(*size, source_size=source, fit=fit, max_dimension=8192)
+    assert (slot.width, slot.height) == expected
 
 
 @pytest.mark.parametrize(
@@ -164,6 +164,6 @@ def test_candidates_ascend_and_are_as_wide_as_the_srcset_says(
     # A strip less than a pixel thick at some width has no true width there.
     assume(offer.candidates[0] > 1)
     for width in offer.candidates:
-        height = offer.room.height_at(width)
+        height = offer.slot.height_at(width)
         assert (height is None) is (fit == "contain" or box[1] is None)
         assert plan_resize(source, (width, height), fit=Fit(fit or "cover")).size[0] == width

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgcdn import ImageCDN
-from imgcdn.core.geometry import Fit
-from imgcdn.core.params import PARAMETERS, Params
+from imgcdn.core.output.geometry import Fit
+from imgcdn.core.request.params import PARAMETERS, Params
 from imgcdn.markup.urls import LookArgs
-from tests.markup.reading import asked
+from tests.support.markup_reading import asked
 
 CDN = ImageCDN()
 

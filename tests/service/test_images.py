@@ -13,19 +13,19 @@ from typing import Any
 import pytest
 
 from imgcdn.config import Config
-from imgcdn.core.keys import source_key
-from imgcdn.core.params import Params
-from imgcdn.core.values import Effort, Refusal, Source
+from imgcdn.core.output.keys import source_key
+from imgcdn.core.request.params import Params
+from imgcdn.core.values import Effort, NegativeEntry, Source
 from imgcdn.dialects.grammar import ImageRequest
 from imgcdn.errors import CorruptImage, ImageTooLarge, RenderTimeout, SourceNotFound, UnsupportedImage
-from imgcdn.service.flights import Flights
+from imgcdn.origins.local import LocalFiles
+from imgcdn.renderers.client import RenderClient
 from imgcdn.service.images import CacheStatus, Delivery, ImageService
 from imgcdn.service.originals import LocalOriginals, Prober
-from imgcdn.service.renderers import Renderers
-from imgcdn.sources.local import LocalFiles
+from imgcdn.service.single_flight import SingleFlight
 from imgcdn.store.disk import DiskStore
-from tests import pictures
-from tests.service.running import children, processes, rendering, settings, until
+from tests.support import pictures
+from tests.support.brokers import children, processes, rendering, settings, until
 
 WEBP = ("webp",)
 
@@ -48,8 +48,8 @@ class Bench:
     async def service(self, *, max_bytes: int = 10**8, **changed: Any) -> AsyncIterator[ImageService]:
         """A service as a process of its own would have it; the host is shared."""
         config = Config(root=self.root, cache_dir=self.cache, min_free_bytes=0, **changed)
-        renderers = Renderers(settings(), folder=self.sockets)
-        flights = Flights(renderers.lock_file)
+        renderers = RenderClient(settings(), folder=self.sockets)
+        flights = SingleFlight(renderers.lock_file)
         store = DiskStore(self.cache, max_bytes=max_bytes)
         local = LocalOriginals(
             config,
@@ -71,7 +71,7 @@ class Bench:
             yield service
         finally:
             await flights.drain()
-            renderers.leave()
+            renderers.disconnect()
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,7 @@ def rendered(delivery: Delivery) -> bool:
     ("changed", "frame", "effort"),
     [
         pytest.param({}, b"\xff\xc0", Effort.FAST, id="fast unless said otherwise"),
-        pytest.param({"effort": "settled"}, b"\xff\xc2", Effort.SETTLED, id="settled"),
+        pytest.param({"effort": "thorough"}, b"\xff\xc2", Effort.THOROUGH, id="thorough"),
     ],
 )
 def test_the_setting_decides_how_long_encoders_try(
@@ -127,7 +127,7 @@ def test_a_change_of_effort_leaves_what_was_made_with_the_other(bench: Bench) ->
     bench.put(pictures.png())
 
     async def scenario() -> None:
-        for effort, expected in (("fast", True), ("settled", True), ("fast", False)):
+        for effort, expected in (("fast", True), ("thorough", True), ("fast", False)):
             async with bench.service(effort=effort) as service:
                 assert rendered(await get(service)) is expected
 
@@ -271,7 +271,7 @@ def test_an_original_at_fault_is_refused_each_time(
                 with pytest.raises(error) as found:
                     await get(service)
                 caught.append((found.value.detail, found.value.members))
-            assert caught[0] == caught[1], "a remembered refusal says what the first one said"
+            assert caught[0] == caught[1], "a remembered negative says what the first one said"
 
     asyncio.run(scenario())
 
@@ -332,7 +332,7 @@ def test_a_refusal_by_another_version_that_this_one_does_not_know_is_tried_again
             source = source_key(ask().source)
             record = service.store.record(source)
             assert record
-            unknown = replace(record, refusal=Refusal("too-ugly", "It is.", bench.now + 100))
+            unknown = replace(record, negative=NegativeEntry("too-ugly", "It is.", bench.now + 100))
             with service.store.open_folder(source) as folder:
                 service.store.save_record(folder, unknown)
             assert rendered(await get(service, ask(20)))

@@ -14,20 +14,20 @@ from typing import Any
 import pytest
 
 from imgcdn.config import Config
-from imgcdn.core.routes import Routes
+from imgcdn.core.request.routes import Routes
 from imgcdn.core.values import Source
 from imgcdn.errors import ImgcdnError, OriginError, SourceNotFound
-from imgcdn.service.flights import Flights
+from imgcdn.origins.addresses import AddressRule
+from imgcdn.origins.http import FetchPolicy, RemoteFetcher
+from imgcdn.renderers.client import RenderClient
 from imgcdn.service.originals import Prober
 from imgcdn.service.remote import RemoteOriginals
-from imgcdn.service.renderers import Renderers
-from imgcdn.sources.addresses import AddressRule
-from imgcdn.sources.remote import FetchPolicy, RemoteFetcher
+from imgcdn.service.single_flight import SingleFlight
 from imgcdn.store.disk import DiskStore
-from tests import origin as at
-from tests import pictures
-from tests.origin import Origin
-from tests.service.running import processes, settings, until
+from tests.support import origin as at
+from tests.support import pictures
+from tests.support.brokers import processes, settings, until
+from tests.support.origin import Origin
 
 PHOTO = pictures.jpeg()
 
@@ -44,8 +44,8 @@ class Bench:
     @asynccontextmanager
     async def originals(self, **changed: Any) -> AsyncIterator[RemoteOriginals]:
         config = Config(root=self.folder, cache_dir=self.folder / "cache", **changed)
-        renderers = Renderers(settings(), folder=self.sockets)
-        flights = Flights(renderers.lock_file)
+        renderers = RenderClient(settings(), folder=self.sockets)
+        flights = SingleFlight(renderers.lock_file)
         policy = FetchPolicy(
             admits=lambda _: True, loop_id="imgcdn-test", addresses=AddressRule([ip_network("127.0.0.0/8")])
         )
@@ -61,7 +61,7 @@ class Bench:
             )
         finally:
             await flights.drain()
-            renderers.leave()
+            renderers.disconnect()
 
     def source(self, path: str = "/a.jpg") -> Source:
         return Source("remote", self.origin.url(path, "127.0.0.1"))
@@ -134,7 +134,7 @@ def test_a_failure_is_remembered_for_a_while(
             bench.now += lasting_s - 0.5
             record = originals.current(bench.source(), None)
             assert record is not None
-            assert record.refusal is not None
+            assert record.negative is not None
             bench.now += 1
             assert originals.current(bench.source(), None) is None
             bench.origin.scripts["/a.jpg"] = at.answer(PHOTO)

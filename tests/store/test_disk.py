@@ -10,7 +10,7 @@ import pytest
 from imgcdn.errors import ConfigError
 from imgcdn.store.disk import TOUCH_AFTER_S, DiskStore
 from imgcdn.store.files import HEADER_BYTES, LARGE_BYTES
-from tests.store.kept import OTHER_SOURCE, RECORD, SOURCE, key, publish, record_path, variant_file, variant_path
+from tests.support.stored import OTHER_SOURCE, RECORD, SOURCE, key, publish, record_path, variant_file, variant_path
 
 
 def _again(store: DiskStore) -> DiskStore:
@@ -224,6 +224,14 @@ class TestAdoption:
 
 
 class TestPurgeRace:
+    def test_a_purge_makes_a_missing_trash_folder(self, store: DiskStore) -> None:
+        publish(store)
+        (store.folder / "trash").rmdir()
+        store.purge(SOURCE)
+        assert not variant_path(store).exists()
+        assert len(list((store.folder / "trash").iterdir())) == 1
+        assert store.degraded == ""
+
     def test_what_was_begun_before_a_purge_lands_in_the_purged_folder(self, store: DiskStore) -> None:
         temp = store.temp_path()
         assert temp

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from imgcdn.store.disk import DiskStore
-from tests.store.kept import RECORD, SOURCE, key, publish, variant_file, variant_path
+from tests.support.paths import ROOT
+from tests.support.stored import RECORD, SOURCE, key, publish, variant_file, variant_path
 
 
 @contextlib.contextmanager
@@ -77,7 +78,7 @@ def test_the_first_file_that_is_written_again_ends_the_trouble(store: DiskStore)
 def test_a_record_on_disk_does_not_hide_a_newer_one_that_the_disk_refused(store: DiskStore) -> None:
     _save(store)
     with no_file_may_grow(), store.open_folder(SOURCE) as folder:
-        store.save_record(folder, newer := type(RECORD)("34" * 32, RECORD.signature, RECORD.facts))
+        store.save_record(folder, newer := type(RECORD)("34" * 32, RECORD.stamp, RECORD.facts))
     assert store.record(SOURCE) == newer
 
     _save(store)
@@ -139,7 +140,7 @@ _WRITER = """
 import sys
 from pathlib import Path
 from imgcdn.store.disk import DiskStore
-from tests.store.kept import publish
+from tests.support.stored import publish
 store = DiskStore(Path(sys.argv[1]), max_bytes=10**9)
 print("writing", flush=True)
 number = 0
@@ -153,7 +154,7 @@ def test_a_writer_killed_at_any_moment_leaves_at_most_one_file_and_no_damaged_va
     rounds = 6
     for _ in range(rounds):
         command = [sys.executable, "-c", _WRITER, str(store.folder)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) as writer:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as writer:
             assert writer.stdout
             writer.stdout.readline()
             while not variant_path(store, 20).exists():

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from imgcdn.core.formats import OUTPUTS
+from imgcdn.core.output.formats import OUTPUTS
 from imgcdn.core.values import Effort, EncodedImage, SourceRecord
 from imgcdn.store.files import (
     HEADER_BYTES,
@@ -17,7 +17,7 @@ from imgcdn.store.files import (
     unpack_variant,
     variant_name,
 )
-from tests.store.kept import NOW, RECORD, key, variant_file
+from tests.support.stored import NOW, RECORD, key, variant_file
 
 
 def _resealed(data: bytes) -> bytes:
@@ -94,9 +94,9 @@ def test_the_sweep_takes_nothing_else_for_a_variant(name: str) -> None:
 @pytest.mark.parametrize(
     "record",
     [
-        pytest.param(RECORD, id="facts and a refusal"),
-        pytest.param(replace(RECORD, refusal=None), id="facts alone"),
-        pytest.param(replace(RECORD, facts=None), id="a refusal alone"),
+        pytest.param(RECORD, id="facts and a negative"),
+        pytest.param(replace(RECORD, negative=None), id="facts alone"),
+        pytest.param(replace(RECORD, facts=None), id="a negative alone"),
     ],
 )
 def test_a_record_reads_back_as_it_was_packed(record: SourceRecord) -> None:
@@ -115,8 +115,8 @@ def test_every_damaged_or_truncated_record_is_noticed() -> None:
     "fields",
     [
         pytest.param({"version": "x"}, id="fields are missing"),
-        pytest.param({"version": "x", "signature": {"new": 1}, "facts": None, "refusal": None}, id="other fields"),
-        pytest.param({"version": "x", "signature": None, "facts": None, "refusal": None}, id="a null"),
+        pytest.param({"version": "x", "stamp": {"new": 1}, "facts": None, "negative": None}, id="other fields"),
+        pytest.param({"version": "x", "stamp": None, "facts": None, "negative": None}, id="a null"),
         pytest.param([], id="not an object"),
     ],
 )

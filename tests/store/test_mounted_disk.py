@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from imgcdn.store.disk import DiskStore
-from imgcdn.store.sweep import sweep
+from imgcdn.store.eviction import run_eviction
 from tests.store.conftest import SmallDisk
-from tests.store.kept import RECORD, SOURCE, key, publish, variant_path
+from tests.support.stored import RECORD, SOURCE, key, publish, variant_path
 
 # Longer than the look at the free space is remembered.
 _PATIENCE_S = 5.0
@@ -46,7 +46,7 @@ def test_a_read_only_disk_still_serves_what_it_has(small_disk: SmallDisk, disk_s
         assert store.record(SOURCE) == RECORD
         assert not publish(store, 2)
         assert "Read-only" in store.degraded
-        assert sweep(store) is not None
+        assert run_eviction(store) is not None
 
     small_disk.read_only(yes=False)
     for store in (disk_store, restarted):
@@ -111,7 +111,7 @@ def test_room_that_must_stay_free_is_made_by_evicting(small_disk: SmallDisk) -> 
     store = DiskStore(folder, max_bytes=10**6)
     for number in range(8):
         publish(store, number, bytes(90_000))
-    swept = sweep(DiskStore(folder, max_bytes=10**9, min_free_bytes=700_000))
+    swept = run_eviction(DiskStore(folder, max_bytes=10**9, min_free_bytes=700_000))
 
     assert swept
     assert swept.evicted >= 4

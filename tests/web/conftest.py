@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests import drawings, pictures, serving
-from tests.serving import Service
+from tests.support import drawings, pictures, serving
+from tests.support.paths import TABLES
+from tests.support.serving import Service
 
 Start = Callable[..., AbstractContextManager[Service]]
-
-TABLES = Path(__file__).parent.parent / "tables"
 
 
 def accept_rows() -> list[dict[str, str | None]]:

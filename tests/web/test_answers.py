@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from imgcdn.store.files import LARGE_BYTES
-from tests.serving import CHROME, Service
+from tests.support.serving import CHROME, Service
 
 PHOTO = "/img/photo.jpg?w=200"
 

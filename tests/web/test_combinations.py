@@ -4,18 +4,17 @@ import io
 import json
 import random
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 from PIL import Image
 
-from imgcdn.core.formats import FORMATS
-from imgcdn.core.params import OF_THE_REQUEST, PARAMETERS
-from tests import serving
-from tests.serving import CHROME, Service
+from imgcdn.core.output.formats import FORMATS
+from imgcdn.core.request.params import OF_THE_REQUEST, PARAMETERS
+from tests.support import serving
+from tests.support.paths import SAMPLES
+from tests.support.serving import CHROME, Service
 
-SAMPLES = Path(__file__).parents[2] / "sample_images"
 ACCEPTS = [CHROME, "image/webp,*/*;q=0.8", "image/avif,*/*;q=0.8", "*/*"]
 EVERYTHING = {"save_data": "true", "animation_formats": "avif webp"}
 
@@ -39,7 +38,7 @@ VALUES = {
 }
 
 
-@pytest.fixture(scope="module", params=["fast", "settled"])
+@pytest.fixture(scope="module", params=["fast", "thorough"])
 def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """The service on the sample images, with everything that can be switched on."""
     with serving.edge(SAMPLES, tmp_path_factory.mktemp("all"), effort=request.param, **EVERYTHING) as running:

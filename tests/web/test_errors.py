@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.serving import Service
+from tests.support.serving import Service
 
 LONG = "/img/photo.jpg?v=" + "x" * 8_000
 

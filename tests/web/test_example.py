@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests import chromium, serving
-from tests.serving import Service
+from tests.support import chromium, serving
+from tests.support.paths import ROOT
+from tests.support.serving import Service
 
-ROOT = Path(__file__).parent.parent.parent
 _START_S = 30.0
 
 # Renders yield to everything else on the machine; a picture that is given up would never come.

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import pictures, serving
-from tests.serving import Service
+from tests.support import pictures, serving
+from tests.support.serving import Service
 from tests.web.conftest import Start
 
 FLAVOURS = [pytest.param(serving.edge, id="edge"), pytest.param(serving.wsgi, id="wsgi")]
@@ -186,7 +186,7 @@ def test_stopping_leaves_no_process(root: Path, tmp_path: Path) -> None:
     with serving.edge(root, tmp_path) as service:
         assert service.get("/img/photo.jpg?w=100").status == 200
         group = _descendants(service.process.pid)
-        assert len(group) >= 5  # two workers, the renderer host, its fork server, two children
+        assert len(group) >= 5  # two workers, the render broker, its fork server, two children
         assert service.stop() == 0
     deadline = time.monotonic() + 10
     while (left := [pid for pid in group if Path(f"/proc/{pid}").exists()]) and time.monotonic() < deadline:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests import serving
-from tests.serving import CHROME, Service
+from tests.support import serving
+from tests.support.serving import CHROME, Service
 from tests.web.conftest import accept_rows
 
 SOURCES = {"photo": "/img/photo.jpg", "alpha": "/img/alpha.png", "animation": "/img/animation.gif"}

@@ -13,9 +13,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from PIL import Image
 
-from tests import pictures, serving
-from tests.serving import CHROME, Service
-from tests.web.conftest import TABLES, Start
+from tests.support import pictures, serving
+from tests.support.paths import TABLES
+from tests.support.serving import CHROME, Service
+from tests.web.conftest import Start
 
 ENDPOINT = "/.netlify/images"
 SOURCE_SIZE = (2725, 2225)

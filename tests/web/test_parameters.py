@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests import pictures, serving
-from tests.engine.variants import colour_at, near
-from tests.serving import Service
+from tests.support import pictures, serving
+from tests.support.serving import Service
+from tests.support.variants import colour_at, near
 
 # The chart's quarters as the answer shows them, in reading order.
 PLACES = ((0.2, 0.2), (0.8, 0.2), (0.2, 0.8), (0.8, 0.8))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import pictures, serving
-from tests.serving import Service
+from tests.support import pictures, serving
+from tests.support.serving import Service
 from tests.web.conftest import Start
 
 

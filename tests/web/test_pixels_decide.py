@@ -5,8 +5,8 @@ import io
 import pytest
 from PIL import Image, ImageChops
 
-from tests import drawings, pictures
-from tests.serving import CHROME, Service
+from tests.support import drawings, pictures
+from tests.support.serving import CHROME, Service
 
 WEBP = "image/webp,*/*;q=0.8"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import serving
-from tests.engine.hash_reading import from_blurhash, from_thumbhash
-from tests.serving import CHROME, Service
+from tests.support import serving
+from tests.support.hash_reading import from_blurhash, from_thumbhash
+from tests.support.serving import CHROME, Service
 
 TEXT = "text/plain; charset=utf-8"
 

@@ -11,10 +11,10 @@ from urllib.parse import quote
 
 import pytest
 
-from tests import origin as at
-from tests import pictures, serving
-from tests.origin import NAME, OTHER_NAME, Origin
-from tests.serving import Service
+from tests.support import origin as at
+from tests.support import pictures, serving
+from tests.support.origin import NAME, OTHER_NAME, Origin
+from tests.support.serving import Service
 from tests.web.conftest import Start
 
 PHOTO = pictures.jpeg(pictures.photograph((600, 400)))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import serving
-from tests.serving import CHROME, Service
+from tests.support import serving
+from tests.support.serving import CHROME, Service
 from tests.web.conftest import Start
 
 LESS = {"Save-Data": "on"}

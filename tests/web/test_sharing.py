@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.serving import CHROME, Service
+from tests.support.serving import CHROME, Service
 
 SAME = [
     pytest.param(

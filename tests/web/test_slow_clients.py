@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests import pictures, serving
-from tests.serving import Service
+from tests.support import pictures, serving
+from tests.support.serving import Service
 
 CROWD = 500
 

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests import browser, serving
-from tests.serving import CHROME, Service
-
-SAMPLES = Path(__file__).parent.parent.parent / "sample_images"
+from tests.support import browser, serving
+from tests.support.paths import SAMPLES
+from tests.support.serving import CHROME, Service
 
 
 def _srcsets(page: bytes) -> list[list[str]]:

@@ -1,0 +1,1 @@
+"""Fitted numbers: how quality and effort set each encoder."""

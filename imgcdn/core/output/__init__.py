@@ -1,0 +1,1 @@
+"""What will be made: geometry, formats, plans and their keys."""

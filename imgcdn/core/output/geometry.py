@@ -1,0 +1,335 @@
+"""Arithmetic of sizes and boxes, apart from pixels. Edges round half up and are at least 1."""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from fractions import Fraction
+
+from imgcdn.errors import InvalidParam
+
+Size = tuple[int, int]  # (width, height)
+Box = tuple[float, float, float, float]  # (left, top, right, bottom), in pixels, to two decimals
+Area = tuple[int, int, int, int]  # (left, top, right, bottom), in whole pixels
+Position = tuple[int, int]  # (x, y) in percent of the free bounds, as CSS object-position counts
+
+#: The position unless another is asked for.
+CENTER: Position = (50, 50)
+
+#: The EXIF orientation of a picture that is stored upright.
+UPRIGHT = 1
+
+# EXIF 2.32, tag 0x112. Stored corners are numbered in reading order; each orientation lists those that are seen at the
+# top left, top right, bottom left and bottom right once the picture is upright.
+_CORNERS = {
+    1: (0, 1, 2, 3),
+    2: (1, 0, 3, 2),
+    3: (3, 2, 1, 0),
+    4: (2, 3, 0, 1),
+    5: (0, 2, 1, 3),
+    6: (2, 0, 3, 1),
+    7: (3, 1, 2, 0),
+    8: (1, 3, 0, 2),
+}
+_ORIENTATIONS = {corners: orientation for orientation, corners in _CORNERS.items()}
+
+
+class Smart(Enum):
+    """The position that only the pixels tell."""
+
+    SUBJECT = "smart"
+
+
+class Fit(Enum):
+    """
+    How a picture meets a box that has another ratio.
+
+    The names are those of CSS object-fit; OUTSIDE is sharp's: the whole picture, just large enough to cover the box.
+    PAD is CONTAIN on a canvas that is exactly the box.
+    """
+
+    CONTAIN = "contain"
+    COVER = "cover"
+    FILL = "fill"
+    OUTSIDE = "outside"
+    PAD = "pad"
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """
+    A part of a picture, as a URL names it.
+
+    Args:
+        left, top, width, height: In pixels, or in hundredths of the picture's edges.
+        relative: Whether they are hundredths.
+    """
+
+    left: int
+    top: int
+    width: int
+    height: int
+    relative: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """
+    What is asked of a picture's outline.
+
+    Args:
+        crop: The part that is kept before all else; None for all of it.
+        target: The box in output pixels; None for an edge that follows from the ratio.
+        fit: Matters only when both edges are given.
+        position: What a cover crop keeps, and where a padded picture lies.
+        enlarge: Whether pixels may be invented.
+    """
+
+    crop: Crop | None = None
+    target: tuple[int | None, int | None] = (None, None)
+    fit: Fit = Fit.CONTAIN
+    position: Position | Smart = CENTER
+    enlarge: bool = False
+
+    @property
+    def box(self) -> Size | None:
+        """The box, when both of its edges are given."""
+        width, height = self.target
+        return None if width is None or height is None else (width, height)
+
+    @property
+    def place(self) -> Position:
+        """The position, or what stands for it until the pixels are seen."""
+        return CENTER if isinstance(self.position, Smart) else self.position
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """
+    The outline of an output.
+
+    Args:
+        crop: The part of the source that is kept, in its pixels; None for all of it.
+        size: Of the output.
+        place: The part of the output that the picture takes; None for all of it.
+        crop_bounds: The part of the source in which the crop goes where the subject is; None when it stays where it is.
+    """
+
+    crop: Box | None
+    size: Size
+    place: Area | None
+    crop_bounds: Area | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """
+    What to take of the source and how large it becomes.
+
+    Args:
+        crop: The part that survives, in pixels of the upright source; None for all of it.
+        size: The output.
+    """
+
+    crop: Box | None
+    size: Size
+
+
+def frame(source: Size, framing: Framing, *, max_edge: int, kept: Area | None = None) -> Frame:
+    """
+    Decide what is kept of a source, how large it becomes, and where in the output it lies.
+
+    Args:
+        source: Size after the picture was turned.
+        framing: What is asked.
+        max_edge: Longest edge that the resampled picture may have; a longer one shrinks, keeping the ratio.
+        kept: What trimming left of the source, which the framing then counts in; None for all of it.
+
+    Raises:
+        InvalidParam: The crop lies outside the picture.
+
+    >>> frame((600, 400), Framing(Crop(300, 0, 900, 200, relative=False), (100, 100), Fit.PAD), max_edge=8192)
+    Frame(crop=(300, 0, 600, 200), size=(100, 100), place=(0, 16, 100, 83), crop_bounds=None)
+    """
+    area = _cropped(kept or (0, 0, *source), framing.crop)
+    left, top, right, bottom = area
+    inner = (right - left, bottom - top)
+    resize = plan_resize(inner, framing.target, fit=framing.fit, position=framing.place, enlarge=framing.enlarge)
+    x0, y0, x1, y1 = resize.crop or (0, 0, *inner)
+    crop: Box = (round(left + x0, 2), round(top + y0, 2), round(left + x1, 2), round(top + y1, 2))
+    whole: Box = (0, 0, *source)
+    size = fit_within(resize.size, max_edge)
+    canvas = framing.box if framing.fit is Fit.PAD and framing.box else size
+    return Frame(
+        crop=None if crop == whole else crop,
+        size=canvas,
+        place=None if canvas == size else _placed(size, canvas, framing.place),
+        crop_bounds=area if resize.crop and framing.position is Smart.SUBJECT else None,
+    )
+
+
+def move_crop(crop: Box, bounds: Area, position: Position) -> Box:
+    """
+    Return a crop of the same size elsewhere in the part of the source that it was cut from.
+
+    >>> move_crop((33.33, 0, 66.67, 100), (0, 0, 100, 100), (100, 50))
+    (66.66, 0.0, 100.0, 100.0)
+    """
+    width, height = round(crop[2] - crop[0], 2), round(crop[3] - crop[1], 2)
+    left = round(bounds[0] + (bounds[2] - bounds[0] - width) * position[0] / 100, 2)
+    top = round(bounds[1] + (bounds[3] - bounds[1] - height) * position[1] / 100, 2)
+    return left, top, round(left + width, 2), round(top + height, 2)
+
+
+def reduce_frame(framed: Frame, max_edge: int) -> Frame:
+    """
+    Shrink a whole outline, margin and all, until no edge is longer than `max_edge`.
+
+    >>> reduce_frame(Frame(None, (400, 400), (0, 50, 400, 350)), 100)
+    Frame(crop=None, size=(100, 100), place=(0, 13, 100, 88), crop_bounds=None)
+    """
+    width, height = fit_within(framed.size, max_edge)
+    if framed.place is None or (width, height) == framed.size:
+        return replace(framed, size=(width, height))
+    left, top, right, bottom = framed.place
+    x0, x1 = _shrunk(left, right, framed.size[0], width)
+    y0, y1 = _shrunk(top, bottom, framed.size[1], height)
+    return replace(framed, size=(width, height), place=(x0, y0, x1, y1))
+
+
+def compose(first: int, then: int) -> int:
+    """
+    Return the EXIF orientation that asks for one transposition after another.
+
+    >>> compose(6, 6), compose(3, 3)  # a quarter turn twice, a half turn twice
+    (3, 1)
+    """
+    return _ORIENTATIONS[tuple(_CORNERS[first][corner] for corner in _CORNERS[then])]  # type: ignore[index]  # four of them
+
+
+def swaps_axes(orientation: int) -> bool:
+    """Tell whether the upright picture is as wide as the stored one is high."""
+    return orientation >= 5
+
+
+def turned_size(size: Size, orientation: int) -> Size:
+    """Return the size of a picture of this orientation once it is upright."""
+    return size[::-1] if swaps_axes(orientation) else size
+
+
+def plan_resize(
+    source: Size,
+    target: tuple[int | None, int | None],
+    *,
+    fit: Fit = Fit.CONTAIN,
+    position: Position = CENTER,
+    enlarge: bool = False,
+) -> Resize:
+    """
+    Decide the crop and the output size.
+
+    Args:
+        source: Size after orientation was applied.
+        target: The box asked for, in output pixels; None for an edge that follows from the ratio.
+        fit: Matters only when both edges are given.
+        position: The part a cover crop keeps.
+        enlarge: Otherwise no pixel is invented, and a cover or fill box larger than the source
+            shrinks keeping its own ratio.
+
+    >>> plan_resize((2725, 2225), (300, 200)).size
+    (245, 200)
+    >>> plan_resize((2725, 2225), (3200, 2133), fit=Fit.COVER).size
+    (2725, 1816)
+    """
+    width, height = target
+    if width is None or height is None or fit in (Fit.CONTAIN, Fit.OUTSIDE, Fit.PAD):
+        return Resize(None, _scaled(source, target, covers=fit is Fit.OUTSIDE, enlarge=enlarge))
+    box = _limit(source, (width, height), enlarge=enlarge)
+    if fit is Fit.FILL:
+        return Resize(None, box)
+    return Resize(_cover_crop(source, (width, height), position), box)
+
+
+def fit_within(size: Size, max_edge: int) -> Size:
+    """Shrink a size until no edge is longer than `max_edge`, keeping its ratio."""
+    return _scaled(size, (max_edge, max_edge), covers=False, enlarge=False)
+
+
+def round_half_up(value: Fraction) -> int:
+    """
+    Round to the nearest integer, halves up, but never below 1.
+
+    >>> round_half_up(Fraction(5, 2)), round_half_up(Fraction(1, 9))
+    (3, 1)
+    """
+    return max(1, int(value + Fraction(1, 2)))
+
+
+def _scaled(source: Size, target: tuple[int | None, int | None], *, covers: bool, enlarge: bool) -> Size:
+    """Scale the source to touch the box, from outside if it is to cover it, else from inside."""
+    scales = [Fraction(edge, of) for edge, of in zip(target, source, strict=True) if edge is not None]
+    scale = (max if covers else min)(scales, default=Fraction(1))
+    if not enlarge:
+        scale = min(scale, Fraction(1))
+    return round_half_up(source[0] * scale), round_half_up(source[1] * scale)
+
+
+def _limit(source: Size, box: Size, *, enlarge: bool) -> Size:
+    """Shrink the box, keeping its ratio, until the source covers it."""
+    if enlarge:
+        return box
+    scale = min(Fraction(1), Fraction(source[0], box[0]), Fraction(source[1], box[1]))
+    return round_half_up(box[0] * scale), round_half_up(box[1] * scale)
+
+
+def _cover_crop(source: Size, box: Size, position: Position) -> Box | None:
+    """Return the largest part of the source that has the box's ratio; None when that is all of it."""
+    scale = min(Fraction(source[0], box[0]), Fraction(source[1], box[1]))
+    # At least a pixel each way: an extreme box would otherwise round to a crop of nothing.
+    width, height = max(Fraction(1), box[0] * scale), max(Fraction(1), box[1] * scale)
+    if width == source[0] and height == source[1]:
+        return None
+    left = (source[0] - width) * Fraction(position[0], 100)
+    top = (source[1] - height) * Fraction(position[1], 100)
+    edges = (left, top, left + width, top + height)
+    return tuple(round(float(edge), 2) for edge in edges)  # type: ignore[return-value]  # four of them, by construction
+
+
+def _cropped(area: Area, crop: Crop | None) -> Area:
+    """Return the part of an area that a crop keeps."""
+    if crop is None:
+        return area
+    left, top, right, bottom = area
+    x0, x1 = _span(right - left, crop.left, crop.width, relative=crop.relative)
+    y0, y1 = _span(bottom - top, crop.top, crop.height, relative=crop.relative)
+    if x0 < x1 and y0 < y1:
+        return left + x0, top + y0, left + x1, top + y1
+    width, height = right - left, bottom - top
+    nearest = (max(0, min(crop.left, width - crop.width)), max(0, min(crop.top, height - crop.height)))
+    raise InvalidParam(
+        f"crop must begin inside the picture, which is {width} pixels wide and {height} high there",
+        param="crop",
+        nearest=f"{nearest[0]},{nearest[1]},{min(crop.width, width)},{min(crop.height, height)}",
+    )
+
+
+def _span(length: int, start: int, extent: int, *, relative: bool) -> tuple[int, int]:
+    """Return where a crop begins and ends on one edge. Shares keep a pixel of the shortest edge."""
+    if not relative:
+        return start, min(start + extent, length)
+    half = Fraction(1, 2)
+    first = min(int(Fraction(start * length, 100) + half), length - 1)
+    last = int(Fraction((start + extent) * length, 100) + half)
+    return first, min(max(last, first + 1), length)
+
+
+def _shrunk(first: int, last: int, length: int, shorter: int) -> tuple[int, int]:
+    """Follow a stretch of an edge to a shorter edge, where it keeps a pixel."""
+    half = Fraction(1, 2)
+    begin = min(int(Fraction(first * shorter, length) + half), shorter - 1)
+    return begin, max(int(Fraction(last * shorter, length) + half), begin + 1)
+
+
+def _placed(size: Size, canvas: Size, position: Position) -> Area:
+    """Lay a picture on a canvas; half a pixel goes to the right and down."""
+    left = (canvas[0] - size[0]) * position[0] // 100
+    top = (canvas[1] - size[1]) * position[1] // 100
+    return left, top, left + size[0], top + size[1]

@@ -1,0 +1,1 @@
+"""What a URL and its headers ask for."""

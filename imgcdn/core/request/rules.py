@@ -1,0 +1,116 @@
+"""What one service admits of the parameters: its largest edge, its presets, its widths."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from urllib.parse import parse_qsl
+
+from imgcdn.core.output.geometry import Fit, Position, Smart
+from imgcdn.core.request.arguments import choice
+from imgcdn.core.request.params import (
+    ANSWERS,
+    DEFAULT_TARGET,
+    FITS,
+    OF_THE_REQUEST,
+    PLACES,
+    Params,
+    collect,
+    parse_dpr,
+    parse_params,
+)
+from imgcdn.core.request.widths import Widths
+from imgcdn.errors import InvalidParam
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """
+    A name for a set of parameters.
+
+    Args:
+        name: What `p` calls it.
+        arguments: Canonical names and texts, each name once.
+    """
+
+    name: str
+    arguments: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """
+    What is admitted.
+
+    Args:
+        max_dimension: Largest output edge in pixels.
+        presets: What `p` may name.
+        only_presets: Whether a URL may ask for nothing but a preset.
+        widths: The rule for `w` and `h`.
+        auto_target: SSIMULACRA2 that q=auto aims at.
+    """
+
+    max_dimension: int = 8192
+    presets: tuple[Preset, ...] = ()
+    only_presets: bool = False
+    widths: Widths = field(default_factory=Widths)
+    auto_target: int = DEFAULT_TARGET
+
+    def params(
+        self,
+        arguments: Mapping[str, str],
+        *,
+        fits: Mapping[str, Fit] = FITS,
+        positions: Mapping[str, Position | Smart] = PLACES,
+        formats: Mapping[str, str | None] = ANSWERS,
+    ) -> Params:
+        """
+        Read the parameters that shape the output, a preset's among them.
+
+        Args:
+            arguments: From `core.request.params.collect`.
+            fits, positions, formats: As for `core.request.params.parse_params`.
+
+        Raises:
+            InvalidParam: A value is out of range, or not admitted.
+        """
+        full = self._expanded(arguments)
+        params = parse_params(full, max_dimension=self.max_dimension, fits=fits, positions=positions, formats=formats)
+        dpr = parse_dpr(full)
+        width = self.widths.admitted(params.width, name="w", dpr=dpr)
+        height = self.widths.admitted(params.height, name="h", dpr=dpr)
+        return replace(params, width=width, height=height, target=self.auto_target)
+
+    def _expanded(self, arguments: Mapping[str, str]) -> Mapping[str, str]:
+        refused = [name for name in arguments if name not in OF_THE_REQUEST] if self.only_presets else []
+        if refused:
+            names = ", ".join(f"p={preset.name}" for preset in self.presets) or "there are none"
+            raise InvalidParam(f"{refused[0]} is not admitted here, only presets: {names}", param=refused[0])
+        presets = {preset.name: dict(preset.arguments) for preset in self.presets}
+        if "p" in arguments and not presets:
+            raise InvalidParam("p names a preset, and none is configured here", param="p")
+        name = choice(arguments, "p", presets)
+        return arguments if name is None else {**presets[name], **arguments}
+
+
+def parse_preset(name: str, query: str) -> Preset:
+    """
+    Read a preset as the settings have it.
+
+    Args:
+        name: What `p` is to call it.
+        query: The parameters as a URL has them, such as `w=200&h=200&fit=cover`.
+
+    Raises:
+        InvalidParam: The name or a parameter is not valid, or not one of the output.
+
+    >>> parse_preset("thumb", "width=200&fit=cover").arguments
+    (('w', '200'), ('fit', 'cover'))
+    """
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", name):
+        raise InvalidParam("a preset's name must be up to 64 letters, digits, dots, underscores or hyphens", param=name)
+    arguments = collect(parse_qsl(query, keep_blank_values=True))
+    for given in arguments:
+        if given in OF_THE_REQUEST:
+            raise InvalidParam(f"{given} is no parameter of a preset", param=given)
+    parse_params(arguments, max_dimension=10**9 - 1)  # the service's own limit is another setting
+    return Preset(name, tuple(arguments.items()))

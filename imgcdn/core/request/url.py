@@ -1,0 +1,250 @@
+"""
+URLs of remote originals.
+
+A URL is parsed once. What the parser returns is what the patterns are compared with and, byte for byte, what is sent:
+parsers disagree about `\\@`, tabs and line ends, so a URL that two of them could read differently is refused here.
+Hosts are compared as text: 2130706433 and 127.1 are names like any other until they resolve to an address.
+"""
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import quote, unquote, urljoin
+
+from imgcdn.errors import Forbidden, InvalidParam, SourceNotFound
+
+#: Longer than any URL that a server can be relied on to read (RFC 9110, section 4.1).
+MAX_URL_LENGTH = 8_000
+
+# Each decoding reads the whole segment, and somebody else chose how often there is another.
+_MAX_ENCODINGS = 4
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+# White space of any script and control characters: what some parsers strip, some send, and some take for a boundary.
+_AMBIGUOUS = re.compile(r"[\x00-\x20\x7f-\xa0\\\s\u200b-\u200f\u2028-\u202e\ufeff]")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?=:)")
+_BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
+_MISLEADING = re.compile(r"[\x00-\x1f\x7f/\\]|%[0-9A-Fa-f]{2}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+_PORT = re.compile(r"[0-9]{1,5}")
+# What RFC 3986 lets stand in a path and in a query, and what urllib3 leaves alone. `%` is checked before.
+_PATH_CHARACTERS = "%-._~!$&'()*+,;=:@/"
+_QUERY_CHARACTERS = _PATH_CHARACTERS + "?"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteUrl:
+    """
+    An absolute http(s) URL, normalised. Only this module makes them.
+
+    Args:
+        scheme: "http" or "https".
+        host: ASCII (punycode), lower case; an IPv6 address without brackets.
+        port: Always given.
+        target: Path and query exactly as they are sent.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    target: str
+
+    @property
+    def path(self) -> str:
+        """The target without its query."""
+        return self.target.partition("?")[0]
+
+    @property
+    def url(self) -> str:
+        """The whole URL; a port is left out where it is the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{host}{port}{self.target}"
+
+    def __str__(self) -> str:
+        return self.url
+
+
+def parse_remote(url: str) -> RemoteUrl:
+    """
+    Read an absolute URL.
+
+    Raises:
+        InvalidParam: It does not parse, or could be read in two ways.
+        Forbidden: It parses, and is of a kind that is never fetched.
+
+    >>> parse_remote("HTTPS://B\u00fccher.example:443/a b".replace(" ", "%20")).url
+    'https://xn--bcher-kva.example/a%20b'
+    """
+    _check_characters(url)
+    if url.startswith("//"):
+        raise Forbidden("a URL without a scheme")
+    scheme = _SCHEME.match(url)
+    if scheme is None:
+        raise _invalid("must be a path or begin with https://")
+    name = scheme[0].lower()
+    if name not in DEFAULT_PORTS:
+        raise Forbidden(f"the scheme {name[:32]}")
+    rest = url[len(name) + 1 :]
+    authority = re.match(r"//([^/?#]*)", rest)
+    if authority is None:
+        raise _invalid("names no host")
+    target = rest[authority.end() :]
+    if "@" in authority[1]:
+        raise Forbidden("a user name in the URL")
+    if "#" in target:
+        raise Forbidden("a fragment in the URL")
+    host, port = _host_and_port(authority[1])
+    return RemoteUrl(name, host, port or DEFAULT_PORTS[name], _checked_target(target))
+
+
+def join_reference(base: RemoteUrl, reference: str) -> RemoteUrl:
+    """
+    Resolve a redirect's Location (RFC 3986, section 5). Its fragment is for browsers and dropped.
+
+    Raises:
+        InvalidParam, Forbidden: As `parse_remote`.
+    """
+    _check_characters(reference)  # before urljoin, which strips some of them in silence
+    without_fragment = reference.partition("#")[0]
+    if without_fragment.lower().startswith(("http:", "https:")):
+        return parse_remote(without_fragment)  # as it is: urljoin would resolve its dot segments
+    try:
+        return parse_remote(urljoin(base.url, without_fragment))
+    except ValueError as error:
+        raise _invalid("does not parse") from error
+
+
+def join_base(base: RemoteUrl, segments: Sequence[str], *, query: str = "") -> RemoteUrl:
+    """
+    Append path segments to a mount's base URL, so that the result lies beneath it whoever reads it.
+
+    Args:
+        base: Where the mount leads; its own query is dropped.
+        segments: Decoded once; at least one.
+        query: As the client wrote it, without the question mark.
+
+    Raises:
+        SourceNotFound: A segment could lead elsewhere: empty, beginning with a dot, with a slash, a backslash or a
+            control character in it, or still percent-encoded.
+        InvalidParam: The query does not parse.
+    """
+    for segment in segments:
+        if segment[:1] in ("", ".") or _MISLEADING.search(segment) or not _is_text(segment):
+            raise SourceNotFound("There is no image at this path. Check its spelling.")
+    path = "".join(f"/{quote(segment, safe='')}" for segment in segments)
+    _check_characters(query)
+    if "#" in query:
+        raise Forbidden("a fragment in the URL")
+    target = base.path.rstrip("/") + path + (f"?{query}" if query else "")
+    return RemoteUrl(base.scheme, base.host, base.port, _checked_target(target))
+
+
+def is_beneath(base: RemoteUrl, url: RemoteUrl) -> bool:
+    """Tell whether a URL has the base's scheme, host and port, and a path below the base's, on a segment's boundary."""
+    same_place = (url.scheme, url.host, url.port) == (base.scheme, base.host, base.port)
+    return same_place and url.path.startswith(base.path.rstrip("/") + "/")
+
+
+def parse_override(text: str) -> tuple[str, int, tuple[str, ...]]:
+    """
+    Read a `resolve` setting, written as curl's: HOST:PORT:ADDRESS[,ADDRESS]...
+
+    Raises:
+        ValueError: It is none; the text says what it should be.
+
+    >>> parse_override("img.example:443:[2001:db8::7],192.0.2.1")
+    ('img.example', 443, ('2001:db8::7', '192.0.2.1'))
+    """
+    host, _, rest = text.partition(":")
+    port, _, addresses = rest.partition(":")
+    try:
+        named, _ = _host_and_port(host)
+        given = tuple(str(ipaddress.ip_address(item.strip("[]"))) for item in addresses.split(","))
+        if _PORT.fullmatch(port) and 0 < int(port) <= 65_535:
+            return named, int(port), given
+    except (ValueError, InvalidParam):
+        pass
+    raise ValueError(f"{text!r} is not HOST:PORT:ADDRESS, as in img.example:443:192.0.2.7")
+
+
+def _check_characters(url: str) -> None:
+    if len(url) > MAX_URL_LENGTH:
+        raise _invalid(f"is longer than {MAX_URL_LENGTH} characters")
+    if _AMBIGUOUS.search(url) or not _is_text(url):
+        raise _invalid("contains a space, a control character or a backslash")
+
+
+def _host_and_port(authority: str) -> tuple[str, int | None]:
+    bracketed = re.fullmatch(r"\[([0-9A-Fa-f:.]*)\](?::(.*))?", authority)
+    if bracketed is not None:
+        try:
+            return ipaddress.IPv6Address(bracketed[1]).compressed, _port(bracketed[2])
+        except ValueError as error:
+            raise _invalid("has an IPv6 address that does not parse") from error
+    host, colon, port = authority.partition(":")
+    return _host(host), _port(port if colon else None)
+
+
+def _host(written: str) -> str:
+    host = written.lower()
+    if not host.isascii():
+        try:
+            ascii_host = host.encode("idna").decode("ascii")
+            exact = ascii_host.encode("ascii").decode("idna") == host
+        except UnicodeError as error:
+            raise _invalid("has a host that is no name") from error
+        # This codec follows IDNA 2003, where \u00df is ss and browsers go to another host. Such names are refused.
+        if not exact:
+            raise _invalid("has a host that can be read in two ways; write it in punycode (xn--...)")
+        host = ascii_host
+    labels = host.removesuffix(".").split(".")  # a trailing point is a name of its own, which no pattern covers
+    if not host or len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+        raise _invalid("has a host that is no name" if host else "names no host")
+    return host
+
+
+def _port(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not _PORT.fullmatch(text) or not 0 < int(text) <= 65_535:
+        raise _invalid("has a port that is not between 1 and 65535")
+    return int(text)
+
+
+def _checked_target(raw: str) -> str:
+    if _BROKEN_ESCAPE.search(raw):
+        raise _invalid("has a % that is not followed by two hexadecimal digits; write %25")
+    path, _, query = raw.partition("?")
+    for segment in path.split("/"):
+        _check_segment(segment)
+    target = quote(path or "/", safe=_PATH_CHARACTERS)
+    # A question mark with nothing after it is dropped by requests, so it is dropped before anything is compared.
+    target += f"?{quote(query, safe=_QUERY_CHARACTERS)}" if query else ""
+    return _ESCAPE.sub(lambda escape: escape[0].upper(), target)
+
+
+def _check_segment(segment: str) -> None:
+    """Refuse what some server resolves to a parent, after as many decodings as it takes."""
+    decoded = segment
+    for _ in range(_MAX_ENCODINGS):
+        decoded = unquote(decoded)
+    if decoded != unquote(decoded):
+        raise _invalid(f"is percent-encoded more than {_MAX_ENCODINGS} times")
+    if _CONTROL.search(decoded):
+        raise _invalid("has an encoded control character in its path")
+    for part in re.split(r"[/\\]", decoded):
+        if part.partition(";")[0] in (".", ".."):  # Tomcat drops what follows a semicolon
+            raise Forbidden("a dot segment in the path")
+
+
+def _is_text(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _invalid(why: str) -> InvalidParam:
+    return InvalidParam(f"url {why}", param="url")

@@ -1,0 +1,68 @@
+"""The widths that an operator offers, and what becomes of the others."""
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+from fractions import Fraction
+
+from imgcdn.core.output.geometry import round_half_up
+from imgcdn.errors import InvalidParam
+
+#: The steps of the helper's ladder (`markup.layout`), and smaller ones for thumbnails.
+LADDER = (64, 96, 128, 192, 256, 320, 480, 640, 828, 1080, 1280, 1668, 2048, 2560, 3200, 3840)
+
+
+class WidthPolicy(Enum):
+    """What becomes of an edge that is not in the ladder: it is served, rounded up, or refused."""
+
+    ANY = "any"
+    SNAP = "snap"
+    STRICT = "strict"
+
+
+@dataclass(frozen=True, slots=True)
+class Widths:
+    """
+    The rule for edges of an output.
+
+    Args:
+        policy: What becomes of an edge that is not in the ladder.
+        ladder: Device pixels, ascending; not empty unless the policy is ANY.
+    """
+
+    policy: WidthPolicy = WidthPolicy.ANY
+    ladder: tuple[int, ...] = LADDER
+
+    def admitted(self, edge: int | None, *, name: str, dpr: Decimal) -> int | None:
+        """
+        Return the edge that is rendered for one that was asked for.
+
+        Args:
+            edge: In device pixels, `dpr` multiplied in; None stays None.
+            name: Of the parameter, for the refusal.
+            dpr: What it was multiplied by.
+
+        Raises:
+            InvalidParam: The policy is strict and the edge is not in the ladder.
+
+        >>> Widths(WidthPolicy.SNAP, (320, 640)).admitted(321, name="w", dpr=Decimal(1))
+        640
+        >>> Widths(WidthPolicy.SNAP, (320, 640)).admitted(5000, name="w", dpr=Decimal(1))
+        640
+        """
+        if edge is None or self.policy is WidthPolicy.ANY or edge in self.ladder:
+            return edge
+        if self.policy is WidthPolicy.SNAP:
+            return self.ladder[min(bisect_left(self.ladder, edge), len(self.ladder) - 1)]
+        times = "" if dpr == 1 else " times dpr"
+        steps = ", ".join(map(str, self.ladder))
+        raise InvalidParam(f"{name}{times} must be one of {steps}", param=name, nearest=self._nearest(edge, dpr))
+
+    def _nearest(self, edge: int, dpr: Decimal) -> str:
+        """The value that gives the nearest step under this dpr; a half-pixel may leave a step out of reach."""
+        for step in sorted(self.ladder, key=lambda step: (abs(step - edge), step)):
+            value = round_half_up(step / Fraction(dpr))
+            if round_half_up(value * Fraction(dpr)) == step:
+                return str(value)
+        return ""

@@ -1,0 +1,310 @@
+"""
+Connections to checked addresses only, which end when their fetch has to.
+
+A host is resolved once for each connection, every answer is checked, and what is connected to is one of the answers:
+there is no second look-up that could say something else. Host header, SNI and certificate keep the name. A connection
+that is kept alive stays with the address that was checked for it.
+"""
+
+import queue
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
+from typing import Any
+
+from requests.adapters import DEFAULT_CA_BUNDLE_PATH, HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util import create_urllib3_context
+
+from imgcdn.errors import ConfigError, Forbidden, OriginError, OriginTimeout
+from imgcdn.origins.addresses import AddressRule
+from imgcdn.origins.responses import StrictResponse
+
+#: (host, port) -> addresses, as text. Raises OSError where there are none.
+Resolver = Callable[[str, int], Sequence[str]]
+
+# A look-up cannot be stopped, so hung ones are bounded; whoever finds no place waits for one until their own deadline.
+_MAX_LOOKUPS = 32
+# Hosts with more addresses have them for balance; each one tried takes its share of the time to connect.
+_MAX_TRIED = 4
+_POOLS, _IDLE_IN_POOL = 64, 64
+
+
+def system_resolver(host: str, port: int) -> Sequence[str]:
+    """Ask the system: DNS, hosts file, and every spelling of an address that it understands."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class Watch:
+    """
+    The deadline of one fetch in all: when it has passed, its sockets are shut down, whatever they wait for.
+
+    A library's timeout is no deadline: each byte starts it anew. A shut socket may look like the normal end of a body,
+    so `fired` has to be asked before anything is believed.
+
+    Args:
+        seconds: From entering the context on.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.fired = False
+        self._ends = time.monotonic() + seconds
+        self._lock = threading.Lock()
+        self._held: list[socket.socket] = []
+        self._timer = threading.Timer(seconds, self._fire)
+        self._timer.daemon = True
+
+    @property
+    def remaining_s(self) -> float:
+        """Seconds that are left, never fewer than a timeout can be set to."""
+        return max(0.001, self._ends - time.monotonic())
+
+    def hold(self, sock: socket.socket) -> None:
+        """Have this socket's connection end with the watch, also after TLS has taken the socket over."""
+        twin = socket.fromfd(sock.fileno(), sock.family, sock.type)  # a duplicate
+        with self._lock:
+            self._held.append(twin)
+            if self.fired:
+                _shut(twin)
+
+    def let_go(self) -> None:
+        """Forget the sockets: a connection that went back to its pool may serve another fetch by now."""
+        with self._lock:
+            for twin in self._held:
+                twin.close()
+            self._held.clear()
+
+    def __enter__(self) -> "Watch":
+        self._timer.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._timer.cancel()
+        self.let_go()
+
+    def _fire(self) -> None:
+        with self._lock:
+            self.fired = True
+            for twin in self._held:
+                _shut(twin)
+
+
+@dataclass(slots=True)
+class Attempt:
+    """
+    One request, as its connection has to know it.
+
+    Args:
+        watch: The deadline of the fetch that it belongs to.
+        connect_timeout_s: For look-up and connecting.
+        reused: Whether it was sent on a connection that had been kept alive.
+    """
+
+    watch: Watch
+    connect_timeout_s: float
+    reused: bool = True
+
+
+class Dialler:
+    """
+    Resolves, checks and connects.
+
+    Args:
+        rule: None for the host of a mount, which the operator named.
+        overrides: (host, port) -> addresses that stand for it instead of what the resolver says. They are checked too.
+        resolver: Asked in a thread of its own.
+    """
+
+    def __init__(
+        self, rule: AddressRule | None, overrides: Mapping[tuple[str, int], Sequence[str]], resolver: Resolver
+    ) -> None:
+        self._rule = rule
+        self._overrides = overrides
+        self._resolver = resolver
+        self._lookups = threading.BoundedSemaphore(_MAX_LOOKUPS)
+        self._current = threading.local()
+
+    @property
+    def attempt(self) -> Attempt:
+        """What this thread is trying."""
+        attempt: Attempt = self._current.attempt
+        return attempt
+
+    @contextmanager
+    def trying(self, attempt: Attempt) -> Iterator[None]:
+        """Make an attempt this thread's: the library between the two has no argument for it."""
+        self._current.attempt = attempt
+        try:
+            yield
+        finally:
+            del self._current.attempt
+
+    def connect(self, host: str, port: int) -> socket.socket:
+        """
+        Return a connection to a checked address of this host.
+
+        Raises:
+            Forbidden: One of its addresses is refused.
+            OriginError: There is none, or none answers.
+        """
+        attempt = self.attempt
+        attempt.reused = False
+        ends = time.monotonic() + min(attempt.connect_timeout_s, attempt.watch.remaining_s)
+        addresses = self._checked(host, port, ends)[:_MAX_TRIED]
+        failures = []
+        for index, address in enumerate(addresses):
+            share_s = (ends - time.monotonic()) / (len(addresses) - index)
+            try:
+                sock = _connected(address, port, max(0.001, share_s), attempt.watch)
+                sock.settimeout(attempt.connect_timeout_s)  # for the handshake, which gets no share but all of it
+                return sock
+            except TimeoutError as error:
+                failure: OriginError = OriginTimeout("The origin did not answer in time.", log=f"{host}: connecting")
+                failures.append((failure, f"{address}: {error}"))
+            except OSError as error:
+                failures.append((OriginError("The origin cannot be reached."), f"{address}: {error}"))
+        failure, _ = failures[-1]
+        failure.log = f"{host}:{port} did not connect: {'; '.join(text for _, text in failures)}"
+        raise failure
+
+    def _checked(self, host: str, port: int, ends: float) -> Sequence[str]:
+        addresses = self._overrides.get((host, port)) or self._look_up(host, port, ends)
+        if not addresses:
+            raise OriginError("The origin's host was not found.", log=f"{host} has no addresses")
+        for address in addresses:
+            reason = self._rule and self._rule.refusal(address)
+            if reason:
+                raise Forbidden(f"{host} is at {address}: {reason}. The setting allow_addresses can admit it")
+        return addresses
+
+    def _look_up(self, host: str, port: int, ends: float) -> Sequence[str]:
+        timeout = OriginTimeout("The origin's host was not found in time.", log=f"looking up {host} took too long")
+        if not self._lookups.acquire(timeout=max(0.0, ends - time.monotonic())):
+            raise timeout
+        answers: queue.SimpleQueue[Sequence[str] | Exception] = queue.SimpleQueue()
+        try:
+            threading.Thread(target=self._ask, args=(host, port, answers), name="lookup", daemon=True).start()
+        except RuntimeError:
+            self._lookups.release()
+            raise
+        try:
+            answer = answers.get(timeout=max(0.0, ends - time.monotonic()))
+        except queue.Empty as error:
+            raise timeout from error
+        if isinstance(answer, Exception):
+            raise OriginError("The origin's host was not found.", log=f"looking up {host}: {answer}") from answer
+        return answer
+
+    def _ask(self, host: str, port: int, answers: "queue.SimpleQueue[Sequence[str] | Exception]") -> None:
+        try:
+            answers.put(self._resolver(host, port))
+        except Exception as error:  # noqa: BLE001 - the end of a thread; whoever waits raises it
+            answers.put(error)
+        finally:
+            self._lookups.release()
+
+
+class Transport(HTTPAdapter):
+    """
+    requests' adapter with our connections.
+
+    Used without a Session: that reads proxies, .netrc and CA variables from the environment, keeps cookies, and reads
+    a redirect's body without limit. An adapter alone does none of it.
+
+    Args:
+        dialler: Makes the connections.
+        tls: What certificates are checked against.
+    """
+
+    def __init__(self, dialler: Dialler, tls: ssl.SSLContext) -> None:
+        self.dialler = dialler
+        self._pools: dict[str, Callable[..., Any]] = {
+            "http": partial(_Pool, dialler=dialler),
+            "https": partial(_TlsPool, dialler=dialler, ssl_context=tls),
+        }
+        super().__init__(pool_connections=_POOLS, pool_maxsize=_IDLE_IN_POOL)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
+        super().init_poolmanager(connections, maxsize, block, **pool_kwargs)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Leave the pool as it is: its context verifies. Here each connection would read the whole CA bundle anew."""
+
+
+def tls_context(ca_bundle: str = "") -> ssl.SSLContext:
+    """
+    Return what certificates are checked against.
+
+    Args:
+        ca_bundle: A PEM file instead of the packaged authorities.
+
+    Raises:
+        ConfigError: The file cannot be read.
+    """
+    context = create_urllib3_context()
+    try:
+        context.load_verify_locations(cafile=ca_bundle or DEFAULT_CA_BUNDLE_PATH)
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigError(f"ca_bundle: {ca_bundle} has no certificates that can be read: {error}") from error
+    return context
+
+
+class _Connection(HTTPConnection):
+    """Connects through the dialler, and tells the fetch's watch of its socket."""
+
+    response_class = StrictResponse
+
+    def __init__(self, *args: Any, dialler: Dialler, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._dialler = dialler
+
+    def _new_conn(self) -> socket.socket:
+        return self._dialler.connect(self._dns_host, self.port)
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        if self._dialler.attempt.reused and self.sock is not None:
+            self._dialler.attempt.watch.hold(self.sock)
+        super().request(*args, **kwargs)
+
+
+class _TlsConnection(_Connection, HTTPSConnection):
+    """The same with TLS around it."""
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+def _connected(address: str, port: int, timeout_s: float, watch: Watch) -> socket.socket:
+    sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(timeout_s)
+        sock.connect((address, port))
+        watch.hold(sock)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _shut(sock: socket.socket) -> None:
+    try:
+        sock.shutdown(socket.SHUT_RDWR)
+    except OSError:  # not connected yet, or no longer
+        pass

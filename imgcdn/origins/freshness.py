@@ -1,0 +1,154 @@
+"""
+How long a remote original is fresh: RFC 9111, for a shared cache that always waits a little before it asks again.
+
+Headers are given as a mapping from lower-case names to values, repeated fields joined by a comma (RFC 9110, section
+5.3). Times are Unix times.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from imgcdn.core.dates import http_date
+
+#: The largest number of seconds that is told apart (RFC 9111, section 1.2.2).
+MAX_DELTA_S = 2**31
+
+#: A Cache-Control longer than any in use is not read, and taken for a negative: its end could say so.
+MAX_CACHE_CONTROL_LENGTH = 2_000
+
+_HEURISTIC_SHARE = 0.1
+_HEURISTIC_MAX_S = 86_400.0
+
+_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+# A quoted string may hold commas and the names of directives, so it is read as one piece. What is garbled stays one
+# directive up to the next comma: `max-age =1` is a max-age whose value cannot be read.
+_DIRECTIVE = re.compile(rf'[\s,]*({_NAME})((?:"(?:[^"\\]|\\.)*"|[^,"]|")*?)\s*(?=,|$)', re.DOTALL)
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_DIGITS = re.compile(r"[0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetime:
+    """
+    What an origin lets a shared cache do with a response.
+
+    Args:
+        fresh_for_s: From `received_at` on; within the operator's bounds.
+        storable: Whether it may be kept at all; otherwise it is for the requests that already wait for it.
+        stale_allowed: Whether the origin leaves open that it is served when stale (RFC 9111, section 4.2.4).
+        stale_while_revalidate_s, stale_if_error_s: The origin's own wish (RFC 5861); None where it has none.
+    """
+
+    fresh_for_s: float
+    storable: bool
+    stale_allowed: bool
+    stale_while_revalidate_s: int | None
+    stale_if_error_s: int | None
+
+
+def lifetime(
+    headers: Mapping[str, str], *, received_at: float, min_ttl_s: float, default_ttl_s: float, max_ttl_s: float
+) -> Lifetime:
+    """
+    Judge a response by its headers.
+
+    Args:
+        headers: Of a 200, or of the stored response updated by a 304's.
+        received_at: When they arrived.
+        min_ttl_s: What no-cache and max-age=0 come to, since otherwise each picture asks its origin each time.
+        default_ttl_s: Where the origin says nothing.
+        max_ttl_s: The longest that any is believed.
+
+    >>> lifetime({"cache-control": "max-age=600", "age": "100"}, received_at=0,
+    ...          min_ttl_s=60, default_ttl_s=3600, max_ttl_s=86400).fresh_for_s
+    500.0
+    """
+    said = cache_control(headers.get("cache-control", ""))
+    left_s = _stated_s(headers, said, received_at, default_ttl_s) - _age_s(headers, received_at)
+    if "no-cache" in said:
+        left_s = 0.0
+    return Lifetime(
+        fresh_for_s=float(min(max(left_s, min_ttl_s), max_ttl_s)),
+        storable=not ({"no-store", "private"} & said.keys()) and not _varies_on_everything(headers),
+        stale_allowed=not ({"no-cache", "must-revalidate", "proxy-revalidate", "s-maxage"} & said.keys()),
+        stale_while_revalidate_s=_delta_s(said, "stale-while-revalidate"),
+        stale_if_error_s=_delta_s(said, "stale-if-error"),
+    )
+
+
+def cache_control(value: str) -> dict[str, tuple[str, ...]]:
+    """
+    Read a Cache-Control field: directive -> its arguments, one for each time that it was given.
+
+    >>> cache_control('Max-Age=1, x="max-age=2, no-store", private, max-age="3"')
+    {'max-age': ('1', '3'), 'x': ('max-age=2, no-store',), 'private': ('',)}
+    """
+    if len(value) > MAX_CACHE_CONTROL_LENGTH:
+        return {"no-store": ("",)}
+    found: dict[str, tuple[str, ...]] = {}
+    for match in _DIRECTIVE.finditer(value):
+        name = match[1].lower()
+        found[name] = (*found.get(name, ()), _argument(match[2]))
+    return found
+
+
+def retry_after(headers: Mapping[str, str], *, now: float) -> int | None:
+    """Return the seconds of a Retry-After field, given as such or as a date; None where there is none to be read."""
+    text = headers.get("retry-after", "").strip()
+    if _DIGITS.fullmatch(text):
+        return _seconds(text)
+    at = http_date(text, now=now)
+    return None if at is None else min(max(0, round(at - now)), MAX_DELTA_S)
+
+
+def _stated_s(
+    headers: Mapping[str, str], said: Mapping[str, tuple[str, ...]], received_at: float, default_s: float
+) -> float:
+    """Return the lifetime that the origin states, or what its silence amounts to."""
+    for directive in ("s-maxage", "max-age"):
+        stated = _delta_s(said, directive)
+        if stated is not None:
+            return stated
+    date = http_date(headers.get("date", ""), now=received_at)
+    sent_at = received_at if date is None else date
+    if "expires" in headers:
+        expires = http_date(headers["expires"], now=received_at)
+        return 0.0 if expires is None else expires - sent_at  # unreadable is past: "0" is how it is written
+    modified = http_date(headers.get("last-modified", ""), now=received_at)
+    if modified is None:
+        return default_s
+    return min(max(0.0, sent_at - modified) * _HEURISTIC_SHARE, _HEURISTIC_MAX_S)
+
+
+def _age_s(headers: Mapping[str, str], received_at: float) -> float:
+    """Return how old the response was on arrival (RFC 9111, section 4.2.3)."""
+    first = headers.get("age", "").partition(",")[0].strip()
+    age = _seconds(first) if _DIGITS.fullmatch(first) else 0
+    date = http_date(headers.get("date", ""), now=received_at)
+    return max(age, received_at - date) if date is not None else age
+
+
+def _delta_s(said: Mapping[str, tuple[str, ...]], directive: str) -> int | None:
+    """Return a directive's seconds: of several the fewest, and none of what cannot be read (section 4.2.1)."""
+    given = said.get(directive)
+    if not given:
+        return None
+    return min(_seconds(text) if _DIGITS.fullmatch(text) else 0 for text in given)
+
+
+def _seconds(digits: str) -> int:
+    # int() raises on more than 4300 digits.
+    return min(int(digits), MAX_DELTA_S) if len(digits.lstrip("0")) <= 10 else MAX_DELTA_S
+
+
+def _argument(text: str) -> str:
+    """Return what follows the name: `=token`, `="string"` or nothing; what is none of them as it is."""
+    if not text.startswith("="):
+        return text
+    quoted = _QUOTED.fullmatch(text[1:])
+    return re.sub(r"\\(.)", r"\1", quoted[1], flags=re.DOTALL) if quoted else text[1:]
+
+
+def _varies_on_everything(headers: Mapping[str, str]) -> bool:
+    return "*" in (name.strip() for name in headers.get("vary", "").split(","))

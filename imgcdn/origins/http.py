@@ -1,0 +1,350 @@
+"""
+Originals from other hosts: the one place in the package that sends requests.
+
+Every hop is judged anew, by scheme, host, port and path (the allowlist) and by the addresses that it resolves to.
+Nothing of the client's request is sent on, and nothing of the origin's text is sent back.
+"""
+
+import hashlib
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from requests import PreparedRequest
+from requests.exceptions import ConnectionError as RequestsConnectionError
+from requests.exceptions import RequestException, Timeout
+from requests.structures import CaseInsensitiveDict
+from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
+from urllib3.response import BaseHTTPResponse
+
+from imgcdn import __version__
+from imgcdn.core.request.url import RemoteUrl, is_beneath, join_reference
+from imgcdn.errors import Forbidden, ImageTooLarge, InvalidParam, OriginError, OriginTimeout, SourceNotFound
+from imgcdn.origins.addresses import AddressRule
+from imgcdn.origins.connections import Attempt, Dialler, Resolver, Transport, Watch, system_resolver, tls_context
+from imgcdn.origins.freshness import retry_after
+
+USER_AGENT = f"imgcdn/{__version__}"
+ACCEPT = "image/avif,image/webp,image/apng,image/png,image/jpeg,image/gif,image/*;q=0.8,*/*;q=0.5"
+
+#: What an origin may ask to be left alone for.
+MAX_RETRY_AFTER_S = 60
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MAX_REDIRECTS = 3
+_WHOLE = frozenset({200, 203})
+_GONE = frozenset({404, 410})
+_READ_BYTES = 65_536
+# A body that nobody wants is read to its end only where that costs less than a new connection.
+_DRAIN_BYTES = 16_384
+# What freshness, a later validation and the log need.
+_KEPT_HEADERS = (
+    "age", "cache-control", "content-type", "date", "etag", "expires", "last-modified", "retry-after", "vary",
+)  # fmt: skip
+_VALIDATOR = re.compile(r"[\x20-\x7e\x80-\xff]{1,1000}")
+
+
+@dataclass(frozen=True, slots=True)
+class FetchPolicy:
+    """
+    What a fetch may do.
+
+    Args:
+        admits: The allowlist.
+        loop_id: Ours, random, alike in all workers; sent as CDN-Loop (RFC 8586).
+        addresses: Which addresses may be connected to.
+        overrides: (host, port) -> addresses, instead of a look-up.
+        ca_bundle: A PEM file instead of the packaged authorities.
+        total_timeout_s: For everything, redirects included.
+    """
+
+    admits: Callable[[RemoteUrl], bool]
+    loop_id: str
+    addresses: AddressRule = field(default_factory=AddressRule)
+    overrides: Mapping[tuple[str, int], Sequence[str]] = field(default_factory=dict)
+    ca_bundle: str = ""
+    max_source_bytes: int = 32_000_000
+    connect_timeout_s: float = 3.0
+    read_timeout_s: float = 10.0
+    total_timeout_s: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """
+    What to ask an origin with whether a response is still the same.
+
+    Args:
+        url: Of the response. They mean nothing to any other, so a redirect on the way to it is not asked with them.
+    """
+
+    url: str
+    etag: str = ""
+    last_modified: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """
+    What an origin answered.
+
+    Args:
+        modified: False for a 304: nothing was written, and the headers update the ones that are known.
+        sha256: Of what was written, hex.
+        length: Of what was written, in bytes.
+        headers: Those that freshness needs, by lower-case name.
+        url: The last hop's.
+        received_at: Unix time at which the headers had come.
+    """
+
+    modified: bool
+    sha256: str
+    length: int
+    headers: Mapping[str, str]
+    url: RemoteUrl
+    received_at: float
+
+    @property
+    def validators(self) -> Validators:
+        """For the next fetch of the same source."""
+        return Validators(self.url.url, self.headers.get("etag", ""), self.headers.get("last-modified", ""))
+
+
+class RemoteFetcher:
+    """
+    Fetches originals. Serves threads; made after a fork, since connections are kept alive.
+
+    Args:
+        policy: What it may do.
+        resolver: Asked once for each new connection.
+        clock: Unix time.
+    """
+
+    def __init__(
+        self, policy: FetchPolicy, *, resolver: Resolver = system_resolver, clock: Callable[[], float] = time.time
+    ) -> None:
+        tls = tls_context(policy.ca_bundle)
+        self._policy = policy
+        self._clock = clock
+        # Two pools: a connection to a mount's host, made unchecked, is none for an ordinary URL of the same host.
+        self._checked, self._exempt = (
+            Transport(Dialler(rule, policy.overrides, resolver), tls) for rule in (policy.addresses, None)
+        )
+
+    def close(self) -> None:
+        """Close the connections that are kept alive."""
+        self._checked.close()
+        self._exempt.close()
+
+    def fetch(
+        self,
+        url: RemoteUrl,
+        *,
+        into: BinaryIO,
+        validators: Validators | None = None,
+        base: RemoteUrl | None = None,
+    ) -> Fetched:
+        """
+        Fetch an original, or learn that it is still the same. Blocks.
+
+        Args:
+            url: What to fetch.
+            into: Where the bytes go. After an error it holds some of them.
+            validators: Of the copy that is known.
+            base: Of the mount that the URL was made with: what lies beneath it needs no allowlist and no public
+                address. Any other hop is judged like an ordinary URL.
+
+        Raises:
+            Forbidden: A hop is not allowed.
+            SourceNotFound: The origin says 404 or 410.
+            ImageTooLarge: There are more bytes than max_source_bytes.
+            OriginError: Anything else that the origin does or leaves undone; OriginTimeout where it is slow.
+            OSError: `into` cannot be written.
+        """
+        with Watch(self._policy.total_timeout_s) as watch:
+            fetch = _Fetch(self._policy, watch, validators, base, self._clock)
+            try:
+                fetched = fetch.run(url, into, checked=self._checked, exempt=self._exempt)
+            except (OriginError, SourceNotFound, ImageTooLarge) as error:
+                if watch.fired:
+                    raise _too_slow(url) from error
+                raise
+            if watch.fired:  # a shut socket looks like the end of a body
+                raise _too_slow(url)
+            return fetched
+
+
+def is_loop(header: str | None, loop_id: str) -> bool:
+    """
+    Tell whether a request comes from ourselves (RFC 8586).
+
+    >>> is_loop('other.example; a="imgcdn-1", imgcdn-1;v=2', "imgcdn-1")
+    True
+    """
+    items = re.sub(r'"(?:[^"\\]|\\.)*"', "", header or "").split(",")
+    return loop_id in (item.partition(";")[0].strip() for item in items)
+
+
+@dataclass(slots=True)
+class _Fetch:
+    """One fetch under way."""
+
+    policy: FetchPolicy
+    watch: Watch
+    validators: Validators | None
+    base: RemoteUrl | None
+    clock: Callable[[], float]
+
+    def run(self, url: RemoteUrl, into: BinaryIO, *, checked: Transport, exempt: Transport) -> Fetched:
+        for _ in range(_MAX_REDIRECTS + 1):
+            transport = exempt if self.base is not None and is_beneath(self.base, url) else checked
+            if transport is checked and not self.policy.admits(url):
+                raise Forbidden(f"{url} is in no pattern of the allowlist")
+            asked = self._conditions(url)
+            response = self._send(transport, url, asked)
+            try:
+                if response.status not in _REDIRECTS:
+                    return self._judged(url, response, into, conditional=bool(asked))
+                url = _next_hop(url, response)
+                _drain(url, response)
+            finally:
+                response.close()  # without effect on one that was read to its end and went back to its pool
+                self.watch.let_go()
+        raise OriginError("The origin redirects too often.", log=f"more than {_MAX_REDIRECTS} redirects, to {url}")
+
+    def _conditions(self, url: RemoteUrl) -> dict[str, str]:
+        known = self.validators
+        if known is None or known.url != url.url:
+            return {}
+        given = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified}
+        return {name: value for name, value in given.items() if _VALIDATOR.fullmatch(value)}
+
+    def _send(self, transport: Transport, url: RemoteUrl, conditions: Mapping[str, str]) -> BaseHTTPResponse:
+        request = PreparedRequest()  # filled by hand: its own methods rewrite URLs
+        request.method, request.url = "GET", url.url
+        request.headers = CaseInsensitiveDict(
+            {
+                "User-Agent": USER_AGENT,
+                "Accept": ACCEPT,
+                "Accept-Encoding": "identity",
+                "CDN-Loop": self.policy.loop_id,
+                **conditions,
+            }
+        )
+        attempt = Attempt(self.watch, self.policy.connect_timeout_s)
+        try:
+            return self._attempt(transport, request, attempt)
+        except (RequestException, HTTPError) as error:
+            if self.watch.fired or not (attempt.reused and _was_closed(error)):
+                raise _failure(url, error) from error
+        # The origin closed a kept-alive connection just as it was used again. Once more; what comes next from the pool
+        # is the place of the one that failed, so the connection is new.
+        try:
+            return self._attempt(transport, request, Attempt(self.watch, self.policy.connect_timeout_s))
+        except (RequestException, HTTPError) as error:
+            raise _failure(url, error) from error
+
+    def _attempt(self, transport: Transport, request: PreparedRequest, attempt: Attempt) -> BaseHTTPResponse:
+        connect_s = min(self.policy.connect_timeout_s, self.watch.remaining_s)
+        read_s = min(self.policy.read_timeout_s, self.watch.remaining_s)
+        with transport.dialler.trying(attempt):
+            response = transport.send(request, stream=True, timeout=(connect_s, read_s), proxies={})
+        raw: BaseHTTPResponse = response.raw
+        return raw
+
+    def _judged(self, url: RemoteUrl, response: BaseHTTPResponse, into: BinaryIO, *, conditional: bool) -> Fetched:
+        received_at = self.clock()
+        headers = {name: value for name in _KEPT_HEADERS if (value := response.headers.get(name)) is not None}
+        if response.status == 304 and conditional:
+            _drain(url, response)
+            return Fetched(False, "", 0, headers, url, received_at)
+        if response.status not in _WHOLE:
+            _drain(url, response)
+            raise _refusal(url, response.status, retry_after(headers, now=received_at))
+        _check_coding(url, response)
+        digest, length = self._read(url, response, into)
+        return Fetched(True, digest, length, headers, url, received_at)
+
+    def _read(self, url: RemoteUrl, response: BaseHTTPResponse, into: BinaryIO) -> tuple[str, int]:
+        limit = self.policy.max_source_bytes
+        too_large = ImageTooLarge(f"The original has more than {limit:,} bytes.", limit=limit, unit="bytes")
+        if (response.length_remaining or 0) > limit:
+            raise too_large
+        digest, length = hashlib.sha256(), 0
+        for chunk in _chunks(url, response):
+            length += len(chunk)
+            if length > limit:
+                raise too_large
+            digest.update(chunk)
+            into.write(chunk)
+        return digest.hexdigest(), length
+
+
+def _next_hop(url: RemoteUrl, response: BaseHTTPResponse) -> RemoteUrl:
+    location = response.headers.get("location", "")
+    try:
+        location = location.encode("latin-1").decode("utf-8")  # as every browser reads it
+    except UnicodeError:
+        pass
+    try:
+        if location:
+            return join_reference(url, location)
+    except InvalidParam as error:
+        raise OriginError("The origin redirects to no URL.", log=f"{url} redirects to {location!r}") from error
+    raise OriginError("The origin redirects to no URL.", log=f"{url} redirects without a Location")
+
+
+def _check_coding(url: RemoteUrl, response: BaseHTTPResponse) -> None:
+    """Refuse what is compressed although identity was asked for: it may be any number of times larger."""
+    content = response.headers.get("content-encoding", "").strip().lower()
+    transfer = response.headers.get("transfer-encoding", "").strip().lower()
+    if content not in ("", "identity") or transfer not in ("", "chunked"):
+        log = f"{url} came with Content-Encoding {content!r}, Transfer-Encoding {transfer!r}"
+        raise OriginError("The origin sent a compressed body.", log=log)
+
+
+def _chunks(url: RemoteUrl, response: BaseHTTPResponse) -> Iterator[bytes]:
+    """Yield what has come, as it comes: iter_content would wait until its buffer is full."""
+    try:
+        while chunk := response.read1(_READ_BYTES, decode_content=False):
+            yield chunk
+    except HTTPError as error:
+        raise _failure(url, error) from error
+    if response.length_remaining:
+        raise OriginError("The origin sent half a body.", log=f"{url}: {response.length_remaining} bytes are missing")
+
+
+def _drain(url: RemoteUrl, response: BaseHTTPResponse) -> None:
+    """Read an unwanted body where it is short, so that its connection can be used again."""
+    if response.length_remaining is not None and response.length_remaining <= _DRAIN_BYTES:
+        for _ in _chunks(url, response):
+            pass
+
+
+def _refusal(url: RemoteUrl, status: int, after_s: int | None) -> OriginError | SourceNotFound:
+    log = f"{url} answered {status}"
+    if status in _GONE:
+        return SourceNotFound("The origin has no image at this URL.", log=log)
+    after_s = None if after_s is None else min(after_s, MAX_RETRY_AFTER_S)
+    again = after_s if status == 429 or status >= 500 else None
+    return OriginError("The origin did not send the image.", log=log, origin_status=status, origin_retry_after_s=again)
+
+
+def _was_closed(error: RequestException | HTTPError) -> bool:
+    """Tell whether a connection ended before a byte of the response came."""
+    cause = error.args[0] if isinstance(error, RequestsConnectionError) and error.args else None
+    inner = cause.args[-1] if isinstance(cause, ProtocolError) and cause.args else None
+    return isinstance(inner, ConnectionResetError | BrokenPipeError)  # http.client.RemoteDisconnected is one
+
+
+def _failure(url: RemoteUrl, error: RequestException | HTTPError) -> OriginError:
+    log = f"{url}: {type(error).__name__}: {error}"
+    if isinstance(error, Timeout | ReadTimeoutError):
+        return OriginTimeout("The origin did not answer in time.", log=log)
+    return OriginError("The origin did not send the image.", log=log)
+
+
+def _too_slow(url: RemoteUrl) -> OriginTimeout:
+    return OriginTimeout("The origin took too long to send the image.", log=f"{url} passed the deadline of a fetch")

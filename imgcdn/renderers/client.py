@@ -1,0 +1,244 @@
+"""
+The HTTP workers' side of the render broker: finds it, starts it when there is none, sends it jobs.
+
+All workers of one service meet at one socket, named after what they share, in a folder that only this user can enter.
+Whoever finds nobody listening starts the broker, elected by a lock; so it is there under any WSGI or ASGI server, and
+again after it was killed.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import hashlib
+import logging
+import os
+import socket
+import stat
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from imgcdn import __version__
+from imgcdn.errors import ConfigError, ImgcdnError, InternalError
+from imgcdn.renderers.jobs import Failed, Job, Outcome, pack, read_message
+
+_log = logging.getLogger(__name__)
+
+_START_TIMEOUT_S = 20.0
+_NO_BROKER = "The renderers do not start. The log has the reason."
+_ABSENT = (ConnectionRefusedError, FileNotFoundError)
+_GONE = (asyncio.IncompleteReadError, ConnectionResetError, BrokenPipeError)
+
+#: Longest path of a socket (sockaddr_un, unix(7)), and the longest name that we give one.
+_MAX_SOCKET_PATH = 107
+_NAME_BYTES = len("/0123456789abcdef.sock")
+
+#: Times a job is offered to a broker: one that may be about to go, one that may be about to be there, one of our own.
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerSettings:
+    """
+    What a broker is started with.
+
+    Args:
+        scope: What its workers share, such as the cache folder: one broker a scope.
+        renderers: Pictures rendered at the same time.
+        queue: Renders that may wait.
+        memory_bytes: Address space of one render child.
+        writable: The one folder that render children may write to; empty for none.
+    """
+
+    scope: str
+    renderers: int
+    queue: int
+    memory_bytes: int
+    writable: str = ""
+
+
+class RenderClient:
+    """
+    Sends jobs to the broker.
+
+    Args:
+        settings: Of the broker to find or start.
+        folder: Where its socket is, a folder that only this user can enter; default: `private_folder`.
+
+    Raises:
+        ConfigError: There is no such folder, or its path is too long.
+    """
+
+    def __init__(self, settings: BrokerSettings, *, folder: Path | None = None) -> None:
+        self._settings = settings
+        self._folder = folder or private_folder()
+        if not _fits(self._folder):
+            raise ConfigError(f"{self._folder} is too long a path for a socket; set TMPDIR to a shorter one")
+        # Whatever the two sides must have in common: an upgraded service does not meet the broker of the one before.
+        common = (settings, __version__, sys.version, sys.prefix, os.getuid())
+        name = hashlib.sha256(repr(common).encode()).hexdigest()[:16]
+        self._socket = str(self._folder / f"{name}.sock")
+        self._lock = str(self._folder / f"{name}.lock")
+        self._presence: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._connecting: asyncio.Task[None] | None = None
+
+    @property
+    def lock_file(self) -> Path:
+        """A file that all workers of this service share, for their locks."""
+        return Path(self._lock)
+
+    async def run(self, job: Job) -> Outcome:
+        """
+        Have one job done.
+
+        Cancelling it kills the child that works on it.
+
+        Raises:
+            ImgcdnError: The job's own, or Overloaded when the queue is full.
+        """
+        for attempt in range(1, _ATTEMPTS + 1):
+            await self.connect()
+            try:
+                outcome = await self._send(job)
+            except (*_ABSENT, *_GONE) as error:
+                # The broker itself died, of something that is not this job's.
+                _log.warning("the render broker is gone (%s), attempt %d", type(error).__name__, attempt)
+                self.disconnect()
+                continue
+            if isinstance(outcome, Failed):
+                raise outcome.error
+            return outcome
+        raise InternalError("The renderers cannot be reached. Try again later.")
+
+    async def connect(self) -> None:
+        """Make sure that a broker is there, and that it stays for as long as this process does."""
+        if self._presence is not None and not self._presence[0].at_eof():
+            return
+        await asyncio.shield(self._begin())
+
+    def connect_soon(self) -> None:
+        """Begin to look for a broker, or to start one, without waiting for it. A failure is told to the first job."""
+        self._begin()
+
+    def disconnect(self) -> None:
+        """Let the broker go, if nobody else needs it."""
+        if self._presence is not None:
+            self._presence[1].close()
+            self._presence = None
+
+    def _begin(self) -> asyncio.Task[None]:
+        if self._connecting is None or self._connecting.done():
+            self._connecting = asyncio.create_task(self._connect())
+            self._connecting.add_done_callback(_note)
+        return self._connecting
+
+    async def _connect(self) -> None:
+        self.disconnect()
+        try:
+            reader, writer = await asyncio.open_unix_connection(self._socket)
+        except _ABSENT:
+            await asyncio.to_thread(self._start_broker)
+            reader, writer = await asyncio.open_unix_connection(self._socket)
+        writer.write(pack(None))
+        self._presence = reader, writer
+
+    async def _send(self, job: Job) -> Outcome:
+        reader, writer = await asyncio.open_unix_connection(self._socket)
+        try:
+            writer.write(pack(job))
+            outcome: Outcome = await read_message(reader)
+            return outcome
+        finally:
+            writer.close()
+
+    def _start_broker(self) -> None:
+        """Start the broker unless another worker just has; return when it listens."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)  # should somebody have tidied it away
+        with open(self._lock, "ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if _listens(self._socket):
+                return
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._socket)
+            try:
+                process = subprocess.Popen(
+                    self._command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=_environment()
+                )
+            except OSError as error:
+                raise InternalError(_NO_BROKER, log=str(error)) from error
+            # It outlives its starter, or the other way round; in the second case somebody has to fetch its status.
+            threading.Thread(target=process.wait, name="render-broker", daemon=True).start()
+            deadline = time.monotonic() + _START_TIMEOUT_S
+            while not _listens(self._socket):
+                if process.returncode is not None or time.monotonic() > deadline:
+                    process.kill()
+                    raise InternalError(_NO_BROKER, log=f"exit status {process.returncode}")
+                time.sleep(0.01)
+
+    def _command(self) -> list[str]:
+        settings = self._settings
+        return [
+            # -P: the current folder, where anybody's files may be, is no place to import from.
+            *(sys.executable, "-P", "-m", "imgcdn.renderers", self._socket),
+            *("--renderers", str(settings.renderers)),
+            *("--queue", str(settings.queue)),
+            *("--memory-bytes", str(settings.memory_bytes)),
+            *("--writable", settings.writable),
+        ]
+
+
+def private_folder() -> Path:
+    """
+    Return a folder for sockets and locks that only this user can enter, made now if need be.
+
+    It is in XDG_RUNTIME_DIR or TMPDIR, where they are set and short enough for a socket, else in /tmp.
+
+    Raises:
+        ConfigError: Somebody else made it first, or it cannot be made.
+    """
+    name = f"imgcdn-{os.getuid()}"
+    try:
+        temporary = tempfile.gettempdir()
+    except FileNotFoundError as error:
+        raise ConfigError("there is no folder for temporary files; set TMPDIR to one that can be written") from error
+    places = (os.environ.get("XDG_RUNTIME_DIR", ""), temporary, "/tmp")  # noqa: S108  # checked below
+    fit = [place for place in places if os.access(place, os.W_OK | os.X_OK) and _fits(Path(place, name))]
+    folder = Path(fit[0] if fit else temporary, name)
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError as error:
+        raise ConfigError(f"{folder} cannot be made: {error.strerror}; set TMPDIR to a folder that can") from error
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise ConfigError(f"{folder} must be a folder that only this user can enter; remove it or set TMPDIR")
+    return folder
+
+
+def _fits(folder: Path) -> bool:
+    return len(os.fsencode(folder)) + _NAME_BYTES <= _MAX_SOCKET_PATH
+
+
+def _note(connecting: asyncio.Task[None]) -> None:
+    """Log why no broker is there; whoever waits gets the error itself."""
+    error = None if connecting.cancelled() else connecting.exception()
+    if error is not None:
+        _log.error("no render broker: %s", error.log if isinstance(error, ImgcdnError) else error)
+
+
+def _listens(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0
+
+
+def _environment() -> dict[str, str]:
+    # Two arenas: glibc's default of eight a core keeps memory of every thread a codec ever started.
+    environment = {"MALLOC_ARENA_MAX": "2", "SVT_LOG": "0", **os.environ}
+    root = str(Path(__file__).parents[2])
+    if root not in sysconfig.get_paths().values():  # run from a checkout, which may not be installed
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (environment.get("PYTHONPATH"), root)))
+    return environment

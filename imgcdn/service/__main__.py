@@ -1,6 +1,0 @@
-"""The renderer host as a program: a file of its own, so that children do not load their parent's main module anew."""
-
-from imgcdn.service.host import main
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,142 @@
+"""
+Single-flight: what many requests want at once is done once, and all of them get its result or its error.
+
+Within a process the work is one task that any number of requests wait for. Between the processes of one service it is
+a lock on one byte of a shared file, its place named by the key: two microseconds, no file to clean up, and free at once
+when its holder is killed.
+"""
+
+import asyncio
+import fcntl
+import hashlib
+import logging
+import os
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from imgcdn.errors import Overloaded
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_FIRST_POLL_S = 0.002
+_LAST_POLL_S = 0.05
+
+#: A leader in another process that is stopped, not dead, keeps its lock. Its work is then done again.
+_PATIENCE_S = 30.0
+
+#: Offsets of byte locks: 2**62 places, so two keys meet in one about never.
+_PLACES = 2**62
+_FLOCK = struct.Struct("hhqqi4x")  # struct flock on 64-bit Linux: type, whence, start, length, pid
+
+
+class Flight(Generic[T]):
+    """
+    Work that is under way.
+
+    Args:
+        task: Does it.
+        leads: Whether this request began it.
+    """
+
+    def __init__(self, task: "asyncio.Task[T]", *, leads: bool) -> None:
+        self._task = task
+        self.leads = leads
+
+    async def wait(self) -> T:
+        """
+        Return the work's result, or raise its error, to every one who waits.
+
+        A waiting request that gives up, by its deadline or because its client left, stops nothing:
+        the others still wait, and what is made will be kept.
+
+        Raises:
+            Overloaded: The flight was cancelled, which happens when the process ends.
+        """
+        try:
+            return await asyncio.shield(self._task)
+        except asyncio.CancelledError:
+            waiting = asyncio.current_task()
+            if self._task.cancelled() and waiting is not None and not waiting.cancelling():
+                raise Overloaded("The service is shutting down. Try again in a second.") from None
+            raise
+
+
+class SingleFlight:
+    """
+    The flights of one process.
+
+    Args:
+        lock_file: Shared with the service's other processes; None when there are none.
+    """
+
+    def __init__(self, lock_file: Path | None = None) -> None:
+        self._lock_file = lock_file
+        self._tasks: dict[str, asyncio.Task[Any]] = {}
+
+    def join(self, key: str, work: Callable[[], Coroutine[Any, Any, T]]) -> Flight[T]:
+        """
+        Join the flight for a key, begun now if there is none.
+
+        Args:
+            key: Of the result.
+            work: What the leader does; not called for a follower.
+        """
+        task = self._tasks.get(key)
+        if task is not None:
+            return Flight(task, leads=False)
+        task = asyncio.create_task(self._lead(key, work))
+        self._tasks[key] = task
+        task.add_done_callback(lambda _: self._land(key, task))
+        return Flight(task, leads=True)
+
+    def _land(self, key: str, task: "asyncio.Task[Any]") -> None:
+        del self._tasks[key]
+        if not task.cancelled():
+            task.exception()  # seen, also where nobody waits any more
+
+    async def _lead(self, key: str, work: Callable[[], Awaitable[T]]) -> T:
+        if self._lock_file is None:
+            return await work()
+        async with _byte_lock(self._lock_file, key):
+            return await work()
+
+    async def drain(self) -> None:
+        """Wait for every flight to end."""
+        while self._tasks:
+            await asyncio.wait(list(self._tasks.values()))
+
+
+@asynccontextmanager
+async def _byte_lock(path: Path, key: str) -> AsyncIterator[None]:
+    """Hold the key's byte of a file, waiting without a thread while another process holds it."""
+    place = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % _PLACES
+    request = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, place, 1, 0)
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        # Somebody tidied the folder away, or all descriptors are in use. Work done twice is better than none.
+        _log.warning("no lock between processes: %s", error)
+        yield
+        return
+    try:
+        pause_s = _FIRST_POLL_S
+        patience_ends = asyncio.get_running_loop().time() + _PATIENCE_S
+        while not _locks(fd, request) and asyncio.get_running_loop().time() < patience_ends:
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 1.5, _LAST_POLL_S)
+        yield
+    finally:
+        os.close(fd)  # gives the lock back: it belongs to this open file description
+
+
+def _locks(fd: int, request: bytes) -> bool:
+    try:
+        fcntl.fcntl(fd, fcntl.F_OFD_SETLK, request)
+    except BlockingIOError:
+        return False
+    return True

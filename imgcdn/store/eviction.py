@@ -1,0 +1,244 @@
+"""
+Eviction: the folder kept under its ceiling, least recently used first.
+
+One process sweeps at a time, elected by a lock on the trash. It reads the files themselves, so a folder filled by an
+earlier run, or by hand, is counted like any other.
+"""
+
+import contextlib
+import fcntl
+import logging
+import os
+import re
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from imgcdn.store.disk import DiskStore
+from imgcdn.store.files import ORIGINAL_NAME, RECORD_NAME, VARIANT_NAME, remove_file
+
+_log = logging.getLogger(__name__)
+
+# What `DiskStore` names its temporary files, and its trees and the links to them. Nothing else is a leftover.
+_TEMP_NAME = re.compile(r"[0-9]+-[0-9a-f]{16}|tree-[0-9a-f]{8}")
+_TREE_NAME = re.compile(r"tree-[0-9a-f]{8}")
+
+#: A sweep goes on to here, so that the next published variant does not start another.
+_LOW_WATER = 0.9
+
+#: Leftovers of killed processes: older than any fetch or render may take.
+_TEMP_MAX_AGE_S = 3600
+
+#: A source without variants keeps its record until it is this old.
+_RECORD_MAX_AGE_S = 86_400
+
+#: Between two sweeps, at least this many seconds and this many times what the last one took.
+_MIN_PAUSE_S = 10.0
+_PAUSE_RATIO = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class EvictionPass:
+    """
+    What one sweep saw and did.
+
+    Args:
+        kept_bytes: In variants and records, afterwards.
+        original_bytes: In remote originals, afterwards.
+        evicted: Number of files removed.
+    """
+
+    kept_bytes: int
+    original_bytes: int
+    evicted: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Kept:
+    used_at: float
+    path: str
+    size: int
+
+
+def run_eviction(store: DiskStore) -> EvictionPass | None:
+    """
+    Bring the folder under its ceiling and its disk above the free space it must leave.
+
+    Returns:
+        None when another process is at it, or the folder cannot be read.
+    """
+    try:
+        with _elected(store.folder / "trash") as won:
+            return _evict_in(store) if won else None
+    except OSError as error:
+        _log.warning("cannot sweep the cache folder: %s", error)
+        return None
+
+
+class Evictor:
+    """
+    A thread that sweeps from time to time.
+
+    Args:
+        store: What is done.
+        pause_s: Shortest time between two sweeps, in seconds.
+    """
+
+    def __init__(self, store: DiskStore, *, pause_s: float = _MIN_PAUSE_S) -> None:
+        self._store = store
+        self._pause_s = pause_s
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="evictor", daemon=True)
+
+    def start(self) -> None:
+        """Begin; a folder that is over its ceiling already is brought under it behind the first answers."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and wait for it."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        pause_s = 0.1
+        while not self._stopping.wait(pause_s):
+            began = time.monotonic()
+            run_eviction(self._store)
+            pause_s = max(self._pause_s, _PAUSE_RATIO * (time.monotonic() - began))
+
+
+@contextlib.contextmanager
+def _elected(folder: Path) -> Iterator[bool]:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(fd)
+
+
+def _evict_in(store: DiskStore) -> EvictionPass:
+    _remove_leftovers(store.folder)
+    seen = _survey(store.folder / "current")
+    # An original can be fetched again without rendering anything, so originals go first when the disk is short.
+    original_bytes, gone = _evict(seen.originals, seen.original_bytes, store.originals_max_bytes, short=_short(store))
+    kept_bytes, evicted = _evict(seen.variants, seen.kept_bytes, store.max_bytes, short=_short(store))
+    if gone + evicted:
+        _log.info("evicted %d variants and %d originals, %d bytes are kept", evicted, gone, kept_bytes + original_bytes)
+    return EvictionPass(kept_bytes, original_bytes, gone + evicted)
+
+
+def _short(store: DiskStore) -> int:
+    """Return how many bytes the disk lacks of the free space it must have."""
+    free = os.statvfs(store.folder)
+    return max(0, store.min_free_bytes - free.f_bavail * free.f_frsize)
+
+
+def _evict(files: list[_Kept], total: int, ceiling: int, *, short: int) -> tuple[int, int]:
+    """Remove the least recently used files where there are too many; return the bytes left and the number removed."""
+    allowed = min(ceiling, total - short)
+    target = total if total <= allowed else int(allowed * _LOW_WATER)
+    removed = 0
+    for kept in sorted(files):
+        if total <= target:
+            break
+        if remove_file(kept.path):
+            total -= kept.size
+            removed += 1
+    return total, removed
+
+
+@dataclass(slots=True)
+class _Survey:
+    variants: list[_Kept] = field(default_factory=list)
+    originals: list[_Kept] = field(default_factory=list)
+    kept_bytes: int = 0
+    original_bytes: int = 0
+
+
+def _survey(tree: Path) -> _Survey:
+    """List and count what is there; remove sources that nobody has asked for and that hold nothing."""
+    seen = _Survey()
+    now = time.time()
+    for folder in _folders(tree):
+        variants, original, record = _read_folder(folder.path)
+        forgotten = record is None or (not variants and original is None and now - record.used_at > _RECORD_MAX_AGE_S)
+        # One that was opened a short while ago is waiting for what is being fetched.
+        if forgotten and _age_s(folder) > _TEMP_MAX_AGE_S:
+            _remove_idle(folder.path, record)
+        seen.variants += variants
+        seen.kept_bytes += sum(kept.size for kept in variants) + (record.size if record else 0)
+        if original is not None:
+            used_at = record.used_at if record else original.used_at
+            seen.originals.append(replace(original, used_at=used_at))
+            seen.original_bytes += original.size
+    return seen
+
+
+def _remove_idle(folder: str, record: _Kept | None) -> None:
+    if record is not None:
+        remove_file(record.path)
+    with contextlib.suppress(OSError):  # it holds something, or somebody has just published into it
+        os.rmdir(folder)
+
+
+def _folders(tree: Path) -> Iterator[os.DirEntry[str]]:
+    for shard in _entries(tree):
+        if shard.is_dir(follow_symlinks=False):
+            yield from (entry for entry in _entries(shard.path) if entry.is_dir(follow_symlinks=False))
+
+
+def _read_folder(folder: str) -> tuple[list[_Kept], _Kept | None, _Kept | None]:
+    """Return a source's variants, its original and its record."""
+    variants: list[_Kept] = []
+    original = record = None
+    for entry in _entries(folder):
+        try:
+            stat = entry.stat(follow_symlinks=False)
+        except OSError:
+            continue
+        kept = _Kept(stat.st_mtime, entry.path, stat.st_size)
+        if entry.name == RECORD_NAME:
+            record = kept
+        elif entry.name == ORIGINAL_NAME:
+            original = kept
+        elif VARIANT_NAME.fullmatch(entry.name):
+            variants.append(kept)
+    return variants, original, record
+
+
+def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError:  # purged or evicted meanwhile
+        return []
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Empty the trash, and remove what killed processes left in tmp and trees that nothing points to."""
+    for entry in _entries(folder / "trash"):
+        shutil.rmtree(entry.path, ignore_errors=True)
+    for entry in _entries(folder / "tmp"):
+        if _TEMP_NAME.fullmatch(entry.name) and _age_s(entry) > _TEMP_MAX_AGE_S:
+            remove_file(entry.path)
+    # Names are compared, not paths: the folder itself may be reached through a link.
+    current = os.path.basename(os.path.realpath(folder / "current"))
+    for entry in _entries(folder):
+        if _TREE_NAME.fullmatch(entry.name) and entry.name != current and _age_s(entry) > _TEMP_MAX_AGE_S:
+            shutil.rmtree(entry.path, ignore_errors=True)
+
+
+def _age_s(entry: os.DirEntry[str]) -> float:
+    try:
+        return time.time() - entry.stat(follow_symlinks=False).st_mtime
+    except OSError:
+        return 0.0

@@ -1,0 +1,154 @@
+"""
+The ASGI edge: hits first, then admission, then waiting without a thread; everything else is the Flask application's.
+
+A request that needs a render is counted before anything is spent on it and is refused with 503 when too many wait
+already. It waits as a task of the event loop, so a thousand of them hold no thread and delay no hit.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from email.utils import formatdate
+from functools import lru_cache
+from typing import Any
+
+from a2wsgi import WSGIMiddleware
+
+from imgcdn import dialects
+from imgcdn.config import Config
+from imgcdn.errors import ImgcdnError, InternalError, Overloaded
+from imgcdn.service.assembly import Parts
+from imgcdn.web.app import create_pages
+from imgcdn.web.hits import Hits
+from imgcdn.web.logs import access
+from imgcdn.web.loop import ServiceLoop
+from imgcdn.web.responses import Request, Response, refuse
+
+_log = logging.getLogger(__name__)
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+#: Threads for the Flask application, which serves pages. Pictures need none.
+_PAGE_THREADS = 4
+
+
+class Edge:
+    """
+    The service as an ASGI application. One a worker process.
+
+    Args:
+        config: The settings.
+        parts: The service and what it is made of.
+    """
+
+    def __init__(self, config: Config, parts: Parts) -> None:
+        self.draining = False
+        self.waiting = 0
+        self._config = config
+        self._parts = parts
+        self._hits = Hits(config, parts, draining=lambda: self.draining)
+        self._loop = ServiceLoop(parts)
+        self._pages = WSGIMiddleware(create_pages(parts, self._loop).wsgi_app, workers=_PAGE_THREADS)  # type: ignore[arg-type]  # a2wsgi types WSGI anew
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._response(request_from(scope), receive)
+        if response is None:
+            await self._pages(scope, receive, send)  # type: ignore[arg-type]  # a2wsgi has its own types of ASGI
+        else:
+            await _send(response, send)
+
+    async def _response(self, request: Request, receive: Receive) -> Response | None:
+        """Return the answer to an image request; None for what is a page's."""
+        began = time.perf_counter()
+        try:
+            response = self._hits.answer(request)
+            if response is None and dialects.find(request.target.partition("?")[0]) is not None:
+                response = await self._rendered(request, receive, began)
+        except Exception:  # noqa: BLE001  # the last resort of a request: the client gets 500, the log the traceback
+            _log.exception("a request failed")
+            response = refuse(InternalError("The request failed. The log has the reason."), request)
+            access(self._config, request, response, began)
+        return response
+
+    async def _rendered(self, request: Request, receive: Receive, began: float) -> Response:
+        note = ""
+        try:
+            response = await self._wait(request, receive)
+        except ImgcdnError as error:
+            response, note = refuse(error, request), error.log
+        access(self._config, request, response, began, note=note)
+        return response
+
+    async def _wait(self, request: Request, receive: Receive) -> Response:
+        """Wait for the picture, or for the client to leave, whichever is first."""
+        if self.waiting >= self._config.max_waiting:
+            raise Overloaded("Too many requests are waiting for pictures. Try again in a second.")
+        image, client = self._hits.parse(request)
+        self.waiting += 1
+        work = asyncio.ensure_future(self._parts.service.get(image, client))
+        gone = asyncio.ensure_future(_left(receive))
+        try:
+            await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                raise Overloaded("The client left.")
+            return self._hits.respond(work.result(), image, request)
+        finally:
+            self.waiting -= 1
+            work.cancel()
+            gone.cancel()
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        self._loop.bind(asyncio.get_running_loop())
+        await self._parts.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._parts.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def request_from(scope: Scope) -> Request:
+    """Read a request from its ASGI scope. The path stays percent-encoded."""
+    target = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+    if scope["query_string"]:
+        target = f"{target}?{scope['query_string'].decode('latin-1')}"
+    return Request(scope["method"], target, _joined(scope["headers"]))
+
+
+def _joined(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Return the headers as a dict, a repeated one's values joined (RFC 9110, section 5.3)."""
+    pairs = list(pairs)
+    headers = dict(pairs)
+    if len(headers) < len(pairs):
+        headers = {name: b", ".join(value for other, value in pairs if other == name) for name in headers}
+    return headers
+
+
+@lru_cache(maxsize=2)
+def _http_date(unix_time: int) -> bytes:
+    return formatdate(unix_time, usegmt=True).encode()
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _send(response: Response, send: Send) -> None:
+    # Ours, because gunicorn's may be a second old, and no Last-Modified may lie after it (RFC 9110, section 8.8.2.1).
+    headers = [*response.headers, (b"date", _http_date(int(time.time()))), (b"server", b"imgcdn")]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    # Not always bytes, which ASGI asks for: our connections take slices of what may stay on disk.
+    await send({"type": "http.response.body", "body": response.body})

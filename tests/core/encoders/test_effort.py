@@ -1,0 +1,40 @@
+import pytest
+
+from imgcdn.core.encoders.effort import FAST, Budget, speed_within
+from imgcdn.core.values import Effort
+
+MEGAPIXEL = 1_000_000
+ENCODERS = ("aom", "webp")
+
+
+def _cost_s(encoder: str, budget: Budget, pixels: int) -> float:
+    """Return the least whole budget that still admits the speed that this one leads to."""
+    speed = speed_within(budget, encoder, pixels)
+    steps = [count / 100 for count in range(1, 10_000)]
+    return next(s for s in steps if speed_within(Budget(Effort.THOROUGH, 1000.0, s), encoder, pixels) == speed)
+
+
+@pytest.mark.parametrize("pixels", [100_000, MEGAPIXEL, 4 * MEGAPIXEL, 20 * MEGAPIXEL])
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_a_thorough_picture_stays_within_a_share_of_the_render_timeout(encoder: str, pixels: int) -> None:
+    budget = Budget(Effort.THOROUGH, 1000.0, 10 / 3)
+
+    assert _cost_s(encoder, budget, pixels) <= 10 / 3
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_a_larger_picture_never_gets_more_time_for_a_pixel(encoder: str) -> None:
+    costs = [_cost_s(encoder, Budget(Effort.THOROUGH, 60.0), pixels) / pixels for pixels in (10**6, 10**7, 10**8)]
+
+    assert costs == sorted(costs, reverse=True)
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_where_nothing_fits_the_quickest_is_taken(encoder: str) -> None:
+    assert speed_within(Budget(Effort.THOROUGH, 0.001), encoder, MEGAPIXEL) == speed_within(FAST, encoder, MEGAPIXEL)
+
+
+@pytest.mark.parametrize("encoder", ["jpeg", "png", "gif"])
+@pytest.mark.parametrize("effort", Effort)
+def test_other_encoders_have_no_speed(encoder: str, effort: Effort) -> None:
+    assert speed_within(Budget(effort), encoder, MEGAPIXEL) is None

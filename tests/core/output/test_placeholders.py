@@ -1,0 +1,144 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imgcdn.core.encoders.coding import Limits
+from imgcdn.core.output.formats import PLACEHOLDERS
+from imgcdn.core.output.geometry import Fit, Frame, Framing, Size, frame, reduce_frame
+from imgcdn.core.output.placeholders import COPY_EDGE
+from imgcdn.core.output.plan import Plan, plan_for, resolve_trim
+from imgcdn.core.request.params import WHITE, Params
+from imgcdn.core.request.rules import Rules
+from imgcdn.core.values import Facts
+from imgcdn.dialects.native import parse
+
+PHOTO = Facts("jpeg", (3000, 2000), frames=1, alpha=False)
+CUT_OUT = Facts("png", (3000, 2000), frames=1, alpha=True)
+ANIMATION = Facts("gif", (600, 400), frames=12, alpha=True)
+
+
+def planned(query: str, fm: str = "lqip", facts: Facts = PHOTO, client: tuple[str, ...] = ()) -> Plan:
+    params = parse(f"/img/a.jpg?fm={fm}&{query}".rstrip("&"), Rules()).params
+    return plan_for(facts, params, client, Limits())
+
+
+@pytest.mark.parametrize("fm", PLACEHOLDERS)
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param("q=10", "", id="q"),
+        pytest.param("blur=20&sharpen=3", "", id="blur and sharpen"),
+        pytest.param("w=40", "w=4000", id="width alone"),
+        pytest.param("w=40&h=400", "", id="a box that the picture is fitted into"),
+        pytest.param("enlarge=1&dpr=3&still=1", "", id="enlarge, dpr, still"),
+        pytest.param("w=30&h=30&fit=cover", "w=3000&h=3000&fit=cover&q=5", id="size of a box"),
+        pytest.param("w=16&h=9&fit=cover", "w=1920&h=1080&fit=cover", id="a small and a large box"),
+        pytest.param("w=1500&h=1000&fit=cover&position=left", "", id="box of the picture's own ratio"),
+        pytest.param("w=40&h=40&fit=fill&enlarge=1", "w=400&h=400&fit=fill", id="size of a stretched picture"),
+        pytest.param("w=200&h=200&fit=pad", "w=400&h=400&fit=pad", id="size of a margin"),
+        pytest.param("trim=3&w=200", "trim=3&w=400&q=9", id="size of a trimmed picture"),
+        pytest.param("rotate=180&flip=hv", "", id="turned and turned back"),
+        pytest.param("bg=f00", "", id="background of an opaque picture"),
+    ],
+)
+def test_what_does_not_show_in_a_placeholder_is_not_in_its_plan(fm: str, one: str, other: str) -> None:
+    assert planned(one, fm) == planned(other, fm)
+
+
+@pytest.mark.parametrize("fm", PLACEHOLDERS)
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param("crop=0,0,99,99", "", id="crop"),
+        pytest.param("trim=3", "", id="trim"),
+        pytest.param("rotate=90", "rotate=270", id="rotate"),
+        pytest.param("flip=h", "", id="flip"),
+        pytest.param("w=30&h=30&fit=cover", "", id="shape of a box"),
+        pytest.param("w=30&h=30&fit=cover", "w=30&h=30&fit=cover&position=left", id="part that is kept"),
+        pytest.param("w=30&h=30&fit=fill", "w=30&h=30&fit=cover", id="stretched and cropped"),
+        pytest.param("w=30&h=30&fit=pad&bg=000", "w=30&h=30&fit=pad&bg=fff", id="colour of a margin"),
+    ],
+)
+def test_what_shows_is(fm: str, one: str, other: str) -> None:
+    assert planned(one, fm) != planned(other, fm)
+
+
+def test_each_placeholder_has_a_plan_of_its_own_whatever_the_client() -> None:
+    plans = {planned("", fm, client=client) for fm in PLACEHOLDERS for client in ((), ("avif", "webp"))}
+    assert {plan.format for plan in plans} == set(PLACEHOLDERS)
+    assert len(plans) == len(PLACEHOLDERS)
+
+
+@pytest.mark.parametrize(
+    ("query", "size"),
+    [
+        pytest.param("", (64, 43), id="the picture's ratio"),
+        pytest.param("rotate=90", (43, 64), id="turned"),
+        pytest.param("w=1920&h=1080&fit=cover", (64, 36), id="cropped to a box"),
+        pytest.param("w=10&h=10&fit=fill", (64, 64), id="stretched to a box, whatever its size"),
+        pytest.param("crop=0,0,30,10", (30, 10), id="a crop that is smaller"),
+        pytest.param("w=8192&h=8192&fit=pad", (64, 64), id="padded"),
+    ],
+)
+def test_the_copy_is_small_and_has_the_shape_of_the_answer(query: str, size: Size) -> None:
+    assert planned(query).size == size
+
+
+def test_a_margin_is_as_wide_as_in_the_picture_itself() -> None:
+    assert planned("w=400&h=400&fit=pad").place == (0, 11, 64, 53)
+    # Without leave to enlarge it, a small picture lies in a large margin.
+    small = replace(PHOTO, size=(100, 100))
+    assert planned("w=400&h=400&fit=pad", facts=small).place == (24, 24, 40, 40)
+    assert planned("w=400&h=400&fit=pad&enlarge=1", facts=small).place is None
+
+
+def test_a_trimmed_picture_is_as_small() -> None:
+    plan = resolve_trim(planned("trim=3&w=600&h=600&fit=pad"), (3000, 2000), (0, 0, 1000, 2000))
+    assert (plan.size, plan.place) == ((64, 64), (16, 0, 48, 64))
+
+
+def test_json_alone_tells_of_the_original() -> None:
+    assert {fm: planned("", fm).original for fm in PLACEHOLDERS} == {
+        "blurhash": None,
+        "thumbhash": None,
+        "lqip": None,
+        "json": PHOTO,
+    }
+
+
+@pytest.mark.parametrize(
+    ("fm", "background"), [("blurhash", WHITE), ("thumbhash", None), ("lqip", None), ("json", None)]
+)
+def test_transparency_is_kept_where_the_placeholder_has_it(fm: str, background: tuple[int, ...] | None) -> None:
+    assert planned("", fm, CUT_OUT).background == background
+    assert planned("bg=102030", fm, CUT_OUT).background == (16, 32, 48)
+
+
+@pytest.mark.parametrize("fm", PLACEHOLDERS)
+def test_of_an_animation_it_is_the_first_frame(fm: str) -> None:
+    assert not planned("", fm, ANIMATION).animated
+
+
+@pytest.mark.parametrize("fm", PLACEHOLDERS)
+def test_its_colours_are_srgb_whatever_pictures_keep(fm: str) -> None:
+    plan = plan_for(PHOTO, Params(format=fm), (), Limits(keep_profile=True))
+    assert not plan.setting.keep_profile
+
+
+edges = st.integers(1, 9000)
+sizes = st.tuples(edges, edges)
+
+
+@given(source=sizes, box=sizes, enlarge=st.booleans(), position=st.tuples(st.integers(0, 100), st.integers(0, 100)))
+def test_a_reduced_outline_is_within_its_limit_and_keeps_a_pixel(
+    source: Size, box: Size, enlarge: bool, position: tuple[int, int]
+) -> None:
+    framing = Framing(target=box, fit=Fit.PAD, position=position, enlarge=enlarge)
+    framed: Frame = reduce_frame(frame(source, framing, max_edge=9000), COPY_EDGE)
+    width, height = framed.size
+    assert max(width, height) <= COPY_EDGE
+    left, top, right, bottom = framed.place or (0, 0, width, height)
+    assert 0 <= left < right <= width
+    assert 0 <= top < bottom <= height

@@ -1,0 +1,115 @@
+from dataclasses import replace
+
+import pytest
+
+from imgcdn.core.output.geometry import Fit
+from imgcdn.core.request.params import Params, collect
+from imgcdn.core.request.rules import Rules, parse_preset
+from imgcdn.core.request.widths import WidthPolicy, Widths
+from imgcdn.errors import InvalidParam
+
+THUMB = parse_preset("thumb", "w=200&h=200&fit=cover")
+CARD = parse_preset("card", "width=600&q=60&dpr=2")
+RULES = Rules(presets=(THUMB, CARD))
+CLOSED = replace(RULES, only_presets=True)
+
+
+def params_of(rules: Rules, **arguments: str) -> Params:
+    return rules.params(collect([("url", "/a.jpg"), *arguments.items()]))
+
+
+def refusal_of(rules: Rules, **arguments: str) -> InvalidParam:
+    with pytest.raises(InvalidParam) as caught:
+        params_of(rules, **arguments)
+    return caught.value
+
+
+def test_a_preset_is_its_parameters() -> None:
+    assert params_of(RULES, p="thumb") == Params(width=200, height=200, fit=Fit.COVER)
+    assert params_of(RULES, p="card") == Params(width=1200, q=60)
+
+
+def test_what_the_url_says_wins_over_the_preset() -> None:
+    assert params_of(RULES, p="thumb", width="90", fm="png") == Params(90, 200, Fit.COVER, format="png")
+    assert params_of(RULES, p="card", dpr="1").width == 600
+
+
+def test_an_unknown_preset_is_refused_with_the_nearest_name() -> None:
+    error = refusal_of(RULES, p="thum")
+
+    assert (error.param, error.nearest) == ("p", "thumb")
+    assert "p must be one of thumb, card" in error.detail
+
+
+def test_a_preset_where_there_is_none_is_refused() -> None:
+    assert refusal_of(Rules(), p="thumb").param == "p"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, {"p": "thumb"}, {"p": "card", "v": "7", "dl": "a.png"}],
+    ids=["url alone", "preset", "preset, version and download"],
+)
+def test_presets_alone_admit(arguments: dict[str, str]) -> None:
+    assert params_of(CLOSED, **arguments) == params_of(RULES, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "param"),
+    [
+        pytest.param({"w": "200"}, "w", id="width"),
+        pytest.param({"p": "thumb", "width": "9"}, "w", id="more than the preset"),
+        pytest.param({"p": "thumb", "fm": "png"}, "fm", id="format"),
+    ],
+)
+def test_presets_alone_refuse_everything_else(arguments: dict[str, str], param: str) -> None:
+    error = refusal_of(CLOSED, **arguments)
+
+    assert error.param == param
+    assert "p=thumb, p=card" in error.detail
+
+
+def test_widths_are_snapped_after_dpr() -> None:
+    rules = Rules(widths=Widths(WidthPolicy.SNAP, (320, 640)))
+
+    assert (params_of(rules, w="300", h="100", dpr="2").width, params_of(rules, h="100").height) == (640, 320)
+
+
+def test_a_width_is_refused_by_the_value_that_was_written() -> None:
+    error = refusal_of(Rules(widths=Widths(WidthPolicy.STRICT, (320, 640))), h="310", dpr="2")
+
+    assert (error.param, error.nearest) == ("h", "320")
+    assert error.detail == "h times dpr must be one of 320, 640"
+
+
+def test_a_presets_widths_are_under_the_same_rule() -> None:
+    snapped = replace(RULES, widths=Widths(WidthPolicy.SNAP, (256,)))
+
+    assert params_of(snapped, p="thumb").width == 256
+
+
+@pytest.mark.parametrize(
+    ("name", "query", "param"),
+    [
+        pytest.param("", "w=9", "", id="no name"),
+        pytest.param("a b", "w=9", "a b", id="a space in the name"),
+        pytest.param("x" * 65, "w=9", "x" * 65, id="a long name"),
+        pytest.param("a", "w=wide", "w", id="a value out of range"),
+        pytest.param("a", "wdth=9", "wdth", id="an unknown parameter"),
+        pytest.param("a", "w=9&width=9", "width", id="a parameter given twice"),
+        pytest.param("a", "w", "w", id="a parameter without a value"),
+        pytest.param("a", "url=/a.jpg", "url", id="a source"),
+        pytest.param("a", "p=b", "p", id="another preset"),
+        pytest.param("a", "v=1", "v", id="a version"),
+        pytest.param("a", "dl=a", "dl", id="a download"),
+    ],
+)
+def test_a_preset_that_no_url_could_be_is_refused(name: str, query: str, param: str) -> None:
+    with pytest.raises(InvalidParam) as caught:
+        parse_preset(name, query)
+
+    assert caught.value.param == param
+
+
+def test_a_preset_may_be_empty() -> None:
+    assert parse_preset("plain", "").arguments == ()

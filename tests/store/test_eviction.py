@@ -1,0 +1,232 @@
+import fcntl
+import os
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from imgcdn.store.disk import DiskStore
+from imgcdn.store.eviction import Evictor, run_eviction
+from tests.support.stored import OTHER_SOURCE, RECORD, SOURCE, age, numbers_kept, publish, record_path, variant_path
+
+_DAY_S = 86_400
+
+
+def _filled(folder: Path, *, max_bytes: int) -> DiskStore:
+    """Ten variants of 1,000 bytes and a header; the 0th was used longest ago."""
+    store = DiskStore(folder, max_bytes=max_bytes)
+    for number in range(10):
+        publish(store, number, bytes(1000))
+        age(variant_path(store, number), 1000 - number)
+    return store
+
+
+def test_the_least_recently_used_go_first_until_there_is_some_room(tmp_path: Path) -> None:
+    store = _filled(tmp_path / "cache", max_bytes=6000)
+    done = run_eviction(store)
+
+    assert done
+    assert done.kept_bytes <= 5400
+    assert numbers_kept(store, range(10)) == list(range(done.evicted, 10))
+
+
+def test_a_folder_under_its_ceiling_loses_nothing(tmp_path: Path) -> None:
+    store = _filled(tmp_path / "cache", max_bytes=20_000)
+    done = run_eviction(store)
+
+    assert done
+    assert done.evicted == 0
+    assert len(numbers_kept(store, range(10))) == 10
+
+
+def test_records_count(tmp_path: Path) -> None:
+    store = DiskStore(tmp_path / "cache", max_bytes=10**6)
+    with store.open_folder(SOURCE) as folder:
+        store.save_record(folder, RECORD)
+    done = run_eviction(store)
+
+    assert done
+    assert done.kept_bytes == record_path(store).stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("record_age_s", "with_variant", "stays"),
+    [(2 * _DAY_S, False, False), (2 * _DAY_S, True, True), (0, False, True)],
+    ids=["old and alone", "old with a variant", "new and alone"],
+)
+def test_an_old_record_without_variants_goes(
+    store: DiskStore, record_age_s: float, *, with_variant: bool, stays: bool
+) -> None:
+    with store.open_folder(SOURCE) as folder:
+        store.save_record(folder, RECORD)
+    if with_variant:
+        publish(store)
+    age(record_path(store), record_age_s)
+    age(record_path(store).parent, 4000)
+    run_eviction(store)
+
+    assert record_path(store).exists() is stays
+    assert record_path(store).parent.exists() is stays
+
+
+def test_a_folder_waits_for_what_is_being_fetched(store: DiskStore) -> None:
+    temp = store.temp_path()
+    assert temp
+    Path(temp).write_bytes(b"an original")
+    with store.open_folder(SOURCE) as folder:
+        age(record_path(store).parent, 4000)
+    with store.open_folder(SOURCE) as folder:
+        run_eviction(store)
+        assert folder.publish(temp, "original")
+
+
+def test_a_folder_that_nothing_came_into_goes(store: DiskStore) -> None:
+    store.open_folder(SOURCE).close()
+    age(record_path(store).parent, 4000)
+    run_eviction(store)
+    assert not record_path(store).parent.exists()
+
+
+def test_what_killed_processes_left_goes_when_it_is_old(store: DiskStore) -> None:
+    old, new = store.folder / "tmp" / f"123-{'0' * 16}", store.folder / "tmp" / f"123-{'1' * 16}"
+    for path in (old, new):
+        path.write_bytes(b"half")
+    tree, fresh_tree = store.folder / "tree-00000000", store.folder / "tree-11111111"
+    for folder in (tree, fresh_tree):
+        (folder / "ab").mkdir(parents=True)
+    age(old, 2 * 3600)
+    age(tree, 2 * 3600)
+    run_eviction(store)
+
+    assert [path.exists() for path in (old, new, tree, fresh_tree)] == [False, True, False, True]
+
+
+def test_the_trash_is_emptied(store: DiskStore) -> None:
+    publish(store)
+    variant_path(store).parent.rename(store.folder / "trash" / "purged")
+    run_eviction(store)
+
+    assert list((store.folder / "trash").iterdir()) == []
+
+
+@pytest.mark.parametrize("through_link", [False, True], ids=["its own path", "a link to it"])
+def test_the_tree_in_use_stays_however_old_it_is(tmp_path: Path, *, through_link: bool) -> None:
+    folder = tmp_path / "cache"
+    if through_link:
+        (tmp_path / "disk").mkdir()
+        folder.symlink_to(tmp_path / "disk")
+    store = DiskStore(folder, max_bytes=10**6)
+    publish(store)
+    age((folder / "current").resolve(), 10 * 3600)
+    run_eviction(store)
+
+    assert variant_path(store).exists()
+
+
+def test_files_that_are_not_ours_are_never_removed(tmp_path: Path) -> None:
+    store = _filled(tmp_path / "cache", max_bytes=1)
+    foreign = [
+        store.folder / "notes.txt",
+        store.folder / "tmp" / "notes.txt",
+        store.folder / "current" / "notes.txt",
+        store.folder / "current" / "ab" / "notes.txt",
+        variant_path(store).parent / "photo.webp",
+        store.folder / "tree-of-life" / "notes.txt",
+    ]
+    for path in foreign:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
+        age(path, 10 * _DAY_S)
+    age(foreign[-1].parent, 10 * _DAY_S)
+    done = run_eviction(store)
+
+    assert done
+    assert done.evicted == 10
+    assert [path for path in foreign if not path.exists()] == []
+
+
+def test_a_link_in_the_tree_is_not_followed(tmp_path: Path) -> None:
+    store = DiskStore(tmp_path / "cache", max_bytes=1)
+    publish(store, 1, source=SOURCE)
+    elsewhere = DiskStore(tmp_path / "other", max_bytes=10**6)
+    publish(elsewhere, 2, source=OTHER_SOURCE)
+    (store.folder / "current" / "cd").symlink_to(elsewhere.folder / "current" / "cd")
+    run_eviction(store)
+
+    assert not variant_path(store, 1).exists()
+    assert variant_path(elsewhere, 2, OTHER_SOURCE).exists()
+
+
+_HOLDER = """
+import fcntl, os, sys
+fd = os.open(sys.argv[1], os.O_RDONLY)
+fcntl.flock(fd, fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_while_another_process_sweeps_this_one_does_not(tmp_path: Path) -> None:
+    store = _filled(tmp_path / "cache", max_bytes=1)
+    command = [sys.executable, "-c", _HOLDER, str(store.folder / "trash")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout
+        other.stdout.readline()
+        meanwhile = run_eviction(store)
+        other.kill()
+    afterwards = run_eviction(store)
+
+    assert meanwhile is None
+    assert afterwards
+    assert afterwards.evicted == 10
+
+
+def test_of_many_sweeps_at_once_each_variant_is_evicted_once(tmp_path: Path) -> None:
+    store = _filled(tmp_path / "cache", max_bytes=1)
+    barrier = threading.Barrier(8)
+
+    def run(_: int) -> int:
+        barrier.wait()
+        done = run_eviction(store)
+        return done.evicted if done else 0
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(run, range(8))) == 10
+
+
+def test_a_new_process_may_start_while_another_sweeps(tmp_path: Path) -> None:
+    store = _filled(tmp_path / "cache", max_bytes=10**6)
+    fd = os.open(store.folder / "trash", os.O_RDONLY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        assert publish(DiskStore(store.folder, max_bytes=10**6), 50)
+    finally:
+        os.close(fd)
+
+
+def test_a_folder_that_is_gone_is_no_error(tmp_path: Path) -> None:
+    store = DiskStore(tmp_path / "cache", max_bytes=10**6)
+    os.rename(store.folder, tmp_path / "elsewhere")
+    assert run_eviction(store) is None
+
+
+def test_the_sweeper_brings_a_filled_folder_under_its_ceiling_by_itself(tmp_path: Path) -> None:
+    store = _filled(tmp_path / "cache", max_bytes=6000)
+    evictor = Evictor(store, pause_s=0.05)
+    evictor.start()
+    try:
+        deadline = time.monotonic() + 10
+        while len(numbers_kept(store, range(10))) > 6 and time.monotonic() < deadline:
+            time.sleep(0.02)
+    finally:
+        evictor.stop()
+
+    assert len(numbers_kept(store, range(10))) < 6
+
+
+def test_a_sweeper_that_was_never_started_can_be_stopped(store: DiskStore) -> None:
+    Evictor(store).stop()

@@ -1,0 +1,130 @@
+"""A render broker for tests, and how they find its processes."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from imgcdn.core.encoders.coding import Setting
+from imgcdn.core.output.plan import Plan
+from imgcdn.core.values import Effort, FileStamp
+from imgcdn.renderers.client import BrokerSettings, RenderClient
+from imgcdn.renderers.jobs import ProbeJob, RenderJob
+
+_PATIENCE_S = 20.0
+
+
+async def until(condition: Callable[[], object], what: str) -> None:
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain until {what}"
+        await asyncio.sleep(0.01)
+
+
+def settings(
+    *, renderers: int = 1, queue: int = 8, memory_bytes: int = 4 * 2**30, writable: str = "/"
+) -> BrokerSettings:
+    return BrokerSettings("test", renderers, queue, memory_bytes, writable)
+
+
+@asynccontextmanager
+async def rendering(folder: Path, wanted: BrokerSettings | None = None) -> AsyncIterator[RenderClient]:
+    """RenderClient whose socket is in a folder; afterwards no process of theirs is left."""
+    renderers = RenderClient(wanted or settings(), folder=folder)
+    try:
+        await renderers.connect()
+        yield renderers
+    finally:
+        renderers.disconnect()
+        await until(lambda: not processes(folder), "the broker and its children have gone")
+
+
+def processes(folder: Path) -> list[int]:
+    """Return every process of the brokers whose sockets are in this folder: the brokers and all beneath them."""
+    table = _process_table()
+    found = [pid for pid, (_, command) in table.items() if f"{folder}/" in command and "imgcdn.renderers" in command]
+    for pid in found:
+        found += [other for other, (parent, _) in table.items() if parent == pid]
+    return found
+
+
+def broker(folder: Path) -> int:
+    """Return the broker's process."""
+    return processes(folder)[0]
+
+
+def children(folder: Path) -> list[int]:
+    """Return the render children, which are the fork server's children."""
+    table = _process_table()
+    ours = set(processes(folder))
+    servers = {pid for pid in ours if table.get(pid, (0, ""))[0] in ours and "forkserver" in table[pid][1]}
+    return sorted(pid for pid in servers if table[pid][0] in servers)
+
+
+def fork_server(folder: Path) -> int:
+    """Return the fork server."""
+    table = _process_table()
+    return next(pid for pid in processes(folder) if table[pid][0] == broker(folder) and "forkserver" in table[pid][1])
+
+
+async def until_busy(pid: int) -> None:
+    """Wait until a process that has just been given work uses the processor for it."""
+    before = _ticks(pid)
+    await until(lambda: _ticks(pid) > before + 3, "the child is at work")
+
+
+def alive(pid: int) -> bool:
+    """Tell whether a process runs; a zombie does not."""
+    return pid in _process_table()
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+
+
+def _process_table() -> dict[int, tuple[int, str]]:
+    table = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+        except OSError:
+            continue
+        if state != "Z":
+            table[int(entry.name)] = (int(parent), command)
+    return table
+
+
+def _ticks(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def stamp(path: Path) -> FileStamp:
+    stat = path.stat()
+    return FileStamp(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
+
+
+def probe_job(path: Path, *, timeout_s: float = 20.0) -> ProbeJob:
+    return ProbeJob(path, stamp(path), 10**9, timeout_s)
+
+
+def render_job(
+    path: Path,
+    *,
+    size: tuple[int, int] = (45, 30),
+    encoder: str = "webp",
+    temp: Path | None = None,
+    timeout_s: float = 30.0,
+) -> RenderJob:
+    fmt = {"svt": "avif", "aom": "avif"}.get(encoder, encoder)
+    speed = {"svt": 8, "aom": 9, "webp": 2}.get(encoder)
+    setting = Setting(encoder, None if encoder == "png" else 70, full_chroma=False, speed=speed)
+    plan = Plan(None, size, fmt, setting, None, animated=False)
+    return RenderJob(path, stamp(path), plan, str(temp) if temp else None, 1_700_000_000, Effort.THOROUGH, timeout_s)

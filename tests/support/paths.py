@@ -1,0 +1,11 @@
+"""Where tests find what they read."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "imgcdn"
+SAMPLES = ROOT / "sample_images"
+TABLES = ROOT / "tests" / "tables"
+
+#: Real images beside the checkout. Optional: a user's clone has none.
+CORPUS = ROOT.parent / "shared" / "corpus"

@@ -1,0 +1,163 @@
+"""The real service for tests: gunicorn in a process of its own, asked over a socket."""
+
+import contextlib
+import http.client
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.paths import ROOT
+
+_START_S = 30.0
+_STOP_S = 30.0
+
+CHROME = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One response; header names in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(slots=True)
+class Service:
+    """
+    A running service.
+
+    Args:
+        process: gunicorn's arbiter.
+        host, port: Where it listens.
+        cache: Its cache folder.
+        log: What it wrote to stderr.
+    """
+
+    process: subprocess.Popen[str]
+    host: str
+    port: int
+    cache: Path
+    log: Path
+
+    def get(
+        self, target: str, accept: str | None = None, *, method: str = "GET", headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Ask for a raw target, on a connection of its own."""
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
+        try:
+            connection.putrequest(method, target, skip_accept_encoding=True)
+            for name, value in {**({} if accept is None else {"Accept": accept}), **(headers or {})}.items():
+                connection.putheader(name, value)
+            connection.endheaders()
+            response = connection.getresponse()
+            return Answer(
+                response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
+            )
+        finally:
+            connection.close()
+
+    def raw(self, data: bytes) -> bytes:
+        """Send bytes and return everything that comes back until the server closes."""
+        with socket.create_connection((self.host, self.port), timeout=30) as connection:
+            connection.sendall(data)
+            return b"".join(iter(lambda: connection.recv(65_536), b""))
+
+    def files(self) -> list[str]:
+        """List what the cache holds, records and variants, by path in it."""
+        tree = self.cache / "current"
+        return sorted(str(path.relative_to(tree)) for path in tree.rglob("*") if path.is_file())
+
+    def variants(self) -> list[str]:
+        """List the variants alone."""
+        return [name for name in self.files() if not name.endswith("record")]
+
+    def stop(self) -> int:
+        """Ask it to stop and return its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(_STOP_S)
+
+
+@contextlib.contextmanager
+def edge(root: Path, folder: Path, **settings: object) -> Iterator[Service]:
+    """Run `imgcdn serve ROOT` on a port of the system's choice; `folder` takes its cache and log."""
+    bind = str(settings.pop("bind", "127.0.0.1:0"))
+    command = [sys.executable, "-m", "imgcdn", "serve", str(root), "--bind", bind]
+    with _started(command, folder, settings) as (process, cache, log):
+        line = _first_line(process, log)
+        match = re.search(r"on 127\.0\.0\.1:([0-9]+)", line)
+        assert match, f"not the announcement: {line!r}"
+        yield Service(process, "127.0.0.1", int(match[1]), cache, log)
+
+
+@contextlib.contextmanager
+def wsgi(root: Path, folder: Path, **settings: object) -> Iterator[Service]:
+    """Run `create_app()` under gunicorn's gthread workers: any WSGI server would do."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "gunicorn", "-k", "gthread", "-w", "2", "--threads", "16", "--no-control-socket"]
+    command += ["--limit-request-line", "8190"]
+    command += ["-b", f"127.0.0.1:{port}", "imgcdn.web.app:create_app()"]
+    with _started(command, folder, {"root": root, **settings}) as (process, cache, log):
+        _wait_for_port(port, process, log)
+        yield Service(process, "127.0.0.1", port, cache, log)
+
+
+@contextlib.contextmanager
+def _started(
+    command: list[str], folder: Path, settings: Mapping[str, object]
+) -> Iterator[tuple[subprocess.Popen[str], Path, Path]]:
+    cache, log = folder / "cache", folder / "log"
+    ours = {
+        f"IMGCDN_{name.upper()}": str(value)
+        for name, value in {"cache_dir": cache, "min_free_bytes": 0, **settings}.items()
+    }
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("IMGCDN_")}
+    with log.open("w") as stderr:
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            env={**inherited, **ours},
+            cwd=ROOT,
+        )
+    try:
+        yield process, Path(str(settings.get("cache_dir", cache))), log
+    finally:
+        process.terminate()
+        try:
+            process.wait(_STOP_S)
+        finally:
+            process.kill()
+            process.wait()
+            assert process.stdout
+            process.stdout.close()
+
+
+def _first_line(process: subprocess.Popen[str], log: Path) -> str:
+    assert process.stdout
+    ready, _, _ = select.select([process.stdout], [], [], _START_S)
+    line = process.stdout.readline() if ready else ""
+    assert line, f"the service did not start: {log.read_text()}"
+    return line
+
+
+def _wait_for_port(port: int, process: subprocess.Popen[str], log: Path) -> None:
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline and process.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        select.select([], [], [], 0.02)
+    raise AssertionError(f"the service did not start: {log.read_text()}")

@@ -1,0 +1,65 @@
+"""What the store's tests put into stores."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from imgcdn.core.values import Effort, EncodedImage, Facts, FileStamp, NegativeEntry, SourceRecord
+from imgcdn.store.disk import DiskStore
+from imgcdn.store.files import pack_variant, variant_name
+
+SOURCE, OTHER_SOURCE = "ab" * 32, "cd" * 32
+NOW = 1_700_000_000
+
+RECORD = SourceRecord(
+    version="12" * 32,
+    stamp=FileStamp(10, 20, 30, 40),
+    facts=Facts("jpeg", (90, 60), 1, alpha=False),
+    negative=NegativeEntry("render-timeout", "It took too long.", 1234.5),
+)
+
+
+def key(number: int) -> str:
+    """Return the number-th variant key."""
+    return f"{number:064x}"
+
+
+def variant_file(body: bytes = b"picture") -> bytes:
+    """Return the bytes of a variant's file."""
+    return pack_variant(EncodedImage(body, "webp", (90, 60), 1), made_at=NOW, effort=Effort.THOROUGH)
+
+
+def publish(store: DiskStore, number: int = 1, body: bytes = b"picture", source: str = SOURCE) -> bool:
+    """Take a variant into the store as the service does, and tell whether it is kept."""
+    temp = store.temp_path()
+    data = variant_file(body)
+    with store.open_folder(source) as folder:
+        if temp is None:
+            return store.keep(folder, None, "", file=data)[0]
+        try:
+            Path(temp).write_bytes(data)
+        except OSError as error:
+            store.discard(temp)
+            return store.keep(folder, temp, "", file=data, error_number=error.errno or 0)[0]
+        return store.keep(folder, temp, variant_name(key(number), "webp"), file=None)[0]
+
+
+def variant_path(store: DiskStore, number: int = 1, source: str = SOURCE) -> Path:
+    """Return where a variant's file is."""
+    return store.folder / "current" / source[:2] / source / variant_name(key(number), "webp")
+
+
+def record_path(store: DiskStore, source: str = SOURCE) -> Path:
+    """Return where a source's record is."""
+    return store.folder / "current" / source[:2] / source / "record"
+
+
+def numbers_kept(store: DiskStore, numbers: Iterator[int] | range) -> list[int]:
+    """Return those of the numbers whose variants are on disk."""
+    return [number for number in numbers if variant_path(store, number).exists()]
+
+
+def age(path: Path, seconds: float) -> None:
+    """Make a file or folder older."""
+    then = path.lstat().st_mtime - seconds
+    os.utime(path, (then, then), follow_symlinks=False)

@@ -1,0 +1,92 @@
+"""Render as the service does, and look at what came out."""
+
+import io
+import math
+from dataclasses import dataclass
+
+from PIL import Image, ImageChops, ImageStat
+
+from imgcdn.core.encoders.coding import Limits
+from imgcdn.core.output.plan import Plan, plan_for
+from imgcdn.core.request.params import Params
+from imgcdn.core.values import EncodedImage
+from imgcdn.engine.probe import probe
+from imgcdn.engine.render import render
+
+MAX_PIXELS = 64_000_000
+
+#: Sharp enough that a test may look at single colours.
+CRISP_Q = 95
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One frame as a viewer shows it: RGBA, and the time at which it appears."""
+
+    image: Image.Image
+    start_ms: float
+    duration_ms: float
+
+
+def planned(original: bytes, params: Params, *, max_pixels: int = MAX_PIXELS) -> Plan:
+    """Plan for a client that names neither avif nor webp, where whatever can move does."""
+    limits = Limits(animations=("avif", "webp"))
+    return plan_for(probe(io.BytesIO(original), max_pixels=max_pixels), params, (), limits)
+
+
+def variant(original: bytes, params: Params) -> EncodedImage:
+    return render(io.BytesIO(original), planned(original, params))
+
+
+def reopened(encoded: EncodedImage) -> Image.Image:
+    """Decode a variant; its `info` is what the file says."""
+    image = Image.open(io.BytesIO(encoded.body))
+    image.load()
+    return image
+
+
+def developed(original: bytes, params: Params) -> Image.Image:
+    """Render and decode."""
+    return reopened(variant(original, params))
+
+
+def film(body: bytes) -> list[Shown]:
+    """Decode every frame of an animation."""
+    image = Image.open(io.BytesIO(body))
+    frames: list[Shown] = []
+    clock_ms = 0.0
+    for index in range(getattr(image, "n_frames", 1)):
+        image.seek(index)
+        image.load()
+        duration_ms = float(image.info.get("duration", 0))
+        frames.append(Shown(image.convert("RGBA"), clock_ms, duration_ms))
+        clock_ms += duration_ms
+    return frames
+
+
+def total_ms(frames: list[Shown]) -> float:
+    return sum(frame.duration_ms for frame in frames)
+
+
+def frame_at(frames: list[Shown], instant_ms: float) -> Image.Image:
+    """Return what is on the screen at an instant."""
+    return [frame.image for frame in frames if frame.start_ms <= instant_ms][-1]
+
+
+def colour_at(image: Image.Image, across: float, down: float) -> tuple[int, ...]:
+    """Return the RGBA colour at a place given as fractions of the edges."""
+    colour = image.convert("RGBA").getpixel((int(image.width * across), int(image.height * down)))
+    assert isinstance(colour, tuple)
+    return colour
+
+
+def psnr(one: Image.Image, other: Image.Image) -> float:
+    """Return the likeness of two pictures of one size in dB, without regard to alpha."""
+    difference = ImageStat.Stat(ImageChops.difference(one.convert("RGB"), other.convert("RGB")))
+    mean = sum(difference.sum2) / (3 * one.width * one.height)
+    return 10 * math.log10(255**2 / mean) if mean else math.inf
+
+
+def near(found: tuple[int, ...], wanted: tuple[int, ...], *, tolerance: int = 12) -> bool:
+    """Compare as many bands as are wanted."""
+    return all(abs(a - b) <= tolerance for a, b in zip(found, wanted, strict=False))

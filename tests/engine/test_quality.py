@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageFilter
 
-from bench.auto import QUALITIES, found_looks, read
+from bench.fit.auto import QUALITIES, found_looks, read
 from imgcdn.core.coding import Setting
 from imgcdn.core.params import Params
 from imgcdn.engine.encode import encode, judged, least_q

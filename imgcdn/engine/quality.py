@@ -3,8 +3,8 @@ q=auto: pixels and a look -> the least q that gives it to them.
 
 A sample of the picture goes through the encoder that will write it, at its quickest, and is compared with the outcome.
 The comparison is SSIMULACRA2 cut down to what a few milliseconds pay for: of its 108 terms the four that weigh most in
-photographs, on blocks instead of Gaussian windows, with plainer curves for light. `bench/auto.py` fits their weights to
-the real metric and tells how far the two are apart.
+photographs, on blocks instead of Gaussian windows, with plainer curves for light. `bench/fit/auto.py` fits their
+weights to the real metric and tells how far the two are apart.
 """
 
 from bisect import bisect_left
@@ -15,7 +15,7 @@ from PIL import Image, ImageMath
 
 from imgcdn.engine.codecs import READABLE
 
-#: The look of the typical photograph: SSIMULACRA2 at each q, the mean of jpeg, webp and aom (bench/auto.py).
+#: The look of the typical photograph: SSIMULACRA2 at each q, the mean of jpeg, webp and aom (bench/fit/auto.py).
 TYPICAL_Q = (20, 30, 40, 50, 60, 70, 80, 90, 95)
 _TYPICAL_LOOK = (34.3, 46.1, 55.7, 61.4, 64.3, 70.0, 76.3, 83.9, 86.2)
 
@@ -50,7 +50,7 @@ _Y = (0.265, 0.657, 0.078)
 # Keeps differences in the dark from counting without end, as the bias in XYB does.
 _DARKNESS = 0.006
 
-#: Of Sample.distances, and last the constant. Fitted by bench/auto.py.
+#: Of Sample.distances, and last the constant. Fitted by bench/fit/auto.py.
 WEIGHTS = (8.93, 263.5, 8.28, 127.93, 0.19)
 
 _Planes = dict[str, Image.Image]

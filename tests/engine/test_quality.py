@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image, ImageFilter
 
-from bench.auto import QUALITIES, found_looks, read
+from bench.fit.auto import QUALITIES, found_looks, read
 from imgcdn.core.encoders.coding import Setting
 from imgcdn.core.request.params import Params
 from imgcdn.engine.encode import choose_quality, encode, least_q

@@ -9,7 +9,7 @@ from imgcdn.core.values import Effort
 SCALE = (1, 20, 30, 40, 50, 60, 68, 75, 80, 85, 90, 95, 100)
 
 # Encoder quality that gives the look of libjpeg-turbo's own tables at 4:2:0 and the same q, by SSIMULACRA2 of
-# photographs: docs/quality.md, and bench/curves.py, which fits them.
+# photographs: docs/quality.md, and bench/fit/curves.py, which fits them.
 _CURVES = {
     "jpeg": SCALE,
     "webp": (1, 14, 29, 44.5, 56, 65.2, 73.4, 79.9, 83.6, 87.2, 91.6, 97.4, 100),

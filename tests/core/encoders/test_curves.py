@@ -4,7 +4,7 @@ import statistics
 
 import pytest
 
-from bench.curves import SCORED, USED, Sweep, held_out, interpolated, left_over, read, used_at
+from bench.fit.curves import SCORED, USED, Sweep, held_out, interpolated, left_over, read, used_at
 
 #: SSIMULACRA2 points by which the same q may look different, at the median of the photographs.
 TOLERANCE = 2.0

@@ -1,7 +1,7 @@
 """
 What graphics gain by being told from photographs: the table of docs/quality.md.
 
-    python -m bench.graphics
+    python -m bench.fit.graphics
 
 Each drawing of tests/support/drawings.py, and the drawn sample, at 640 pixels and as large as it is; q=75.
 """
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def _pictures() -> Iterator[tuple[str, Image.Image]]:
-    chart = Image.open(Path(__file__).parent.parent / "sample_images" / "chart.png")
+    chart = Image.open(Path(__file__).parents[2] / "sample_images" / "chart.png")
     drawn = [(draw.__name__.replace("_", " "), draw()) for draw in _DRAWN]
     for name, image in [*drawn, ("chart.png", chart.convert("RGB"))]:
         small = image.resize((640, round(640 * image.height / image.width)), Image.Resampling.LANCZOS)

@@ -1,7 +1,7 @@
 """
 Draw what the curves of q achieve: the median look of the photographs over q, for each encoder.
 
-    python -m bench.plot [--out docs/quality/curves.svg]
+    python -m bench.fit.plot [--out docs/quality/curves.svg]
 """
 
 import argparse
@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Iterable
 from pathlib import Path
 
-from bench.curves import ANCHOR, USED, Points, Sweep, interpolated, read, used_at
+from bench.fit.curves import ANCHOR, USED, Points, Sweep, interpolated, read, used_at
 
 _WIDTH, _HEIGHT, _MARGIN = 640, 400, 40
 _QS = range(25, 98, 2)

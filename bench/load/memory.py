@@ -1,7 +1,7 @@
 """
 Memory of the whole service as it works: PSS of every process after 0, 100 and 500 pairs of (original, params).
 
-    python -m bench.memory FOLDER
+    python -m bench.load.memory FOLDER
 
 PSS counts a page that several processes share once, divided among them (Linux, /proc/PID/smaps_rollup). Originals that
 are refused count as asked for, too.
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from bench.running import fetch, service
+from bench.load.running import fetch, service
 
 _PORT = 8804
 _MARKS = (0, 100, 500)

@@ -1,7 +1,7 @@
 """
 Hits on fresh connections, and the workers' memory, beside 500 slow clients of each kind.
 
-    python -m bench.slow_clients [--clients 500]
+    python -m bench.load.slow_clients [--clients 500]
 
 Two workers on loopback. Prints how long the hit takes that comes right behind the crowd; the median and the slowest of
 200 hits after it; the growth of the workers' resident memory, and what the kernel keeps for TCP. The last kind asks for
@@ -23,7 +23,7 @@ from socket import MSG_DONTWAIT, create_connection, socket
 
 from PIL import Image
 
-from bench.running import fetch, service
+from bench.load.running import fetch, service
 
 _PORT = 8805
 _HITS = 200

@@ -1,7 +1,7 @@
 """
 Fit the curves of q to a sweep, and judge them by photographs that they were not fitted to.
 
-    python -m bench.curves [docs/quality/sweep.csv] [--width 640]
+    python -m bench.fit.curves [docs/quality/sweep.csv] [--width 640]
 
 The photographs are halved: every second by name. Each half is judged by curves that were fitted to the other; the
 service's are fitted to both. Needs no more than the service does.
@@ -21,7 +21,7 @@ from imgcdn.core.encoders.quality import SCALE, encoder_quality
 from imgcdn.core.encoders.quantisation import own_quality
 from imgcdn.core.values import Effort
 
-SWEEP = Path(__file__).parent.parent / "docs" / "quality" / "sweep.csv"
+SWEEP = Path(__file__).parents[2] / "docs" / "quality" / "sweep.csv"
 SCORED = (30, 50, 60, 75, 85, 95)
 ANCHOR = "libjpeg"
 

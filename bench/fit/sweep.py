@@ -1,7 +1,7 @@
 """
 SSIMULACRA2 and bytes of each encoder over its qualities, for photographs: what the curves of q are fitted to.
 
-    python -m bench.sweep PHOTOGRAPHS [--width 640] [--out docs/quality/sweep.csv]
+    python -m bench.fit.sweep PHOTOGRAPHS [--width 640] [--out docs/quality/sweep.csv]
 
 Appends to the file, and leaves out what it holds already. As root, start it without
 CAP_SYS_NICE (`setpriv --bounding-set -sys_nice --inh-caps -sys_nice`), which SVT would take real-time priority with.
@@ -15,9 +15,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from bench.encoders import Encoder, aom, jpeg, libjpeg, svt, webp
-from bench.judge import Judge, check
-from bench.photographs import files, resized
+from bench.fit.encoders import Encoder, aom, jpeg, libjpeg, svt, webp
+from bench.fit.judge import Judge, check
+from bench.fit.photographs import files, resized
 
 COLUMNS = ("photo", "width", "encoder", "effort", "quality", "bytes", "ssimulacra2", "ms")
 

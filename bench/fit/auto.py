@@ -1,11 +1,11 @@
 """
 q=auto against the real metric.
 
-    python -m bench.auto measure PHOTOS CSV     what SSIMULACRA2 says, and what the engine measures, of each encoding
-    python -m bench.auto fit CSV                the engine's WEIGHTS and typical looks, from one half of the photographs
-    python -m bench.auto check CSV              how near q=auto comes to its target, on the other half
-    python -m bench.auto try PHOTOS WIDTH       the same by the whole way to the file, at a width nothing was fitted to
-    python -m bench.auto time PHOTOS            q=auto against a fixed q, from the original to the last byte
+    python -m bench.fit.auto measure PHOTOS CSV    score each encoding with SSIMULACRA2 and with the engine's measure
+    python -m bench.fit.auto fit CSV               print the engine's WEIGHTS and typical looks, from one half of them
+    python -m bench.fit.auto check CSV             print how near q=auto comes to its target, on the other half
+    python -m bench.fit.auto try PHOTOS WIDTH      the same through the whole encoder, at a width not fitted to
+    python -m bench.fit.auto time PHOTOS           print the time of q=auto as a share of that of a fixed q
 
 `pip install '.[bench]'` brings the metric. Photographs whose name's CRC-32 is even are for fitting, the others for
 checking. SSIMULACRA2 is defined on six scales: below 256 pixels an edge it is left with five and their weights no
@@ -125,7 +125,7 @@ def _between(points: list[tuple[int, float]]) -> Callable[[float], float]:
 
 def measure(photos: Path, file: Path, widths: Iterable[int]) -> None:
     """Encode each photograph at each width, encoder and quality; write what comes of it as it comes."""
-    from bench.judge import Judge  # noqa: PLC0415  # needs the extra `bench`
+    from bench.fit.judge import Judge  # noqa: PLC0415  # needs the extra `bench`
 
     with file.open("w", newline="") as out:
         writer = csv.writer(out)
@@ -221,7 +221,7 @@ def _best_fixed(rows: list[Encoding], target: float, *, encoder: str) -> float:
 
 def trial(photos: Path, width: int, *, target: float = DEFAULT_TARGET) -> None:
     """Encode what was held out with q=auto, and print how far from the target the metric finds it."""
-    from bench.judge import Judge  # noqa: PLC0415  # needs the extra `bench`
+    from bench.fit.judge import Judge  # noqa: PLC0415  # needs the extra `bench`
 
     for encoder, fmt in FORMAT_OF.items():
         misses = []

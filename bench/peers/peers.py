@@ -1,8 +1,8 @@
 """
 Bytes and time at equal SSIMULACRA2: this service's encoders, at both efforts, beside sharp's defaults.
 
-    python -m bench.peers measure PHOTOGRAPHS --width 800 [--out docs/quality/peers.csv]
-    python -m bench.peers table [docs/quality/peers.csv]
+    python -m bench.peers.peers measure PHOTOGRAPHS --width 800 [--out docs/quality/peers.csv]
+    python -m bench.peers.peers table [docs/quality/peers.csv]
 
 `measure` appends to the file. It installs sharp with npm into a temporary folder. Each encoder goes over a few of its
 qualities; bytes at a score are read off a line through the logarithms of its bytes. Milliseconds are CPU time of one
@@ -25,16 +25,16 @@ from pathlib import Path
 
 from PIL import Image
 
-from bench.curves import Points, interpolated
-from bench.encoders import Encoder, aom, aom_default, jpeg, svt, webp
-from bench.judge import Judge, check
-from bench.photographs import files, resized
-from bench.sweep import COLUMNS
+from bench.fit.curves import Points, interpolated
+from bench.fit.encoders import Encoder, aom, aom_default, jpeg, svt, webp
+from bench.fit.judge import Judge, check
+from bench.fit.photographs import files, resized
+from bench.fit.sweep import COLUMNS
 from imgcdn.core.encoders.effort import Budget, speed_within
 from imgcdn.core.values import Effort
 
 SHARP = "sharp@0.35.5"
-PEERS = Path(__file__).parent.parent / "docs" / "quality" / "peers.csv"
+PEERS = Path(__file__).parents[2] / "docs" / "quality" / "peers.csv"
 SCORES = (60, 70, 80)
 EFFORTS = ["fast", "thorough", "aom 5", "aom 6", "aom 8", "svt 8", "sharp"]
 _AVIF = (32, 46, 60, 74, 86)

@@ -1,7 +1,7 @@
 """
 Milliseconds of a first request: probe, decode, resize, encode, store, answer.
 
-    python -m bench.first_request PHOTOGRAPH [--width 800] [--rounds 7]
+    python -m bench.load.first_request PHOTOGRAPH [--width 800] [--rounds 7]
 
 Each round asks for copies of one photograph that nothing has seen yet, once in each format, in turn.
 """
@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.running import fetch, service
+from bench.load.running import fetch, service
 
 _PORT = 8803
 _FORMATS = ("avif", "webp", "jpeg")

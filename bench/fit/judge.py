@@ -85,7 +85,7 @@ def check(image: Image.Image) -> float:
         image.save(body, "JPEG", quality=quality)
         differences.append(abs(judge.score(body.getvalue()) - compute_ssimulacra2(reference, body)))
     if max(differences) > _TOLERANCE:
-        raise SystemExit(f"bench.judge is {max(differences):.3f} points away from ssimulacra2")
+        raise SystemExit(f"bench.fit.judge is {max(differences):.3f} points away from ssimulacra2")
     largest: float = max(differences)
     return largest
 

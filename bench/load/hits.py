@@ -1,7 +1,7 @@
 """
 Hits a second, beside a bare ASGI callable under the same gunicorn that opens, reads and returns the same file.
 
-    python -m bench.hits [--pairs 5] [--seconds 5]
+    python -m bench.load.hits [--pairs 5] [--seconds 5]
 
 wrk, 32 connections, two workers each, alternating; the ratio of each pair and their median. Needs wrk.
 """
@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.running import HERE, fetch, rate, served, service
+from bench.load.running import HERE, fetch, rate, served, service
 
 TARGET = "/img/rocket.jpg?w=427&fm=webp&q=88"  # about 20 KB
 _OURS, _BARE = 8801, 8802
@@ -44,7 +44,7 @@ def _compare(ours: str, bare: str, pairs: int, *, seconds: int) -> None:
 
 def _bare() -> list[str]:
     options = ["-k", "asgi", "-w", "2", "-b", f"127.0.0.1:{_BARE}", "--no-control-socket", "--log-level", "warning"]
-    return [sys.executable, "-m", "gunicorn", *options, "bench.bare:app"]
+    return [sys.executable, "-m", "gunicorn", *options, "bench.load.bare:app"]
 
 
 if __name__ == "__main__":

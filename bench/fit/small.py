@@ -1,8 +1,8 @@
 """
 From which size on avif takes fewer bytes than webp at the same look: where `avif_min_pixels` comes from.
 
-    python -m bench.small measure PHOTOGRAPHS [--out docs/quality/small.csv]
-    python -m bench.small table [docs/quality/small.csv]
+    python -m bench.fit.small measure PHOTOGRAPHS [--out docs/quality/small.csv]
+    python -m bench.fit.small table [docs/quality/small.csv]
 
 Scores are of the pictures enlarged to 256 pixels: SSIMULACRA2 is not made for smaller ones.
 """
@@ -17,12 +17,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from bench.curves import Points, interpolated
-from bench.encoders import Encoder, aom, webp
-from bench.judge import LEAST_EDGE, Judge
-from bench.photographs import files, resized
+from bench.fit.curves import Points, interpolated
+from bench.fit.encoders import Encoder, aom, webp
+from bench.fit.judge import LEAST_EDGE, Judge
+from bench.fit.photographs import files, resized
 
-SMALL = Path(__file__).parent.parent / "docs" / "quality" / "small.csv"
+SMALL = Path(__file__).parents[2] / "docs" / "quality" / "small.csv"
 COLUMNS = ("photo", "width", "pixels", "encoder", "quality", "bytes", "ssimulacra2")
 WIDTHS = (32, 48, 64, 80, 96, 112, 128, 192, 256)
 SCORES = (50, 60, 70, 80)

@@ -2,7 +2,7 @@
 Milliseconds in which `position=smart` finds the subject of a decoded picture, whatever its size: by the clock, and of
 processor time, which a busy machine does not stretch.
 
-    python -m bench.smart [--rounds 31]
+    python -m bench.fit.smart [--rounds 31]
 
 The rounds go through all sizes in turn, so that what slows the machine slows all alike.
 """

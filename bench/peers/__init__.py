@@ -1,0 +1,1 @@
+"""This service's encoders beside those of other image services."""

@@ -15,7 +15,7 @@ from PIL import Image, ImageChops, ImageStat
 from imgcdn.core.request.params import Params
 from imgcdn.engine.probe import probe
 from tests.engine.test_corpus import expected
-from tests.support import pictures
+from tests.support import pictures, profiles
 from tests.support.paths import CORPUS, PACKAGE
 from tests.support.variants import MAX_PIXELS, developed
 
@@ -95,25 +95,25 @@ def _photograph(mode: str) -> Image.Image:
 
 DRAWN = {
     "jpeg": pictures.jpeg(_photograph("RGB")),
-    "jpeg display p3": pictures.jpeg(_photograph("RGB"), icc=pictures.display_p3()),
+    "jpeg display p3": pictures.jpeg(_photograph("RGB"), icc=profiles.display_p3()),
     "grey jpeg": pictures.jpeg(_photograph("L")),
     "jpeg cmyk": pictures.jpeg(_photograph("CMYK")),
-    "jpeg cmyk with a profile": pictures.jpeg(_photograph("CMYK"), icc=pictures.strange_press()),
+    "jpeg cmyk with a profile": pictures.jpeg(_photograph("CMYK"), icc=profiles.strange_press()),
     "png": pictures.png(_photograph("RGB")),
-    "png display p3": pictures.png(_photograph("RGB"), icc=pictures.display_p3()),
+    "png display p3": pictures.png(_photograph("RGB"), icc=profiles.display_p3()),
     "png with alpha": pictures.png(pictures.with_hole(_photograph("RGB"))),
-    "png with alpha, display p3": pictures.png(pictures.with_hole(_photograph("RGB")), icc=pictures.display_p3()),
+    "png with alpha, display p3": pictures.png(pictures.with_hole(_photograph("RGB")), icc=profiles.display_p3()),
     "png palette": pictures.palette_png(),
     "png palette with alphas": pictures.palette_png_with_transparency(),
     "png grey": pictures.grey_png(),
-    "png grey with a profile": pictures.grey_png(pictures.linear_grey()),
+    "png grey with a profile": pictures.grey_png(profiles.linear_grey()),
     "png grey with alpha": pictures.grey_alpha_png(),
     "png 16-bit grey": pictures.wide_grey_png(),
     "png 1 bit": pictures.bilevel_png(),
     "webp": pictures.webp(),
     "webp with alpha": pictures.webp_with_hole(),
     "avif": pictures.avif(),
-    "avif display p3": pictures.avif(pictures.display_p3()),
+    "avif display p3": pictures.avif(profiles.display_p3()),
     "avif with alpha": pictures.avif_with_hole(),
     "gif": pictures.gif(),
     "gif with a hole": pictures.gif_with_hole(),

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from imgcdn.core.request.params import Params
 from imgcdn.engine.avif_boxes import finished, plays_of
 from imgcdn.errors import CorruptImage
-from tests.support import pictures
+from tests.support import pictures, profiles
 from tests.support.paths import ROOT
 from tests.support.variants import CRISP_Q, colour_at, film, frame_at, near, planned, total_ms, variant
 
@@ -217,7 +217,7 @@ def test_colour_is_converted_in_every_frame(fmt: str) -> None:
         append_images=[second],
         duration=100,
         lossless=True,
-        icc_profile=pictures.display_p3(),
+        icc_profile=profiles.display_p3(),
     )
     frames = film(variant(out.getvalue(), Params(format=fmt, q=CRISP_Q)).body)
     assert near(colour_at(frames[0].image, 0.5, 0.5), (215, 93, 31), tolerance=5)

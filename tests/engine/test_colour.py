@@ -11,7 +11,7 @@ from imgcdn.core.output.plan import Plan, plan_for
 from imgcdn.core.request.params import Params
 from imgcdn.engine.probe import probe
 from imgcdn.engine.render import render
-from tests.support import pictures
+from tests.support import pictures, profiles
 from tests.support.variants import CRISP_Q, MAX_PIXELS, colour_at, developed, near
 
 PATCH = (200, 100, 50)
@@ -31,25 +31,25 @@ def _hole(image: Image.Image) -> Image.Image:
 @pytest.mark.parametrize(
     ("original", "expected"),
     [
-        pytest.param(pictures.png(_patch(), icc=pictures.display_p3()), PATCH_OF_P3, id="p3 is converted"),
-        pytest.param(pictures.png(_hole(_patch("RGBA")), icc=pictures.display_p3()), PATCH_OF_P3, id="p3 with alpha"),
-        pytest.param(pictures.png(_patch().quantize(4), icc=pictures.display_p3()), PATCH_OF_P3, id="p3 in a palette"),
+        pytest.param(pictures.png(_patch(), icc=profiles.display_p3()), PATCH_OF_P3, id="p3 is converted"),
+        pytest.param(pictures.png(_hole(_patch("RGBA")), icc=profiles.display_p3()), PATCH_OF_P3, id="p3 with alpha"),
+        pytest.param(pictures.png(_patch().quantize(4), icc=profiles.display_p3()), PATCH_OF_P3, id="p3 in a palette"),
         pytest.param(pictures.png(_patch()), PATCH, id="no profile is srgb"),
         pytest.param(pictures.png(_patch(), icc=b"broken"), PATCH, id="broken is srgb"),
-        pytest.param(pictures.png(_patch(), icc=pictures.display_p3()[:200]), PATCH, id="cut short is srgb"),
-        pytest.param(pictures.png(_patch(), icc=pictures.linear_grey()), PATCH, id="grey profile on colour is ignored"),
-        pytest.param(pictures.png(_patch(), icc=pictures.strange_press()), PATCH, id="press profile on rgb is ignored"),
+        pytest.param(pictures.png(_patch(), icc=profiles.display_p3()[:200]), PATCH, id="cut short is srgb"),
+        pytest.param(pictures.png(_patch(), icc=profiles.linear_grey()), PATCH, id="grey profile on colour is ignored"),
+        pytest.param(pictures.png(_patch(), icc=profiles.strange_press()), PATCH, id="press profile on rgb is ignored"),
         pytest.param(pictures.png(Image.new("L", (32, 32), 128)), (128, 128, 128), id="grey without profile"),
         pytest.param(
-            pictures.png(Image.new("L", (32, 32), 128), icc=pictures.linear_grey()), (188, 188, 188), id="linear grey"
+            pictures.png(Image.new("L", (32, 32), 128), icc=profiles.linear_grey()), (188, 188, 188), id="linear grey"
         ),
         pytest.param(
-            pictures.png(Image.new("LA", (32, 32), (128, 255)), icc=pictures.linear_grey()),
+            pictures.png(Image.new("LA", (32, 32), (128, 255)), icc=profiles.linear_grey()),
             (188, 188, 188),
             id="linear grey with alpha",
         ),
         pytest.param(
-            pictures.png(Image.new("L", (32, 32), 128), icc=pictures.display_p3()),
+            pictures.png(Image.new("L", (32, 32), 128), icc=profiles.display_p3()),
             (128, 128, 128),
             id="colour profile on grey is ignored",
         ),
@@ -60,7 +60,7 @@ def test_pixels_come_out_in_srgb(original: bytes, expected: tuple[int, int, int]
 
 
 def test_a_profile_leaves_alpha_alone() -> None:
-    image = developed(pictures.png(_hole(_patch("RGBA")), icc=pictures.display_p3()), Params(format="png"))
+    image = developed(pictures.png(_hole(_patch("RGBA")), icc=profiles.display_p3()), Params(format="png"))
     assert colour_at(image, 0.9, 0.5)[3] == 0
 
 
@@ -71,9 +71,9 @@ def test_a_profile_leaves_alpha_alone() -> None:
         pytest.param((255, 0, 0, 0), b"", (0, 174, 239), id="cyan of a usual press"),
         pytest.param((0, 0, 0, 255), b"", (35, 31, 32), id="black ink alone is not quite black"),
         pytest.param((255, 255, 255, 255), b"", (0, 0, 0), id="all inks are"),
-        pytest.param((0, 0, 0, 0), pictures.strange_press(), (255, 255, 255), id="paper of the press"),
-        pytest.param((255, 0, 0, 0), pictures.strange_press(), (0, 185, 54), id="cyan of the press"),
-        pytest.param((255, 0, 0, 0), pictures.display_p3(), (0, 174, 239), id="rgb profile on cmyk is ignored"),
+        pytest.param((0, 0, 0, 0), profiles.strange_press(), (255, 255, 255), id="paper of the press"),
+        pytest.param((255, 0, 0, 0), profiles.strange_press(), (0, 185, 54), id="cyan of the press"),
+        pytest.param((255, 0, 0, 0), profiles.display_p3(), (0, 174, 239), id="rgb profile on cmyk is ignored"),
         pytest.param((255, 0, 0, 0), b"broken", (0, 174, 239), id="broken profile on cmyk"),
     ],
 )
@@ -89,9 +89,9 @@ def test_adobe_inverted_inks_come_out_right(
     [
         pytest.param(pictures.grey_jpeg(), "L", id="grey jpeg"),
         pytest.param(pictures.grey_png(), "L", id="grey png"),
-        pytest.param(pictures.grey_png(pictures.linear_grey()), "L", id="grey png with a profile"),
+        pytest.param(pictures.grey_png(profiles.linear_grey()), "L", id="grey png with a profile"),
         pytest.param(pictures.grey_alpha_png(), "LA", id="grey and alpha"),
-        pytest.param(pictures.grey_alpha_png(pictures.linear_grey()), "LA", id="grey and alpha with a profile"),
+        pytest.param(pictures.grey_alpha_png(profiles.linear_grey()), "LA", id="grey and alpha with a profile"),
         pytest.param(pictures.wide_grey_png(), "L", id="16-bit grey"),
         pytest.param(pictures.keyed_wide_grey_png(), "LA", id="16-bit grey with a key"),
         pytest.param(
@@ -229,7 +229,7 @@ def _kept(original: bytes, params: Params) -> Image.Image:
     return image
 
 
-P3_PNG = pictures.png(_patch(), icc=pictures.display_p3())
+P3_PNG = pictures.png(_patch(), icc=profiles.display_p3())
 
 
 @pytest.mark.parametrize("fmt", ["jpeg", "png", "webp", "avif"])
@@ -237,47 +237,47 @@ P3_PNG = pictures.png(_patch(), icc=pictures.display_p3())
 def test_kept_pixels_have_their_profile_with_them(fmt: str, q: int) -> None:
     image = _kept(P3_PNG, Params(format=fmt, q=q))
     assert near(colour_at(image, 0.5, 0.5), PATCH, tolerance=6)
-    assert image.info["icc_profile"] == pictures.display_p3()
+    assert image.info["icc_profile"] == profiles.display_p3()
 
 
 @pytest.mark.parametrize(
     ("original", "params", "mode", "expected"),
     [
         pytest.param(
-            pictures.grey_png(pictures.linear_grey()), Params(format="png"), "L", True, id="grey stays with its own"
+            pictures.grey_png(profiles.linear_grey()), Params(format="png"), "L", True, id="grey stays with its own"
         ),
-        pytest.param(pictures.grey_jpeg(pictures.linear_grey()), Params(format="jpeg"), "L", True, id="in a jpeg too"),
+        pytest.param(pictures.grey_jpeg(profiles.linear_grey()), Params(format="jpeg"), "L", True, id="in a jpeg too"),
         pytest.param(
-            pictures.grey_alpha_png(pictures.linear_grey()), Params(format="png"), "LA", True, id="and with alpha"
+            pictures.grey_alpha_png(profiles.linear_grey()), Params(format="png"), "LA", True, id="and with alpha"
         ),
         pytest.param(
-            pictures.grey_png(pictures.linear_grey()),
+            pictures.grey_png(profiles.linear_grey()),
             Params(format="webp"),
             "RGB",
             False,
             id="a grey one not on colour",
         ),
         pytest.param(
-            pictures.grey_alpha_png(pictures.linear_grey()),
+            pictures.grey_alpha_png(profiles.linear_grey()),
             Params(format="jpeg"),
             "RGB",
             False,
             id="nor on what a background made of grey",
         ),
-        pytest.param(pictures.grey_png(pictures.display_p3()), Params(format="png"), "L", False, id="wrong mode"),
+        pytest.param(pictures.grey_png(profiles.display_p3()), Params(format="png"), "L", False, id="wrong mode"),
         pytest.param(pictures.png(icc=b"broken"), Params(format="webp"), "RGB", False, id="broken"),
-        pytest.param(pictures.cmyk_jpeg(pictures.strange_press()), Params(format="jpeg"), "RGB", False, id="inks"),
+        pytest.param(pictures.cmyk_jpeg(profiles.strange_press()), Params(format="jpeg"), "RGB", False, id="inks"),
         pytest.param(P3_PNG, Params(format="gif"), None, False, id="gif"),
         pytest.param(pictures.png(), Params(format="webp"), "RGB", False, id="none there"),
         pytest.param(
-            pictures.png(_hole(_patch("RGBA")), icc=pictures.display_p3()),
+            pictures.png(_hole(_patch("RGBA")), icc=profiles.display_p3()),
             Params(format="jpeg", background=pictures.GREEN),
             "RGB",
             False,
             id="laid on a colour of srgb",
         ),
         pytest.param(
-            pictures.png(_patch().quantize(4), icc=pictures.display_p3()), Params(format="png"), "P", True, id="palette"
+            pictures.png(_patch().quantize(4), icc=profiles.display_p3()), Params(format="png"), "P", True, id="palette"
         ),
         pytest.param(pictures.coded_avif(_patch(), 12, 13), Params(format="webp"), "RGB", True, id="made from codes"),
     ],
@@ -300,10 +300,10 @@ def test_an_animation_keeps_its_profile() -> None:
         append_images=[second],
         duration=50,
         lossless=True,
-        icc_profile=pictures.display_p3(),
+        icc_profile=profiles.display_p3(),
     )
     image = _kept(out.getvalue(), Params(format="webp", q=CRISP_Q))
-    assert image.info["icc_profile"] == pictures.display_p3()
+    assert image.info["icc_profile"] == profiles.display_p3()
     assert near(colour_at(image, 0.5, 0.5), PATCH, tolerance=6)
 
 

@@ -18,7 +18,7 @@ from imgcdn.core.output.geometry import Fit
 from imgcdn.core.request.params import Params
 from imgcdn.engine.hashes import thumbhash
 from imgcdn.engine.placeholder import LQIP_CHARACTERS, dominant
-from tests.support import pictures
+from tests.support import pictures, profiles
 from tests.support.hash_reading import from_blurhash, from_thumbhash
 from tests.support.paths import CORPUS
 from tests.support.variants import colour_at, developed, near, variant
@@ -201,7 +201,7 @@ def test_a_placeholder_shows_what_was_asked_for(params: Params, expected: str) -
 def test_a_profile_is_applied() -> None:
     plain, wide = (
         facts_of(pictures.png(Image.new("RGB", (60, 40), (200, 100, 50)), icc=icc))
-        for icc in (b"", pictures.display_p3())
+        for icc in (b"", profiles.display_p3())
     )
     assert plain["color"] == "#c86432"
     assert near(tuple(bytes.fromhex(wide["color"][1:])), (215, 93, 31), tolerance=2)

@@ -18,7 +18,7 @@ from imgcdn.engine.probe import probe
 from imgcdn.engine.render import render
 from imgcdn.engine.rewrap import rewrap_jpeg, rewrap_png
 from imgcdn.errors import CorruptImage, ImageError
-from tests.support import pictures
+from tests.support import pictures, profiles
 from tests.support.paths import CORPUS, SAMPLES
 from tests.support.variants import MAX_PIXELS, reopened
 
@@ -108,8 +108,8 @@ def test_a_png_keeps_its_pixels_and_nothing_else(data: bytes) -> None:
 
 
 def test_a_profile_is_written_where_one_is_wanted() -> None:
-    long = pictures.display_p3() + bytes(100_000)
-    for profile in (pictures.display_p3(), long):
+    long = profiles.display_p3() + bytes(100_000)
+    for profile in (profiles.display_p3(), long):
         for rewrap, data in ((rewrap_jpeg, pictures.laden_jpeg()), (rewrap_png, pictures.laden_png())):
             body = rewrap(data, profile)
             assert body is not None
@@ -247,7 +247,7 @@ def _coded_p3(orientation: int = 1) -> bytes:
         pictures.photograph((300, 200)),
         "JPEG",
         quality=20,
-        icc_profile=pictures.display_p3(),
+        icc_profile=profiles.display_p3(),
         exif=pictures.exif_block(orientation),
     )
 
@@ -270,7 +270,7 @@ def _coded_p3(orientation: int = 1) -> bytes:
 )
 def test_it_is_sent_only_where_it_looks_the_same(original: bytes, keep_profile: bool, own: bool) -> None:
     encoded = _rendered(original, Params(q=100, format="jpeg"), keep_profile=keep_profile)
-    profile = pictures.display_p3() if keep_profile else b""
+    profile = profiles.display_p3() if keep_profile else b""
     assert (encoded.body == rewrap_jpeg(original, profile)) is own
     assert reopened(encoded).info.get("icc_profile", b"") == profile
     assert b"secret" not in encoded.body

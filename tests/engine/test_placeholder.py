@@ -18,7 +18,7 @@ from imgcdn.core.output.geometry import Fit
 from imgcdn.core.request.params import Params
 from imgcdn.engine.hashes import thumbhash
 from imgcdn.engine.placeholder import LQIP_CHARACTERS, dominant
-from tests.support import pictures, profiles
+from tests.support import laden, pictures, profiles
 from tests.support.hash_reading import from_blurhash, from_thumbhash
 from tests.support.paths import CORPUS
 from tests.support.variants import colour_at, developed, near, variant
@@ -278,9 +278,7 @@ def test_an_lqip_is_short_whatever_the_pixels(mode: str, size: tuple[int, int]) 
 
 
 @pytest.mark.parametrize("name", ["blurhash", "thumbhash", "lqip", "json"])
-@pytest.mark.parametrize(
-    "make", [pictures.laden_jpeg, pictures.laden_png, pictures.laden_webp, pictures.laden_gif, pictures.laden_avif]
-)
+@pytest.mark.parametrize("make", [laden.jpeg, laden.png, laden.webp, laden.gif, laden.avif])
 def test_nothing_of_an_originals_metadata_is_in_it(name: str, make: Callable[[], bytes]) -> None:
     # `from_uri` looks into the data URI.
     text = text_of(make(), Params(format=name))

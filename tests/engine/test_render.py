@@ -10,7 +10,7 @@ from imgcdn.core.output.geometry import Fit
 from imgcdn.core.request.params import Params
 from imgcdn.engine.render import render
 from imgcdn.errors import CorruptImage
-from tests.support import pictures
+from tests.support import laden, pictures
 from tests.support.variants import CRISP_Q, colour_at, developed, near, planned, reopened, variant
 
 CORNERS = {(0.2, 0.2): "RED", (0.8, 0.2): "GREEN", (0.2, 0.8): "BLUE", (0.8, 0.8): "WHITE"}
@@ -135,18 +135,18 @@ def test_a_crop_counts_in_upright_pixels_also_where_the_decoder_scaled(orientati
 @pytest.mark.parametrize(
     "original",
     [
-        pytest.param(pictures.laden_jpeg(), id="jpeg"),
-        pytest.param(pictures.laden_png(), id="png"),
-        pytest.param(pictures.laden_webp(), id="webp"),
-        pytest.param(pictures.laden_gif(), id="gif"),
-        pytest.param(pictures.laden_avif(), id="avif"),
+        pytest.param(laden.jpeg(), id="jpeg"),
+        pytest.param(laden.png(), id="png"),
+        pytest.param(laden.webp(), id="webp"),
+        pytest.param(laden.gif(), id="gif"),
+        pytest.param(laden.avif(), id="avif"),
     ],
 )
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_no_metadata_leaves(original: bytes, fmt: str) -> None:
-    assert any(secret in original for secret in pictures.SECRETS)
+    assert any(secret in original for secret in laden.SECRETS)
     body = variant(original, Params(format=fmt)).body
-    assert not [secret for secret in pictures.SECRETS if secret in body]
+    assert not [secret for secret in laden.SECRETS if secret in body]
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_a_file_cut_short_is_corrupt_and_never_half_a_picture(original: bytes) -
 
 
 def test_equal_input_gives_equal_bytes() -> None:
-    original = pictures.laden_jpeg()
+    original = laden.jpeg()
     for fmt in FORMATS:
         assert variant(original, Params(width=45, format=fmt)) == variant(original, Params(width=45, format=fmt))
 

@@ -18,7 +18,7 @@ from imgcdn.engine.probe import probe
 from imgcdn.engine.render import render
 from imgcdn.engine.rewrap import rewrap_jpeg, rewrap_png
 from imgcdn.errors import CorruptImage, ImageError
-from tests.support import pictures, profiles
+from tests.support import laden, pictures, profiles
 from tests.support.paths import CORPUS, SAMPLES
 from tests.support.variants import MAX_PIXELS, reopened
 
@@ -44,7 +44,7 @@ JPEGS = {
     "plain": pictures.jpeg(),
     "progressive": pictures.progressive_jpeg(),
     "grey": pictures.grey_jpeg(),
-    "laden": pictures.laden_jpeg(),
+    "laden": laden.jpeg(),
     "two in one": pictures.mpo(),
     "with bytes behind it": pictures.jpeg() + b"secret" * 9,
     "with restarts": _saved(pictures.photograph(), "JPEG", restart_marker_rows=1),
@@ -53,7 +53,7 @@ JPEGS = {
 }
 PNGS = {
     "plain": pictures.png(),
-    "laden": pictures.laden_png(),
+    "laden": laden.png(),
     "palette": pictures.palette_png(),
     "palette with alphas": pictures.palette_png_with_transparency(),
     "a colour that is clear": pictures.keyed_png(),
@@ -88,7 +88,7 @@ def test_a_jpeg_keeps_its_pixels_and_nothing_else(data: bytes) -> None:
     assert body is not None
     assert len(body) <= len(data) + 2
     assert _pixels(body).tobytes() == _pixels(data).tobytes()
-    assert not [secret for secret in pictures.SECRETS if secret in body]
+    assert not [secret for secret in laden.SECRETS if secret in body]
     found = Image.open(io.BytesIO(body))
     assert (found.format, body[-2:]) == ("JPEG", b"\xff\xd9")
     assert set(found.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density", "adobe", "adobe_transform"} | {
@@ -103,14 +103,14 @@ def test_a_png_keeps_its_pixels_and_nothing_else(data: bytes) -> None:
     assert body is not None
     assert len(body) <= len(data)
     assert _pixels(body).tobytes() == _pixels(data).tobytes()
-    assert not [secret for secret in pictures.SECRETS if secret in body]
+    assert not [secret for secret in laden.SECRETS if secret in body]
     assert set(Image.open(io.BytesIO(body)).info) <= {"transparency"}
 
 
 def test_a_profile_is_written_where_one_is_wanted() -> None:
     long = profiles.display_p3() + bytes(100_000)
     for profile in (profiles.display_p3(), long):
-        for rewrap, data in ((rewrap_jpeg, pictures.laden_jpeg()), (rewrap_png, pictures.laden_png())):
+        for rewrap, data in ((rewrap_jpeg, laden.jpeg()), (rewrap_png, laden.png())):
             body = rewrap(data, profile)
             assert body is not None
             assert Image.open(io.BytesIO(body)).info["icc_profile"] == profile

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFilter
-from PIL.PngImagePlugin import PngInfo
 
 RGB = tuple[int, int, int]
 
@@ -63,11 +62,11 @@ def with_hole(image: Image.Image) -> Image.Image:
 
 
 def jpeg(image: Image.Image | None = None, *, quality: int = 92, exif: bytes = b"", icc: bytes = b"") -> bytes:
-    return _saved(image or chart(), "JPEG", quality=quality, subsampling=0, exif=exif, icc_profile=icc or None)
+    return saved(image or chart(), "JPEG", quality=quality, subsampling=0, exif=exif, icc_profile=icc or None)
 
 
 def progressive_jpeg(size: tuple[int, int] = SIZE) -> bytes:
-    return _saved(chart(size), "JPEG", quality=92, progressive=True)
+    return saved(chart(size), "JPEG", quality=92, progressive=True)
 
 
 def grey_jpeg(icc: bytes = b"") -> bytes:
@@ -89,25 +88,25 @@ def oriented_photograph(orientation: int, size: tuple[int, int]) -> bytes:
 
 
 def oriented_png(orientation: int) -> bytes:
-    return _saved(_stored(chart(), orientation), "PNG", exif=exif_block(orientation))
+    return saved(_stored(chart(), orientation), "PNG", exif=exif_block(orientation))
 
 
 def oriented_webp(orientation: int) -> bytes:
-    return _saved(_stored(chart(), orientation), "WEBP", lossless=True, exif=exif_block(orientation))
+    return saved(_stored(chart(), orientation), "WEBP", lossless=True, exif=exif_block(orientation))
 
 
 def oriented_avif(orientation: int) -> bytes:
     """The plugin moves the orientation into the container's irot and imir boxes."""
-    return _saved(_stored(chart(), orientation), "AVIF", quality=90, codec="aom", exif=exif_block(orientation))
+    return saved(_stored(chart(), orientation), "AVIF", quality=90, codec="aom", exif=exif_block(orientation))
 
 
 def mpo() -> bytes:
     """Two JPEGs in one file, the second smaller, as phones write them."""
-    return _saved(chart(), "MPO", save_all=True, append_images=[chart((30, 20))], quality=92)
+    return saved(chart(), "MPO", save_all=True, append_images=[chart((30, 20))], quality=92)
 
 
 def png(image: Image.Image | None = None, *, icc: bytes = b"") -> bytes:
-    return _saved(image or chart(), "PNG", icc_profile=icc or None)
+    return saved(image or chart(), "PNG", icc_profile=icc or None)
 
 
 def coded_png(image: Image.Image, **chunks: bytes) -> bytes:
@@ -136,12 +135,12 @@ def palette_png_with_transparency() -> bytes:
     palette = image.getpalette() or []
     nearest = [tuple(palette[3 * index : 3 * index + 3]) for index in range(4)]
     alphas = bytes(128 if colour == WHITE else 0 if colour == GREEN else 255 for colour in nearest)
-    return _saved(image, "PNG", transparency=alphas)
+    return saved(image, "PNG", transparency=alphas)
 
 
 def keyed_png() -> bytes:
     """RGB where one colour, green, is declared transparent."""
-    return _saved(chart(), "PNG", transparency=GREEN)
+    return saved(chart(), "PNG", transparency=GREEN)
 
 
 def grey_png(icc: bytes = b"") -> bytes:
@@ -166,7 +165,7 @@ def wide_grey_png() -> bytes:
 
 def keyed_wide_grey_png() -> bytes:
     """16 bits with black declared transparent."""
-    return _saved(_ramp(), "PNG", transparency=0)
+    return saved(_ramp(), "PNG", transparency=0)
 
 
 def apng(images: Sequence[Image.Image], durations_ms: Sequence[int], *, loop: int = 0, default: bool = False) -> bytes:
@@ -180,17 +179,17 @@ def apng(images: Sequence[Image.Image], durations_ms: Sequence[int], *, loop: in
         default: Whether the first image stands outside the animation.
     """
     first, *rest = images
-    return _saved(
+    return saved(
         first, "PNG", save_all=True, append_images=rest, duration=durations_ms, loop=loop, default_image=default
     )
 
 
 def gif() -> bytes:
-    return _saved(chart().quantize(8), "GIF")
+    return saved(chart().quantize(8), "GIF")
 
 
 def gif_with_hole() -> bytes:
-    return _saved(with_hole(chart()), "GIF")
+    return saved(with_hole(chart()), "GIF")
 
 
 def animated_gif(
@@ -207,7 +206,7 @@ def animated_gif(
     """
     first, *rest = images
     repeats = {} if loop is None else {"loop": loop}
-    return _saved(
+    return saved(
         first, "GIF", save_all=True, append_images=rest, duration=list(durations_ms), disposal=disposal, **repeats
     )
 
@@ -248,72 +247,38 @@ def gif_beyond_its_canvas() -> bytes:
 
 
 def webp() -> bytes:
-    return _saved(chart(), "WEBP", quality=92)
+    return saved(chart(), "WEBP", quality=92)
 
 
 def webp_with_hole() -> bytes:
-    return _saved(with_hole(chart()), "WEBP", quality=92)
+    return saved(with_hole(chart()), "WEBP", quality=92)
 
 
 def animated_webp(images: Sequence[Image.Image], durations_ms: Sequence[int], *, loop: int = 0) -> bytes:
     first, *rest = images
-    return _saved(
+    return saved(
         first, "WEBP", save_all=True, append_images=rest, duration=list(durations_ms), loop=loop, lossless=True
     )
 
 
 def avif(icc: bytes = b"") -> bytes:
-    return _saved(chart(), "AVIF", quality=90, codec="aom", subsampling="4:4:4", icc_profile=icc)
+    return saved(chart(), "AVIF", quality=90, codec="aom", subsampling="4:4:4", icc_profile=icc)
 
 
 def coded_avif(image: Image.Image, primaries: int, transfer: int) -> bytes:
     """An AVIF whose container names these code points (ITU-T H.273) for its colours."""
-    data = _saved(image, "AVIF", quality=100, codec="aom", subsampling="4:4:4")
+    data = saved(image, "AVIF", quality=100, codec="aom", subsampling="4:4:4")
     codes = data.index(b"nclx") + 4
     return data[:codes] + struct.pack(">HH", primaries, transfer) + data[codes + 4 :]
 
 
 def avif_with_hole() -> bytes:
-    return _saved(with_hole(chart()), "AVIF", quality=90, codec="aom", subsampling="4:4:4")
+    return saved(with_hole(chart()), "AVIF", quality=90, codec="aom", subsampling="4:4:4")
 
 
 def animated_avif(images: Sequence[Image.Image], durations_ms: Sequence[int]) -> bytes:
     first, *rest = images
-    return _saved(
-        first, "AVIF", save_all=True, append_images=rest, duration=list(durations_ms), quality=90, codec="aom"
-    )
-
-
-def laden_jpeg() -> bytes:
-    """A JPEG with all the metadata that must not leave: GPS, a camera's owner, XMP, a comment, a profile."""
-    return _saved(
-        chart(), "JPEG", quality=92, exif=exif_block(1), xmp=XMP, comment=b"secret comment", icc_profile=display_p3()
-    )
-
-
-def laden_png() -> bytes:
-    text = PngInfo()
-    text.add_text("Comment", "secret comment")
-    text.add_itxt("XML:com.adobe.xmp", XMP.decode())
-    return _saved(chart(), "PNG", exif=exif_block(1), pnginfo=text, icc_profile=display_p3())
-
-
-def laden_webp() -> bytes:
-    return _saved(chart(), "WEBP", quality=92, exif=exif_block(1), xmp=XMP, icc_profile=display_p3())
-
-
-def laden_gif() -> bytes:
-    return _saved(chart().quantize(8), "GIF", comment=b"secret comment")
-
-
-def laden_avif() -> bytes:
-    return _saved(chart(), "AVIF", quality=90, codec="aom", exif=exif_block(1), xmp=XMP, icc_profile=display_p3())
-
-
-#: In every laden file, wherever its format lets one put it.
-SECRETS = (b"secret", b"Exif", b"http://ns.adobe.com", b"acsp", b"ICC_PROFILE")
-
-XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a xmlns="http://ns.adobe.com/">secret</a></x:xmpmeta>'
+    return saved(first, "AVIF", save_all=True, append_images=rest, duration=list(durations_ms), quality=90, codec="aom")
 
 
 def exif_block(orientation: int) -> bytes:
@@ -336,7 +301,8 @@ def png_header(size: tuple[int, int]) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(b"")) + _chunk(b"IEND", b"")
 
 
-def _saved(image: Image.Image, fmt: str, **options: object) -> bytes:
+def saved(image: Image.Image, fmt: str, **options: object) -> bytes:
+    """Encode with Pillow's own saver."""
     out = io.BytesIO()
     image.save(out, fmt, **options)
     return out.getvalue()

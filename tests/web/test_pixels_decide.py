@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image, ImageChops
 
-from tests.support import drawings, pictures
+from tests.support import drawings, laden, pictures
 from tests.support.serving import CHROME, Service
 
 WEBP = "image/webp,*/*;q=0.8"
@@ -46,4 +46,4 @@ def test_an_original_that_would_grow_arrives_without_its_metadata(service: Servi
     body = service.get("/img/small.jpg?q=100", CHROME).body
     assert len(body) < len(original)
     assert Image.open(io.BytesIO(body)).tobytes() == Image.open(io.BytesIO(original)).tobytes()
-    assert not [secret for secret in pictures.SECRETS if secret in body]
+    assert not [secret for secret in laden.SECRETS if secret in body]

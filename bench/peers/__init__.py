@@ -1,1 +1,1 @@
-"""This service's encoders beside those of other image services."""
+"""This service beside the libraries that other image services are built on."""

@@ -26,8 +26,7 @@ from typing import BinaryIO, NamedTuple
 
 from PIL import Image
 
-from imgcdn.core.encoders.coding import Limits, Setting
-from imgcdn.core.encoders.effort import FAST, speed_within
+from imgcdn.core.encoders.encoding import quick_encoding
 from imgcdn.core.encoders.quality import encoder_quality
 from imgcdn.core.output.plan import Plan, plan_for
 from imgcdn.core.request.params import DEFAULT_TARGET, Params
@@ -35,6 +34,7 @@ from imgcdn.engine.encode import encode, encode_quickly
 from imgcdn.engine.probe import probe
 from imgcdn.engine.quality import TYPICAL_Q, Sample, look, score, search
 from imgcdn.engine.render import render
+from tests.support.planning import FAST, LIMITS
 
 WIDTHS = (480, 640, 1024)
 LEAST_EDGE = 256
@@ -229,10 +229,8 @@ def trial(photos: Path, width: int, *, target: float = DEFAULT_TARGET) -> None:
             picture = reference(path, width) if _is_held_out(path.name) else None
             if picture is None:
                 continue
-            fast = speed_within(FAST, encoder, 0)
-            setting = Setting(encoder, None, full_chroma=encoder == "aom", target=int(target), speed=fast)
-            plan = Plan(None, picture.size, fmt, setting, None, animated=False)
-            with Image.open(io.BytesIO(encode(picture, plan).body)) as encoded:
+            encoding = replace(quick_encoding(encoder, None), target=int(target))
+            with Image.open(io.BytesIO(encode(picture, encoding).body)) as encoded:
                 misses.append(Judge(picture)(encoded.convert("RGB")) - target)
         near = sum(abs(miss) <= NEAR for miss in misses)
         print(f"{fmt}: {near} of {len(misses)} within {NEAR:g} points;", *(f"{miss:+.1f}" for miss in misses))
@@ -249,7 +247,7 @@ def times(photos: Path) -> None:
                     if facts.size[0] < width:
                         continue
                     auto, fixed = (
-                        plan_for(facts, replace(Params(width=width, format=fmt), q=q), (), Limits()) for q in (None, 75)
+                        plan_for(facts, replace(Params(width=width, format=fmt), q=q), (), LIMITS) for q in (None, 75)
                     )
                     best = _alternating(file, auto, fixed)
                     shares.append(best[0] / best[1])
@@ -262,7 +260,7 @@ def _alternating(file: BinaryIO, *plans: Plan, rounds: int = 5) -> list[float]:
         for index, plan in enumerate(plans):
             file.seek(0)
             began = time.perf_counter()
-            render(file, plan)
+            render(file, plan, FAST)
             best[index] = min(best[index], time.perf_counter() - began)
     return best
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from imgcdn.core.encoders.coding import FULL_CHROMA_Q
+from imgcdn.core.encoders.encoding import FULL_CHROMA_Q
 from imgcdn.core.encoders.quality import SCALE, encoder_quality
 from imgcdn.core.encoders.quantisation import own_quality
 from imgcdn.core.values import Effort

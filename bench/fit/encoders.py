@@ -6,9 +6,8 @@ from typing import Any
 
 from PIL import Image
 
-from imgcdn.core.encoders.coding import Setting
+from imgcdn.core.encoders.encoding import Encoding
 from imgcdn.core.encoders.quantisation import tables
-from imgcdn.core.output.plan import Plan
 from imgcdn.engine.encode import encode
 
 Encoder = Callable[[Image.Image, int], bytes]
@@ -18,8 +17,7 @@ def aom(speed: int, *, full_chroma: bool = True) -> Encoder:
     """Return the service's AVIF encoder at a speed."""
 
     def encoder(image: Image.Image, quality: int) -> bytes:
-        setting = Setting("aom", quality, full_chroma, speed=speed)
-        return encode(image, _plan(image, "avif", setting)).body
+        return encode(image, Encoding("avif", "aom", quality, full_chroma, speed=speed)).body
 
     return encoder
 
@@ -28,7 +26,7 @@ def webp(method: int) -> Encoder:
     """Return the service's WebP encoder with a method."""
 
     def encoder(image: Image.Image, quality: int) -> bytes:
-        return encode(image, _plan(image, "webp", Setting("webp", quality, full_chroma=False, speed=method))).body
+        return encode(image, Encoding("webp", "webp", quality, speed=method)).body
 
     return encoder
 
@@ -56,16 +54,12 @@ def libjpeg(image: Image.Image, quality: int) -> bytes:
 
 def svt(image: Image.Image, quality: int) -> bytes:
     """Encode with SVT-AV1's preset 8, which the service uses for the largest pictures."""
-    return encode(image, _plan(image, "avif", Setting("svt", quality, full_chroma=False, speed=8))).body
+    return encode(image, Encoding("avif", "svt", quality, speed=8)).body
 
 
 def aom_default(image: Image.Image, quality: int) -> bytes:
     """Encode with aom's speed 8 at 4:2:0 and nothing else said, as imgproxy does."""
     return _saved(image, "AVIF", codec="aom", speed=8, quality=quality, max_threads=1, subsampling="4:2:0")
-
-
-def _plan(image: Image.Image, fmt: str, setting: Setting) -> Plan:
-    return Plan(None, image.size, fmt, setting, None, animated=False)
 
 
 def _saved(image: Image.Image, fmt: str, **options: Any) -> bytes:

@@ -14,14 +14,16 @@ from pathlib import Path
 
 from PIL import Image, ImageChops, ImageStat
 
-from imgcdn.core.encoders.coding import Limits
+from imgcdn.core.encoders.encoding import photograph_encoding
 from imgcdn.core.output.plan import plan_for
 from imgcdn.core.request.negotiation import ClientClass
 from imgcdn.core.request.params import Params
+from imgcdn.engine.encode import encode
 from imgcdn.engine.graphics import is_graphic
 from imgcdn.engine.probe import probe
 from imgcdn.engine.render import render
 from tests.support import drawings
+from tests.support.planning import FAST, LIMITS
 
 _CLIENTS: dict[str, ClientClass] = {"avif, webp": ("avif", "webp"), "webp": ("webp",), "neither": ()}
 _DRAWN = (
@@ -67,9 +69,12 @@ def _pictures() -> Iterator[tuple[str, Image.Image]]:
 def _coded(image: Image.Image, client: ClientClass, *, told: bool) -> tuple[str, bytes]:
     file = io.BytesIO()
     image.save(file, "PNG", compress_level=1)
-    plan = plan_for(probe(file, max_pixels=10**8), Params(), client, Limits())
+    plan = plan_for(probe(file, max_pixels=10**8), Params(), client, LIMITS)
     plan = replace(plan, rewrap=False)
-    encoded = render(file, plan if told else replace(plan, if_graphic=()))
+    if told:
+        encoded = render(file, plan, FAST)
+    else:
+        encoded = encode(Image.open(file).convert("RGB"), photograph_encoding(plan, FAST))
     return encoded.format, encoded.body
 
 

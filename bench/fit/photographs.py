@@ -6,11 +6,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from imgcdn.core.encoders.coding import Limits
 from imgcdn.core.output.plan import plan_for
 from imgcdn.core.request.params import Params
 from imgcdn.engine.probe import probe
 from imgcdn.engine.render import render
+from tests.support.planning import FAST, LIMITS
 
 _MAX_PIXELS = 10**9
 
@@ -26,8 +26,8 @@ def resized(path: Path, width: int) -> Image.Image:
     with path.open("rb") as file:
         facts = probe(file, max_pixels=_MAX_PIXELS)
         file.seek(0)
-        plan = plan_for(facts, Params(width=width, format="png"), (), Limits())
-        body = render(file, plan).body
+        plan = plan_for(facts, Params(width=width, format="png"), (), LIMITS)
+        body = render(file, plan, FAST).body
     image = Image.open(io.BytesIO(body)).convert("RGB")
     image.info = {}
     return image

@@ -21,6 +21,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -30,8 +31,9 @@ from bench.fit.encoders import Encoder, aom, aom_default, jpeg, svt, webp
 from bench.fit.judge import Judge, check
 from bench.fit.photographs import files, resized
 from bench.fit.sweep import COLUMNS
-from imgcdn.core.encoders.effort import Budget, speed_within
+from imgcdn.core.encoders.effort import speed_within
 from imgcdn.core.values import Effort
+from tests.support.planning import FAST
 
 SHARP = "sharp@0.35.5"
 PEERS = Path(__file__).parents[2] / "docs" / "quality" / "peers.csv"
@@ -46,7 +48,7 @@ _SHARP = {"avif": _AVIF, "webp": _WEBP, "jpeg": _JPEG}
 def ours(image: Image.Image) -> dict[tuple[str, str], tuple[Encoder, tuple[int, ...]]]:
     """Return the encoders as the service sets them for a picture of this size, and some for comparison."""
     pixels = image.width * image.height
-    fast, thorough = (speed_within(Budget(effort), "aom", pixels) or 0 for effort in Effort)
+    fast, thorough = (speed_within(replace(FAST, effort=effort), "aom", pixels) or 0 for effort in Effort)
     return {
         ("avif", "fast"): (aom(fast), _AVIF),
         ("avif", "thorough"): (aom(thorough), _AVIF),

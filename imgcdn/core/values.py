@@ -126,6 +126,13 @@ class SourceRecord:
     origin: OriginState | None = None
 
 
+class Effort(Enum):
+    """How long the encoder was allowed to try."""
+
+    FAST = 1
+    THOROUGH = 2
+
+
 @dataclass(frozen=True, slots=True)
 class EncodedImage:
     """
@@ -136,12 +143,14 @@ class EncodedImage:
         format: A name in `core.output.formats.OUTPUTS`.
         size: In pixels; of a text, those of the copy it was made from.
         frames: How many were written.
+        effort: What the encoder spent; FAST also where more time would have changed nothing.
     """
 
     body: bytes
     format: str
     size: Size
     frames: int
+    effort: Effort
 
 
 class Body(Protocol):
@@ -150,13 +159,6 @@ class Body(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, span: slice, /) -> bytes: ...
-
-
-class Effort(Enum):
-    """How long the encoder was allowed to try."""
-
-    FAST = 1
-    THOROUGH = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 import io
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from typing import BinaryIO
 
 from PIL import Image, ImageFile
 
+from imgcdn.core.encoders.encoding import Encoding
 from imgcdn.core.output.geometry import Size
 from imgcdn.core.output.plan import Plan
 from imgcdn.core.values import EncodedImage
@@ -77,13 +78,16 @@ def open_animation(file: BinaryIO) -> Animation:
         return Animation(plays, count - first, image.has_transparency_data, _frames(image, file, range(first, count)))
 
 
-def encode_animation(animation: Animation, plan: Plan, develop: Callable[[Picture, Plan], Picture]) -> EncodedImage:
+def encode_animation(
+    animation: Animation, plan: Plan, encoding: Encoding, develop: Callable[[Picture, Plan], Picture]
+) -> EncodedImage:
     """
     Encode every frame, keeping the running time and the number of plays; holds a few of them at a time.
 
     Args:
         animation: Its frames are consumed.
-        plan: Format webp, gif or avif.
+        plan: What every frame becomes.
+        encoding: Of format webp, gif or avif.
         develop: The pipeline from a decoded frame to what is encoded.
 
     Raises:
@@ -95,16 +99,17 @@ def encode_animation(animation: Animation, plan: Plan, develop: Callable[[Pictur
         raise CorruptImage("The original has fewer frames than it says.")
     images = ((_bare(picture.image), end_ms) for picture, end_ms in chain([first], developed))
     # A first frame stands for all: a quality that changed between them would show.
-    plan = replace(plan, setting=choose_quality(first[0].image, plan.setting))
-    if plan.format == "webp":
-        body = _webp(images, animation, plan, first[0].profile)
-    elif plan.format == "avif":
-        body = _avif(images, animation, plan, first[0].profile)
+    encoding = choose_quality(first[0].image, encoding)
+    if encoding.format == "webp":
+        body = _webp(images, animation, encoding, first[0].profile)
+    elif encoding.format == "avif":
+        alpha = animation.alpha and (plan.background is None or len(plan.background) == 4)
+        body = _avif(images, animation, encoding, first[0].profile, alpha=alpha)
     else:
         body = write_gif(images, plan.size, plays=animation.plays)
     # Encoders merge equal neighbours, so only the file knows its frames.
     written: int = getattr(Image.open(io.BytesIO(body), formats=READABLE), "n_frames", 1)
-    return EncodedImage(body, plan.format, plan.size, written)
+    return EncodedImage(body, encoding.format, plan.size, written, encoding.effort)
 
 
 def _contents(file: BinaryIO) -> bytes:
@@ -213,7 +218,9 @@ class _AvifRest(_Rest):
         return self._image.tobytes(encoder, raw_mode)
 
 
-def _webp(images: Iterator[tuple[Image.Image, float]], animation: Animation, plan: Plan, profile: bytes) -> bytes:
+def _webp(
+    images: Iterator[tuple[Image.Image, float]], animation: Animation, encoding: Encoding, profile: bytes
+) -> bytes:
     out = io.BytesIO()
     durations: list[float] = []
     walked = _noting_durations(images, durations)
@@ -224,22 +231,28 @@ def _webp(images: Iterator[tuple[Image.Image, float]], animation: Animation, pla
         append_images=[_WebPRest(walked, animation.count - 1)],
         duration=durations,  # read for each frame after that frame was walked
         loop=animation.plays,
-        quality=plan.setting.quality,
-        method=plan.setting.speed,
+        quality=encoding.quality,
+        method=encoding.speed,
         icc_profile=profile,
     )
     return out.getvalue()
 
 
-def _avif(images: Iterator[tuple[Image.Image, float]], animation: Animation, plan: Plan, profile: bytes) -> bytes:
+def _avif(
+    images: Iterator[tuple[Image.Image, float]],
+    animation: Animation,
+    encoding: Encoding,
+    profile: bytes,
+    *,
+    alpha: bool,
+) -> bytes:
     out = io.BytesIO()
     durations: list[float] = []
     # Whole milliseconds, of which none is lost: it is the running time that is rounded. And no frame has none of them.
     walked = _noting_durations(((image, max(round(end_ms), 1)) for image, end_ms in images), durations, least=1)
     first = next(walked)
-    # Opaque frames may come before the first with a hole, and the file has one answer for all of them.
-    alpha = first.mode in ("LA", "RGBA") or (animation.alpha and (plan.background is None or len(plan.background) == 4))
-    first = first.convert("RGBA" if alpha else "RGB")
+    # Opaque frames may come before the first one with a hole, and the file says once for all frames.
+    first = first.convert("RGBA" if alpha or first.mode in ("LA", "RGBA") else "RGB")
     first.save(
         out,
         "AVIF",
@@ -247,8 +260,8 @@ def _avif(images: Iterator[tuple[Image.Image, float]], animation: Animation, pla
         append_images=[_AvifRest(walked, animation.count - 1, first)],
         duration=durations,  # read for each frame after that frame was walked
         codec="aom",
-        speed=plan.setting.speed,
-        quality=plan.setting.quality,
+        speed=encoding.speed,
+        quality=encoding.quality,
         subsampling="4:4:4",
         max_threads=1,
         icc_profile=profile,

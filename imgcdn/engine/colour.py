@@ -54,7 +54,7 @@ def to_srgb(picture: Picture, plan: Plan) -> Picture:
     inks of a usual press. Behind the resize, since a profile costs by the pixel.
     """
     image = picture.image
-    if plan.setting.keep_profile and _may_stay(picture, plan):
+    if plan.keep_profile and _may_stay(picture, plan):
         return picture
     if plan.rewrap and _changes(image.mode.removesuffix("A"), picture.profile):
         picture = replace(picture, altered=True)

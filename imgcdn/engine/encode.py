@@ -5,11 +5,9 @@ from dataclasses import replace
 
 from PIL import Image, ImageChops
 
-from imgcdn.core.encoders.coding import Setting
-from imgcdn.core.encoders.effort import FAST, speed_within
+from imgcdn.core.encoders.encoding import Encoding, quick_encoding
 from imgcdn.core.encoders.quality import encoder_quality
 from imgcdn.core.encoders.quantisation import own_quality, tables
-from imgcdn.core.output.plan import Plan
 from imgcdn.core.values import Effort, EncodedImage
 from imgcdn.engine import codecs  # noqa: F401  # registers the encoders
 from imgcdn.engine.quality import find_q
@@ -35,28 +33,27 @@ _PALETTE_COLOURS = 256
 _HALF_CLEAR = 128
 
 
-def encode(image: Image.Image, plan: Plan, profile: bytes = b"") -> EncodedImage:
+def encode(image: Image.Image, encoding: Encoding, profile: bytes = b"") -> EncodedImage:
     """
     Encode a still.
 
     Args:
         image: Upright, mode L, LA, RGB or RGBA; without alpha when the format has none.
-        plan: Its format and setting count.
         profile: What describes the pixels, fit for their mode; empty for sRGB, of which nothing is written.
     """
     # Savers copy comments, profiles, EXIF and even its orientation from here.
     image.info = {}
     out = io.BytesIO()
-    _SAVERS[plan.format](image, out, choose_quality(image, plan.setting), profile)
-    return EncodedImage(out.getvalue(), plan.format, image.size, frames=1)
+    _SAVERS[encoding.format](image, out, choose_quality(image, encoding), profile)
+    return EncodedImage(out.getvalue(), encoding.format, image.size, frames=1, effort=encoding.effort)
 
 
-def choose_quality(image: Image.Image, setting: Setting) -> Setting:
-    """Return a setting with a quality: where it has a target instead, the least that reaches it."""
-    if setting.target is None:
-        return setting
-    q = least_q(image, setting.target, setting.encoder)
-    return replace(setting, quality=encoder_quality(setting.encoder, q, setting.effort), target=None)
+def choose_quality(image: Image.Image, encoding: Encoding) -> Encoding:
+    """Return an encoding with a quality: where it has a target instead, the least that reaches it."""
+    if encoding.target is None:
+        return encoding
+    q = least_q(image, encoding.target, encoding.encoder)
+    return replace(encoding, quality=encoder_quality(encoding.encoder, q, encoding.effort), target=None)
 
 
 def least_q(image: Image.Image, target: float, encoder: str) -> int:
@@ -73,15 +70,15 @@ def least_q(image: Image.Image, target: float, encoder: str) -> int:
 
 def encode_quickly(image: Image.Image, encoder: str, quality: int | None) -> io.BytesIO:
     """
-    Encode a picture as quickly as it may be, whatever effort is made for it later.
+    Encode a picture as quickly as its encoder can, whatever effort is made for the picture itself.
 
     Args:
         image: Mode RGB.
         quality: The encoder's own.
     """
-    setting = Setting(encoder, quality, full_chroma=encoder == "aom", speed=speed_within(FAST, encoder, 0))
+    encoding = quick_encoding(encoder, quality)
     out = io.BytesIO()
-    _SAVERS["avif" if encoder in ("aom", "svt") else encoder](image, out, setting, b"")
+    _SAVERS[encoding.format](image, out, encoding, b"")
     return out
 
 
@@ -113,48 +110,48 @@ def reduce_to_palette(image: Image.Image, *, hole: bool = False) -> Image.Image:
     return picture
 
 
-def _save_avif(image: Image.Image, out: io.BytesIO, setting: Setting, profile: bytes) -> None:
-    save = _save_svt if setting.encoder == "svt" else _save_tuned if setting.quality != _AOM_LOSSLESS else _save_aom
+def _save_avif(image: Image.Image, out: io.BytesIO, encoding: Encoding, profile: bytes) -> None:
+    save = _save_svt if encoding.encoder == "svt" else _save_tuned if encoding.quality != _AOM_LOSSLESS else _save_aom
     try:
-        save(image, out, setting, profile)
+        save(image, out, encoding, profile)
     except RuntimeError as error:
         # "Encoding of color planes failed": no size or mode of ours is refused, so memory is what there was not.
         raise MemoryError from error
 
 
-def _save_svt(image: Image.Image, out: io.BytesIO, setting: Setting, profile: bytes) -> None:
+def _save_svt(image: Image.Image, out: io.BytesIO, encoding: Encoding, profile: bytes) -> None:
     # SVT knows 4:2:0 alone, not the 4:0:0 that a grey would get.
     colour = image.convert("RGBA" if image.mode == "LA" else "RGB") if image.mode in ("L", "LA") else image
     colour.save(
         out,
         "AVIF",
         codec="svt",
-        speed=setting.speed,
-        quality=setting.quality,
+        speed=encoding.speed,
+        quality=encoding.quality,
         max_threads=1,
         icc_profile=profile,
         advanced=_SVT_TUNE,
     )
 
 
-def _save_tuned(image: Image.Image, out: io.BytesIO, setting: Setting, profile: bytes) -> None:
+def _save_tuned(image: Image.Image, out: io.BytesIO, encoding: Encoding, profile: bytes) -> None:
     try:
-        _save_aom(image, out, setting, profile, **_AOM_TUNE)
+        _save_aom(image, out, encoding, profile, **_AOM_TUNE)
     except ValueError:
         # A libaom that is older than this tune, or was built without it.
         out.seek(0)
         out.truncate()
-        _save_aom(image, out, setting, profile)
+        _save_aom(image, out, encoding, profile)
 
 
-def _save_aom(image: Image.Image, out: io.BytesIO, setting: Setting, profile: bytes, **advanced: str) -> None:
-    subsampling = "4:0:0" if image.mode == "L" else "4:4:4" if setting.full_chroma else "4:2:0"
+def _save_aom(image: Image.Image, out: io.BytesIO, encoding: Encoding, profile: bytes, **advanced: str) -> None:
+    subsampling = "4:0:0" if image.mode == "L" else "4:4:4" if encoding.full_chroma else "4:2:0"
     image.save(
         out,
         "AVIF",
         codec="aom",
-        speed=setting.speed,
-        quality=setting.quality,
+        speed=encoding.speed,
+        quality=encoding.quality,
         max_threads=1,
         subsampling=subsampling,
         icc_profile=profile,
@@ -162,33 +159,33 @@ def _save_aom(image: Image.Image, out: io.BytesIO, setting: Setting, profile: by
     )
 
 
-def _save_webp(image: Image.Image, out: io.BytesIO, setting: Setting, profile: bytes) -> None:
-    if setting.quality is None:
+def _save_webp(image: Image.Image, out: io.BytesIO, encoding: Encoding, profile: bytes) -> None:
+    if encoding.quality is None:
         image.save(out, "WEBP", lossless=True, quality=_WEBP_EFFORT, method=_LOSSLESS_METHOD, icc_profile=profile)
     else:
-        image.save(out, "WEBP", quality=setting.quality, method=setting.speed, icc_profile=profile)
+        image.save(out, "WEBP", quality=encoding.quality, method=encoding.speed, icc_profile=profile)
 
 
-def _save_jpeg(image: Image.Image, out: io.BytesIO, setting: Setting, profile: bytes) -> None:
-    assert setting.quality is not None
-    own = own_quality(setting.quality, full_chroma=setting.full_chroma)
+def _save_jpeg(image: Image.Image, out: io.BytesIO, encoding: Encoding, profile: bytes) -> None:
+    assert encoding.quality is not None
+    own = own_quality(encoding.quality, full_chroma=encoding.full_chroma)
     image.save(
         out,
         "JPEG",
-        qtables=tables(own, full_chroma=setting.full_chroma),
+        qtables=tables(own, full_chroma=encoding.full_chroma),
         # Optimised Huffman tables: 4 % fewer bytes for under a millisecond; progressive costs three times that.
         optimize=True,
-        progressive=setting.effort is Effort.THOROUGH,
-        subsampling="4:4:4" if setting.full_chroma else "4:2:0",
+        progressive=encoding.effort is Effort.THOROUGH,
+        subsampling="4:4:4" if encoding.full_chroma else "4:2:0",
         icc_profile=profile,
     )
 
 
-def _save_png(image: Image.Image, out: io.BytesIO, setting: Setting, profile: bytes) -> None:
+def _save_png(image: Image.Image, out: io.BytesIO, encoding: Encoding, profile: bytes) -> None:
     (_exact_palette(image) or image).save(out, "PNG", compress_level=6, icc_profile=profile)
 
 
-def _save_gif(image: Image.Image, out: io.BytesIO, setting: Setting, profile: bytes) -> None:
+def _save_gif(image: Image.Image, out: io.BytesIO, encoding: Encoding, profile: bytes) -> None:
     picture = reduce_to_palette(image)
     picture.save(out, "GIF", **({"transparency": picture.info["transparency"]} if picture.info else {}))
 

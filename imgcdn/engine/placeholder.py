@@ -18,7 +18,7 @@ from imgcdn.core.output.formats import WEBP
 from imgcdn.core.output.geometry import fit_within
 from imgcdn.core.output.plan import Plan
 from imgcdn.core.request.params import WHITE
-from imgcdn.core.values import EncodedImage
+from imgcdn.core.values import Effort, EncodedImage
 from imgcdn.engine.hashes import blurhash, thumbhash
 
 # The finest wave in a hash has 6 half periods, and more pixels than these fit into no data URI of the length below.
@@ -59,7 +59,7 @@ def describe(image: Image.Image, plan: Plan, *, original_bytes: int) -> EncodedI
     image.info = {}
     text = {"blurhash": _blurhash, "thumbhash": _thumbhash, "lqip": _lqip}.get(plan.format)
     body = text(image) if text else _json(image, plan, original_bytes)
-    return EncodedImage(body.encode("ascii"), plan.format, image.size, frames=1)
+    return EncodedImage(body.encode("ascii"), plan.format, image.size, frames=1, effort=Effort.FAST)
 
 
 def _json(image: Image.Image, plan: Plan, original_bytes: int) -> str:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import BinaryIO
 
-from imgcdn.core.encoders.coding import Coding
+from imgcdn.core.encoders.effort import Budget
+from imgcdn.core.encoders.encoding import graphic_encodings, photograph_encoding
 from imgcdn.core.output.formats import JPEG, PLACEHOLDERS, PNG
 from imgcdn.core.output.plan import Plan, resolve_crop, resolve_trim
 from imgcdn.core.values import EncodedImage
@@ -27,24 +28,26 @@ UPRIGHT_STEPS: tuple[Callable[[Picture, Plan], Picture], ...] = (orient, expand)
 STEPS: tuple[Callable[[Picture, Plan], Picture], ...] = (resize, to_srgb, flatten, blur, sharpen, pad)
 
 
-def render(file: BinaryIO, plan: Plan) -> EncodedImage:
+def render(file: BinaryIO, plan: Plan, budget: Budget) -> EncodedImage:
     """
     Turn an original into a variant; holds one decoded picture at a time.
 
     Args:
         file: The original that the plan's facts were probed from; seekable.
         plan: From `core.output.plan.plan_for`.
+        budget: What its encoders may spend.
 
     Raises:
         CorruptImage: Its pixels do not decode.
         InvalidParam: The crop lies outside of what trimming left.
     """
     if plan.animated:
-        return encode_animation(open_animation(file), _resolve_for_all(file, plan), _develop)
+        encoding = photograph_encoding(plan, budget)
+        return encode_animation(open_animation(file), _resolve_for_all(file, plan), encoding, _develop)
     picture = _develop(decode(file, plan), plan)
     if plan.format in PLACEHOLDERS:
         return describe(picture.image, plan, original_bytes=file.seek(0, os.SEEK_END))
-    encoded = _smallest(picture, plan)
+    encoded = _smallest(picture, plan, budget)
     return _never_larger(encoded, file, picture.profile) if plan.rewrap and not picture.altered else encoded
 
 
@@ -71,12 +74,11 @@ def _develop(picture: Picture, plan: Plan) -> Picture:
     return picture
 
 
-def _smallest(picture: Picture, plan: Plan) -> EncodedImage:
-    codings: tuple[Coding, ...] = (Coding(plan.format, plan.setting),)
-    if plan.if_graphic and is_graphic(picture.image):
-        codings = plan.if_graphic
-    plans = (replace(plan, format=coding.format, setting=coding.setting) for coding in codings)
-    return min((encode(picture.image, each, picture.profile) for each in plans), key=lambda encoded: len(encoded.body))
+def _smallest(picture: Picture, plan: Plan, budget: Budget) -> EncodedImage:
+    """Encode a picture, a graphic in each of its encodings, and return the smallest file."""
+    photograph, graphic = (photograph_encoding(plan, budget),), graphic_encodings(plan, budget)
+    encodings = graphic if graphic != photograph and is_graphic(picture.image) else photograph
+    return min((encode(picture.image, each, picture.profile) for each in encodings), key=lambda each: len(each.body))
 
 
 def _never_larger(encoded: EncodedImage, file: BinaryIO, profile: bytes) -> EncodedImage:

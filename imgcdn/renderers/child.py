@@ -124,8 +124,8 @@ def _probe(file: BufferedReader, job: ProbeJob) -> Probed:
 
 
 def _render(file: BufferedReader, job: RenderJob) -> Rendered:
-    image: EncodedImage = render(file, job.plan)
-    data = pack_variant(image, made_at=job.made_at, effort=job.effort)
+    image: EncodedImage = render(file, job.plan, job.budget)
+    data = pack_variant(image, made_at=job.made_at)
     if job.temp is None:
         return Rendered(data)
     failed = write_file(job.temp, data)  # a full or read-only disk costs the file, not the picture

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from imgcdn.core.encoders.effort import Budget
 from imgcdn.core.output.plan import Plan
-from imgcdn.core.values import Effort, Facts, FileStamp
+from imgcdn.core.values import Facts, FileStamp
 from imgcdn.errors import ImgcdnError
 
 _LENGTH = struct.Struct(">Q")
@@ -49,7 +50,7 @@ class RenderJob:
         plan: What is made.
         temp: Where to write the variant's file; None to send it back.
         made_at: Unix time in whole seconds, for the variant's header.
-        effort: What the encoder is allowed.
+        budget: What its encoders may spend.
         timeout_s: Wall-clock seconds after which the child is killed.
     """
 
@@ -58,7 +59,7 @@ class RenderJob:
     plan: Plan
     temp: str | None
     made_at: int
-    effort: Effort
+    budget: Budget
     timeout_s: float
 
 

@@ -14,11 +14,10 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from imgcdn.config import Config
-from imgcdn.core.encoders.coding import Limits
 from imgcdn.core.encoders.effort import Budget
 from imgcdn.core.memo import Memo
 from imgcdn.core.output.keys import source_key, variant_key
-from imgcdn.core.output.plan import Plan, plan_for
+from imgcdn.core.output.plan import Limits, Plan, plan_for
 from imgcdn.core.request.negotiation import ClientClass
 from imgcdn.core.values import Effort, Facts, Source, SourceRecord, Variant
 from imgcdn.dialects.grammar import ImageRequest
@@ -108,6 +107,7 @@ class ImageService:
         self._flights = flights
         self._clock = clock
         self._limits = _limits(config)
+        self._budget = _budget(config)
         # Of this process alone: each has to see for itself that a file is whole.
         self._reads = SingleFlight()
         self._planned: Memo[tuple[ImageRequest, ClientClass], _Planned] = Memo(32_768)
@@ -216,7 +216,7 @@ class ImageService:
             plan=planned.plan,
             temp=None if private else self.store.temp_path(),
             made_at=int(self._clock()),
-            effort=planned.plan.setting.effort,
+            budget=self._budget,
             timeout_s=self._config.render_timeout_s,
         )
         try:
@@ -281,9 +281,13 @@ def _limits(config: Config) -> Limits:
         config.max_dimension,
         config.color == "keep",
         config.animation_formats,
-        Budget(
-            Effort[config.effort.upper()],
-            config.thorough_s_per_megapixel,
-            config.render_timeout_s * _ENCODING_SHARE,
-        ),
+    )
+
+
+def _budget(config: Config) -> Budget:
+    return Budget(
+        Effort[config.effort.upper()],
+        config.thorough_s_per_megapixel,
+        config.render_timeout_s * _ENCODING_SHARE,
+        config.avif_max_pixels,
     )

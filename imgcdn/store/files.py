@@ -56,18 +56,17 @@ def variant_name(key: str, format_name: str) -> str:
     return f"{key}.{OUTPUTS[format_name].extension}"
 
 
-def pack_variant(image: EncodedImage, *, made_at: int, effort: Effort) -> bytes:
+def pack_variant(image: EncodedImage, *, made_at: int) -> bytes:
     """
     Return the whole file of a variant.
 
     Args:
         image: What was encoded.
         made_at: Unix time in whole seconds (Last-Modified has no more).
-        effort: What the encoder was allowed.
     """
     digest = hashlib.sha256(image.body).digest()
     fields = _FIELDS.pack(
-        _MAGIC, image.format.encode("ascii"), *image.size, len(image.body), made_at, effort.value, digest
+        _MAGIC, image.format.encode("ascii"), *image.size, len(image.body), made_at, image.effort.value, digest
     )
     return fields + _CHECKSUM.pack(zlib.crc32(fields)) + image.body
 

@@ -1,10 +1,10 @@
 import io
 import struct
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
-from imgcdn.core.encoders.coding import Limits
 from imgcdn.core.output.formats import FORMATS
 from imgcdn.core.output.keys import variant_key
 from imgcdn.core.output.plan import Plan, plan_for
@@ -12,6 +12,7 @@ from imgcdn.core.request.params import Params
 from imgcdn.engine.probe import probe
 from imgcdn.engine.render import render
 from tests.support import pictures, profiles
+from tests.support.planning import FAST, LIMITS
 from tests.support.variants import CRISP_Q, MAX_PIXELS, colour_at, developed, near
 
 PATCH = (200, 100, 50)
@@ -223,8 +224,8 @@ def test_inks_keep_their_corners_in_every_format(fmt: str) -> None:
 
 def _kept(original: bytes, params: Params) -> Image.Image:
     facts = probe(io.BytesIO(original), max_pixels=MAX_PIXELS)
-    plan = plan_for(facts, params, (), Limits(keep_profile=True))
-    image = Image.open(io.BytesIO(render(io.BytesIO(original), plan).body))
+    plan = plan_for(facts, params, (), replace(LIMITS, keep_profile=True))
+    image = Image.open(io.BytesIO(render(io.BytesIO(original), plan, FAST).body))
     image.load()
     return image
 
@@ -310,7 +311,7 @@ def test_an_animation_keeps_its_profile() -> None:
 def test_kept_and_converted_pictures_have_different_names() -> None:
     facts = probe(io.BytesIO(P3_PNG), max_pixels=MAX_PIXELS)
     plans: list[Plan] = [
-        plan_for(facts, Params(format="webp"), (), Limits(keep_profile=keep)) for keep in (False, True)
+        plan_for(facts, Params(format="webp"), (), replace(LIMITS, keep_profile=keep)) for keep in (False, True)
     ]
     assert len({variant_key("0" * 64, plan) for plan in plans}) == 2
 

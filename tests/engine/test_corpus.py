@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps
 
-from imgcdn.core.encoders.coding import Limits
 from imgcdn.core.output.plan import plan_for
 from imgcdn.core.request.params import Params
 from imgcdn.core.values import EncodedImage, Facts
@@ -23,6 +22,7 @@ from imgcdn.engine.render import render
 from imgcdn.errors import ImageError, UnsupportedImage
 from tests.support import pictures
 from tests.support.paths import CORPUS, TABLES
+from tests.support.planning import FAST, LIMITS
 from tests.support.variants import MAX_PIXELS, developed, film, psnr, total_ms
 
 TABLE = TABLES / "corpus.tsv"
@@ -53,8 +53,8 @@ def expected() -> dict[str, str]:
 
 def _rendered(original: bytes, params: Params) -> EncodedImage:
     """Render, and hold the result against the plan and against a decoder."""
-    plan = plan_for(_facts(original), params, (), Limits())
-    encoded = render(io.BytesIO(original), plan)
+    plan = plan_for(_facts(original), params, (), LIMITS)
+    encoded = render(io.BytesIO(original), plan, FAST)
     frames = film(encoded.body)
     assert {frame.image.size for frame in frames} == {plan.size}
     assert encoded.frames == len(frames)
@@ -141,7 +141,7 @@ if CORPUS.is_dir():
     @pytest.mark.parametrize("path", _table([path for path in _files("animated") if path.suffix == ".gif"]))
     def test_an_animated_gif_keeps_its_duration(path: Path, fmt: str) -> None:
         original = path.read_bytes()
-        plan = plan_for(_facts(original), Params(width=80, format=fmt), (), Limits())
-        encoded = render(io.BytesIO(original), plan)
+        plan = plan_for(_facts(original), Params(width=80, format=fmt), (), LIMITS)
+        encoded = render(io.BytesIO(original), plan, FAST)
         if encoded.frames > 1:
             assert total_ms(film(encoded.body)) == total_ms(film(original))

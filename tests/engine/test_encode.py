@@ -1,25 +1,25 @@
 import io
 import struct
+from dataclasses import replace
 
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from imgcdn.core.encoders.coding import Setting
-from imgcdn.core.encoders.effort import Budget, speed_within
-from imgcdn.core.output.plan import Plan
+from imgcdn.core.encoders.effort import speed_within
+from imgcdn.core.encoders.encoding import Encoding
 from imgcdn.core.request.params import Params
 from imgcdn.core.values import Effort
 from imgcdn.engine.encode import encode, reduce_to_palette
 from tests.support import pictures
+from tests.support.planning import THOROUGH
 from tests.support.variants import reopened, variant
 
 
-def _plan(
+def _encoding(
     fmt: str, encoder: str, *, quality: int | None = 60, full_chroma: bool = False, effort: Effort = Effort.FAST
-) -> Plan:
-    speed = speed_within(Budget(effort), encoder, 0)
-    setting = Setting(encoder, quality, full_chroma, effort=effort, speed=speed)
-    return Plan(None, pictures.SIZE, fmt, setting, None, animated=False)
+) -> Encoding:
+    speed = speed_within(replace(THOROUGH, effort=effort), encoder, 0)
+    return Encoding(fmt, encoder, quality, full_chroma, effort=effort, speed=speed)
 
 
 def _av1_config(body: bytes) -> int:
@@ -42,19 +42,19 @@ def _av1_config(body: bytes) -> int:
 )
 def test_avif_is_sampled_like_this(mode: str, encoder: str, full_chroma: bool, flags: tuple[int, int, int]) -> None:
     image = pictures.photograph().convert("RGBA").convert(mode)
-    config = _av1_config(encode(image, _plan("avif", encoder, full_chroma=full_chroma)).body)
+    config = _av1_config(encode(image, _encoding("avif", encoder, full_chroma=full_chroma)).body)
     assert (config >> 4 & 1, config >> 3 & 1, config >> 2 & 1) == flags
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 40), (40, 3)])
 def test_avif_may_be_tiny(size: tuple[int, int]) -> None:
-    encoded = encode(Image.new("RGB", size, pictures.RED), _plan("avif", "aom", full_chroma=True))
+    encoded = encode(Image.new("RGB", size, pictures.RED), _encoding("avif", "aom", full_chroma=True))
     assert reopened(encoded).size == size
 
 
 def test_avif_of_the_highest_quality_loses_nothing_but_the_change_of_colour_space() -> None:
     image = pictures.photograph((64, 48))
-    shown = reopened(encode(image, _plan("avif", "aom", quality=100, full_chroma=True))).convert("RGB")
+    shown = reopened(encode(image, _encoding("avif", "aom", quality=100, full_chroma=True))).convert("RGB")
     difference = ImageChops.difference(shown, image).convert("L")
     assert not any(difference.histogram()[4:])
 
@@ -65,7 +65,7 @@ def test_each_effort_decodes_to_nearly_the_same_picture(fmt: str, encoder: str, 
     if (fmt, mode) == ("jpeg", "RGBA"):
         mode = "RGB"
     image = pictures.photograph((200, 150)).convert(mode)
-    fast, thorough = (encode(image, _plan(fmt, encoder, full_chroma=True, effort=effort)) for effort in Effort)
+    fast, thorough = (encode(image, _encoding(fmt, encoder, full_chroma=True, effort=effort)) for effort in Effort)
     assert fast.body != thorough.body
     for encoded in (fast, thorough):
         difference = ImageChops.difference(reopened(encoded).convert(mode), image)
@@ -80,14 +80,14 @@ def test_each_effort_decodes_to_nearly_the_same_picture(fmt: str, encoder: str, 
     ],
 )
 def test_jpeg_is_coded_as_its_effort_promises(effort: Effort, marker: bytes) -> None:
-    body = encode(pictures.photograph(), _plan("jpeg", "jpeg", effort=effort)).body
+    body = encode(pictures.photograph(), _encoding("jpeg", "jpeg", effort=effort)).body
     frames = [code for code in (b"\xff\xc0", b"\xff\xc1", b"\xff\xc2") if code in body[: body.index(b"\xff\xda")]]
     assert frames == [marker]
 
 
 @pytest.mark.parametrize(("full_chroma", "sampling"), [(False, (2, 2)), (True, (1, 1))], ids=["4:2:0", "4:4:4"])
 def test_jpeg_is_sampled_as_planned(full_chroma: bool, sampling: tuple[int, int]) -> None:
-    body = encode(pictures.photograph(), _plan("jpeg", "jpeg", full_chroma=full_chroma)).body
+    body = encode(pictures.photograph(), _encoding("jpeg", "jpeg", full_chroma=full_chroma)).body
     start = body.index(b"\xff\xc0")
     luma = body[start + 11]
     assert (luma >> 4, luma & 15) == sampling
@@ -96,7 +96,7 @@ def test_jpeg_is_sampled_as_planned(full_chroma: bool, sampling: tuple[int, int]
 def test_quality_reaches_the_encoder() -> None:
     for fmt, encoder in (("avif", "svt"), ("avif", "aom"), ("webp", "webp"), ("jpeg", "jpeg")):
         small, large = (
-            len(encode(pictures.photograph((200, 150)), _plan(fmt, encoder, quality=quality)).body)
+            len(encode(pictures.photograph((200, 150)), _encoding(fmt, encoder, quality=quality)).body)
             for quality in (20, 90)
         )
         assert small < large, encoder
@@ -128,7 +128,7 @@ def test_png_takes_a_palette_only_where_nothing_is_lost(original: bytes, mode: s
 def test_a_gif_pixel_is_there_from_half_alpha_on(alpha: int, clear: bool) -> None:
     image = Image.new("RGBA", (8, 8), (*pictures.RED, alpha))
     image.putpixel((0, 0), (*pictures.BLUE, 255))
-    found = reopened(encode(image, _plan("gif", "gif", quality=None))).convert("RGBA")
+    found = reopened(encode(image, _encoding("gif", "gif", quality=None))).convert("RGBA")
     assert found.getpixel((0, 0)) == (*pictures.BLUE, 255)
     assert found.getpixel((4, 4)) == ((0, 0, 0, 0) if clear else (*pictures.RED, 255))
 
@@ -142,5 +142,5 @@ def test_a_palette_of_many_colours_and_a_hole_has_room_for_both() -> None:
 
 
 def test_a_gif_says_its_screen_size() -> None:
-    body = encode(pictures.chart(), _plan("gif", "gif", quality=None)).body
+    body = encode(pictures.chart(), _encoding("gif", "gif", quality=None)).body
     assert struct.unpack("<HH", body[6:10]) == pictures.SIZE

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops
 
-from imgcdn.core.encoders.coding import Limits
 from imgcdn.core.output.plan import plan_for
 from imgcdn.core.request.params import Params
 from imgcdn.core.values import EncodedImage
@@ -15,6 +14,7 @@ from imgcdn.engine.probe import probe
 from imgcdn.engine.render import render
 from tests.support import drawings, pictures
 from tests.support.paths import CORPUS, SAMPLES
+from tests.support.planning import FAST, LIMITS
 from tests.support.variants import MAX_PIXELS, reopened
 
 Draw = Callable[[], Image.Image]
@@ -34,7 +34,7 @@ def _at(image: Image.Image, width: int) -> Image.Image:
 
 def _variant(image: Image.Image, params: Params, client: tuple[str, ...] = ()) -> EncodedImage:
     file = io.BytesIO(pictures.png(image))
-    return render(file, plan_for(probe(file, max_pixels=MAX_PIXELS), params, client, Limits()))
+    return render(file, plan_for(probe(file, max_pixels=MAX_PIXELS), params, client, LIMITS), FAST)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_a_photograph_is_coded_once_as_planned() -> None:
 def test_an_animation_of_graphics_stays_what_it_was() -> None:
     frames = [drawings.bars().resize((300, 210)), drawings.pie().resize((300, 210))]
     file = io.BytesIO(pictures.animated_gif(frames, [100, 100]))
-    encoded = render(file, plan_for(probe(file, max_pixels=MAX_PIXELS), Params(), BOTH, Limits()))
+    encoded = render(file, plan_for(probe(file, max_pixels=MAX_PIXELS), Params(), BOTH, LIMITS), FAST)
     assert (encoded.format, encoded.frames) == ("webp", 2)
 
 

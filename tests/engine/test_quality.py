@@ -1,17 +1,16 @@
 """q=auto: what it finds in drawn pictures, and how near it came in measured photographs."""
 
-from dataclasses import replace
-
 import pytest
 from PIL import Image, ImageFilter
 
 from bench.fit.auto import QUALITIES, found_looks, read
-from imgcdn.core.encoders.coding import Setting
+from imgcdn.core.encoders.encoding import Encoding, photograph_encoding
 from imgcdn.core.request.params import Params
 from imgcdn.engine.encode import choose_quality, encode, least_q
 from imgcdn.engine.quality import search
 from tests.support import pictures
 from tests.support.paths import ROOT
+from tests.support.planning import FAST
 from tests.support.variants import planned, reopened, variant
 
 MEASURED = ROOT / "docs" / "quality" / "auto.csv"
@@ -116,9 +115,9 @@ def test_an_encoding_is_the_one_of_the_q_that_was_found() -> None:
     image = pictures.photograph((320, 240))
     plan = planned(pictures.jpeg(image), Params(format="jpeg", q=None))
     q = least_q(image, 75, "jpeg")
-    found = encode(image, plan)
-    assert choose_quality(image, plan.setting) == Setting("jpeg", q, full_chroma=False)
-    assert found.body == encode(image, replace(plan, setting=Setting("jpeg", q, full_chroma=False))).body
+    encoding = photograph_encoding(plan, FAST)
+    assert choose_quality(image, encoding) == Encoding("jpeg", "jpeg", q)
+    assert encode(image, encoding).body == encode(image, Encoding("jpeg", "jpeg", q)).body
 
 
 def test_an_animation_has_one_quality() -> None:

@@ -11,6 +11,8 @@ from imgcdn.core.request.params import Params
 from imgcdn.engine.render import render
 from imgcdn.errors import CorruptImage
 from tests.support import laden, pictures
+from tests.support.paths import ROOT
+from tests.support.planning import FAST
 from tests.support.variants import CRISP_Q, colour_at, developed, near, planned, reopened, variant
 
 CORNERS = {(0.2, 0.2): "RED", (0.8, 0.2): "GREEN", (0.2, 0.8): "BLUE", (0.8, 0.8): "WHITE"}
@@ -174,7 +176,7 @@ def test_a_render_reads_the_file_from_its_beginning() -> None:
     file = io.BytesIO(pictures.jpeg())
     plan = planned(file.getvalue(), Params(width=45))
     file.seek(100)
-    assert render(file, plan).size == (45, 30)
+    assert render(file, plan, FAST).size == (45, 30)
 
 
 def test_enlarging_invents_pixels_when_asked() -> None:
@@ -187,17 +189,19 @@ def test_the_engine_loads_five_plugins_and_says_nothing() -> None:
     script = """
 import io, sys
 from imgcdn.core.request.params import Params
-from imgcdn.core.encoders.coding import Limits
 from imgcdn.core.output.plan import plan_for
 from imgcdn.engine.probe import probe
 from imgcdn.engine.render import render
+from tests.support.planning import FAST, LIMITS
 file = io.BytesIO(sys.stdin.buffer.read())
 facts = probe(file, max_pixels=10**6)
 for fmt in ("avif", "webp", "jpeg", "png", "gif"):
-    render(file, plan_for(facts, Params(format=fmt), (), Limits()))
+    render(file, plan_for(facts, Params(format=fmt), (), LIMITS), FAST)
 from PIL import Image
 print(Image._initialized, *sorted(name for name in sys.modules if "PcxImagePlugin" in name))
 """
-    done = subprocess.run([sys.executable, "-c", script], input=pictures.jpeg(), capture_output=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], input=pictures.jpeg(), capture_output=True, check=True, cwd=ROOT
+    )
     assert done.stderr == b""
     assert done.stdout.split() in ([b"0"], [b"1"])

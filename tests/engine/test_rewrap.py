@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageCms
 
-from imgcdn.core.encoders.coding import Limits
 from imgcdn.core.output.plan import plan_for
 from imgcdn.core.request.params import Params
 from imgcdn.core.values import EncodedImage
@@ -20,6 +20,7 @@ from imgcdn.engine.rewrap import rewrap_jpeg, rewrap_png
 from imgcdn.errors import CorruptImage, ImageError
 from tests.support import laden, pictures, profiles
 from tests.support.paths import CORPUS, SAMPLES
+from tests.support.planning import FAST, LIMITS
 from tests.support.variants import MAX_PIXELS, reopened
 
 BOTH = ("avif", "webp")
@@ -74,8 +75,8 @@ def _pixels(data: bytes) -> Image.Image:
 
 def _rendered(data: bytes, params: Params, client: tuple[str, ...] = (), *, keep_profile: bool = False) -> EncodedImage:
     file = io.BytesIO(data)
-    limits = Limits(keep_profile=keep_profile)
-    return render(file, plan_for(probe(file, max_pixels=MAX_PIXELS), params, client, limits))
+    limits = replace(LIMITS, keep_profile=keep_profile)
+    return render(file, plan_for(probe(file, max_pixels=MAX_PIXELS), params, client, limits), FAST)
 
 
 def _table(originals: dict[str, bytes]) -> list[object]:

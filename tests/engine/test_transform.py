@@ -4,7 +4,6 @@ from dataclasses import replace
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from imgcdn.core.encoders.coding import Limits
 from imgcdn.core.output.geometry import Crop, Fit
 from imgcdn.core.output.plan import plan_for
 from imgcdn.core.request.params import Params
@@ -12,6 +11,7 @@ from imgcdn.engine.decode import decode
 from imgcdn.engine.probe import probe
 from imgcdn.errors import InvalidParam
 from tests.support import pictures
+from tests.support.planning import LIMITS
 from tests.support.variants import CRISP_Q, colour_at, developed, film, near, variant
 
 
@@ -48,7 +48,7 @@ def test_a_draft_differs_little_from_the_full_decode(width: int) -> None:
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_a_jpeg_is_decoded_with_a_quarter_more_pixels_than_needed(params: Params, scale: int, orientation: int) -> None:
     file = io.BytesIO(pictures.oriented_jpeg(orientation, (1000, 750)))
-    plan = plan_for(probe(file, max_pixels=10**6), params, (), Limits())
+    plan = plan_for(probe(file, max_pixels=10**6), params, (), LIMITS)
     picture = decode(file, plan)
     assert picture.scale == scale
     assert sorted(picture.image.size) == [-(-750 // scale), -(-1000 // scale)]

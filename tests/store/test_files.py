@@ -33,7 +33,7 @@ def _reads(data: bytes) -> bool:
 @pytest.mark.parametrize("name", OUTPUTS)
 @pytest.mark.parametrize("body", [b"", b"x", bytes(100_000)], ids=["empty", "one byte", "large"])
 def test_a_variant_reads_back_as_it_was_packed(name: str, body: bytes) -> None:
-    data = pack_variant(EncodedImage(body, name, (16_383, 1), 1), made_at=NOW, effort=Effort.FAST)
+    data = pack_variant(EncodedImage(body, name, (16_383, 1), 1, Effort.FAST), made_at=NOW)
     assert unpack_header(data[:HEADER_BYTES], len(data))
     variant = unpack_variant(data, len(data))
 

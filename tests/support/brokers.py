@@ -6,13 +6,14 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from imgcdn.core.encoders.coding import Setting
 from imgcdn.core.output.plan import Plan
-from imgcdn.core.values import Effort, FileStamp
+from imgcdn.core.values import FileStamp
 from imgcdn.renderers.client import BrokerSettings, RenderClient
 from imgcdn.renderers.jobs import ProbeJob, RenderJob
+from tests.support.planning import FAST
 
 _PATIENCE_S = 20.0
 
@@ -124,7 +125,6 @@ def render_job(
     timeout_s: float = 30.0,
 ) -> RenderJob:
     fmt = {"svt": "avif", "aom": "avif"}.get(encoder, encoder)
-    speed = {"svt": 8, "aom": 9, "webp": 2}.get(encoder)
-    setting = Setting(encoder, None if encoder == "png" else 70, full_chroma=False, speed=speed)
-    plan = Plan(None, size, fmt, setting, None, animated=False)
-    return RenderJob(path, stamp(path), plan, str(temp) if temp else None, 1_700_000_000, Effort.THOROUGH, timeout_s)
+    plan = Plan(size=size, format=fmt, q=None if encoder == "png" else 70)
+    budget = replace(FAST, avif_max_pixels=0) if encoder == "svt" else FAST
+    return RenderJob(path, stamp(path), plan, str(temp) if temp else None, 1_700_000_000, budget, timeout_s)

@@ -26,7 +26,7 @@ def key(number: int) -> str:
 
 def variant_file(body: bytes = b"picture") -> bytes:
     """Return the bytes of a variant's file."""
-    return pack_variant(EncodedImage(body, "webp", (90, 60), 1), made_at=NOW, effort=Effort.THOROUGH)
+    return pack_variant(EncodedImage(body, "webp", (90, 60), 1, Effort.THOROUGH), made_at=NOW)
 
 
 def publish(store: DiskStore, number: int = 1, body: bytes = b"picture", source: str = SOURCE) -> bool:

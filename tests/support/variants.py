@@ -2,16 +2,16 @@
 
 import io
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import Image, ImageChops, ImageStat
 
-from imgcdn.core.encoders.coding import Limits
 from imgcdn.core.output.plan import Plan, plan_for
 from imgcdn.core.request.params import Params
 from imgcdn.core.values import EncodedImage
 from imgcdn.engine.probe import probe
 from imgcdn.engine.render import render
+from tests.support.planning import FAST, LIMITS
 
 MAX_PIXELS = 64_000_000
 
@@ -30,12 +30,12 @@ class Shown:
 
 def planned(original: bytes, params: Params, *, max_pixels: int = MAX_PIXELS) -> Plan:
     """Plan for a client that names neither avif nor webp, where whatever can move does."""
-    limits = Limits(animations=("avif", "webp"))
+    limits = replace(LIMITS, animations=("avif", "webp"))
     return plan_for(probe(io.BytesIO(original), max_pixels=max_pixels), params, (), limits)
 
 
 def variant(original: bytes, params: Params) -> EncodedImage:
-    return render(io.BytesIO(original), planned(original, params))
+    return render(io.BytesIO(original), planned(original, params), FAST)
 
 
 def reopened(encoded: EncodedImage) -> Image.Image:

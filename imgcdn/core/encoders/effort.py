@@ -1,4 +1,4 @@
-"""How long an encoder may try, and how that sets it."""
+"""How long an encoder may try, and the speed that it is set to."""
 
 from dataclasses import dataclass
 
@@ -16,41 +16,41 @@ _COSTS_S: dict[str, tuple[tuple[int, float], ...]] = {
 @dataclass(frozen=True, slots=True)
 class Budget:
     """
-    What an encoder may take.
+    What encoders may spend on one picture. It travels in the job and is in no key.
 
     Args:
-        effort: With FAST the rest does not count: the client waits.
+        effort: With FAST the seconds do not count: the client waits.
         s_per_megapixel: Seconds, for a picture of any size.
         total_s: Seconds for a whole picture, so that a large one is ready before its render is given up.
+        avif_max_pixels: Output pixels above which aom, whose time and memory grow with the area, is left for SVT-AV1.
     """
 
-    effort: Effort = Effort.FAST
-    s_per_megapixel: float = 6.0
-    total_s: float = 10 / 3
+    effort: Effort
+    s_per_megapixel: float
+    total_s: float
+    avif_max_pixels: int
 
 
-#: No more than has to be.
-FAST = Budget()
+def quickest(encoder: str) -> int | None:
+    """Return an encoder's quickest speed or method; None for an encoder that has no such choice."""
+    costs = _COSTS_S.get(encoder)
+    return None if costs is None else costs[0][0]
 
 
 def speed_within(budget: Budget, encoder: str, pixels: int) -> int | None:
     """
-    Return the most thorough speed or method that the budget has room for, or else the quickest.
+    Return the most thorough speed or method that the budget allows, or else the quickest.
 
     Returns:
         None for an encoder that has no such choice.
 
-    >>> speed_within(Budget(Effort.THOROUGH), "aom", 400_000)
-    5
-    >>> speed_within(Budget(Effort.THOROUGH), "aom", 20_000_000)
-    9
+    >>> thorough = Budget(Effort.THOROUGH, s_per_megapixel=6.0, total_s=10 / 3, avif_max_pixels=20_000_000)
+    >>> speed_within(thorough, "aom", 400_000), speed_within(thorough, "aom", 20_000_000)
+    (5, 9)
     """
-    costs = _COSTS_S.get(encoder)
-    if costs is None:
-        return None
-    speeds = [speed for speed, _ in costs]
-    if budget.effort is Effort.FAST:
-        return speeds[0]
+    if budget.effort is Effort.FAST or encoder not in _COSTS_S:
+        return quickest(encoder)
     megapixels = pixels / 1e6
-    room_s = min(budget.s_per_megapixel * megapixels, budget.total_s)
-    return next((speed for speed, cost_s in reversed(costs) if cost_s * megapixels <= room_s), speeds[0])
+    allowed_s = min(budget.s_per_megapixel * megapixels, budget.total_s)
+    slowest_first = reversed(_COSTS_S[encoder])
+    return next((speed for speed, cost_s in slowest_first if cost_s * megapixels <= allowed_s), quickest(encoder))

@@ -1,14 +1,17 @@
 """Names of what is kept: source folders, variant keys, ETags."""
 
 import hashlib
-from dataclasses import astuple
+import json
+from collections.abc import Iterator
+from dataclasses import MISSING, Field, fields, is_dataclass
+from enum import Enum
 from functools import lru_cache
 
 from imgcdn.core.output.plan import Plan
 from imgcdn.core.values import Source
 
-#: Raised by hand when the same plan must give other bytes: a better curve, a mended colour. Never the package's
-#: or Pillow's version, which change without the output changing.
+#: Raised by hand when the same plan must give other bytes: a better curve, a fixed colour. The versions of the package
+#: and of Pillow are not in a key: they change without the output changing.
 OUTPUT_VERSION = 2
 
 
@@ -26,7 +29,46 @@ def variant_key(version: str, plan: Plan) -> str:
         version: SHA-256 of the original's bytes, hex.
         plan: What is made of them.
     """
-    return _digest(version, str(OUTPUT_VERSION), repr(astuple(plan)))
+    return _digest(version, str(OUTPUT_VERSION), canonical(plan))
+
+
+def canonical(value: object) -> str:
+    """
+    Write a value as text that is equal exactly where the values are, in every release.
+
+    Fields of a dataclass stand by name, in the order of their names, and those with their default value are left out,
+    so that a new field changes no text. Enums stand by value. An int and a float of the same size differ.
+
+    Raises:
+        TypeError: A type that has no canonical text.
+
+    >>> from imgcdn.core.output.geometry import Framing, Fit
+    >>> canonical(Framing(target=(300, None), fit=Fit.COVER))
+    '{"fit":"cover","target":[300,null]}'
+    """
+    if isinstance(value, Enum):
+        return canonical(value.value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return json.dumps(value)
+    if isinstance(value, tuple):
+        return f"[{','.join(map(canonical, value))}]"
+    if is_dataclass(value) and not isinstance(value, type):
+        return "{" + ",".join(f"{json.dumps(name)}:{canonical(each)}" for name, each in sorted(_asked(value))) + "}"
+    raise TypeError(f"{type(value).__name__} has no canonical text")
+
+
+def _asked(value: object) -> Iterator[tuple[str, object]]:
+    """Yield the fields of a dataclass that do not have their default value."""
+    for each in fields(value):  # type: ignore[arg-type]  # the caller has checked that it is an instance
+        found = getattr(value, each.name)
+        if canonical(found) != _default_text(each):
+            yield each.name, found
+
+
+def _default_text(declared: "Field[object]") -> str | None:
+    if declared.default_factory is not MISSING:
+        return canonical(declared.default_factory())
+    return None if declared.default is MISSING else canonical(declared.default)
 
 
 def etag(digest: bytes) -> str:

@@ -1,9 +1,21 @@
-"""(probe facts, params, client class) -> Plan: everything about the output, decided before a pixel is read."""
+"""(probe facts, params, client class) -> Plan: all that is asked for, decided before a pixel is read."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
-from imgcdn.core.encoders.coding import Coding, Limits, Setting, graphic_codings, setting_for
-from imgcdn.core.output.formats import AVIF, FORMATS, GIF, JPEG, JSON, OUTPUTS, PLACEHOLDERS, PNG, Format
+from imgcdn.core.encoders.graphics import other_formats
+from imgcdn.core.output.formats import (
+    AVIF,
+    FORMATS,
+    GIF,
+    JPEG,
+    JSON,
+    LOSSY,
+    NEGOTIATED,
+    OUTPUTS,
+    PLACEHOLDERS,
+    PNG,
+    Format,
+)
 from imgcdn.core.output.geometry import (
     CENTER,
     UPRIGHT,
@@ -44,48 +56,79 @@ class Trim:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Limits:
     """
-    What will be made.
+    When AVIF is worth its price, and how large an enlarged output may become.
 
     Args:
-        crop: The part of the upright, turned source that is kept; None for all of it.
+        avif_min_pixels: Below this output size webp comes first: the container alone costs more than avif saves.
+        avif_max_pixels: Above it webp comes first: the encoder's time and memory grow with the area.
+        max_dimension: Longest edge to which a source is enlarged: `w` alone does not bound the height.
+        keep_profile: Whether pictures keep their own colours, with a profile, wherever their format can carry one.
+        animations: Negotiated formats that an animation may become; without avif it stays a still there even if the
+            URL names it.
+    """
+
+    avif_min_pixels: int
+    avif_max_pixels: int
+    max_dimension: int
+    keep_profile: bool
+    animations: tuple[str, ...]
+
+    def animates(self, fmt: Format) -> bool:
+        """Tell whether animations are written in a format that was asked for."""
+        return fmt.animation and (fmt is not AVIF or AVIF.name in self.animations)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """
+    What is asked for, never how an encoder is told.
+
+    A default means "not asked for". It stands in no key, so it never changes. A field changes pixels, unless
+    `BESIDE_PIXELS` names it.
+
+    Args:
         size: Of the output. With `trim`, what it is when nothing is cut away.
-        format: A name in `core.output.formats.OUTPUTS`. What is encoded in the end may be of another: see the last two.
-        setting: For the encoder.
-        background: Colour that transparent pixels are laid on; None to keep them. With four values it is itself
-            transparent, and the format keeps that.
-        animated: Whether every frame is kept.
+        format: A name in `core.output.formats.OUTPUTS`. The pixels may decide for one of `others`, or for `rewrap`.
+        crop: The part of the upright, turned source that is kept; None for all of it.
         turn: Rotation and reflection of the upright source, as an EXIF orientation.
-        trim: None once it is known what is cut away, and where nothing is; `crop` and `place` count from then on.
+        trim: None once the border is known, and where none is cut away; `crop` and `place` count from then on.
         place: The part of the output that the picture takes; None for all of it.
         margin: Colour of the rest of the output; None for clear around a picture that has transparent pixels, white
             around one that has none.
+        background: Colour that transparent pixels are laid on; None to keep them. With four values it is itself
+            transparent, and the format keeps that.
         blur: Sigma in output pixels; 0 for none.
         sharpen: Strength; 0 for none.
-        crop_bounds: The part of the source in which `crop` goes where the subject is, keeping its size; None once it is
-            there, and where nothing is to be found out.
-        original: What an answer tells of the original; None for one that does not.
-        if_graphic: Where the pixels turn out to be a graphic, the smallest of these is sent instead; empty where it
-            makes no difference.
-        rewrap: Whether the original's own coding is sent, without its metadata, where the output is larger.
+        crop_bounds: Where a smart crop may move, keeping its size; None when the crop is fixed.
+        animated: Whether every frame is kept.
+        original: What `fm=json` says of the original; None for every other format.
+        q: 1 to 100 on the scale of all formats; None where nothing that may be sent is lossy, and with `target`.
+        target: SSIMULACRA2 to reach with as few bytes as possible (q=auto); None for a q that was asked for.
+        keep_profile: Pixels stay in the original's colours, and a profile in the file describes them; otherwise sRGB.
+        others: Formats beside `format` that may be sent when the picture turns out to be a graphic, sorted.
+        rewrap: Nothing that was asked for changes pixels, and the original's own format may be sent. Where the output
+            would be larger, its own coding is sent without metadata, if the engine can re-wrap that format.
     """
 
-    crop: Box | None
     size: Size
     format: str
-    setting: Setting
-    background: RGB | RGBA | None
-    animated: bool
+    crop: Box | None = None
     turn: int = UPRIGHT
     trim: Trim | None = None
     place: Area | None = None
     margin: RGB | RGBA | None = None
+    background: RGB | RGBA | None = None
     blur: float = 0.0
     sharpen: float = 0.0
     crop_bounds: Area | None = None
+    animated: bool = False
     original: Facts | None = None
-    if_graphic: tuple[Coding, ...] = ()
+    q: int | None = None
+    target: int | None = None
+    keep_profile: bool = False
+    others: tuple[str, ...] = ()
     rewrap: bool = False
 
     @property
@@ -97,12 +140,16 @@ class Plan:
         return right - left, bottom - top
 
 
+#: The fields of a plan that change no pixel. A new field is not here unless somebody puts it here.
+BESIDE_PIXELS = frozenset({"format", "animated", "original", "q", "target", "keep_profile", "others", "rewrap"})
+
+
 def plan_for(facts: Facts, params: Params, client: ClientClass, limits: Limits) -> Plan:
     """
-    Decide the pixels, the one output format and the encoder's setting.
+    Decide the pixels, the format and the quality that are asked for.
 
-    Two requests with equal plans for equal bytes are one variant, so whatever does not change
-    the output (a width beyond the source, q for a lossless format) is gone from the plan.
+    Two requests with equal plans for equal bytes are one variant, so what does not change the output (a width beyond
+    the source, q for a lossless format) is left out of the plan.
     """
     if params.format in PLACEHOLDERS:
         params = drop_irrelevant(params)
@@ -114,29 +161,38 @@ def plan_for(facts: Facts, params: Params, client: ClientClass, limits: Limits) 
     fmt = _output_format(facts, params, client, draft.size, limits, padded=padded)
     longest = min(longest, fmt.max_edge)
     framed = _framed(source, framing, longest, fmt.name)
-    animated = _stays_animated(facts, params) and limits.moves(fmt)
+    trim = None if params.trim is None else Trim(params.trim, framing, longest)
+    animated = _stays_animated(facts, params) and limits.animates(fmt)
+    negotiated = params.format is None and not animated
     plan = Plan(
-        crop=framed.crop,
         size=framed.size,
         format=fmt.name,
-        setting=setting_for(fmt, params, framed.size, limits, animated=animated),
-        background=_background(facts, params, fmt),
-        animated=animated,
+        crop=None if trim else framed.crop,
         turn=params.turn,
-        place=framed.place,
+        trim=trim,
+        place=None if trim else framed.place,
         margin=_margin(facts, params, fmt, animated=animated) if padded else None,
+        background=_background(facts, params, fmt),
         blur=params.blur,
         sharpen=params.sharpen,
-        crop_bounds=framed.crop_bounds,
+        crop_bounds=None if trim else framed.crop_bounds,
+        animated=animated,
         original=facts if fmt is JSON else None,
+        q=params.q if fmt in LOSSY else None,
+        target=params.target if fmt in LOSSY and params.q is None else None,
+        # Viewers do not look for a profile in a GIF, and a text has no place for one.
+        keep_profile=limits.keep_profile and fmt.name in FORMATS and fmt is not GIF,
+        others=other_formats(fmt, framed.size, (*client, PNG.name)) if negotiated else (),
     )
-    plan = replace(plan, rewrap=_may_rewrap(plan, facts, params))
-    if not animated:
-        coding = Coding(plan.format, plan.setting)
-        plan = replace(plan, if_graphic=graphic_codings(coding, plan.size, params, client, limits))
-    if params.trim is None:
-        return plan
-    return replace(plan, crop=None, place=None, crop_bounds=None, trim=Trim(params.trim, framing, longest))
+    return replace(plan, rewrap=not changes_pixels(plan, facts) and _may_send(facts.format, params, client))
+
+
+def changes_pixels(plan: Plan, facts: Facts) -> bool:
+    """Tell whether anything that a plan asks for makes the output's pixels differ from the original's."""
+    if plan.size != facts.size or (facts.frames > 1 and not plan.animated):
+        return True
+    changing = (each for each in fields(plan) if each.name not in BESIDE_PIXELS and each.name != "size")
+    return any(getattr(plan, each.name) != each.default for each in changing)
 
 
 def resolve_trim(plan: Plan, source: Size, kept: Area) -> Plan:
@@ -225,12 +281,11 @@ def _family(facts: Facts, *, transparent: bool) -> Format:
     return JPEG
 
 
-def _may_rewrap(plan: Plan, facts: Facts, params: Params) -> bool:
-    """Tell whether nothing that was asked for changes a pixel, and the original's format will do."""
-    if facts.format not in (JPEG.name, PNG.name) or params.format not in (None, facts.format) or facts.frames > 1:
-        return False
-    asked = (params.trim, plan.crop, plan.place, plan.background, plan.blur or None, plan.sharpen or None)
-    return plan.size == facts.size and plan.turn == UPRIGHT and not any(value is not None for value in asked)
+def _may_send(format_name: str, params: Params, client: ClientClass) -> bool:
+    """Tell whether this request may be answered in a format."""
+    if params.format is not None:
+        return params.format == format_name
+    return format_name in client or FORMATS[format_name] not in NEGOTIATED
 
 
 def _background(facts: Facts, params: Params, fmt: Format) -> RGB | RGBA | None:

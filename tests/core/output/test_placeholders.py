@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgcdn.core.encoders.coding import Limits
 from imgcdn.core.output.formats import PLACEHOLDERS
 from imgcdn.core.output.geometry import Fit, Frame, Framing, Size, frame, reduce_frame
 from imgcdn.core.output.placeholders import COPY_EDGE
@@ -13,6 +12,7 @@ from imgcdn.core.request.params import WHITE, Params
 from imgcdn.core.request.rules import Rules
 from imgcdn.core.values import Facts
 from imgcdn.dialects.native import parse
+from tests.support.planning import LIMITS
 
 PHOTO = Facts("jpeg", (3000, 2000), frames=1, alpha=False)
 CUT_OUT = Facts("png", (3000, 2000), frames=1, alpha=True)
@@ -21,7 +21,7 @@ ANIMATION = Facts("gif", (600, 400), frames=12, alpha=True)
 
 def planned(query: str, fm: str = "lqip", facts: Facts = PHOTO, client: tuple[str, ...] = ()) -> Plan:
     params = parse(f"/img/a.jpg?fm={fm}&{query}".rstrip("&"), Rules()).params
-    return plan_for(facts, params, client, Limits())
+    return plan_for(facts, params, client, LIMITS)
 
 
 @pytest.mark.parametrize("fm", PLACEHOLDERS)
@@ -123,8 +123,8 @@ def test_of_an_animation_it_is_the_first_frame(fm: str) -> None:
 
 @pytest.mark.parametrize("fm", PLACEHOLDERS)
 def test_its_colours_are_srgb_whatever_pictures_keep(fm: str) -> None:
-    plan = plan_for(PHOTO, Params(format=fm), (), Limits(keep_profile=True))
-    assert not plan.setting.keep_profile
+    plan = plan_for(PHOTO, Params(format=fm), (), replace(LIMITS, keep_profile=True))
+    assert not plan.keep_profile
 
 
 edges = st.integers(1, 9000)

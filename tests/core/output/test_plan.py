@@ -1,31 +1,19 @@
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 
-from imgcdn.core.encoders.coding import Coding, Limits, Setting
-from imgcdn.core.encoders.effort import Budget
-from imgcdn.core.output.geometry import CENTER, Crop, Fit, Framing, Size, Smart
-from imgcdn.core.output.plan import Plan, Trim, plan_for, resolve_crop, resolve_trim
+from imgcdn.core.output.geometry import Crop, Fit, Size
+from imgcdn.core.output.plan import BESIDE_PIXELS, Plan, changes_pixels
 from imgcdn.core.request.arguments import RGB, RGBA
 from imgcdn.core.request.params import Params
-from imgcdn.core.values import Effort, Facts
+from imgcdn.core.values import Facts
+from tests.support.planning import ALPHA_PNG, ANIMATION, BOTH, NEITHER, OPAQUE_PNG, PHOTO, WEBP_FIRST, planned
 
-PHOTO = Facts("jpeg", (2725, 2225), frames=1, alpha=False)
-OPAQUE_PNG = replace(PHOTO, format="png")
-ALPHA_PNG = replace(PHOTO, format="png", alpha=True)
 STILL_GIF = Facts("gif", (600, 400), frames=1, alpha=False)
-ANIMATION = Facts("gif", (600, 400), frames=12, alpha=True)
 ANIMATED_WEBP = replace(ANIMATION, format="webp")
 
 PLAIN = Params()
-NEITHER: tuple[str, ...] = ()
-BOTH = ("avif", "webp")
-WEBP_FIRST = ("webp", "avif")
-
-
-def planned(facts: Facts, params: Params = PLAIN, client: tuple[str, ...] = NEITHER, **limits: Any) -> Plan:
-    return plan_for(facts, params, client, replace(Limits(), **limits))
 
 
 @pytest.mark.parametrize(
@@ -172,271 +160,6 @@ def test_a_source_is_enlarged_to_the_largest_dimension_at_most(params: Params, s
 
 
 @pytest.mark.parametrize(
-    ("fmt", "q", "expected"),
-    [
-        pytest.param("jpeg", 75, Setting("jpeg", 75, full_chroma=False), id="jpeg"),
-        pytest.param("jpeg", 89, Setting("jpeg", 89, full_chroma=False), id="jpeg, just below full colour"),
-        pytest.param("jpeg", 90, Setting("jpeg", 90, full_chroma=True), id="jpeg in full colour"),
-        pytest.param("webp", 75, Setting("webp", 80, full_chroma=False, speed=2), id="webp"),
-        pytest.param("webp", 95, Setting("webp", 97, full_chroma=False, speed=2), id="webp has no full colour"),
-        pytest.param("avif", 75, Setting("aom", 55, full_chroma=True, speed=9), id="avif in full colour at any q"),
-        pytest.param("png", 30, Setting("png", None, full_chroma=False), id="png has no quality"),
-        pytest.param("png", 95, Setting("png", None, full_chroma=False), id="png at any q"),
-        pytest.param("gif", 95, Setting("gif", None, full_chroma=False), id="gif has no quality"),
-        pytest.param("jpeg", None, Setting("jpeg", None, full_chroma=False, target=75), id="jpeg, auto"),
-        pytest.param("webp", None, Setting("webp", None, full_chroma=False, target=75, speed=2), id="webp, auto"),
-        pytest.param("avif", None, Setting("aom", None, full_chroma=True, target=75, speed=9), id="avif, auto"),
-        pytest.param("png", None, Setting("png", None, full_chroma=False), id="png, auto"),
-        pytest.param("gif", None, Setting("gif", None, full_chroma=False), id="gif, auto"),
-    ],
-)
-def test_q_sets_the_encoder(fmt: str, q: int | None, expected: Setting) -> None:
-    assert planned(PHOTO, Params(format=fmt, q=q)).setting == expected
-
-
-@pytest.mark.parametrize(
-    ("size", "q", "expected"),
-    [
-        pytest.param((5000, 4000), 75, ("aom", True), id="the largest that is negotiated"),
-        pytest.param((5000, 4001), 75, ("svt", False), id="larger"),
-        pytest.param((5000, 4001), 90, ("aom", True), id="larger, in full colour"),
-        pytest.param((1, 1), 75, ("aom", True), id="tiny"),
-    ],
-)
-def test_avif_that_only_a_url_wants_so_large_is_made_by_the_quicker_encoder(
-    size: Size, q: int, expected: tuple[str, bool]
-) -> None:
-    setting = planned(replace(PHOTO, size=size), Params(format="avif", q=q)).setting
-
-    assert (setting.encoder, setting.full_chroma) == expected
-
-
-@pytest.mark.parametrize(
-    ("size", "fmt", "expected"),
-    [
-        pytest.param((1000, 500), "avif", (Effort.THOROUGH, 5), id="avif with time"),
-        pytest.param((2000, 2000), "avif", (Effort.THOROUGH, 7), id="avif with less for a pixel"),
-        pytest.param((5000, 4000), "avif", (Effort.FAST, 9), id="avif with none: the same as without effort"),
-        pytest.param((1000, 500), "webp", (Effort.THOROUGH, 6), id="webp"),
-        pytest.param((5000, 4000), "webp", (Effort.THOROUGH, 4), id="webp with less time"),
-        pytest.param((1000, 500), "jpeg", (Effort.THOROUGH, None), id="jpeg"),
-        pytest.param((1000, 500), "png", (Effort.FAST, None), id="png has no effort"),
-        pytest.param((1000, 500), "gif", (Effort.FAST, None), id="gif has no effort"),
-    ],
-)
-def test_thorough_encoders_try_as_hard_as_their_budget_allows(
-    size: Size, fmt: str, expected: tuple[Effort, int | None]
-) -> None:
-    setting = planned(replace(PHOTO, size=size), Params(format=fmt), budget=Budget(Effort.THOROUGH)).setting
-
-    assert (setting.effort, setting.speed) == expected
-
-
-def test_a_wider_budget_makes_thorough_encoders_slower() -> None:
-    speeds = [
-        planned(
-            replace(PHOTO, size=(800, 500)), Params(format="avif"), budget=Budget(Effort.THOROUGH, seconds)
-        ).setting.speed
-        for seconds in (0.05, 0.5, 1.0, 6.0, 60.0)
-    ]
-
-    assert speeds == [9, 8, 7, 5, 5]
-    assert planned(PHOTO, Params(width=800), BOTH, budget=Budget(Effort.FAST, 60.0)).setting.speed == 9
-
-
-@pytest.mark.parametrize("fmt", ["webp", "gif"])
-def test_an_animation_is_encoded_fast_in_any_case(fmt: str) -> None:
-    params = Params(format=fmt)
-
-    assert planned(ANIMATION, params, budget=Budget(Effort.THOROUGH)) == planned(ANIMATION, params)
-
-
-BOX: dict[str, Any] = {"width": 300, "height": 300}
-
-
-@pytest.mark.parametrize(
-    ("facts", "params", "expected"),
-    [
-        pytest.param(PHOTO, Params(**BOX, fit=Fit.PAD), ("jpeg", (255, 255, 255)), id="white around a photograph"),
-        pytest.param(
-            PHOTO, Params(**BOX, fit=Fit.PAD, background=(1, 2, 3)), ("jpeg", (1, 2, 3)), id="the colour asked for"
-        ),
-        pytest.param(
-            PHOTO, Params(**BOX, fit=Fit.PAD, background=(1, 2, 3, 4)), ("png", (1, 2, 3, 4)), id="a clear colour"
-        ),
-        pytest.param(ALPHA_PNG, Params(**BOX, fit=Fit.PAD), ("png", None), id="as the picture is"),
-        pytest.param(ALPHA_PNG, Params(**BOX, fit=Fit.PAD, format="jpeg"), ("jpeg", (255, 255, 255)), id="no alpha"),
-        pytest.param(ANIMATION, Params(**BOX, fit=Fit.PAD), ("gif", (255, 255, 255)), id="white around an animation"),
-        pytest.param(PHOTO, Params(width=300, fit=Fit.PAD, background=(1, 2, 3, 4)), ("jpeg", None), id="no box"),
-        pytest.param(
-            replace(PHOTO, size=(900, 900)),
-            Params(**BOX, fit=Fit.PAD, background=(1, 2, 3, 4)),
-            ("jpeg", None),
-            id="fits",
-        ),
-    ],
-)
-def test_a_margin_has_a_colour_and_a_format_that_shows_it(
-    facts: Facts, params: Params, expected: tuple[str, RGB | RGBA | None]
-) -> None:
-    plan = planned(facts, params)
-
-    assert (plan.format, plan.margin) == expected
-
-
-def test_a_padded_picture_is_not_enlarged_but_its_box_is_filled() -> None:
-    plan = planned(replace(PHOTO, size=(100, 50)), Params(**BOX, fit=Fit.PAD))
-
-    assert (plan.size, plan.place, plan.resampled) == ((300, 300), (100, 125, 200, 175), (100, 50))
-
-
-@pytest.mark.parametrize("turn", range(1, 9))
-def test_a_turned_picture_is_measured_as_it_stands(turn: int) -> None:
-    plan = planned(replace(PHOTO, size=(600, 400)), Params(width=200, turn=turn))
-
-    assert plan.size == ((200, 133) if turn < 5 else (200, 300))
-
-
-def test_what_does_not_change_the_picture_is_not_in_the_plan() -> None:
-    whole = Params(crop=Crop(0, 0, 9999, 9999, relative=False), fit=Fit.PAD, position=(0, 0), background=(1, 2, 3))
-
-    assert planned(PHOTO, whole) == planned(PHOTO)
-
-
-def test_a_trim_leaves_the_outline_to_the_pixels() -> None:
-    params = Params(width=500, height=500, fit=Fit.COVER, position=(0, 50), trim=9)
-
-    plan = planned(PHOTO, params)
-
-    assert (plan.crop, plan.size) == (None, (500, 500))
-    assert plan.trim == Trim(9, Framing(None, (500, 500), Fit.COVER, (0, 50)), max_edge=8192)
-
-
-def test_a_trim_that_finds_nothing_is_no_trim() -> None:
-    for params in (Params(), Params(**BOX, fit=Fit.PAD), Params(**BOX, fit=Fit.COVER, turn=6)):
-        without = replace(planned(ALPHA_PNG, params), rewrap=False)  # whether anything is cut away is known too late
-        size = ALPHA_PNG.size if params.turn == 1 else ALPHA_PNG.size[::-1]
-
-        assert resolve_trim(planned(ALPHA_PNG, replace(params, trim=3)), size, (0, 0, *size)) == without
-
-
-def test_what_is_trimmed_is_framed_as_a_picture_of_its_own() -> None:
-    plan = resolve_trim(planned(PHOTO, Params(**BOX, fit=Fit.PAD, trim=0)), PHOTO.size, (100, 200, 700, 500))
-
-    assert (plan.crop, plan.size, plan.place) == ((100, 200, 700, 500), (300, 300), (0, 75, 300, 225))
-    assert plan.trim is None
-
-
-def test_what_trimming_leaves_may_need_no_margin() -> None:
-    plan = resolve_trim(planned(PHOTO, Params(**BOX, fit=Fit.PAD, trim=0)), PHOTO.size, (0, 0, 900, 900))
-
-    assert (plan.place, plan.margin) == (None, None)
-
-
-def test_an_enlarged_trim_is_bounded_as_a_picture_is() -> None:
-    plan = planned(PHOTO, Params(width=8000, enlarge=True, trim=0, format="webp"))
-
-    assert max(resolve_trim(plan, PHOTO.size, (0, 0, 10, 2000)).size) == 8192
-
-
-def test_the_crop_of_a_cover_goes_into_the_plan() -> None:
-    plan = planned(PHOTO, Params(width=500, height=500, fit=Fit.COVER, position=(0, 50)))
-
-    assert (plan.crop, plan.size) == ((0, 0, 2225, 2225), (500, 500))
-
-
-SMART = Params(**BOX, fit=Fit.COVER, position=Smart.SUBJECT)
-
-
-def test_a_smart_crop_is_planned_at_the_center_with_the_room_it_has() -> None:
-    plan = planned(PHOTO, SMART)
-
-    assert (plan.crop, plan.size, plan.crop_bounds) == ((250, 0, 2475, 2225), (300, 300), (0, 0, 2725, 2225))
-    assert replace(plan, crop_bounds=None) == planned(PHOTO, replace(SMART, position=CENTER))
-
-
-def test_a_smart_crop_at_the_center_is_the_crop_at_the_center() -> None:
-    assert resolve_crop(planned(PHOTO, SMART), CENTER) == planned(PHOTO, replace(SMART, position=CENTER))
-
-
-def test_a_smart_crop_goes_where_it_is_told() -> None:
-    for place, left in ((0, 0.0), (1, 5.0), (100, 500.0)):
-        plan = resolve_crop(planned(PHOTO, SMART), (place, 50))
-
-        assert (plan.crop, plan.crop_bounds) == ((left, 0, left + 2225, 2225), None)
-
-
-def test_a_smart_crop_stays_in_the_crop_asked_for() -> None:
-    plan = planned(PHOTO, replace(SMART, crop=Crop(100, 200, 500, 300, relative=False)))
-
-    assert (plan.crop_bounds, plan.crop) == ((100, 200, 600, 500), (200, 200, 500, 500))
-    assert resolve_crop(plan, (100, 50)).crop == (300, 200, 600, 500)
-
-
-def test_a_trimmed_smart_crop_has_the_room_that_trimming_left() -> None:
-    plan = planned(PHOTO, replace(SMART, trim=9))
-    assert (plan.crop, plan.crop_bounds) == (None, None)
-
-    plan = resolve_trim(plan, PHOTO.size, (100, 0, 900, 400))
-    assert (plan.crop, plan.crop_bounds) == ((300, 0, 700, 400), (100, 0, 900, 400))
-    assert resolve_crop(plan, (0, 50)).crop == (100, 0, 500, 400)
-
-
-def test_what_has_no_room_stays() -> None:
-    plan = planned(PHOTO, replace(SMART, fit=Fit.CONTAIN))
-
-    assert resolve_crop(plan, (0, 0)) == plan
-
-
-LOSSLESS_WEBP = Coding("webp", Setting("webp", None, full_chroma=False))
-LOSSY_WEBP = Coding("webp", Setting("webp", 80, full_chroma=False, speed=2))
-FULL_AVIF = Coding("avif", Setting("aom", 69, full_chroma=True, speed=8))
-FINEST_AVIF = Coding("avif", Setting("aom", 86, full_chroma=True, speed=8))
-PHOTO_AVIF = Coding("avif", Setting("aom", 55, full_chroma=True, speed=9))
-FULL_JPEG = Coding("jpeg", Setting("jpeg", 75, full_chroma=True))
-PLAIN_PNG = Coding("png", Setting("png", None, full_chroma=False))
-
-
-@pytest.mark.parametrize(
-    ("facts", "params", "client", "expected"),
-    [
-        pytest.param(PHOTO, Params(width=640), BOTH, (LOSSLESS_WEBP, FULL_AVIF), id="avif and webp"),
-        pytest.param(PHOTO, Params(width=640), WEBP_FIRST, (LOSSLESS_WEBP, FULL_AVIF), id="webp and avif"),
-        pytest.param(PHOTO, Params(width=100), BOTH, (LOSSLESS_WEBP, FULL_AVIF), id="below avif's least pixels"),
-        pytest.param(PHOTO, Params(width=640), ("webp",), (LOSSLESS_WEBP, LOSSY_WEBP), id="webp alone"),
-        pytest.param(PHOTO, Params(width=640), ("avif",), (PLAIN_PNG, FULL_AVIF), id="avif alone"),
-        pytest.param(PHOTO, Params(width=640), NEITHER, (PLAIN_PNG, FULL_JPEG), id="neither"),
-        pytest.param(ALPHA_PNG, Params(width=640), NEITHER, (), id="neither, and alpha"),
-        pytest.param(PHOTO, Params(width=640, format="avif"), BOTH, (FULL_AVIF,), id="avif asked for"),
-        pytest.param(PHOTO, Params(width=640, format="webp"), BOTH, (LOSSLESS_WEBP, LOSSY_WEBP), id="webp asked for"),
-        pytest.param(PHOTO, Params(width=640, format="jpeg"), BOTH, (FULL_JPEG,), id="jpeg asked for"),
-        pytest.param(PHOTO, Params(width=640, format="png"), BOTH, (), id="png asked for"),
-        pytest.param(PHOTO, Params(width=640, format="gif"), BOTH, (), id="gif asked for"),
-        pytest.param(PHOTO, Params(width=640, format="jpeg", q=90), BOTH, (), id="jpeg in full colour anyway"),
-        pytest.param(PHOTO, Params(width=640, format="avif", q=95), BOTH, (FINEST_AVIF,), id="avif of a high quality"),
-        pytest.param(PHOTO, Params(width=1550), BOTH, (LOSSLESS_WEBP, PHOTO_AVIF), id="too large for a slow avif too"),
-        pytest.param(PHOTO, Params(width=1550, format="avif"), BOTH, (FULL_AVIF,), id="not for that alone"),
-        pytest.param(PHOTO, Params(width=2000, format="avif"), BOTH, (), id="too large for a slow avif"),
-        pytest.param(replace(PHOTO, size=(5000, 4000)), PLAIN, BOTH, (), id="too large for a second encoding"),
-        pytest.param(replace(PHOTO, size=(16_384, 100)), PLAIN, BOTH, (PLAIN_PNG, PHOTO_AVIF), id="too long for webp"),
-        pytest.param(ANIMATION, PLAIN, BOTH, (), id="animation"),
-        pytest.param(ANIMATION, Params(still=True), ("webp",), (LOSSLESS_WEBP, LOSSY_WEBP), id="its first frame"),
-    ],
-)
-def test_a_graphic_may_be_coded_in_other_ways_that_the_client_shows(
-    facts: Facts, params: Params, client: tuple[str, ...], expected: tuple[Coding, ...]
-) -> None:
-    assert planned(facts, params, client).if_graphic == expected
-
-
-def test_a_graphics_profile_is_kept_in_every_coding() -> None:
-    for client in (NEITHER, BOTH, ("avif",), ("webp",)):
-        codings = planned(PHOTO, Params(width=640), client, keep_profile=True).if_graphic
-        assert codings
-        assert all(coding.setting.keep_profile for coding in codings)
-
-
-@pytest.mark.parametrize(
     ("facts", "params", "expected"),
     [
         pytest.param(PHOTO, PLAIN, True, id="nothing asked"),
@@ -455,7 +178,7 @@ def test_a_graphics_profile_is_kept_in_every_coding() -> None:
         pytest.param(PHOTO, Params(blur=1.0), False, id="blurred"),
         pytest.param(PHOTO, Params(sharpen=1.0), False, id="sharpened"),
         pytest.param(PHOTO, Params(crop=Crop(0, 0, 100, 100, relative=False)), False, id="cropped"),
-        pytest.param(replace(PHOTO, format="webp"), PLAIN, False, id="webp"),
+        pytest.param(replace(PHOTO, format="gif"), PLAIN, True, id="gif"),
         pytest.param(replace(OPAQUE_PNG, frames=3), Params(still=True), False, id="first frame of an animated png"),
     ],
 )
@@ -464,3 +187,32 @@ def test_the_originals_own_coding_may_be_sent_where_nothing_changes_its_pixels(
 ) -> None:
     for client in (NEITHER, BOTH):
         assert planned(facts, params, client).rewrap is expected
+
+
+@pytest.mark.parametrize(
+    ("client", "expected"),
+    [
+        pytest.param(BOTH, True, id="both"),
+        pytest.param(("webp",), True, id="webp alone"),
+        pytest.param(("avif",), False, id="avif alone"),
+        pytest.param(NEITHER, False, id="neither"),
+    ],
+)
+def test_a_webp_may_be_sent_as_it_is_to_clients_that_name_webp(client: tuple[str, ...], expected: bool) -> None:
+    assert planned(replace(PHOTO, format="webp"), client=client).rewrap is expected
+
+
+def test_an_animation_may_be_sent_as_it_is_where_every_frame_is_kept() -> None:
+    assert planned(ANIMATION).rewrap
+    assert not planned(ANIMATION, Params(still=True)).rewrap
+    assert not planned(ANIMATION, Params(format="webp")).rewrap
+
+
+def test_every_field_of_a_plan_forbids_the_originals_coding_unless_it_is_named_as_beside_the_pixels() -> None:
+    """A step that is added later must not be dropped from a small picture because a list was forgotten."""
+    changing = {field.name for field in fields(Plan)} - BESIDE_PIXELS
+    assert {field.name for field in fields(Plan)} >= BESIDE_PIXELS
+    plain = replace(planned(PHOTO), rewrap=False)
+    asked: dict[str, Any] = {"size": (9, 9), "crop": (0, 0, 9, 9), "turn": 3, "blur": 1.0, "sharpen": 1.0}
+    for name in changing:
+        assert changes_pixels(replace(plain, **{name: asked.get(name, "anything else")}), PHOTO), name

@@ -3,12 +3,12 @@ from typing import Any
 
 import pytest
 
-from imgcdn.core.encoders.coding import Limits
 from imgcdn.core.output.plan import plan_for
 from imgcdn.core.request.negotiation import MAX_ACCEPT_LENGTH, client_class
 from imgcdn.core.request.params import Params
 from imgcdn.core.values import Facts
 from tests.support.paths import TABLES
+from tests.support.planning import LIMITS
 
 ACCEPT_TABLE = TABLES / "accept.json"
 ROWS: list[dict[str, Any]] = json.loads(ACCEPT_TABLE.read_text(encoding="utf-8"))["rows"]
@@ -25,7 +25,7 @@ CHROME = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("row", [pytest.param(row, id=row["id"]) for row in ROWS])
 def test_a_header_gets_the_format_of_the_table(row: dict[str, Any], source: str) -> None:
-    plan = plan_for(SOURCES[source], Params(), client_class(row["accept"]), Limits())
+    plan = plan_for(SOURCES[source], Params(), client_class(row["accept"]), LIMITS)
 
     assert plan.format == row[source]
 

@@ -1,0 +1,171 @@
+"""Keys outlive a release: what may change in the code, and what must not."""
+
+from dataclasses import MISSING, dataclass, field, fields
+from enum import Enum
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from imgcdn.core.encoders.encoding import graphic_encodings, photograph_encoding
+from imgcdn.core.output.formats import FORMATS, NEGOTIATED
+from imgcdn.core.output.geometry import Crop, Fit, Framing, Smart
+from imgcdn.core.output.keys import canonical, variant_key
+from imgcdn.core.output.plan import Limits, Plan, Trim, plan_for
+from imgcdn.core.request.negotiation import ClientClass
+from imgcdn.core.request.params import Params
+from imgcdn.core.values import Facts
+from tests.core.output.test_keys import clients, facts, limits, params
+from tests.support.planning import ALPHA_PNG, ANIMATION, BOTH, FAST, PHOTO, THOROUGH, planned
+
+VERSION = "ab" * 32
+
+COVER = Params(width=300, height=200, fit=Fit.COVER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaterPlan(Plan):
+    """A plan as a later release may have it."""
+
+    sepia: float = 0.0
+    frame: tuple[int, int] | None = None
+
+
+# Another value in this table means that stored variants are rendered anew. Give the reason in the commit, and where the
+# bytes of a plan changed raise OUTPUT_VERSION instead.
+PINNED = [
+    pytest.param(planned(PHOTO), "3c4fe0f9d9393445", id="photograph, nothing asked"),
+    pytest.param(planned(PHOTO, Params(width=640), BOTH), "a630fca6915329a3", id="photograph, avif and webp"),
+    pytest.param(planned(PHOTO, COVER), "3b54dc110093a140", id="cover"),
+    pytest.param(
+        planned(PHOTO, Params(width=300, height=200, fit=Fit.COVER, position=Smart.SUBJECT)),
+        "83947b0dbc7e8689",
+        id="smart",
+    ),
+    pytest.param(planned(PHOTO, Params(width=640, q=None), BOTH), "944ff5ab694269ed", id="q=auto"),
+    pytest.param(
+        planned(PHOTO, Params(trim=9, width=300, height=300, fit=Fit.PAD)), "d71953e6012a4f79", id="trimmed and padded"
+    ),
+    pytest.param(
+        planned(PHOTO, Params(turn=6, blur=2.5, sharpen=1.0)), "166a168152b652e4", id="turned, blurred, sharpened"
+    ),
+    pytest.param(planned(ALPHA_PNG, Params(format="jpeg")), "f0adbfeec2d1d6f9", id="alpha on white"),
+    pytest.param(planned(ALPHA_PNG, Params(width=640), BOTH, keep_profile=True), "05be52789cdb27d1", id="profile kept"),
+    pytest.param(planned(ANIMATION, client=("webp",)), "34e13b4e7f498561", id="animation"),
+    pytest.param(planned(PHOTO, Params(format="json")), "53bde8085cc233db", id="json"),
+]
+
+
+@pytest.mark.parametrize(("plan", "expected"), PINNED)
+def test_the_key_of_a_plan_is_this(plan: Plan, expected: str) -> None:
+    assert variant_key(VERSION, plan)[:16] == expected
+
+
+def test_the_defaults_of_a_plan_are_these() -> None:
+    """A default stands in no key, so another default would give stored variants another meaning."""
+    defaults = {each.name: each.default for each in fields(Plan) if each.default is not MISSING}
+
+    assert defaults == {
+        "crop": None,
+        "turn": 1,
+        "trim": None,
+        "place": None,
+        "margin": None,
+        "background": None,
+        "blur": 0.0,
+        "sharpen": 0.0,
+        "crop_bounds": None,
+        "animated": False,
+        "original": None,
+        "q": None,
+        "target": None,
+        "keep_profile": False,
+        "others": (),
+        "rewrap": False,
+    }
+    assert (Framing(), Trim(0, Framing(), 1)) == (
+        Framing(crop=None, target=(None, None), fit=Fit.CONTAIN, position=(50, 50), enlarge=False),
+        Trim(tolerance=0, framing=Framing(), max_edge=1),
+    )
+
+
+@given(facts=facts, params=params, client=clients, limits=limits)
+def test_a_field_that_is_added_later_renames_nothing(
+    facts: Facts, params: Params, client: ClientClass, limits: Limits
+) -> None:
+    plan = plan_for(facts, params, client, limits)
+    later = LaterPlan(**{each.name: getattr(plan, each.name) for each in fields(Plan)})
+
+    assert variant_key(VERSION, later) == variant_key(VERSION, plan)
+
+
+def test_a_later_field_that_was_asked_for_shows() -> None:
+    assert variant_key(VERSION, LaterPlan(size=(1, 1), format="png", sepia=0.5)) != variant_key(
+        VERSION, LaterPlan(size=(1, 1), format="png")
+    )
+
+
+@pytest.mark.parametrize("fmt", [None, "avif", "webp", "jpeg"])
+def test_a_thorough_render_has_the_key_of_the_fast_one(fmt: str | None) -> None:
+    plan = planned(PHOTO, Params(width=400, format=fmt), BOTH)
+
+    # One plan, so one key: effort is the render's alone.
+    assert photograph_encoding(plan, FAST) != photograph_encoding(plan, THOROUGH)
+
+
+@given(facts=facts, params=params, client=clients, limits=limits)
+def test_whatever_a_render_may_choose_is_allowed_to_every_request_with_that_key(
+    facts: Facts, params: Params, client: ClientClass, limits: Limits
+) -> None:
+    plan = plan_for(facts, params, client, limits)
+    encodings = {photograph_encoding(plan, FAST), *(() if plan.animated else graphic_encodings(plan, FAST))}
+    chosen = {encoding.format for encoding in encodings} | ({facts.format} if plan.rewrap else set())
+
+    # What it may choose is in the key itself, so it is the same for all requests that share it.
+    assert chosen <= {plan.format, *plan.others, *([facts.format] if plan.rewrap else [])}
+    negotiated = {fmt.name for fmt in NEGOTIATED}
+    for name in chosen & set(FORMATS):
+        assert name == params.format if params.format else name not in negotiated or name in client
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+@dataclass(frozen=True)
+class Nested:
+    name: str
+    size: tuple[int, int] = (0, 0)
+    inner: "Nested | None" = None
+    many: tuple[str, ...] = field(default_factory=tuple)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        pytest.param(None, "null", id="none"),
+        pytest.param(True, "true", id="bool"),
+        pytest.param(1, "1", id="int"),
+        pytest.param(1.0, "1.0", id="float"),
+        pytest.param("caf\u00e9 \udce9", '"caf\\u00e9 \\udce9"', id="text"),
+        pytest.param((1, 2.5, "x"), '[1,2.5,"x"]', id="tuple"),
+        pytest.param(Colour.RED, '"red"', id="enum"),
+        pytest.param(Nested("a"), '{"name":"a"}', id="defaults are left out"),
+        pytest.param(Nested("a", many=("b",)), '{"many":["b"],"name":"a"}', id="names are sorted"),
+        pytest.param(Nested("a", inner=Nested("b")), '{"inner":{"name":"b"},"name":"a"}', id="at every depth"),
+        pytest.param(Nested("a", size=(0, 1)), '{"name":"a","size":[0,1]}', id="no default"),
+        pytest.param(
+            Crop(0, 0, 1, 1, relative=False), '{"height":1,"left":0,"relative":false,"top":0,"width":1}', id="crop"
+        ),
+    ],
+)
+def test_the_text_of_a_value_is_this(value: object, expected: str) -> None:
+    assert canonical(value) == expected
+
+
+@pytest.mark.parametrize(
+    "value", [{"a": 1}, [1], {1}, b"x", 1j, Nested, object()], ids=lambda value: type(value).__name__
+)
+def test_a_type_without_a_canonical_text_is_refused(value: Any) -> None:
+    with pytest.raises(TypeError, match="has no canonical text"):
+        canonical(value)

@@ -39,13 +39,12 @@ class Parameter:
         name: In a URL.
         range: What it may be.
         meaning: A sentence or two for README's table.
-        field: The field of `Params` that takes its value as it was read; empty where `parse_params` combines it with
-            another parameter, and for one that belongs to the request.
+        field: The field of `Params` that takes its value as it was read. Empty where `parse_params` combines several
+            parameters into one field, and for a parameter of the request.
         default: What its absence means: a value as a URL has it, or a word for people.
         aliases: Other names that are understood.
         foreign: Names that other image CDNs have for it. They are refused, and the error names this parameter.
-        of_request: Whether it says nothing of the output but something of the request: no preset has it, and `Params`
-            does not know it.
+        of_request: Whether it describes the request and not the output. Neither a preset nor `Params` has it.
     """
 
     name: str
@@ -187,5 +186,5 @@ ALIASES = {alias: parameter.name for parameter in PARAMETERS for alias in parame
 #: Another image CDN's name -> the parameter that does it here.
 FOREIGN = {word: parameter.name for parameter in PARAMETERS for word in parameter.foreign}
 
-#: The parameters that belong to a request and say nothing of the output.
+#: The parameters that describe a request and not the output.
 OF_THE_REQUEST = frozenset(parameter.name for parameter in PARAMETERS if parameter.of_request)

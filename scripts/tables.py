@@ -9,7 +9,7 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 
 from imgcdn.config import Config
-from imgcdn.core.request.params import ALIASES, PARAMETERS
+from imgcdn.core.request.parameters import PARAMETERS
 from imgcdn.errors import public_errors
 
 README = Path(__file__).parent.parent / "README.md"
@@ -17,8 +17,10 @@ README = Path(__file__).parent.parent / "README.md"
 
 def parameters() -> str:
     """Return the table of query parameters."""
-    other = {name: f" (or `{alias}`)" for alias, name in ALIASES.items()}
-    rows = [(f"`{row.name}`{other.get(row.name, '')}", row.values, row.default, row.meaning) for row in PARAMETERS]
+    rows = [
+        (" or ".join(f"`{name}`" for name in (row.name, *row.aliases)), row.range.summary, row.default, row.meaning)
+        for row in PARAMETERS
+    ]
     return _table(("parameter", "values", "default", "meaning"), rows)
 
 

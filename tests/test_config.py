@@ -375,7 +375,7 @@ def test_a_containers_share_of_the_cpus_bounds_their_number(share: str, expected
         pytest.param({"presets": "thumb=w=wide"}, ["in 'thumb' w must be an integer"], id="a value"),
         pytest.param(
             {"presets": "a=w=0 b=fit=covr c=v=1"},
-            ["in 'a' w must be", "in 'b' fit must be", "in 'c' v is no parameter"],
+            ["in 'a' w must be", "in 'b' fit must be", "in 'c' v belongs to a request"],
             id="every preset's mistake",
         ),
         pytest.param({"presets": "a=w=1 a=w=2"}, ["a name is there twice"], id="a name twice"),

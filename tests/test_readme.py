@@ -2,6 +2,7 @@
 
 import pytest
 
+from imgcdn.core.request.parameters import MAX_DIMENSION, PARAMETERS
 from scripts.tables import TABLES, with_tables
 from tests.support.paths import ROOT
 
@@ -15,3 +16,12 @@ def test_each_table_is_the_codes(name: str) -> None:
 
 def test_rewriting_changes_nothing() -> None:
     assert with_tables(README) == README
+
+
+@pytest.mark.parametrize("name", [parameter.name for parameter in PARAMETERS])
+def test_a_parameter_has_a_row(name: str) -> None:
+    assert f"\n| `{name}` " in README
+
+
+def test_the_largest_edge_of_the_parameters_is_the_settings() -> None:
+    assert f"| `max_dimension` | `{MAX_DIMENSION}` |" in README

@@ -14,9 +14,11 @@ valid is 404, a missing url 400. Nothing is enlarged, which is where we depart f
 from urllib.parse import unquote
 
 from imgcdn.core.output.geometry import Fit
-from imgcdn.core.request.arguments import integer
-from imgcdn.core.request.params import ALIASES, FITS, PICTURES, POSITIONS, Params
+from imgcdn.core.request.arguments import Integers
+from imgcdn.core.request.parameters import ALIASES
+from imgcdn.core.request.params import Params
 from imgcdn.core.request.rules import Rules
+from imgcdn.core.request.words import FITS, PICTURES, POSITIONS
 from imgcdn.dialects.grammar import ImageRequest, decode, parse_source
 from imgcdn.errors import InvalidParam, InvalidParamAs404
 
@@ -85,5 +87,6 @@ def _params(raw: dict[str, str], rules: Rules) -> Params:
     arguments = {name: decode(value, param=name) for name, value in raw.items()}
     if "position" in arguments:
         arguments["position"] = " ".join(arguments["position"].replace(",", " ").split())
-    integer(arguments, "q", low=1, high=100)  # the only refusal of auto, which Netlify does not know
+    if "q" in arguments:
+        Integers(1, 100).parse(arguments["q"], "q")  # Netlify does not know auto
     return rules.params(arguments, fits=_FITS, positions=_POSITIONS, formats=PICTURES)

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass
 from typing import Unpack
 
 from imgcdn.core.output.formats import FORMATS, JPEG, NEGOTIATED, PLACEHOLDERS, Format
 from imgcdn.core.output.geometry import Size
+from imgcdn.core.request.parameters import MAX_DIMENSION
 from imgcdn.markup.layout import LADDER, Layout, Offer, Slot, checked_edge, checked_source, offer_for, slot_for
 from imgcdn.markup.tags import Html, tag
 from imgcdn.markup.urls import Look, LookArgs, Output, checked_base, image_url
@@ -54,7 +55,7 @@ class ImageCDN:
     base_url: str = ""
     _: KW_ONLY
     ladder: Sequence[int] = LADDER
-    max_dimension: int = 8192
+    max_dimension: int = MAX_DIMENSION
 
     def __post_init__(self) -> None:
         # A frozen value is set this way; the two are normalised so that equal helpers compare equal.
@@ -88,7 +89,7 @@ class ImageCDN:
         checked_edge("height", height, most=self.max_dimension)
         output = Output(width, height, dpr)
         output.check(self.max_dimension)
-        return image_url(self.base_url, src, Look(**look), output)
+        return image_url(self.base_url, src, Look(look), output)
 
     def srcset(
         self,
@@ -181,19 +182,19 @@ class ImageCDN:
         offer = offer_for(slot, layout=layout, ladder=self.ladder, widths=widths, densities=densities, sizes=sizes)
         more = _more(priority=priority, placeholder=placeholder, attributes=attributes or {})
         negotiated, fallback = _split(formats)
-        sources = [self._source(src, replace(asked, format=fmt.name), offer, fmt.media_type) for fmt in negotiated]
-        img = self._img(src, replace(asked, format=fallback), offer, alt=alt, more=more)
+        sources = [self._source(src, asked.but(format=fmt.name), offer, fmt.media_type) for fmt in negotiated]
+        img = self._img(src, asked.but(format=fallback), offer, alt=alt, more=more)
         return Html(f"<picture>{''.join(sources)}{img}</picture>")
 
     def _read(self, look: LookArgs, size: tuple[int | None, int | None], source_size: Size | None) -> tuple[Look, Slot]:
         """Return what is asked of a picture that a page shows, and the slot it has there."""
-        asked = Look(**look)
-        if asked.format in PLACEHOLDERS:
-            raise ValueError(f"format {asked.format!r} is no picture that an <img> could show; only url() takes it")
+        asked = Look(look)
+        if look.get("format") in PLACEHOLDERS:
+            raise ValueError(f"format {look['format']!r} is not a picture, so an <img> cannot show it; use url()")
         if source_size is not None:
             source_size = asked.shown(checked_source(source_size))
-        slot = slot_for(*size, source_size=source_size, fit=asked.fit, max_dimension=self.max_dimension)
-        return replace(asked, fit=_fit(asked.fit, boxed=slot.boxed)), slot
+        slot = slot_for(*size, source_size=source_size, fit=look.get("fit"), max_dimension=self.max_dimension)
+        return asked.but(fit=_fit(look.get("fit"), boxed=slot.boxed)), slot
 
     def _url(self, src: str, look: Look, offer: Offer, width: int | None) -> str:
         slot = offer.slot

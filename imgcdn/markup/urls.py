@@ -1,87 +1,84 @@
 """(source, look, size) -> URL: names percent-encoded, parameters in the order of README's table."""
 
 import re
-from dataclasses import asdict, dataclass
-from typing import Literal, TypedDict
+from dataclasses import dataclass
+from typing import Literal, TypedDict, cast
 from urllib.parse import quote, urlencode
 
 from imgcdn.core.output.geometry import Framing, Size, frame, turned_size
-from imgcdn.core.request.params import PARAMETERS, Params, collect, parse_download, parse_params, parse_version
+from imgcdn.core.request.parameters import PARAMETERS
+from imgcdn.core.request.params import Params, collect, parse_download, parse_params, parse_version
 from imgcdn.errors import InvalidParam
 
-#: A quality as the URL has it.
-Quality = int | Literal["auto"]
+#: Argument of the helper -> parameter, where their names differ.
+SPELLED = {"src": "url", "width": "w", "height": "h", "format": "fm", "preset": "p", "download": "dl"}
+
+FormatName = Literal["auto", "avif", "webp", "jpeg", "png", "gif", "jpg", "blurhash", "thumbhash", "lqip", "json"]
 
 _ORDER = {parameter.name: place for place, parameter in enumerate(PARAMETERS)}
-_SPELLED = {"format": "fm", "preset": "p", "download": "dl"}
 _BASE = re.compile(r"((https?:)?//[^/?#\s]+)?(/[^?#\s]*)?", re.IGNORECASE)
 _REMOTE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:)?//")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class LookArgs(TypedDict, total=False):
-    """What a caller may say of a picture's look: the service's parameters under their names, but for these three."""
+    """
+    What a caller may say of a picture's look: the service's parameters, three of them under longer names.
 
-    format: str | None  # fm
-    preset: str | None  # p
-    download: str | None  # dl
-    fit: str | None
-    position: str | None
-    q: Quality | None
+    None or False leaves a parameter out.
+    """
+
+    fit: Literal["contain", "cover", "fill", "pad"] | None
+    position: Literal["center", "top", "bottom", "left", "right", "smart"] | str | None  # or a pair, or x,y
+    format: FormatName | None  # fm
+    q: int | Literal["auto"] | None
     bg: str | None
-    crop: str | None
+    rotate: Literal[90, 180, 270] | None
+    flip: Literal["h", "v", "hv"] | None
     trim: int | None
-    rotate: int | None
-    flip: str | None
+    crop: str | None
     blur: float | None
     sharpen: float | None
     enlarge: bool
     still: bool
+    preset: str | None  # p
+    download: str | None  # dl
     v: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
     """
-    What all candidates of one picture have in common; None or False leaves a parameter out.
-
-    Args: those of `LookArgs`.
+    What all candidates of one picture have in common.
 
     Raises:
+        TypeError: An argument has no parameter.
         ValueError: The service would refuse one of them.
     """
 
-    format: str | None = None
-    preset: str | None = None
-    download: str | None = None
-    fit: str | None = None
-    position: str | None = None
-    q: Quality | None = None
-    bg: str | None = None
-    crop: str | None = None
-    trim: int | None = None
-    rotate: int | None = None
-    flip: str | None = None
-    blur: float | None = None
-    sharpen: float | None = None
-    enlarge: bool = False
-    still: bool = False
-    v: str | None = None
+    args: LookArgs
 
     def __post_init__(self) -> None:
+        for name in self.args:
+            if name not in LookArgs.__annotations__:
+                raise TypeError(f"{name} is not an argument; there are {', '.join(LookArgs.__annotations__)}")
         _check(self.pairs(), max_dimension=1)
+
+    def but(self, **args: str | None) -> "Look":
+        """Return the look with some arguments replaced. They are checked as all others, when it is built."""
+        return Look(cast("LookArgs", {**self.args, **args}))
 
     def pairs(self) -> list[tuple[str, str]]:
         """Return the parameters that were given, as the query spells them."""
-        given = [(_SPELLED.get(name, name), value) for name, value in asdict(self).items()]
+        given = [(SPELLED.get(name, name), value) for name, value in self.args.items()]
         return [(name, _text(value)) for name, value in given if value is not None and value is not False]
 
     def shown(self, source_size: Size) -> Size:
         """
-        Return the size of what is left of an original once it was turned and cropped.
+        Return the size of what is left of an original after it was turned and cropped.
 
         Raises:
-            ValueError: Only its pixels tell, or the crop lies outside of it.
+            ValueError: The picture is trimmed, so only its pixels tell, or the crop lies outside of it.
         """
         params = _check(self.pairs(), max_dimension=1)
         if params.trim is not None:
@@ -137,9 +134,9 @@ def image_url(base: str, src: str, look: Look, output: Output) -> str:
         base: From `checked_base`.
         src: A path in the served folder, as the file is named, or an absolute URL, as a browser is given it.
 
-    >>> image_url("", "/caf\N{LATIN SMALL LETTER E WITH ACUTE}/100% new.jpg", Look(q=60), Output(640))
+    >>> image_url("", "/caf\N{LATIN SMALL LETTER E WITH ACUTE}/100% new.jpg", Look({"q": 60}), Output(640))
     '/img/caf%C3%A9/100%25%20new.jpg?w=640&q=60'
-    >>> image_url("", "https://example.com/a%20b.jpg?x=1", Look(), Output())
+    >>> image_url("", "https://example.com/a%20b.jpg?x=1", Look({}), Output())
     '/img/https%3A%2F%2Fexample.com%2Fa%2520b.jpg%3Fx%3D1'
     """
     pairs = sorted(output.pairs() + look.pairs(), key=lambda pair: _ORDER[pair[0]])

@@ -11,6 +11,7 @@ from imgcdn import ImageCDN
 from imgcdn.core.output.formats import PLACEHOLDERS
 from imgcdn.core.output.geometry import Fit
 from imgcdn.core.request.params import Params
+from imgcdn.markup.urls import FormatName
 from tests.support import markup_reading as reading
 
 DATA_URI = "data:image/webp;base64,UklGRk4AAABXRUJQVlA4IEIAAAA+/A=="
@@ -166,11 +167,11 @@ def test_a_data_uri_is_the_background_until_the_picture_comes(write: Callable[..
 
 
 @pytest.mark.parametrize("format", PLACEHOLDERS)
-def test_what_is_no_picture_has_a_url_and_no_tag(format: str) -> None:
+def test_what_is_no_picture_has_a_url_and_no_tag(format: FormatName) -> None:
     assert CDN.url("a.jpg", format=format).endswith(f"?fm={format}")
-    with pytest.raises(ValueError, match="is no picture"):
+    with pytest.raises(ValueError, match="is not a picture"):
         CDN.img("a.jpg", alt="", width=9, format=format)
-    with pytest.raises(ValueError, match="is no picture"):
+    with pytest.raises(ValueError, match="is not a picture"):
         CDN.srcset("a.jpg", width=9, format=format)
 
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 from math import ceil, gcd
 
 from imgcdn.core.output.geometry import Fit
-from imgcdn.core.request.params import DEFAULT_Q, Params
+from imgcdn.core.request.parameters import DEFAULT_Q
+from imgcdn.core.request.params import Params
 
 #: Longest edge in pixels of the copy: twice what hashes and data URIs are made from. The dominant colour needs as many,
 #: since a smaller copy has mixed it with its neighbours.

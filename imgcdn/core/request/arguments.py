@@ -1,10 +1,17 @@
-"""The text of one argument -> a value, or a refusal that says what it may be and what comes closest."""
+"""
+What an argument may be. Each kind is a value with its limits, a text about them, and the parser.
+
+The text in README's table and the one of a refusal come from the same limits. A refusal also names the nearest value
+that would be accepted, where there is one.
+"""
 
 import difflib
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from typing import Generic, Protocol, TypeVar
 
 from imgcdn.core.output.geometry import Crop, Position, Smart, round_half_up
 from imgcdn.errors import InvalidParam
@@ -12,9 +19,272 @@ from imgcdn.errors import InvalidParam
 RGB = tuple[int, int, int]
 RGBA = tuple[int, int, int, int]
 
+Value = TypeVar("Value")
+Value_co = TypeVar("Value_co", covariant=True)
+
 _HEX_COLOUR = re.compile(r"([0-9A-Fa-f]{3}){1,2}|[0-9A-Fa-f]{8}")
+# The patterns, not int() and Decimal(), are the gate: int() also takes " 5", "1_000" and other scripts' digits, and
+# raises on more than 4300 of them.
+_DIGITS = re.compile(r"[0-9]{1,9}")
+_TWO_DECIMALS = re.compile(r"[0-9]{1,3}(\.[0-9]{1,2})?")
 _SHARE = re.compile(r"0(\.[0-9]{1,2})?|1(\.0{1,2})?")
 _PIXELS = re.compile(r"[0-9]{1,6}")
+_TOKEN = re.compile(r"[A-Za-z0-9._-]+")
+_EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}$")
+_NOT_IN_NAMES = frozenset('/\\:*?"<>|')
+
+
+class Range(Protocol[Value_co]):
+    """What one parameter may be."""
+
+    @property
+    def summary(self) -> str:
+        """The values in a few words, for a table."""
+
+    def parse(self, text: str, name: str) -> Value_co:
+        """
+        Read the text of an argument.
+
+        Args:
+            text: Decoded and not empty.
+            name: Of the parameter, for the error.
+
+        Raises:
+            InvalidParam: The text is out of range.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Integers:
+    """
+    Whole numbers.
+
+    Args:
+        low, high: The first and the last that are allowed.
+        word: Allowed as well, and read as None; None for no word.
+        setting: The setting that `high` is the default of; empty for a fixed end.
+    """
+
+    low: int
+    high: int
+    word: str | None = None
+    setting: str = ""
+
+    @property
+    def summary(self) -> str:
+        end = f"`{self.setting}` ({self.high})" if self.setting else str(self.high)
+        return f"{self.low} to {end}" + (f", {self.word}" if self.word else "")
+
+    def up_to(self, high: int) -> "Integers":
+        """Return the range that another value of its setting makes of it."""
+        return Integers(self.low, high, self.word, self.setting)
+
+    def parse(self, text: str, name: str) -> int | None:
+        if text == self.word:
+            return None
+        if _DIGITS.fullmatch(text) and self.low <= int(text) <= self.high:
+            return int(text)
+        number = _number(text)
+        if number is not None:
+            nearest = str(min(max(round_half_up(Fraction(number)), self.low), self.high))
+        else:
+            nearest = closest(text, [self.word] if self.word else [])
+        word = f" or {self.word}" if self.word else ""
+        detail = f"{name} must be an integer from {self.low} to {self.high}{word}"
+        raise InvalidParam(detail, param=name, nearest=nearest)
+
+
+@dataclass(frozen=True, slots=True)
+class Decimals:
+    """
+    Numbers with at most two decimals, exactly as they are written.
+
+    Args:
+        low, high: The least and the largest that are allowed.
+    """
+
+    low: Decimal
+    high: Decimal
+
+    @property
+    def summary(self) -> str:
+        return f"{self.low} to {self.high}, two decimals"
+
+    def parse(self, text: str, name: str) -> Decimal:
+        if _TWO_DECIMALS.fullmatch(text) and self.low <= Decimal(text) <= self.high:
+            return Decimal(text)
+        number = _number(text)
+        nearest = "" if number is None else _shortened(min(max(number, self.low), self.high))
+        detail = f"{name} must be a number from {self.low} to {self.high} with at most two decimals"
+        raise InvalidParam(detail, param=name, nearest=nearest)
+
+
+@dataclass(frozen=True, slots=True)
+class Floats:
+    """The same numbers, read as floats for arithmetic that need not be exact."""
+
+    low: Decimal
+    high: Decimal
+
+    @property
+    def summary(self) -> str:
+        return Decimals(self.low, self.high).summary
+
+    def parse(self, text: str, name: str) -> float:
+        return float(Decimals(self.low, self.high).parse(text, name))
+
+
+@dataclass(frozen=True, slots=True)
+class Choices(Generic[Value]):
+    """
+    One of several words.
+
+    Args:
+        meanings: Word -> what it is read as, in the order in which people are shown the words.
+    """
+
+    meanings: Mapping[str, Value]
+
+    @property
+    def summary(self) -> str:
+        return ", ".join(self.meanings)
+
+    def parse(self, text: str, name: str) -> Value:
+        if text in self.meanings:
+            return self.meanings[text]
+        nearest = closest(text, self.meanings)
+        detail = f"{name} must be one of {self.summary}{_suggestion(nearest)}"
+        raise InvalidParam(detail, param=name, nearest=nearest)
+
+
+#: Off or on.
+SWITCH = Choices({"0": False, "1": True})
+
+
+@dataclass(frozen=True, slots=True)
+class Colours:
+    """Colours in hexadecimal digits. The fourth value, its alpha, is there only where the colour is not opaque."""
+
+    @property
+    def summary(self) -> str:
+        return "RGB, RRGGBB or RRGGBBAA in hexadecimal digits"
+
+    def parse(self, text: str, name: str) -> RGB | RGBA:
+        if not _HEX_COLOUR.fullmatch(text):
+            nearest = text[1:] if text[:1] == "#" and _HEX_COLOUR.fullmatch(text[1:]) else ""
+            raise InvalidParam(f"{name} must be {self.summary}, without #", param=name, nearest=nearest)
+        digits = "".join(digit * 2 for digit in text) if len(text) == 3 else text
+        red, green, blue, alpha = bytes.fromhex(digits.ljust(8, "f"))
+        if alpha == 255:
+            return red, green, blue
+        return (red, green, blue, alpha) if alpha else (0, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """
+    Places in a picture: words, or two fractions of the free space, in hundredths.
+
+    Args:
+        words: Word, or pair of words -> place.
+    """
+
+    words: Mapping[str, Position | Smart]
+
+    @property
+    def summary(self) -> str:
+        words = ", ".join(word for word in self.words if word.isalpha())
+        return f"{words}, a pair such as top left, or x,y from 0 to 1 with at most two decimals"
+
+    def parse(self, text: str, name: str) -> Position | Smart:
+        if text in self.words:
+            return self.words[text]
+        shares = text.split(",")
+        if len(shares) == 2 and all(_SHARE.fullmatch(share) for share in shares):
+            across, down = (int(Decimal(share) * 100) for share in shares)
+            return across, down
+        nearest = closest(text, self.words)
+        raise InvalidParam(f"{name} must be {self.summary}{_suggestion(nearest)}", param=name, nearest=nearest)
+
+
+@dataclass(frozen=True, slots=True)
+class Crops:
+    """Parts of a picture: x,y,w,h as fractions when any has a point, else as pixels."""
+
+    @property
+    def summary(self) -> str:
+        return "x,y,w,h in pixels, or fractions from 0 to 1 when any has a point"
+
+    def parse(self, text: str, name: str) -> Crop:
+        parts = text.split(",")
+        relative = "." in text
+        pattern = _SHARE if relative else _PIXELS
+        if len(parts) == 4 and all(pattern.fullmatch(part) for part in parts):
+            left, top, width, height = (int(Decimal(part) * (100 if relative else 1)) for part in parts)
+            if width and height and not (relative and 100 in (left, top)):
+                return Crop(left, top, width, height, relative=relative)
+        raise InvalidParam(
+            f"{name} must be {self.summary}; fractions have at most two decimals, w and h are above 0, "
+            "and x and y inside the picture",
+            param=name,
+            nearest=_nearest_crop(parts, relative=relative),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """
+    Short texts that need no escaping in a URL.
+
+    Args:
+        length: Characters, at most.
+    """
+
+    length: int
+
+    @property
+    def summary(self) -> str:
+        return f"up to {self.length} letters, digits, dots, underscores or hyphens"
+
+    def parse(self, text: str, name: str) -> str:
+        if len(text) <= self.length and _TOKEN.fullmatch(text):
+            return text
+        raise InvalidParam(f"{name} must be {self.summary}", param=name)
+
+
+@dataclass(frozen=True, slots=True)
+class FileNames:
+    """
+    Names to save a file under, read without their extension.
+
+    A character that a file system or a shell may take for more than a part of the name becomes an underscore:
+    separators, control and direction characters, a leading hyphen. Dots and spaces at both ends are dropped.
+
+    >>> FileNames().parse("../Summer 2026.jpeg", "dl")
+    '_Summer 2026'
+    """
+
+    @property
+    def summary(self) -> str:
+        return "a file name such as photo.jpg"
+
+    def parse(self, text: str, name: str) -> str:
+        stem = _EXTENSION.sub("", text.strip(" ."))
+        stem = "".join(char if char.isprintable() and char not in _NOT_IN_NAMES else "_" for char in stem).strip(" .")
+        stem = re.sub(r"^-", "_", stem)
+        if stem.strip("_"):
+            return stem
+        raise InvalidParam(f"{name} must be {self.summary}", param=name)
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Any text; another part of the request judges it."""
+
+    summary: str
+
+    def parse(self, text: str, name: str) -> str:
+        return text
 
 
 def closest(text: str, allowed: Iterable[str]) -> str:
@@ -22,109 +292,8 @@ def closest(text: str, allowed: Iterable[str]) -> str:
     return "".join(difflib.get_close_matches(text[:64].lower(), list(allowed), n=1, cutoff=0.5))
 
 
-def integer(arguments: Mapping[str, str], name: str, *, low: int, high: int) -> int | None:
-    """Read whole digits; None for an argument that was not given, here as below."""
-    text = arguments.get(name)
-    if text is None:
-        return None
-    # The pattern, not int(), is the gate: int() also takes " 5", "1_000" and
-    # other scripts' digits, and raises on more than 4300 of them.
-    if re.fullmatch(r"[0-9]{1,9}", text) and low <= int(text) <= high:
-        return int(text)
-    number = _number(text)
-    nearest = "" if number is None else str(min(max(round_half_up(Fraction(number)), low), high))
-    raise InvalidParam(f"{name} must be an integer from {low} to {high}", param=name, nearest=nearest)
-
-
-def integer_or(arguments: Mapping[str, str], name: str, *, low: int, high: int, word: str) -> int | str | None:
-    """Read whole digits, or one word."""
-    if arguments.get(name) == word:
-        return word
-    try:
-        return integer(arguments, name, low=low, high=high)
-    except InvalidParam as error:
-        nearest = error.nearest or closest(arguments[name], [word])
-        raise InvalidParam(f"{error.detail} or {word}", param=name, nearest=nearest) from error
-
-
-def decimal(arguments: Mapping[str, str], name: str, *, low: Decimal, high: Decimal) -> Decimal | None:
-    """Read a number with at most two decimals."""
-    text = arguments.get(name)
-    if text is None:
-        return None
-    if re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,2})?", text) and low <= Decimal(text) <= high:
-        return Decimal(text)
-    number = _number(text)
-    nearest = "" if number is None else _two_decimals(min(max(number, low), high))
-    detail = f"{name} must be a number from {low} to {high} with at most two decimals"
-    raise InvalidParam(detail, param=name, nearest=nearest)
-
-
-def choice(arguments: Mapping[str, str], name: str, choices: Iterable[str]) -> str | None:
-    """Read one of several words."""
-    text = arguments.get(name)
-    allowed = list(choices)
-    if text is None or text in allowed:
-        return text
-    nearest = closest(text, allowed)
-    hint = f"; did you mean {nearest}?" if nearest else ""
-    raise InvalidParam(f"{name} must be one of {', '.join(allowed)}{hint}", param=name, nearest=nearest)
-
-
-def colour(arguments: Mapping[str, str], name: str) -> RGB | RGBA | None:
-    """Read a colour; the fourth value, its alpha, is there only where it is not opaque."""
-    text = arguments.get(name)
-    if text is None:
-        return None
-    if not _HEX_COLOUR.fullmatch(text):
-        nearest = text[1:] if text[0] == "#" and _HEX_COLOUR.fullmatch(text[1:]) else ""
-        detail = f"{name} must be RGB, RRGGBB or RRGGBBAA in hexadecimal digits, without #"
-        raise InvalidParam(detail, param=name, nearest=nearest)
-    digits = "".join(digit * 2 for digit in text) if len(text) == 3 else text
-    red, green, blue, alpha = bytes.fromhex(digits.ljust(8, "f"))
-    if alpha == 255:
-        return red, green, blue
-    return (red, green, blue, alpha) if alpha else (0, 0, 0, 0)
-
-
-def position(
-    arguments: Mapping[str, str], name: str, positions: Mapping[str, Position | Smart]
-) -> Position | Smart | None:
-    """Read a place in a picture: words, or two shares of the room that is free."""
-    text = arguments.get(name)
-    if text is None or text in positions:
-        return None if text is None else positions[text]
-    shares = text.split(",")
-    if len(shares) == 2 and all(_SHARE.fullmatch(share) for share in shares):
-        across, down = (int(Decimal(share) * 100) for share in shares)
-        return across, down
-    nearest = closest(text, positions)
-    hint = f"; did you mean {nearest}?" if nearest else ""
-    words = ", ".join(word for word in positions if word.isalpha())
-    detail = (
-        f"{name} must be one of {words}, a pair such as top left, or x,y from 0 to 1 with at most two decimals{hint}"
-    )
-    raise InvalidParam(detail, param=name, nearest=nearest)
-
-
-def crop(arguments: Mapping[str, str], name: str) -> Crop | None:
-    """Read a part of a picture: x,y,w,h as fractions when any has a point, else as pixels."""
-    text = arguments.get(name)
-    if text is None:
-        return None
-    parts = text.split(",")
-    relative = "." in text
-    pattern = _SHARE if relative else _PIXELS
-    if len(parts) == 4 and all(pattern.fullmatch(part) for part in parts):
-        left, top, width, height = (int(Decimal(part) * (100 if relative else 1)) for part in parts)
-        if width and height and not (relative and 100 in (left, top)):
-            return Crop(left, top, width, height, relative=relative)
-    raise InvalidParam(
-        f"{name} must be x,y,w,h: whole pixels, or fractions from 0 to 1 with at most two decimals; "
-        "w and h above 0, and x and y inside the picture",
-        param=name,
-        nearest=_nearest_crop(parts, relative=relative),
-    )
+def _suggestion(nearest: str) -> str:
+    return f"; did you mean {nearest}?" if nearest else ""
 
 
 def _number(text: str) -> Decimal | None:
@@ -133,7 +302,7 @@ def _number(text: str) -> Decimal | None:
     return Decimal(match[1]) if match else None
 
 
-def _two_decimals(number: Decimal) -> str:
+def _shortened(number: Decimal) -> str:
     text = f"{number:.2f}"
     return text.rstrip("0").rstrip(".")
 

@@ -6,19 +6,11 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl
 
 from imgcdn.core.output.geometry import Fit, Position, Smart
-from imgcdn.core.request.arguments import choice
-from imgcdn.core.request.params import (
-    ANSWERS,
-    DEFAULT_TARGET,
-    FITS,
-    OF_THE_REQUEST,
-    PLACES,
-    Params,
-    collect,
-    parse_dpr,
-    parse_params,
-)
+from imgcdn.core.request.arguments import Choices
+from imgcdn.core.request.parameters import MAX_DIMENSION, OF_THE_REQUEST
+from imgcdn.core.request.params import DEFAULT_TARGET, Params, collect, parse_dpr, parse_params
 from imgcdn.core.request.widths import Widths
+from imgcdn.core.request.words import ANSWERS, FITS, PLACES
 from imgcdn.errors import InvalidParam
 
 
@@ -49,7 +41,7 @@ class Rules:
         auto_target: SSIMULACRA2 that q=auto aims at.
     """
 
-    max_dimension: int = 8192
+    max_dimension: int = MAX_DIMENSION
     presets: tuple[Preset, ...] = ()
     only_presets: bool = False
     widths: Widths = field(default_factory=Widths)
@@ -83,13 +75,14 @@ class Rules:
     def _expanded(self, arguments: Mapping[str, str]) -> Mapping[str, str]:
         refused = [name for name in arguments if name not in OF_THE_REQUEST] if self.only_presets else []
         if refused:
-            names = ", ".join(f"p={preset.name}" for preset in self.presets) or "there are none"
-            raise InvalidParam(f"{refused[0]} is not admitted here, only presets: {names}", param=refused[0])
-        presets = {preset.name: dict(preset.arguments) for preset in self.presets}
-        if "p" in arguments and not presets:
-            raise InvalidParam("p names a preset, and none is configured here", param="p")
-        name = choice(arguments, "p", presets)
-        return arguments if name is None else {**presets[name], **arguments}
+            names = ", ".join(f"p={preset.name}" for preset in self.presets) or "none is configured"
+            raise InvalidParam(f"{refused[0]} is not admitted here, only presets are: {names}", param=refused[0])
+        if "p" not in arguments:
+            return arguments
+        presets = {preset.name: preset.arguments for preset in self.presets}
+        if not presets:
+            raise InvalidParam("p must be the name of a preset, and this service has none", param="p")
+        return {**dict(Choices(presets).parse(arguments["p"], "p")), **arguments}
 
 
 def parse_preset(name: str, query: str) -> Preset:
@@ -101,7 +94,7 @@ def parse_preset(name: str, query: str) -> Preset:
         query: The parameters as a URL has them, such as `w=200&h=200&fit=cover`.
 
     Raises:
-        InvalidParam: The name or a parameter is not valid, or not one of the output.
+        InvalidParam: The name or a parameter is not valid, or a parameter belongs to a request.
 
     >>> parse_preset("thumb", "width=200&fit=cover").arguments
     (('w', '200'), ('fit', 'cover'))
@@ -111,6 +104,6 @@ def parse_preset(name: str, query: str) -> Preset:
     arguments = collect(parse_qsl(query, keep_blank_values=True))
     for given in arguments:
         if given in OF_THE_REQUEST:
-            raise InvalidParam(f"{given} is no parameter of a preset", param=given)
+            raise InvalidParam(f"{given} belongs to a request; a preset cannot have it", param=given)
     parse_params(arguments, max_dimension=10**9 - 1)  # the service's own limit is another setting
     return Preset(name, tuple(arguments.items()))

@@ -1,0 +1,190 @@
+"""
+The query parameters, each declared once.
+
+An entry here and a field of `Params` make a parameter: the names that are understood, the parser, the texts of errors
+and README's table all come from the entry. CONTRIBUTING, "Adding things", lists what else a parameter needs.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from imgcdn.core.request.arguments import (
+    SWITCH,
+    Choices,
+    Colours,
+    Crops,
+    Decimals,
+    FileNames,
+    Floats,
+    Integers,
+    Positions,
+    Range,
+    Texts,
+    Tokens,
+)
+from imgcdn.core.request.words import ANSWERS, FITS, FLIPS, PLACES, TURNS
+
+#: The default of the setting of this name: the largest `w` and `h`, in pixels.
+MAX_DIMENSION = 8192
+
+DEFAULT_Q = 75
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """
+    One parameter.
+
+    Args:
+        name: In a URL.
+        range: What it may be.
+        meaning: A sentence or two for README's table.
+        field: The field of `Params` that takes its value as it was read. Empty where `parse_params` combines several
+            parameters into one field, and for a parameter of the request.
+        default: What its absence means: a value as a URL has it, or a word for people.
+        aliases: Other names that are understood.
+        foreign: Names that other image CDNs have for it. They are refused, and the error names this parameter.
+        of_request: Whether it describes the request and not the output. Neither a preset nor `Params` has it.
+    """
+
+    name: str
+    range: Range[object]
+    meaning: str
+    field: str = ""
+    default: str = "none"
+    aliases: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
+    of_request: bool = False
+
+
+# The ranges that are also used outside of the table.
+EDGE = Integers(1, MAX_DIMENSION, setting="max_dimension")
+DPR = Decimals(Decimal("0.5"), Decimal(4))
+VERSION = Tokens(64)
+DOWNLOAD = FileNames()
+
+#: In the order of README's table, which is also the order in which the helper writes them.
+PARAMETERS = (
+    Parameter(
+        "url",
+        Texts("`/path`, `path` or an absolute URL"),
+        "The original. In the path form it is the path.",
+        default="required",
+        foreign=("src", "href"),
+        of_request=True,
+    ),
+    Parameter(
+        "w",
+        EDGE,
+        "Width of the output in pixels. Alone, it keeps the ratio.",
+        default="source",
+        aliases=("width",),
+    ),
+    Parameter(
+        "h",
+        EDGE,
+        "Height of the output in pixels. Alone, it keeps the ratio.",
+        default="source",
+        aliases=("height",),
+    ),
+    Parameter("dpr", DPR, "Multiplies `w` and `h`.", default="1"),
+    Parameter(
+        "fit",
+        Choices(FITS),
+        "How the picture meets the box; `pad` fills it with `bg`.",
+        field="fit",
+        default="contain",
+        foreign=("resize", "mode"),
+    ),
+    Parameter(
+        "position",
+        Positions(PLACES),
+        "The part that survives a cover crop, `smart` where the subject seems to be; where a padded picture lies.",
+        field="position",
+        default="center",
+        foreign=("gravity", "anchor"),
+    ),
+    Parameter(
+        "fm",
+        Choices(ANSWERS),
+        "Output format; `auto` negotiates it. The last four are text about the picture.",
+        field="format",
+        default="auto",
+        aliases=("format",),
+        foreign=("f", "auto", "output"),
+    ),
+    Parameter(
+        "q",
+        Integers(1, 100, "auto"),
+        "Quality on one scale: the same `q` looks alike in every format. `auto` is the least that gives this picture "
+        "the look of the setting `auto_target`.",
+        field="q",
+        default=str(DEFAULT_Q),
+        aliases=("quality",),
+    ),
+    Parameter(
+        "bg",
+        Colours(),
+        "Colour beneath transparent pixels and around a padded picture; white where one is needed.",
+        field="background",
+        foreign=("background", "bgcolor"),
+    ),
+    Parameter("rotate", Choices(TURNS), "Turns the upright picture clockwise.", foreign=("rot",)),
+    Parameter("flip", Choices(FLIPS), "Then mirrors it: left to right, top to bottom, both."),
+    Parameter("trim", Integers(0, 255), "Then cuts away a border of one colour, within this difference.", field="trim"),
+    Parameter(
+        "crop",
+        Crops(),
+        "Then keeps this part of it; `w`, `h` and `fit` come after.",
+        field="crop",
+        foreign=("rect", "extract"),
+    ),
+    Parameter("blur", Floats(Decimal("0.3"), Decimal(250)), "Sigma in pixels of the output.", field="blur"),
+    Parameter(
+        "sharpen",
+        Floats(Decimal(0), Decimal(10)),
+        "1 makes up for what resizing softens.",
+        field="sharpen",
+        default="0",
+    ),
+    Parameter("enlarge", SWITCH, "Whether the output may be larger than the source.", field="enlarge", default="0"),
+    Parameter(
+        "still", SWITCH, "First frame only of an animation.", field="still", default="0", foreign=("anim", "animated")
+    ),
+    Parameter(
+        "p",
+        Texts("a preset's name"),
+        "Parameters from the setting `presets`; those in the URL win.",
+        foreign=("preset",),
+        of_request=True,
+    ),
+    Parameter(
+        "dl",
+        DOWNLOAD,
+        "The browser saves the picture under this name; the extension is ours.",
+        foreign=("download",),
+        of_request=True,
+    ),
+    Parameter(
+        "v",
+        VERSION,
+        "Your version of the source; the answer becomes immutable.",
+        foreign=("version",),
+        of_request=True,
+    ),
+)
+
+#: Name -> parameter.
+BY_NAME = {parameter.name: parameter for parameter in PARAMETERS}
+
+#: Parameter -> the field of `Params` that takes its value.
+FIELDS = {parameter.name: parameter.field for parameter in PARAMETERS if parameter.field}
+
+#: Alias -> parameter.
+ALIASES = {alias: parameter.name for parameter in PARAMETERS for alias in parameter.aliases}
+
+#: Another image CDN's name -> the parameter that does it here.
+FOREIGN = {word: parameter.name for parameter in PARAMETERS for word in parameter.foreign}
+
+#: The parameters that describe a request and not the output.
+OF_THE_REQUEST = frozenset(parameter.name for parameter in PARAMETERS if parameter.of_request)

@@ -1,0 +1,32 @@
+"""The words that a parameter may be, and what each means. A dialect has words of its own."""
+
+from imgcdn.core.output.formats import FORMATS, OUTPUTS
+from imgcdn.core.output.geometry import CENTER, Fit, Position, Smart
+
+_EDGES = {"center": CENTER, "top": (50, 0), "bottom": (50, 100), "left": (0, 50), "right": (100, 50)}
+
+#: The part of the source that a cover crop keeps: (x, y) in percent. Pairs are written as in CSS, in either order.
+POSITIONS: dict[str, Position] = {
+    **_EDGES,
+    **{
+        pair: (_EDGES[x][0], _EDGES[y][1])
+        for x in ("left", "center", "right")
+        for y in ("top", "center", "bottom")
+        for gap in (" ", ",")
+        for pair in (f"{x}{gap}{y}", f"{y}{gap}{x}")
+    },
+}
+
+#: What `position` may be.
+PLACES: dict[str, Position | Smart] = {**POSITIONS, Smart.SUBJECT.value: Smart.SUBJECT}
+
+#: How a picture may meet the box.
+FITS = {fit.value: fit for fit in (Fit.CONTAIN, Fit.COVER, Fit.FILL, Fit.PAD)}
+
+#: What `fm` may be: pictures alone, and pictures with the texts about one.
+PICTURES: dict[str, str | None] = {"auto": None, **{name: name for name in FORMATS}, "jpg": "jpeg"}
+ANSWERS: dict[str, str | None] = {**PICTURES, **{name: name for name in OUTPUTS}}
+
+#: Turns clockwise and reflections, as the EXIF orientation that asks for the same.
+TURNS = {"90": 6, "180": 3, "270": 8}
+FLIPS = {"h": 2, "v": 4, "hv": 3}

@@ -6,7 +6,6 @@ from typing import get_args, get_origin, get_type_hints
 
 import pytest
 
-from imgcdn.core.encoders.coding import Limits
 from imgcdn.core.output.plan import plan_for
 from imgcdn.core.request.arguments import Integers
 from imgcdn.core.request.parameters import ALIASES, BY_NAME, FOREIGN, OF_THE_REQUEST, PARAMETERS, Parameter
@@ -16,6 +15,7 @@ from imgcdn.core.values import Facts
 from imgcdn.dialects import native
 from imgcdn.errors import InvalidParam
 from tests.support.parameters import SAMPLES, samples
+from tests.support.planning import LIMITS
 
 RULES = Rules(presets=(parse_preset("thumb", "w=9"),))
 ORIGINALS = (Facts("jpeg", (800, 600), frames=1, alpha=False), Facts("gif", (800, 600), frames=9, alpha=True))
@@ -101,9 +101,7 @@ def test_a_parameter_of_the_output_is_read(name: str) -> None:
 @each_of_the_output
 def test_a_parameter_of_the_output_changes_what_is_planned(name: str) -> None:
     plans = [
-        [plan_for(original, params, (), Limits()) for params in pair]
-        for pair in changed(name)
-        for original in ORIGINALS
+        [plan_for(original, params, (), LIMITS) for params in pair] for pair in changed(name) for original in ORIGINALS
     ]
     assert any(before != after for before, after in plans)
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from imgcdn import __version__
 from imgcdn.config import Config, load
 from imgcdn.errors import ConfigError
-from imgcdn.origins.local import LocalFiles
+from imgcdn.origins.local import pictures
 
 _EXIT_USAGE = 2
 
@@ -63,5 +63,5 @@ def _announce(config: Config, address: str) -> None:
     address = address.replace("0.0.0.0:", "127.0.0.1:").replace("[::]:", "[::1]:")  # not bound to
     if not address.startswith("unix:"):
         print(f"  http://{address}/", flush=True)
-        for name in list(LocalFiles(config.root).pictures())[:2]:
+        for name in list(pictures(config.root))[:2]:
             print(f"  http://{address}/img/{quote(name)}?w=640", flush=True)

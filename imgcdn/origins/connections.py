@@ -59,7 +59,7 @@ class Watch:
         self._ends = time.monotonic() + seconds
         self._lock = threading.Lock()
         self._held: list[socket.socket] = []
-        self._timer = threading.Timer(seconds, self._fire)
+        self._timer = threading.Timer(seconds, self.fire)
         self._timer.daemon = True
 
     @property
@@ -73,6 +73,14 @@ class Watch:
         with self._lock:
             self._held.append(twin)
             if self.fired:
+                _shut(twin)
+
+    def fire(self) -> None:
+        """End the fetch now: shut its sockets down, whatever they wait for."""
+        with self._lock:
+            self.fired = True
+            self._ends = min(self._ends, time.monotonic())
+            for twin in self._held:
                 _shut(twin)
 
     def let_go(self) -> None:
@@ -91,12 +99,6 @@ class Watch:
     ) -> None:
         self._timer.cancel()
         self.let_go()
-
-    def _fire(self) -> None:
-        with self._lock:
-            self.fired = True
-            for twin in self._held:
-                _shut(twin)
 
 
 @dataclass(slots=True)

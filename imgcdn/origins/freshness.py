@@ -1,5 +1,5 @@
 """
-How long a remote original is fresh: RFC 9111, for a shared cache that always waits a little before it asks again.
+Whether a record is fresh, and how long a response is: RFC 9111, for a shared cache with a least lifetime.
 
 Headers are given as a mapping from lower-case names to values, repeated fields joined by a comma (RFC 9110, section
 5.3). Times are Unix times.
@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from imgcdn.core.dates import http_date
+from imgcdn.core.values import FileStamp, SourceRecord
+from imgcdn.origins.base import Freshness
+from imgcdn.origins.negative import has_live_entry
 
 #: The largest number of seconds that is told apart (RFC 9111, section 1.2.2).
 MAX_DELTA_S = 2**31
@@ -45,6 +48,32 @@ class Lifetime:
     stale_allowed: bool
     stale_while_revalidate_s: int | None
     stale_if_error_s: int | None
+
+
+#: An unseen `v` makes the origin be asked, but not more often than this: anybody can make one up.
+_V_PAUSE_S = 10.0
+
+
+def judge(record: SourceRecord, *, stamp: FileStamp | None, v: str | None, now: float) -> Freshness:
+    """
+    Tell what may be done with a record.
+
+    Args:
+        stamp: What the original's file says now; None where time decides. A file is fresh exactly while its stamp is
+            the same, so `v` does not count for it.
+        v: The caller's version of the source.
+        now: Unix time.
+    """
+    if stamp is not None:
+        known = record.facts is not None or has_live_entry(record, now=now)
+        return Freshness.FRESH if known and record.stamp == stamp else Freshness.STALE
+    if has_live_entry(record, now=now):
+        return Freshness.FRESH
+    origin = record.origin
+    if origin is None or record.facts is None or origin.fresh_until <= now:
+        return Freshness.STALE
+    unseen = v is not None and v not in origin.seen
+    return Freshness.STALE if unseen and now - origin.validated_at > _V_PAUSE_S else Freshness.FRESH
 
 
 def lifetime(

@@ -20,9 +20,11 @@ from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 from urllib3.response import BaseHTTPResponse
 
 from imgcdn import __version__
-from imgcdn.core.request.url import RemoteUrl, is_beneath, join_reference
+from imgcdn.core.request.url import RemoteUrl, is_beneath, join_reference, parse_remote
+from imgcdn.core.values import Source
 from imgcdn.errors import Forbidden, ImageTooLarge, InvalidParam, OriginError, OriginTimeout, SourceNotFound
 from imgcdn.origins.addresses import AddressRule
+from imgcdn.origins.base import Answer, Stop, Validators
 from imgcdn.origins.connections import Attempt, Dialler, Resolver, Transport, Watch, system_resolver, tls_context
 from imgcdn.origins.freshness import retry_after
 
@@ -54,6 +56,7 @@ class FetchPolicy:
     Args:
         admits: The allowlist.
         loop_id: Ours, random, alike in all workers; sent as CDN-Loop (RFC 8586).
+        base_of: The base of the mount that made a source's URL; None for an ordinary URL.
         addresses: Which addresses may be connected to.
         overrides: (host, port) -> addresses, instead of a look-up.
         ca_bundle: A PEM file instead of the packaged authorities.
@@ -62,6 +65,7 @@ class FetchPolicy:
 
     admits: Callable[[RemoteUrl], bool]
     loop_id: str
+    base_of: Callable[[Source], RemoteUrl | None] = lambda _: None
     addresses: AddressRule = field(default_factory=AddressRule)
     overrides: Mapping[tuple[str, int], Sequence[str]] = field(default_factory=dict)
     ca_bundle: str = ""
@@ -71,50 +75,10 @@ class FetchPolicy:
     total_timeout_s: float = 15.0
 
 
-@dataclass(frozen=True, slots=True)
-class Validators:
+class HttpFetcher:
     """
-    What to ask an origin with whether a response is still the same.
-
-    Args:
-        url: Of the response. They mean nothing to any other, so a redirect on the way to it is not asked with them.
-    """
-
-    url: str
-    etag: str = ""
-    last_modified: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """
-    What an origin answered.
-
-    Args:
-        modified: False for a 304: nothing was written, and the headers update the ones that are known.
-        sha256: Of what was written, hex.
-        length: Of what was written, in bytes.
-        headers: Those that freshness needs, by lower-case name.
-        url: The last hop's.
-        received_at: Unix time at which the headers had come.
-    """
-
-    modified: bool
-    sha256: str
-    length: int
-    headers: Mapping[str, str]
-    url: RemoteUrl
-    received_at: float
-
-    @property
-    def validators(self) -> Validators:
-        """For the next fetch of the same source."""
-        return Validators(self.url.url, self.headers.get("etag", ""), self.headers.get("last-modified", ""))
-
-
-class RemoteFetcher:
-    """
-    Fetches originals. Serves threads; made after a fork, since connections are kept alive.
+    Originals at http(s) URLs, those that mounts make included. Serves threads; made after a fork, since connections are
+    kept alive.
 
     Args:
         policy: What it may do.
@@ -122,13 +86,15 @@ class RemoteFetcher:
         clock: Unix time.
     """
 
+    copies = True
+
     def __init__(
         self, policy: FetchPolicy, *, resolver: Resolver = system_resolver, clock: Callable[[], float] = time.time
     ) -> None:
         tls = tls_context(policy.ca_bundle)
         self._policy = policy
         self._clock = clock
-        # Two pools: a connection to a mount's host, made unchecked, is none for an ordinary URL of the same host.
+        # Two pools: a connection to a mount's host, made unchecked, must not serve an ordinary URL of the same host.
         self._checked, self._exempt = (
             Transport(Dialler(rule, policy.overrides, resolver), tls) for rule in (policy.addresses, None)
         )
@@ -138,42 +104,42 @@ class RemoteFetcher:
         self._checked.close()
         self._exempt.close()
 
-    def fetch(
-        self,
-        url: RemoteUrl,
-        *,
-        into: BinaryIO,
-        validators: Validators | None = None,
-        base: RemoteUrl | None = None,
-    ) -> Fetched:
+    def stamp(self, source: Source) -> None:
+        """Return None: how long a response is fresh is a matter of time."""
+
+    def host(self, source: Source) -> str:
+        """Return the origin's host."""
+        return parse_remote(source.location).host
+
+    def fetch(self, source: Source, known: Validators | None, *, into: BinaryIO | None, stop: Stop) -> Answer:
         """
         Fetch an original, or learn that it is still the same. Blocks.
 
-        Args:
-            url: What to fetch.
-            into: Where the bytes go. After an error it holds some of them.
-            validators: Of the copy that is known.
-            base: Of the mount that the URL was made with: what lies beneath it needs no allowlist and no public
-                address. Any other hop is judged like an ordinary URL.
+        What lies beneath the base of the mount that made the URL needs no allowlist and no public address. Any other
+        hop is judged like an ordinary URL.
 
         Raises:
             Forbidden: A hop is not allowed.
             SourceNotFound: The origin says 404 or 410.
             ImageTooLarge: There are more bytes than max_source_bytes.
-            OriginError: Anything else that the origin does or leaves undone; OriginTimeout where it is slow.
+            OriginError: Anything else that the origin does or leaves undone; OriginTimeout where it is slow, or the
+                fetch was stopped.
             OSError: `into` cannot be written.
         """
+        assert into is not None
+        url = parse_remote(source.location)
         with Watch(self._policy.total_timeout_s) as watch:
-            fetch = _Fetch(self._policy, watch, validators, base, self._clock)
+            stop.on_request(watch.fire)
+            fetch = _Fetch(self._policy, watch, known, self._policy.base_of(source), self._clock)
             try:
-                fetched = fetch.run(url, into, checked=self._checked, exempt=self._exempt)
+                answer = fetch.run(url, into, checked=self._checked, exempt=self._exempt)
             except (OriginError, SourceNotFound, ImageTooLarge) as error:
                 if watch.fired:
                     raise _too_slow(url) from error
                 raise
             if watch.fired:  # a shut socket looks like the end of a body
                 raise _too_slow(url)
-            return fetched
+            return answer
 
 
 def is_loop(header: str | None, loop_id: str) -> bool:
@@ -197,7 +163,7 @@ class _Fetch:
     base: RemoteUrl | None
     clock: Callable[[], float]
 
-    def run(self, url: RemoteUrl, into: BinaryIO, *, checked: Transport, exempt: Transport) -> Fetched:
+    def run(self, url: RemoteUrl, into: BinaryIO, *, checked: Transport, exempt: Transport) -> Answer:
         for _ in range(_MAX_REDIRECTS + 1):
             transport = exempt if self.base is not None and is_beneath(self.base, url) else checked
             if transport is checked and not self.policy.admits(url):
@@ -254,20 +220,19 @@ class _Fetch:
         raw: BaseHTTPResponse = response.raw
         return raw
 
-    def _judged(self, url: RemoteUrl, response: BaseHTTPResponse, into: BinaryIO, *, conditional: bool) -> Fetched:
+    def _judged(self, url: RemoteUrl, response: BaseHTTPResponse, into: BinaryIO, *, conditional: bool) -> Answer:
         received_at = self.clock()
         headers = {name: value for name in _KEPT_HEADERS if (value := response.headers.get(name)) is not None}
         if response.status == 304 and conditional:
             _drain(url, response)
-            return Fetched(False, "", 0, headers, url, received_at)
+            return _answer(url, headers, received_at, version=None)
         if response.status not in _WHOLE:
             _drain(url, response)
             raise _refusal(url, response.status, retry_after(headers, now=received_at))
         _check_coding(url, response)
-        digest, length = self._read(url, response, into)
-        return Fetched(True, digest, length, headers, url, received_at)
+        return _answer(url, headers, received_at, version=self._read(url, response, into))
 
-    def _read(self, url: RemoteUrl, response: BaseHTTPResponse, into: BinaryIO) -> tuple[str, int]:
+    def _read(self, url: RemoteUrl, response: BaseHTTPResponse, into: BinaryIO) -> str:
         limit = self.policy.max_source_bytes
         too_large = ImageTooLarge(f"The original has more than {limit:,} bytes.", limit=limit, unit="bytes")
         if (response.length_remaining or 0) > limit:
@@ -279,7 +244,18 @@ class _Fetch:
                 raise too_large
             digest.update(chunk)
             into.write(chunk)
-        return digest.hexdigest(), length
+        return digest.hexdigest()
+
+
+def _answer(url: RemoteUrl, headers: Mapping[str, str], received_at: float, *, version: str | None) -> Answer:
+    validators = Validators(url.url, headers.get("etag", ""), headers.get("last-modified", ""))
+    return Answer(
+        modified=version is not None,
+        version=version,
+        validators=validators,
+        headers=headers,
+        received_at=received_at,
+    )
 
 
 def _next_hop(url: RemoteUrl, response: BaseHTTPResponse) -> RemoteUrl:

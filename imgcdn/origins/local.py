@@ -9,48 +9,80 @@ lies beneath the root, is a regular file, and is not in the cache folder.
 
 import os
 import stat as stat_flags
+import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 from imgcdn.core.output.formats import FORMATS
-from imgcdn.core.values import FileStamp
-from imgcdn.errors import SourceNotFound
+from imgcdn.core.values import FileStamp, Source
+from imgcdn.errors import ImageTooLarge, SourceNotFound
+from imgcdn.origins.base import Answer, Located, Stop, Validators
 from imgcdn.store.files import stamp_of
+
+#: Coarsest tick of a kernel's file times. A file that changed less than this ago may change again, to the same size,
+#: without its times telling (git calls such a file racily clean).
+_TICK_S = 0.02
 
 _EXTENSIONS = (".jpeg", *(f".{fmt.extension}" for fmt in FORMATS.values()))
 
 
-class LocalFiles:
+class LocalFetcher:
     """
-    Files beneath one folder.
+    Originals beneath one folder, opened where they lie.
 
     Args:
-        root: The folder. It may be a link itself.
+        root: The folder. It may be a link, which is followed anew for each request, so that a release that is switched
+            by its link is served at once, and one that was removed is not found.
         hidden: Folders whose files are never originals, wherever they are.
+        max_source_bytes: Larger files are refused.
     """
 
-    def __init__(self, root: Path, *, hidden: Iterable[Path] = ()) -> None:
-        self._root = os.path.realpath(root)
-        self._hidden = tuple(os.path.realpath(folder) for folder in hidden)
+    copies = False
 
-    def stamp(self, location: str) -> FileStamp:
+    def __init__(self, root: Path, *, hidden: Iterable[Path] = (), max_source_bytes: int) -> None:
+        self.root = root
+        self._root = str(root)
+        self._hidden = tuple(str(folder) for folder in hidden)
+        self._max_source_bytes = max_source_bytes
+
+    def stamp(self, source: Source) -> FileStamp:
         """
-        Stat the file: the one system call that tells, at every request, whether it is the one that was rendered.
+        Stat the file: one system call a request tells whether it is the one that was rendered.
 
-        It does not look where links lead. A stamp equal to one that `resolve` allowed is the same inode, so it
-        is the same file; with any other, call `resolve`.
+        It does not look where links lead. A stamp that equals one of a file that `resolve` allowed is the same inode,
+        so it is the same file; with any other, call `resolve`.
 
         Raises:
             SourceNotFound: There is no regular file of this name.
         """
-        _check_name(location)
+        _check_name(source.location)
         try:
-            stat = os.stat(f"{self._root}/{location}")
+            stat = os.stat(f"{self._root}/{source.location}")
         except (OSError, ValueError) as error:
             raise _not_found() from error
         if not stat_flags.S_ISREG(stat.st_mode):
             raise _not_found()
         return stamp_of(stat)
+
+    def host(self, source: Source) -> str:
+        """Return the one name that all files share."""
+        return ""
+
+    def fetch(self, source: Source, known: Validators | None, *, into: BinaryIO | None, stop: Stop) -> Answer:
+        """
+        Find the file.
+
+        Raises:
+            SourceNotFound: As `resolve`.
+            ImageTooLarge: It has more than `max_source_bytes`.
+        """
+        path, stamp = self.resolve(source.location), self.stamp(source)
+        limit = self._max_source_bytes
+        if stamp.size > limit:
+            raise ImageTooLarge(f"The original has more than {limit} bytes.", limit=limit, unit="bytes")
+        _wait_for_tick(stamp)
+        return Answer(modified=True, file=Located(path, stamp))
 
     def resolve(self, location: str) -> Path:
         """
@@ -60,25 +92,38 @@ class LocalFiles:
             SourceNotFound: It is not there, or not beneath the root. The two look alike on purpose.
         """
         _check_name(location)
+        root = os.path.realpath(self._root)
         try:
-            path = os.path.realpath(f"{self._root}/{location}", strict=True)
+            path = os.path.realpath(f"{root}/{location}", strict=True)
         except (OSError, ValueError) as error:
             raise _not_found() from error
-        if not _beneath(path, self._root) or any(_beneath(path, folder) for folder in self._hidden):
+        hidden = any(_beneath(path, os.path.realpath(folder)) for folder in self._hidden)
+        if hidden or not _beneath(path, root):
             raise _not_found()
-        _check_name(os.path.relpath(path, self._root))  # a link may lead to a dot file
+        _check_name(os.path.relpath(path, root))  # a link may lead to a dot file
         return Path(path)
 
-    def pictures(self) -> Iterable[str]:
-        """Yield the locations of the files directly in the root whose names are those of pictures, in order."""
-        try:
-            names = sorted(os.listdir(self._root))
-        except OSError:
-            return
-        for name in names:
-            offered = not name.startswith(".") and name.lower().endswith(_EXTENSIONS)
-            if offered and os.path.isfile(f"{self._root}/{name}"):
-                yield name
+    def close(self) -> None:
+        """Do nothing: nothing is kept between requests."""
+
+
+def pictures(root: Path) -> Iterable[str]:
+    """Yield the locations of the files directly in a folder whose names are those of pictures, in order."""
+    try:
+        names = sorted(os.listdir(root))
+    except OSError:
+        return
+    for name in names:
+        offered = not name.startswith(".") and name.lower().endswith(_EXTENSIONS)
+        if offered and os.path.isfile(f"{root}/{name}"):
+            yield name
+
+
+def _wait_for_tick(stamp: FileStamp) -> None:
+    """Wait until the next change of the file must show in its times, which follow the wall clock."""
+    age_s = time.time() - max(stamp.mtime_ns, stamp.ctime_ns) / 1e9
+    if 0 <= age_s < _TICK_S:
+        time.sleep(_TICK_S - age_s)
 
 
 def _check_name(location: str) -> None:

@@ -115,7 +115,7 @@ def _open(job: Job) -> BufferedReader:
 
 
 def _probe(file: BufferedReader, job: ProbeJob) -> Probed:
-    version = hashlib.file_digest(file, "sha256").hexdigest()
+    version = job.version or hashlib.file_digest(file, "sha256").hexdigest()
     file.seek(0)
     try:
         return Probed(version, probe(file, max_pixels=job.max_pixels), None)

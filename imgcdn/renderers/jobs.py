@@ -24,17 +24,19 @@ _MAX_FRAME_BYTES = 2**29
 @dataclass(frozen=True, slots=True)
 class ProbeJob:
     """
-    Read an original's header and hash its bytes.
+    Read an original's header, and hash its bytes where nobody has hashed them.
 
     Args:
         path: Of the original, links resolved.
         stamp: What the file must still be.
+        version: SHA-256 of the bytes, hex, where it is known; None to hash them.
         max_pixels: Pixels times frames above which it is refused.
         timeout_s: Wall-clock seconds after which the child is killed.
     """
 
     path: Path
     stamp: FileStamp
+    version: str | None
     max_pixels: int
     timeout_s: float
 

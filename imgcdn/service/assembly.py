@@ -12,12 +12,13 @@ from imgcdn.config import Config
 from imgcdn.core.request.routes import Routes
 from imgcdn.core.request.url import parse_override
 from imgcdn.origins.addresses import AddressRule
-from imgcdn.origins.http import FetchPolicy, RemoteFetcher
-from imgcdn.origins.local import LocalFiles
+from imgcdn.origins.catalog import Catalog
+from imgcdn.origins.http import FetchPolicy, HttpFetcher
+from imgcdn.origins.local import LocalFetcher
+from imgcdn.origins.probing import Prober
+from imgcdn.origins.settings import OriginSettings
 from imgcdn.renderers.client import BrokerSettings, RenderClient
 from imgcdn.service.images import ImageService
-from imgcdn.service.originals import LocalOriginals, Originals, Prober
-from imgcdn.service.remote import RemoteOriginals
 from imgcdn.service.single_flight import SingleFlight
 from imgcdn.store.disk import DiskStore
 from imgcdn.store.eviction import Evictor
@@ -33,13 +34,13 @@ class Parts:
     """
 
     service: ImageService
-    files: LocalFiles
+    files: LocalFetcher
     routes: Routes
     loop_id: str
     renderers: RenderClient
     flights: SingleFlight
     evictor: Evictor
-    remote: RemoteOriginals
+    catalog: Catalog
 
     async def start(self) -> None:
         """Begin what runs behind the requests. The first answer needs none of it."""
@@ -50,7 +51,7 @@ class Parts:
         """End it, after the flights that are under way."""
         await self.flights.drain()
         self.renderers.disconnect()
-        self.remote.close()
+        self.catalog.close()
         await asyncio.to_thread(self.evictor.stop)  # which waits for a sweep that is under way
 
 
@@ -69,25 +70,31 @@ def assemble(config: Config) -> Parts:
     )
     renderers = _renderers(config, store)
     flights = SingleFlight(renderers.lock_file)
-    files = LocalFiles(config.root, hidden=[config.cache_dir])
+    files = LocalFetcher(config.root, hidden=[config.cache_dir], max_source_bytes=config.max_source_bytes)
     routes = Routes(config.mounts, config.allow)
     loop_id = _loop_id(renderers.lock_file.with_suffix(".id"))
-    prober = Prober(config, renderers)
-    remote = RemoteOriginals(
-        config,
-        routes=routes,
-        fetcher=RemoteFetcher(_policy(config, routes, loop_id)),
+    http = HttpFetcher(_policy(config, routes, loop_id))
+    settings = _origin_settings(config)
+    catalog = Catalog(
+        settings,
+        fetchers={"local": files, "remote": http, "mounted": http},
         store=store,
-        prober=prober,
-        flights=flights,
+        prober=Prober(settings, renderers),
     )
-    originals: dict[str, Originals] = {
-        "local": LocalOriginals(config, files=files, store=store, prober=prober, flights=flights),
-        "remote": remote,
-        "mounted": remote,
-    }
-    service = ImageService(config, originals=originals, store=store, renderers=renderers, flights=flights)
-    return Parts(service, files, routes, loop_id, renderers, flights, Evictor(store), remote)
+    service = ImageService(config, catalog=catalog, store=store, renderers=renderers, flights=flights)
+    return Parts(service, files, routes, loop_id, renderers, flights, Evictor(store), catalog)
+
+
+def _origin_settings(config: Config) -> OriginSettings:
+    return OriginSettings(
+        fetchers=config.fetchers,
+        fetches_per_host=config.fetches_per_host,
+        min_ttl=config.min_ttl,
+        default_ttl=config.default_ttl,
+        max_ttl=config.max_ttl,
+        max_pixels=config.max_pixels,
+        probe_timeout_s=config.render_timeout_s,
+    )
 
 
 def _renderers(config: Config, store: DiskStore) -> RenderClient:
@@ -107,6 +114,7 @@ def _policy(config: Config, routes: Routes, loop_id: str) -> FetchPolicy:
     return FetchPolicy(
         admits=routes.admits,
         loop_id=loop_id,
+        base_of=routes.base_of,
         addresses=AddressRule(ipaddress.ip_network(text) for text in config.allow_addresses),
         overrides={(host, port): addresses for host, port, addresses in overrides},
         ca_bundle=config.ca_bundle,

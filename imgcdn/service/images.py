@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import functools
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -22,10 +22,11 @@ from imgcdn.core.request.negotiation import ClientClass
 from imgcdn.core.values import Effort, Facts, Source, SourceRecord, Variant
 from imgcdn.dialects.grammar import ImageRequest
 from imgcdn.errors import ImageError, InternalError, RenderTimeout
+from imgcdn.origins.base import Original
+from imgcdn.origins.catalog import ATTEMPTS, Catalog
 from imgcdn.origins.negative import blames_origin, negative_entry, raise_remembered
 from imgcdn.renderers.client import RenderClient
 from imgcdn.renderers.jobs import Changed, Rendered, RenderJob
-from imgcdn.service.originals import ATTEMPTS, Known, Originals
 from imgcdn.service.single_flight import SingleFlight
 from imgcdn.store.disk import DiskStore
 from imgcdn.store.files import variant_name
@@ -83,7 +84,7 @@ class ImageService:
 
     Args:
         config: The settings.
-        originals: By the scheme of a source.
+        catalog: What is known of sources.
         store: Where variants are kept.
         renderers: Who does the decoding and encoding.
         flights: Joins requests for the same thing.
@@ -94,7 +95,7 @@ class ImageService:
         self,
         config: Config,
         *,
-        originals: Mapping[str, Originals],
+        catalog: Catalog,
         store: DiskStore,
         renderers: RenderClient,
         flights: SingleFlight,
@@ -102,7 +103,7 @@ class ImageService:
     ) -> None:
         self.store = store
         self._config = config
-        self._originals = originals
+        self._catalog = catalog
         self._renderers = renderers
         self._flights = flights
         self._clock = clock
@@ -126,7 +127,7 @@ class ImageService:
             SourceNotFound: There is no such original.
             ImgcdnError: The original, or its origin, failed a short while ago.
         """
-        record = self._originals[request.source.scheme].current(request.source, request.v)
+        record = self._catalog.current(request.source, request.v)
         if record is None:
             return None
         if record.facts is not None and not blames_origin(record):
@@ -159,59 +160,72 @@ class ImageService:
         Raises:
             ImgcdnError: It is not there, or refused.
         """
-        facts = (await self._know(source, None)).record.facts
+        facts = (await self._original(source, None)).record.facts
         assert facts is not None
         return facts
 
     async def _get(self, request: ImageRequest, client: ClientClass) -> Delivery:
         key = source_key(request.source)
-        # Of a source that nobody knew, a variant can only have come while this request waited.
-        unknown = self.store.record(key) is None
+        # If there was no record before, a variant that is found below was made by a concurrent request.
+        was_unknown = self.store.record(key) is None
         for _ in range(ATTEMPTS):
-            known = await self._know(request.source, request.v)
-            planned = self._plan(known.record, request, client)
+            original = await self._original(request.source, request.v)
+            planned = self._plan(original.record, request, client)
             variant = await self._read(key, planned)
             if variant is not None:
-                found = CacheStatus.COLLAPSED if unknown else _VALIDATIONS[known.validated]
-                return self._delivery(variant, found, known.record)
-            work = functools.partial(self._make, request.source, known, planned)
+                status = CacheStatus.COLLAPSED if was_unknown else _VALIDATIONS[original.origin_status]
+                return self._delivery(variant, status, original.record)
+            work = functools.partial(self._make, request.source, original, planned)
             flight = self._flights.join(f"variant:{key}:{planned.key}", work)
             delivery = await flight.wait()
             if delivery is not None:
                 return delivery if flight.leads else replace(delivery, status=CacheStatus.COLLAPSED)
         raise InternalError("The original keeps changing while it is read. Try again when it is complete.")
 
-    async def _know(self, source: Source, v: str | None) -> Known:
-        """Return a source that can be rendered."""
-        known = await self._originals[source.scheme].know(source, v)
-        if known.record.facts is None or blames_origin(known.record):
-            raise_remembered(known.record, now=self._clock())
-        if known.record.facts is None:
-            raise InternalError("The original was refused, but not why.")
-        return known
+    async def _original(self, source: Source, v: str | None) -> Original:
+        """Return a source that can be rendered, refreshed once for all who wait."""
+        record = self._catalog.current(source, v)
+        if record is None:
+            refresh = functools.partial(self._catalog.refresh, source, v)
+            original = await self._flights.join(f"source:{source_key(source)}", refresh).wait()
+        else:
+            original = Original(record)
+        if original.record.facts is None or blames_origin(original.record):
+            raise_remembered(original.record, now=self._clock())
+        if original.record.facts is None:
+            raise InternalError("The original was refused, but the reason was not kept.")
+        return original
 
-    async def _make(self, source: Source, known: Known, planned: _Planned) -> Delivery | None:
+    async def _open(self, source: Source, original: Original) -> Original:
+        """Return the same with its file; with another version when it has changed."""
+        file = self._catalog.open(source, original)
+        if file is not None:
+            return replace(original, file=file)
+        fetch = functools.partial(self._catalog.fetch_again, source)
+        return await self._flights.join(f"original:{source_key(source)}", fetch).wait()
+
+    async def _make(self, source: Source, original: Original, planned: _Planned) -> Delivery | None:
         """Render one variant, unless another process just did. None: the original is another one by now."""
         key = source_key(source)
         variant = await self._read(key, planned)
         if variant is not None:
-            return self._delivery(variant, CacheStatus.COLLAPSED, known.record)
+            return self._delivery(variant, CacheStatus.COLLAPSED, original.record)
         newest = self.store.record(key)
         raise_remembered(
-            newest if newest is not None and newest.version == planned.version else known.record, now=self._clock()
+            newest if newest is not None and newest.version == planned.version else original.record, now=self._clock()
         )
         with self.store.open_folder(key) as folder:
-            known = await self._originals[source.scheme].open(source, known)
-            if known.record.version != planned.version:
+            original = await self._open(source, original)
+            if original.record.version != planned.version:
                 return None
-            return await self._render(folder, known, planned)
+            return await self._render(folder, original, planned)
 
-    async def _render(self, folder: Folder, known: Known, planned: _Planned) -> Delivery | None:
-        assert known.held is not None
-        record = known.record
+    async def _render(self, folder: Folder, original: Original, planned: _Planned) -> Delivery | None:
+        assert original.file is not None
+        record = original.record
         private = record.origin is not None and not record.origin.storable
         job = RenderJob(
-            path=known.held.path,
+            path=original.file.path,
             stamp=record.stamp,
             plan=planned.plan,
             temp=None if private else self.store.temp_path(),

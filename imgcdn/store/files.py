@@ -13,6 +13,7 @@ import re
 import struct
 import zlib
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from imgcdn.core.output.formats import OUTPUTS
@@ -138,6 +139,14 @@ def _with_body(header: Variant, body: Body) -> Variant:
 def file_stamp(fd: int) -> FileStamp:
     """Return the stamp of an open file, to compare with the one that was planned for."""
     return stamp_of(os.fstat(fd))
+
+
+def path_stamp(path: Path) -> FileStamp | None:
+    """Return the stamp of a file; None when it cannot be read."""
+    try:
+        return stamp_of(os.stat(path))
+    except OSError:
+        return None
 
 
 def stamp_of(stat: os.stat_result) -> FileStamp:

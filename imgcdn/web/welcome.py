@@ -6,7 +6,7 @@ from imgcdn.core.output.geometry import Size
 from imgcdn.core.values import Source
 from imgcdn.errors import ImgcdnError
 from imgcdn.markup import ImageCDN
-from imgcdn.origins.local import LocalFiles
+from imgcdn.origins.local import LocalFetcher, pictures
 from imgcdn.service.images import ImageService
 
 _PARTS = (4, 2, 1)  # of the original's width, or of the widest that a page of cards can use
@@ -40,9 +40,9 @@ class Sample:
         return self.candidates[len(self.candidates) // 2][1]
 
 
-async def samples(files: LocalFiles, service: ImageService) -> list[Sample]:
+async def samples(files: LocalFetcher, service: ImageService) -> list[Sample]:
     """Return the first pictures directly in the root, those that can be read."""
-    names = list(files.pictures())[:_MOST]
+    names = list(pictures(files.root))[:_MOST]
     found: list[Sample] = []
     for name in names:
         try:

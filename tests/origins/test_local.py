@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from imgcdn.core.values import FileStamp
+from imgcdn.core.values import FileStamp, Source
 from imgcdn.errors import SourceNotFound
-from imgcdn.origins.local import LocalFiles
+from imgcdn.origins.local import LocalFetcher
 from imgcdn.store.files import file_stamp
 
 
@@ -43,13 +43,13 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def files(root: Path) -> LocalFiles:
-    return LocalFiles(root, hidden=[root / "cache"])
+def files(root: Path) -> LocalFetcher:
+    return LocalFetcher(root, hidden=[root / "cache"], max_source_bytes=10**6)
 
 
-def _find(files: LocalFiles, location: str) -> tuple[FileStamp, Path]:
+def _find(files: LocalFetcher, location: str) -> tuple[FileStamp, Path]:
     """What a request does: both steps."""
-    return files.stamp(location), files.resolve(location)
+    return files.stamp(Source("local", location)), files.resolve(location)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def _find(files: LocalFiles, location: str) -> tuple[FileStamp, Path]:
         pytest.param("up.jpg", "a.jpg", id="a link that leaves the root and comes back"),
     ],
 )
-def test_a_file_beneath_the_root_is_found(files: LocalFiles, root: Path, location: str, target: str) -> None:
+def test_a_file_beneath_the_root_is_found(files: LocalFetcher, root: Path, location: str, target: str) -> None:
     stamp, path = _find(files, location)
 
     assert path == root / target
@@ -112,7 +112,7 @@ def test_a_file_beneath_the_root_is_found(files: LocalFiles, root: Path, locatio
         pytest.param("\ud800.jpg", id="half a surrogate pair"),
     ],
 )
-def test_nothing_else_is(files: LocalFiles, location: str) -> None:
+def test_nothing_else_is(files: LocalFetcher, location: str) -> None:
     with pytest.raises(SourceNotFound) as caught:
         _find(files, location)
     assert "/" not in caught.value.detail, "no path is told"
@@ -129,21 +129,21 @@ def socket_file(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         yield "socket.jpg"
 
 
-def test_a_socket_is_no_original(files: LocalFiles, socket_file: str) -> None:
+def test_a_socket_is_no_original(files: LocalFetcher, socket_file: str) -> None:
     with pytest.raises(SourceNotFound):
-        files.stamp(socket_file)
+        files.stamp(Source("local", socket_file))
 
 
 def test_the_root_itself_may_be_a_link(root: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(root)
-    assert _find(LocalFiles(tmp_path / "link"), "a.jpg")[1] == root / "a.jpg"
+    assert _find(LocalFetcher(tmp_path / "link", max_source_bytes=10**6), "a.jpg")[1] == root / "a.jpg"
 
 
 def test_a_root_that_is_a_slash_works() -> None:
     location = os.path.realpath(os.__file__).lstrip("/")
     if any(part.startswith(".") for part in location.split("/")):
         location = "etc/passwd"
-    assert LocalFiles(Path("/")).resolve(location).is_file()
+    assert LocalFetcher(Path("/"), max_source_bytes=10**9).resolve(location).is_file()
 
 
 @pytest.mark.parametrize(
@@ -156,16 +156,16 @@ def test_a_root_that_is_a_slash_works() -> None:
     ],
 )
 def test_a_stamp_tells_a_file_from_a_changed_one_whose_size_and_time_are_put_back(
-    files: LocalFiles, root: Path, change: object
+    files: LocalFetcher, root: Path, change: object
 ) -> None:
     path = root / "a.jpg"
     os.utime(path, ns=(0, 0))
-    before = files.stamp("a.jpg")
+    before = files.stamp(Source("local", "a.jpg"))
     _tick(path)
     assert callable(change)
     change(path)
     os.utime(path, ns=(0, 0))
-    after = files.stamp("a.jpg")
+    after = files.stamp(Source("local", "a.jpg"))
 
     assert (before.size, before.mtime_ns) == (after.size, after.mtime_ns)
     assert before != after
@@ -180,6 +180,64 @@ def _tick(path: Path) -> None:
             return
 
 
-def test_an_open_file_has_the_stamp_of_its_name(files: LocalFiles, root: Path) -> None:
+def test_an_open_file_has_the_stamp_of_its_name(files: LocalFetcher, root: Path) -> None:
     with open(root / "a.jpg", "rb") as file:
-        assert file_stamp(file.fileno()) == files.stamp("a.jpg")
+        assert file_stamp(file.fileno()) == files.stamp(Source("local", "a.jpg"))
+
+
+def test_a_root_that_is_a_link_is_followed_anew_for_each_request(tmp_path: Path) -> None:
+    for release, body in (("first", b"one"), ("second", b"other")):
+        (tmp_path / release).mkdir()
+        (tmp_path / release / "a.jpg").write_bytes(body)
+    link = tmp_path / "current"
+    link.symlink_to("first")
+    files = LocalFetcher(link, max_source_bytes=10**6)
+    before = _find(files, "a.jpg")
+
+    _point(link, "second")
+    after = _find(files, "a.jpg")
+
+    assert before[1] == tmp_path / "first" / "a.jpg"
+    assert after[1] == tmp_path / "second" / "a.jpg"
+    assert before[0] != after[0]
+
+
+def test_a_root_whose_release_was_removed_has_no_files_and_gets_them_back(tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    (tmp_path / "first" / "a.jpg").write_bytes(b"one")
+    link = tmp_path / "current"
+    link.symlink_to("first")
+    files = LocalFetcher(link, max_source_bytes=10**6)
+
+    (tmp_path / "first").rename(tmp_path / "gone")
+    for look in (lambda: files.stamp(Source("local", "a.jpg")), lambda: files.resolve("a.jpg")):
+        with pytest.raises(SourceNotFound):
+            look()
+
+    _point(link, "gone")
+    assert _find(files, "a.jpg")[1] == tmp_path / "gone" / "a.jpg"
+
+
+def test_a_link_in_a_new_release_that_leads_outside_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    (tmp_path / "first" / "a.jpg").write_bytes(b"one")
+    (tmp_path / "second").mkdir()
+    (tmp_path / "second" / "a.jpg").symlink_to(tmp_path / "secret")
+    (tmp_path / "secret").write_bytes(b"secret")
+    link = tmp_path / "current"
+    link.symlink_to("first")
+    files = LocalFetcher(link, max_source_bytes=10**6)
+    allowed = files.stamp(Source("local", "a.jpg"))
+
+    _point(link, "second")
+
+    assert files.stamp(Source("local", "a.jpg")) != allowed
+    with pytest.raises(SourceNotFound):
+        files.resolve("a.jpg")
+
+
+def _point(link: Path, target: str) -> None:
+    """Switch a link in one step, as deployments do."""
+    new = link.with_name("new-link")
+    new.symlink_to(target)
+    new.rename(link)

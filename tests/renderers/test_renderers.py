@@ -1,11 +1,13 @@
 import asyncio
 import errno
+import hashlib
 import os
 import shutil
 import signal
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,7 @@ def test_a_host_that_has_gone_is_started_again(folder: Path, small: Path) -> Non
 
 _CLIENT = """
 import asyncio, sys
+from dataclasses import replace
 from pathlib import Path
 from tests.support.brokers import probe_job, settings
 from imgcdn.renderers.client import RenderClient
@@ -461,6 +464,7 @@ class TestOriginals:
 
 _UNREADABLE = """
 import ctypes, sys
+from dataclasses import replace
 from pathlib import Path
 from tests.support.brokers import probe_job
 from imgcdn.renderers.child import perform
@@ -482,3 +486,16 @@ def test_an_unreadable_original_is_not_found_and_the_operator_is_told(small: Pat
     assert name == SourceNotFound.__name__
     assert str(small) not in detail
     assert str(small) in log
+
+
+def test_a_version_that_is_known_is_believed_and_not_hashed_again(folder: Path, small: Path) -> None:
+    async def scenario() -> None:
+        async with rendering(folder) as renderers:
+            hashed = await renderers.run(probe_job(small))
+            told = await renderers.run(probe_job(small, version="12" * 32))
+            assert isinstance(hashed, Probed)
+            assert isinstance(told, Probed)
+            assert hashed.version == hashlib.sha256(small.read_bytes()).hexdigest()
+            assert told == replace(hashed, version="12" * 32)
+
+    asyncio.run(scenario())

@@ -18,14 +18,16 @@ from imgcdn.core.request.params import Params
 from imgcdn.core.values import Effort, NegativeEntry, Source
 from imgcdn.dialects.grammar import ImageRequest
 from imgcdn.errors import CorruptImage, ImageTooLarge, RenderTimeout, SourceNotFound, UnsupportedImage
-from imgcdn.origins.local import LocalFiles
+from imgcdn.origins.catalog import Catalog
+from imgcdn.origins.local import LocalFetcher
+from imgcdn.origins.probing import Prober
 from imgcdn.renderers.client import RenderClient
 from imgcdn.service.images import CacheStatus, Delivery, ImageService
-from imgcdn.service.originals import LocalOriginals, Prober
 from imgcdn.service.single_flight import SingleFlight
 from imgcdn.store.disk import DiskStore
 from tests.support import pictures
 from tests.support.brokers import children, processes, rendering, settings, until
+from tests.support.fetching import ORIGIN
 
 WEBP = ("webp",)
 
@@ -51,26 +53,23 @@ class Bench:
         renderers = RenderClient(settings(), folder=self.sockets)
         flights = SingleFlight(renderers.lock_file)
         store = DiskStore(self.cache, max_bytes=max_bytes)
-        local = LocalOriginals(
-            config,
-            files=LocalFiles(self.root, hidden=[self.cache]),
+        origin = replace(ORIGIN, probe_timeout_s=config.render_timeout_s, max_pixels=config.max_pixels)
+        local = LocalFetcher(self.root, hidden=[self.cache], max_source_bytes=config.max_source_bytes)
+        catalog = Catalog(
+            origin,
+            fetchers={"local": local},
             store=store,
-            prober=Prober(config, renderers, clock=lambda: self.now),
-            flights=flights,
+            prober=Prober(origin, renderers, clock=lambda: self.now),
             clock=lambda: self.now,
         )
         service = ImageService(
-            config,
-            originals={"local": local},
-            store=store,
-            renderers=renderers,
-            flights=flights,
-            clock=lambda: self.now,
+            config, catalog=catalog, store=store, renderers=renderers, flights=flights, clock=lambda: self.now
         )
         try:
             yield service
         finally:
             await flights.drain()
+            catalog.close()
             renderers.disconnect()
 
 

@@ -112,8 +112,8 @@ def stamp(path: Path) -> FileStamp:
     return FileStamp(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
 
 
-def probe_job(path: Path, *, timeout_s: float = 20.0) -> ProbeJob:
-    return ProbeJob(path, stamp(path), 10**9, timeout_s)
+def probe_job(path: Path, *, timeout_s: float = 20.0, version: str | None = None) -> ProbeJob:
+    return ProbeJob(path, stamp(path), version, 10**9, timeout_s)
 
 
 def render_job(

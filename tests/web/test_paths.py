@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.support import pictures, serving
 from tests.support.serving import Service
@@ -91,3 +92,26 @@ def test_a_link_swapped_after_a_hit_leads_nowhere(tmp_path: Path) -> None:
         (root / "a.jpg").unlink()
         (root / "a.jpg").symlink_to(tmp_path / "secret.jpg")
         assert service.get("/img/a.jpg").status == 404
+
+
+def test_a_release_that_is_switched_by_a_link_is_served_at_once_and_a_removed_one_is_404(tmp_path: Path) -> None:
+    for release, colour in (("first", pictures.RED), ("second", pictures.BLUE)):
+        (tmp_path / release).mkdir()
+        (tmp_path / release / "a.png").write_bytes(pictures.png(Image.new("RGB", (60, 40), colour)))
+    link = tmp_path / "current"
+    link.symlink_to("first")
+    (tmp_path / "run").mkdir()
+
+    with serving.edge(link, tmp_path / "run") as service:
+        first = service.get("/img/a.png?fm=png&w=30")
+        assert service.get("/img/a.png?fm=png&w=30").headers["cache-status"].startswith("imgcdn; hit")
+
+        (tmp_path / "new").symlink_to("second")
+        (tmp_path / "new").rename(link)
+        second = service.get("/img/a.png?fm=png&w=30")
+
+        (tmp_path / "second").rename(tmp_path / "removed")
+        gone = service.get("/img/a.png?fm=png&w=30")
+
+    assert (first.status, second.status, gone.status) == (200, 200, 404)
+    assert first.body != second.body

@@ -1,0 +1,293 @@
+"""
+What is known of sources: look up, refresh, remember failures, open. The same for every kind of source.
+
+The catalogue joins no requests: its caller makes sure that one source is refreshed once for all who wait. A validation
+replaces the record and nothing else, so a 304, or a 200 with the same bytes, keeps every variant.
+"""
+
+import asyncio
+import os
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from imgcdn.core.output.keys import source_key
+from imgcdn.core.values import FileStamp, OriginState, Source, SourceRecord
+from imgcdn.errors import Forbidden, ImageTooLarge, InternalError, OriginError, SourceNotFound
+from imgcdn.origins.base import Answer, Fetcher, Freshness, Located, Original, OriginalFile, Stop, Validators
+from imgcdn.origins.freshness import judge, lifetime
+from imgcdn.origins.negative import negative_entry
+from imgcdn.origins.probing import Prober
+from imgcdn.origins.settings import OriginSettings
+from imgcdn.store.disk import DiskStore
+from imgcdn.store.files import ORIGINAL_NAME, path_stamp
+from imgcdn.store.folder import Folder
+
+#: An original that changes while it is read is read once more; then its writer is not done.
+ATTEMPTS = 2
+
+#: Callers' versions that a record remembers.
+_MOST_SEEN = 16
+
+_NO_FILE = FileStamp(0, 0, 0, 0)
+
+
+@dataclass(slots=True)
+class _Places:
+    """The fetches that one host may have under way, and how many have or want one."""
+
+    free: asyncio.Semaphore
+    users: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """What a fetch brought: the answer, and the file that holds the bytes; none after a 304."""
+
+    answer: Answer
+    file: OriginalFile | None
+    temp: str | None
+
+
+class Catalog:
+    """
+    The sources of one process.
+
+    Args:
+        settings: How originals are fetched.
+        fetchers: By the scheme of a source.
+        store: Keeps records, and originals that are copied.
+        prober: Reads headers.
+        clock: Unix time in seconds.
+    """
+
+    def __init__(
+        self,
+        settings: OriginSettings,
+        *,
+        fetchers: Mapping[str, Fetcher],
+        store: DiskStore,
+        prober: Prober,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._fetchers = fetchers
+        self._store = store
+        self._prober = prober
+        self._clock = clock
+        self._threads = ThreadPoolExecutor(settings.fetchers, thread_name_prefix="fetch")
+        self._hosts: dict[str, _Places] = {}
+        self._stops: set[Stop] = set()
+
+    def current(self, source: Source, v: str | None) -> SourceRecord | None:
+        """
+        Return the record if it is fresh, without waiting for anything.
+
+        Args:
+            v: The caller's version of the source.
+
+        Raises:
+            SourceNotFound: The file is not there.
+        """
+        stamp = self._fetchers[source.scheme].stamp(source)
+        record = self._store.record(source_key(source))
+        if record is None or judge(record, stamp=stamp, v=v, now=self._clock()) is not Freshness.FRESH:
+            return None
+        return record
+
+    async def refresh(self, source: Source, v: str | None) -> Original:
+        """
+        Return what is true now: fetch the original, or validate it. Failures are remembered.
+
+        Raises:
+            ImgcdnError: The source's or its origin's.
+        """
+        record = self.current(source, v)  # another process may have been first
+        if record is not None:
+            return Original(record)
+        return await self._fetch(source, self._store.record(source_key(source)), v)
+
+    def open(self, source: Source, original: Original) -> OriginalFile | None:
+        """Return the file with an original's bytes; None when it was evicted and has to be fetched again."""
+        if original.file is not None:
+            return original.file
+        fetcher = self._fetchers[source.scheme]
+        if not fetcher.copies:
+            # The render child sees for itself whether it is still the same file.
+            located = fetcher.fetch(source, None, into=None, stop=Stop()).file
+            return None if located is None else OriginalFile(located.path)
+        path = self._store.original(source_key(source))
+        return OriginalFile(path) if path is not None and path_stamp(path) == original.record.stamp else None
+
+    async def fetch_again(self, source: Source) -> Original:
+        """
+        Fetch an original whose copy was evicted.
+
+        Raises:
+            ImgcdnError: As `refresh`.
+        """
+        return await self._fetch(source, None, None)
+
+    def close(self) -> None:
+        """End the fetches that are under way, and close what is kept between fetches."""
+        for stop in list(self._stops):
+            stop.request()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for fetcher in set(self._fetchers.values()):
+            fetcher.close()
+
+    async def _fetch(self, source: Source, known: SourceRecord | None, v: str | None) -> Original:
+        fetcher = self._fetchers[source.scheme]
+        with self._store.open_folder(source_key(source)) as folder:
+            for _ in range(ATTEMPTS):
+                try:
+                    copy = await self._copy(fetcher, source, known)
+                except (SourceNotFound, OriginError, ImageTooLarge, Forbidden) as error:
+                    if fetcher.copies:  # for a folder, looking again is cheaper than remembering
+                        self._remember_failure(folder, known, error)
+                    raise
+                if not copy.answer.modified:
+                    return self._validated(folder, known, copy.answer, v)
+                original = await self._replaced(folder, copy, v, changed=known is not None)
+                if original is not None:
+                    return original
+        raise InternalError("The original keeps changing while it is read. Try again when it is complete.")
+
+    async def _copy(self, fetcher: Fetcher, source: Source, known: SourceRecord | None) -> _Copy:
+        """Ask the fetcher, in a thread, when its host has a place."""
+        stop = Stop()
+        work = self._download if fetcher.copies else _locate
+        async with self._place(fetcher.host(source)):
+            self._stops.add(stop)
+            try:
+                running = asyncio.get_running_loop()
+                return await running.run_in_executor(self._threads, work, fetcher, source, known, stop)
+            finally:
+                self._stops.discard(stop)
+
+    def _download(self, fetcher: Fetcher, source: Source, known: SourceRecord | None, stop: Stop) -> _Copy:
+        """Run in a thread: fetch into a file of the store's, or into one that goes with the last request."""
+        temp = self._store.temp_path()
+        if temp is not None:
+            try:
+                return _download_to(temp, fetcher, source, known, stop)
+            except OSError as error:
+                self._store.note(error)
+        handle, path = tempfile.mkstemp(prefix="imgcdn-original-")
+        os.close(handle)
+        try:
+            return replace(_download_to(path, fetcher, source, known, stop), temp=None)
+        except OSError as error:
+            raise InternalError("The disk has no space for the original. Try again later.", log=str(error)) from error
+
+    def _validated(self, folder: Folder, known: SourceRecord | None, answer: Answer, v: str | None) -> Original:
+        if known is None or known.origin is None:
+            raise OriginError("The origin did not send the image.", log="a 304 that was not asked for")
+        headers = {**dict(known.origin.headers), **answer.headers}
+        record = replace(known, negative=None, origin=self._state(answer, headers, v, known.origin))
+        self._store.save_record(folder, record)
+        return Original(record, origin_status=304)
+
+    async def _replaced(self, folder: Folder, copy: _Copy, v: str | None, *, changed: bool) -> Original | None:
+        """Probe what a fetch brought and remember it; None when the file was exchanged meanwhile."""
+        assert copy.file is not None
+        before = self._store.record(folder.source_key)
+        answer, file, origin = copy.answer, copy.file, None
+        if answer.file is None:
+            origin = self._state(answer, dict(answer.headers), v, before.origin if before else None)
+            file = self._kept(folder, copy) if origin.storable else copy.file
+        located = answer.file or Located(file.path, path_stamp(file.path) or _NO_FILE)
+        probed = await self._prober.probe(located, version=answer.version)
+        if probed is None:
+            return None
+        record = replace(probed, origin=origin)
+        if origin is None or origin.storable:
+            self._store.save_record(folder, record)
+        else:
+            self._store.purge(folder.source_key)
+        return Original(record, file, origin_status=200 if origin is not None and changed else 0)
+
+    def _kept(self, folder: Folder, copy: _Copy) -> OriginalFile:
+        """Move the bytes into the source's folder; where that fails they stay for the requests that wait."""
+        assert copy.file is not None
+        if copy.temp is not None and folder.publish(copy.temp, ORIGINAL_NAME):
+            path = self._store.original(folder.source_key)
+            if path is not None:
+                return OriginalFile(path)
+        return copy.file
+
+    def _remember_failure(
+        self,
+        folder: Folder,
+        known: SourceRecord | None,
+        error: SourceNotFound | OriginError | ImageTooLarge | Forbidden,
+    ) -> None:
+        entry = negative_entry(error, now=self._clock())
+        if isinstance(error, SourceNotFound):  # it is gone, and so is what was made of it
+            self._store.purge(folder.source_key)
+            known = None
+        record = known or SourceRecord("", _NO_FILE, None)
+        with self._store.open_folder(folder.source_key) as anew:
+            self._store.save_record(anew, replace(record, negative=entry))
+
+    def _state(self, answer: Answer, headers: dict[str, str], v: str | None, before: OriginState | None) -> OriginState:
+        judged = lifetime(
+            headers,
+            received_at=answer.received_at,
+            min_ttl_s=self._settings.min_ttl,
+            default_ttl_s=self._settings.default_ttl,
+            max_ttl_s=self._settings.max_ttl,
+        )
+        seen = before.seen if before else ()
+        if v is not None and v not in seen:
+            seen = (*seen, v)[-_MOST_SEEN:]
+        return OriginState(
+            url=answer.validators.url if answer.validators else "",
+            headers=tuple(sorted(headers.items())),
+            validated_at=answer.received_at,
+            fresh_until=answer.received_at + judged.fresh_for_s,
+            storable=judged.storable,
+            seen=seen,
+        )
+
+    @asynccontextmanager
+    async def _place(self, host: str) -> AsyncIterator[None]:
+        """Wait for one of the places that a host has, so that a slow origin takes no more than its share."""
+        places = self._hosts.setdefault(host, _Places(asyncio.Semaphore(self._settings.fetches_per_host)))
+        places.users += 1
+        try:
+            async with places.free:
+                yield
+        finally:
+            places.users -= 1
+            if not places.users:
+                del self._hosts[host]
+
+
+def _locate(fetcher: Fetcher, source: Source, known: SourceRecord | None, stop: Stop) -> _Copy:
+    answer = fetcher.fetch(source, None, into=None, stop=stop)
+    assert answer.file is not None
+    return _Copy(answer, OriginalFile(answer.file.path), None)
+
+
+def _download_to(path: str, fetcher: Fetcher, source: Source, known: SourceRecord | None, stop: Stop) -> _Copy:
+    file = OriginalFile(Path(path), temporary=True)
+    answer = None
+    try:
+        with open(path, "wb") as into:
+            answer = fetcher.fetch(source, _validators(known), into=into, stop=stop)
+    finally:
+        if answer is None or not answer.modified:
+            file.discard()
+    return _Copy(answer, file if answer.modified else None, path)
+
+
+def _validators(known: SourceRecord | None) -> Validators | None:
+    if known is None or known.origin is None or known.facts is None:
+        return None
+    headers = dict(known.origin.headers)
+    return Validators(known.origin.url, headers.get("etag", ""), headers.get("last-modified", ""))

@@ -1,0 +1,51 @@
+"""Originals' headers, read by a render child; a header is as untrusted as the rest of a file."""
+
+import time
+from collections.abc import Callable
+
+from imgcdn.core.values import SourceRecord
+from imgcdn.errors import ImageError, RenderTimeout
+from imgcdn.origins.base import Located
+from imgcdn.origins.negative import negative_entry
+from imgcdn.origins.settings import OriginSettings
+from imgcdn.renderers.client import RenderClient
+from imgcdn.renderers.jobs import Changed, Probed, ProbeJob
+
+
+class Prober:
+    """
+    Has originals' headers read, and their bytes hashed where nobody has hashed them, by a render child.
+
+    Args:
+        settings: Limits on an original.
+        renderers: The pool of children.
+        clock: Unix time in seconds.
+    """
+
+    def __init__(
+        self, settings: OriginSettings, renderers: RenderClient, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._settings = settings
+        self._renderers = renderers
+        self._clock = clock
+
+    async def probe(self, file: Located, *, version: str | None) -> SourceRecord | None:
+        """
+        Return a record of a file; that of a refused original holds a negative entry.
+
+        Args:
+            version: SHA-256 of its bytes, hex; None to have them hashed.
+
+        Returns:
+            None when it is another file by now.
+        """
+        job = ProbeJob(file.path, file.stamp, version, self._settings.max_pixels, self._settings.probe_timeout_s)
+        try:
+            outcome = await self._renderers.run(job)
+        except (ImageError, RenderTimeout) as error:  # the child crashed or hung
+            outcome = Probed(version or "", None, error)
+        if isinstance(outcome, Changed):
+            return None
+        assert isinstance(outcome, Probed)
+        negative = None if outcome.error is None else negative_entry(outcome.error, now=self._clock())
+        return SourceRecord(outcome.version, file.stamp, outcome.facts, negative)

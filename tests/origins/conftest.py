@@ -1,0 +1,37 @@
+"""Fetchers that are closed at the end, and a certificate for origins that speak TLS."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from imgcdn.core.request.url import RemoteUrl
+from imgcdn.core.values import Source
+from imgcdn.origins.http import HttpFetcher
+from tests.support import origin as at
+from tests.support.fetching import AT_HOME, POLICY, Make, Names
+
+
+@pytest.fixture
+def make() -> Iterator[Make]:
+    """Make fetchers; keywords change the policy, and `base` is that of a mount."""
+    made: list[HttpFetcher] = []
+
+    def make(names: object = None, *, base: RemoteUrl | None = None, **changes: object) -> HttpFetcher:
+        def base_of(source: Source) -> RemoteUrl | None:
+            return base if source.scheme == "mounted" else None
+
+        policy = replace(POLICY, base_of=base_of, **changes)  # type: ignore[arg-type]  # the tests name fields of the policy
+        resolver = names if callable(names) else Names(AT_HOME)
+        made.append(HttpFetcher(policy, resolver=resolver, clock=lambda: 1_700_000_000.0))
+        return made[-1]
+
+    yield make
+    for fetcher in made:
+        fetcher.close()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return at.certificate(tmp_path_factory.mktemp("origin"))

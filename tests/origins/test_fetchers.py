@@ -1,0 +1,160 @@
+"""What every kind of source does alike. A new `Fetcher` joins `kinds` and passes this suite."""
+
+import hashlib
+import io
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from imgcdn.core.values import Source
+from imgcdn.errors import ImageTooLarge, OriginTimeout, SourceNotFound
+from imgcdn.origins.base import Answer, Fetcher, Stop, Validators
+from imgcdn.origins.http import HttpFetcher
+from imgcdn.origins.local import LocalFetcher
+from tests.support import origin as at
+from tests.support.fetching import BODY, POLICY, SLACK_S, Names
+from tests.support.origin import NAME
+
+LIMIT = 20_000
+
+
+class Kind:
+    """One kind of source, with the hands to change its one original, `a.jpg`."""
+
+    fetcher: Fetcher
+    source: Source
+    missing: Source
+
+    def put(self, body: bytes) -> None:
+        """Give the original these bytes."""
+        raise NotImplementedError
+
+    def fetch(self, known: Validators | None = None, *, source: Source | None = None) -> tuple[Answer, bytes]:
+        """Fetch as the catalogue does, and return the bytes."""
+        into = io.BytesIO() if self.fetcher.copies else None
+        answer = self.fetcher.fetch(source or self.source, known, into=into, stop=Stop())
+        return answer, into.getvalue() if into else b"" if answer.file is None else answer.file.path.read_bytes()
+
+
+class Folder(Kind):
+    source, missing = Source("local", "a.jpg"), Source("local", "b.jpg")
+
+    def __init__(self, root: Path) -> None:
+        self.fetcher = LocalFetcher(root, max_source_bytes=LIMIT)
+        self._path = root / "a.jpg"
+        self.put(BODY)
+
+    def put(self, body: bytes) -> None:
+        self._path.write_bytes(body)
+
+
+class Web(Kind):
+    def __init__(self, origin: at.Origin) -> None:
+        policy = {**{name: getattr(POLICY, name) for name in POLICY.__slots__}, "max_source_bytes": LIMIT}
+        self.fetcher = HttpFetcher(type(POLICY)(**policy), resolver=Names({NAME: [["127.0.0.1"]]}))
+        self.source, self.missing = (Source("remote", origin.url(path)) for path in ("/a.jpg", "/b.jpg"))
+        self._origin = origin
+        self.put(BODY)
+
+    def put(self, body: bytes) -> None:
+        tag = f'"{hashlib.sha256(body).hexdigest()[:8]}"'
+        self._origin.scripts["/a.jpg"] = at.validated(body, etag=tag)
+
+
+@contextmanager
+def a_folder(tmp_path: Path) -> Iterator[Kind]:
+    yield Folder(tmp_path)
+
+
+@contextmanager
+def a_web_server(tmp_path: Path) -> Iterator[Kind]:
+    with at.running({"/b.jpg": at.answer(status=404)}) as origin:
+        yield Web(origin)
+
+
+KINDS: list[Callable[[Path], object]] = [a_folder, a_web_server]
+
+
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.__name__)
+def kind(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kind]:
+    with request.param(tmp_path) as kind:
+        yield kind
+        kind.fetcher.close()
+
+
+def test_the_bytes_are_those_of_the_original(kind: Kind) -> None:
+    answer, body = kind.fetch()
+
+    assert answer.modified
+    assert body == BODY
+    assert answer.version in (None, hashlib.sha256(BODY).hexdigest())
+
+
+def test_the_version_is_known_exactly_where_the_bytes_passed_through(kind: Kind) -> None:
+    answer, _ = kind.fetch()
+
+    assert (answer.version is not None) is kind.fetcher.copies
+    assert (answer.file is None) is kind.fetcher.copies
+
+
+def test_a_missing_original_is_not_found(kind: Kind) -> None:
+    with pytest.raises(SourceNotFound):
+        kind.fetch(source=kind.missing)
+
+
+def test_an_original_above_the_limit_is_too_large(kind: Kind) -> None:
+    kind.put(bytes(LIMIT + 1))
+
+    with pytest.raises(ImageTooLarge) as caught:
+        kind.fetch()
+    assert caught.value.members == {"limit": LIMIT, "unit": "bytes"}
+
+
+def test_a_changed_original_is_seen(kind: Kind) -> None:
+    before, _ = kind.fetch()
+    stamp = kind.fetcher.stamp(kind.source)
+
+    kind.put(b"another")
+    after, body = kind.fetch(before.validators)
+
+    assert after.modified
+    assert body == b"another"
+    assert stamp is None or stamp != kind.fetcher.stamp(kind.source)
+
+
+def test_an_unchanged_original_has_its_stamp_or_is_not_sent_again(kind: Kind) -> None:
+    before, _ = kind.fetch()
+    stamp = kind.fetcher.stamp(kind.source)
+
+    after, body = kind.fetch(before.validators)
+
+    if stamp is None:
+        assert (after.modified, body) == (False, b"")
+    else:
+        assert kind.fetcher.stamp(kind.source) == stamp
+
+
+def test_its_host_is_the_same_for_all_originals_beside_it(kind: Kind) -> None:
+    assert kind.fetcher.host(kind.source) == kind.fetcher.host(kind.missing)
+
+
+@pytest.mark.parametrize("early", [True, False], ids=["asked before it begins", "asked while it waits"])
+def test_a_stop_ends_a_fetch_from_a_silent_origin(early: bool) -> None:
+    stop = Stop()
+    with at.running({"/a.jpg": at.silent}) as origin:
+        fetcher = HttpFetcher(POLICY, resolver=Names({NAME: [["127.0.0.1"]]}))
+        timer = threading.Timer(0.0 if early else 0.3, stop.request)
+        if early:
+            stop.request()
+        else:
+            timer.start()
+        began = time.monotonic()
+        with pytest.raises(OriginTimeout):
+            fetcher.fetch(Source("remote", origin.url()), None, into=io.BytesIO(), stop=stop)
+        fetcher.close()
+
+    assert time.monotonic() - began < 0.3 + SLACK_S

@@ -1,0 +1,228 @@
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from imgcdn.core.request.allowlist import Allowlist
+from imgcdn.errors import (
+    ConfigError,
+    Forbidden,
+    OriginError,
+    OriginTimeout,
+)
+from imgcdn.origins.addresses import AddressRule
+from imgcdn.origins.http import HttpFetcher
+from tests.support import origin as at
+from tests.support.fetching import (
+    BODY,
+    FORBIDDEN_ADDRESS,
+    HEAD_OF_TEN,
+    LOOPBACK,
+    POLICY,
+    SLACK_S,
+    Make,
+    Names,
+    get,
+    refused,
+)
+from tests.support.origin import NAME, OTHER_NAME, Origin, running
+
+
+def test_only_what_the_allowlist_admits_is_fetched(make: Make) -> None:
+    with running({"/m/a.jpg": at.answer(BODY), "/a.jpg": at.answer(BODY)}) as origin:
+        fetcher = make(admits=Allowlist([f"http://{NAME}:{origin.port}/m/**"]).admits)
+        assert get(fetcher, origin.url("/m/a.jpg"))[1] == BODY
+        error = refused(fetcher, origin.url("/a.jpg"), Forbidden)
+        assert len(origin.requests) == 1
+
+    assert "allowlist" in error.log
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["2130706433", "0x7f000001", "0177.0.0.1", "127.1", "127.0.0.1", "0", "0x0", "localhost", "[::1]", "[::]"],
+)
+def test_no_spelling_of_this_machine_gets_past_the_system_resolver(host: str) -> None:
+    with running({"/a.jpg": at.answer(BODY)}) as origin:
+        fetcher = HttpFetcher(replace(POLICY, addresses=AddressRule()))
+        refused(fetcher, origin.url(host=host), Forbidden)
+        fetcher.close()
+        assert origin.connections == 0
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        pytest.param([FORBIDDEN_ADDRESS], id="alone"),
+        pytest.param([LOOPBACK, FORBIDDEN_ADDRESS], id="behind a good one"),
+        pytest.param([FORBIDDEN_ADDRESS, LOOPBACK], id="before a good one"),
+        pytest.param([LOOPBACK] * 10 + ["fe80::1%lo"], id="last of many"),
+        pytest.param([LOOPBACK, "not an address"], id="and nonsense"),
+    ],
+)
+def test_one_bad_answer_refuses_all(make: Make, answers: list[str]) -> None:
+    with running({"/a.jpg": at.answer(BODY)}) as origin:
+        error = refused(make(Names({NAME: [answers]})), origin.url(), Forbidden)
+        assert origin.connections == 0
+
+    assert NAME in error.log
+    assert "allow_addresses" in error.log
+    assert next(address for address in answers if address != LOOPBACK) in error.log
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[Origin, Origin]]:
+    """An origin, and one at the same port of an address that is forbidden."""
+    with running() as good, running(host=FORBIDDEN_ADDRESS, port=good.port) as bad:
+        good.scripts["/a.jpg"] = bad.scripts["/a.jpg"] = at.answer(BODY)
+        yield good, bad
+
+
+REBOUND = [[LOOPBACK], [FORBIDDEN_ADDRESS]]
+
+
+def test_a_name_that_changes_after_the_check_was_resolved_only_once(make: Make, pair: tuple[Origin, Origin]) -> None:
+    good, bad = pair
+    names = Names({NAME: REBOUND})
+    assert get(make(names), good.url())[1] == BODY
+
+    assert names.asked == [NAME]
+    assert (good.connections, bad.connections) == (1, 0)
+
+
+def test_a_connection_kept_alive_stays_with_its_address(make: Make, pair: tuple[Origin, Origin]) -> None:
+    good, bad = pair
+    fetcher = make(Names({NAME: REBOUND}))
+    for _ in range(3):
+        assert get(fetcher, good.url())[1] == BODY
+
+    assert (good.connections, bad.connections) == (1, 0)
+
+
+def test_a_connection_that_was_closed_is_made_anew_to_a_checked_address(
+    make: Make, pair: tuple[Origin, Origin]
+) -> None:
+    good, bad = pair
+    good.scripts["/a.jpg"] = at.raw(HEAD_OF_TEN + b"0123456789")
+    fetcher = make(Names({NAME: REBOUND}))
+    get(fetcher, good.url())
+    refused(fetcher, good.url(), Forbidden)
+
+    assert bad.connections == 0
+
+
+def test_a_retry_goes_to_a_checked_address(make: Make, pair: tuple[Origin, Origin]) -> None:
+    good, bad = pair
+    good.scripts["/b.jpg"] = at.dropped
+    fetcher = make(Names({NAME: REBOUND}))
+    get(fetcher, good.url("/a.jpg"))
+    refused(fetcher, good.url("/b.jpg"), Forbidden)
+
+    assert (good.connections, good.asked("/b.jpg"), bad.connections) == (1, 1, 0)
+
+
+def test_a_redirect_goes_to_a_checked_address(make: Make, pair: tuple[Origin, Origin]) -> None:
+    good, bad = pair
+    good.scripts["/b.jpg"] = at.in_turn(at.redirect(good.url(host=OTHER_NAME)))
+    fetcher = make(Names({NAME: [[LOOPBACK]], OTHER_NAME: [[FORBIDDEN_ADDRESS]]}))
+    refused(fetcher, good.url("/b.jpg"), Forbidden)
+
+    assert (good.connections, bad.connections) == (1, 0)
+
+
+def test_the_address_of_an_override_is_checked_like_any_other(make: Make, pair: tuple[Origin, Origin]) -> None:
+    good, bad = pair
+    names = Names({})
+    at_good = {(NAME, good.port): [LOOPBACK]}
+    at_bad = {(NAME, good.port): [FORBIDDEN_ADDRESS]}
+    assert get(make(names, overrides=at_good), good.url())[1] == BODY
+    refused(make(names, overrides=at_bad), good.url(), Forbidden)
+    assert bad.connections == 0
+    admitting = AddressRule([ip_network("127.0.0.0/8")])
+    assert get(make(names, overrides=at_bad, addresses=admitting), good.url())[1] == BODY
+
+    assert (bad.connections, names.asked) == (1, [])
+
+
+def test_the_next_address_is_tried_where_one_does_not_answer(make: Make) -> None:
+    with running({"/a.jpg": at.answer(BODY)}) as origin:
+        rule = AddressRule([ip_network("127.0.0.0/8")])
+        names = Names({NAME: [["127.0.0.3", "127.0.0.4", LOOPBACK]]})
+        assert get(make(names, addresses=rule), origin.url())[1] == BODY
+
+
+@pytest.mark.parametrize(
+    ("answers", "why"),
+    [
+        pytest.param({NAME: [["127.0.0.3"]]}, "did not connect", id="nobody listens"),
+        pytest.param({NAME: [[]]}, "no addresses", id="no addresses"),
+        pytest.param({}, "no such name", id="no such name"),
+    ],
+)
+def test_an_origin_that_is_not_there_is_the_origins_error(
+    make: Make, answers: Mapping[str, Sequence[Sequence[str]]], why: str
+) -> None:
+    rule = AddressRule([ip_network("127.0.0.0/8")])
+    error = refused(make(Names(answers), addresses=rule), f"http://{NAME}:9/", OriginError)
+
+    assert why in error.log
+
+
+def test_a_deadline_does_not_cut_what_another_fetch_uses_by_now(make: Make) -> None:
+    """A redirect's connection goes back to the pool, another fetch takes it, and the first one's time is up."""
+    over = threading.Event()
+
+    def long(exchange: at.Exchange) -> None:
+        exchange.send(HEAD_OF_TEN + b"01234")
+        over.wait()
+        exchange.send(b"56789")
+
+    with running({"/slow": at.silent}) as elsewhere, running({"/long": long}) as origin:
+        origin.scripts["/a.jpg"] = at.redirect(elsewhere.url("/slow"))
+        fetcher = make(total_timeout_s=SLACK_S)
+        first = threading.Thread(target=lambda: refused(fetcher, origin.url("/a.jpg"), OriginTimeout))
+        first.start()
+        while not elsewhere.requests:
+            time.sleep(0.01)
+        time.sleep(SLACK_S / 2)
+        bodies: list[bytes] = []
+        second = threading.Thread(target=lambda: bodies.append(get(fetcher, origin.url("/long"))[1]))
+        second.start()
+        first.join()
+        over.set()
+        second.join()
+        assert origin.connections == 1
+
+    assert bodies == [b"0123456789"]
+
+
+def test_the_certificate_is_checked_against_the_name(make: Make, certificate: tuple[Path, Path]) -> None:
+    names = {NAME: [[LOOPBACK]], "elsewhere.test": [[LOOPBACK]]}
+    with running({"/a.jpg": at.answer(BODY)}, tls=certificate) as origin:
+        fetcher = make(Names(names), ca_bundle=str(certificate[0]))
+        assert get(fetcher, origin.url())[1] == BODY
+        error = refused(fetcher, origin.url(host="elsewhere.test"), OriginError)
+        assert origin.requests[0].headers["host"] == f"{NAME}:{origin.port}"
+
+    assert "certificate" in error.log.lower()
+
+
+def test_a_certificate_of_nobody_is_refused(
+    make: Make, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.setenv(name, str(certificate[0]))
+    with running({"/a.jpg": at.answer(BODY)}, tls=certificate) as origin:
+        refused(make(), origin.url(), OriginError)
+        assert origin.requests == []
+
+
+def test_a_ca_bundle_that_is_none_is_told_at_the_start(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "empty.pem").write_text("nothing")
+    for name in ("empty.pem", "missing.pem"):
+        with pytest.raises(ConfigError, match="ca_bundle"):
+            make(ca_bundle=str(tmp_path / name))

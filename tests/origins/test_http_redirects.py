@@ -1,0 +1,146 @@
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from imgcdn.core.request.allowlist import Allowlist
+from imgcdn.core.request.url import RemoteUrl, join_base, parse_remote
+from imgcdn.errors import (
+    Forbidden,
+    ImgcdnError,
+    OriginError,
+)
+from imgcdn.origins.addresses import AddressRule
+from tests.support import origin as at
+from tests.support.fetching import BODY, Make, get, refused
+from tests.support.origin import NAME, Origin, running
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_followed(make: Make, status: int) -> None:
+    with running({"/a.jpg": at.redirect("b.jpg#x", status), "/b.jpg": at.answer(BODY)}) as origin:
+        fetched, body = get(make(), origin.url())
+
+    assert body == BODY
+    assert fetched.validators
+    assert fetched.validators.url == origin.url("/b.jpg")
+
+
+def test_three_redirects_are_followed_and_no_fourth(make: Make) -> None:
+    scripts = {f"/{step}": at.redirect(f"/{step + 1}") for step in range(4)}
+    with running({**scripts, "/4": at.answer(BODY)}) as origin:
+        assert get(make(), origin.url("/1"))[1] == BODY
+        refused(make(), origin.url("/0"), OriginError)
+        assert origin.asked("/4") == 1
+
+
+def test_a_redirect_in_a_circle_ends(make: Make) -> None:
+    with running({"/a.jpg": at.redirect("/a.jpg")}) as origin:
+        refused(make(), origin.url(), OriginError)
+        assert len(origin.requests) == 4
+
+
+@pytest.mark.parametrize(
+    ("location", "error"),
+    [
+        pytest.param("http://other.origin.test:{port}/m/a.jpg", Forbidden, id="a host that is not allowed"),
+        pytest.param("http://origin.test:1/m/a.jpg", Forbidden, id="a port that is not allowed"),
+        pytest.param("https://origin.test:{port}/m/a.jpg", Forbidden, id="a scheme that is not allowed"),
+        pytest.param("/secret", Forbidden, id="a path that is not allowed"),
+        pytest.param("/m/%2e%2e/secret", Forbidden, id="an encoded way up"),
+        pytest.param("//evil.test/m/a.jpg", Forbidden, id="another host without a scheme"),
+        pytest.param("http://origin.test:{port}@evil.test/m/a.jpg", Forbidden, id="a host as a user"),
+        pytest.param("file:///etc/passwd", Forbidden, id="a file"),
+        pytest.param("http://127.0.0.1:{port}/m/a.jpg", Forbidden, id="an address"),
+        pytest.param("/m/a b.jpg", OriginError, id="a space"),
+        pytest.param("/m/\\evil.test", OriginError, id="a backslash"),
+        pytest.param("http://", OriginError, id="no host"),
+        pytest.param("", OriginError, id="no location"),
+    ],
+)
+def test_each_hop_is_judged_like_the_first(make: Make, location: str, error: type[ImgcdnError]) -> None:
+    with running() as origin:
+        fetcher = make(admits=Allowlist([f"http://{NAME}:{origin.port}/m/**"]).admits)
+        origin.scripts["/m/a"] = at.redirect(location.format(port=origin.port))
+        refused(fetcher, origin.url("/m/a"), error)
+        assert [request.target for request in origin.requests] == ["/m/a"]
+
+
+def test_a_redirect_without_a_location_is_the_origins_error(make: Make) -> None:
+    with running({"/a.jpg": at.answer(status=302)}) as origin:
+        refused(make(), origin.url(), OriginError)
+
+
+def test_a_redirect_may_leave_tls_only_where_the_allowlist_says_so(make: Make, certificate: tuple[Path, Path]) -> None:
+    with running({"/b.jpg": at.answer(BODY)}) as plain, running(tls=certificate) as secure:
+        secure.scripts["/a.jpg"] = at.redirect(plain.url("/b.jpg"))
+        only_tls, both = [f"{NAME}:{secure.port}"], [f"{NAME}:{secure.port}", f"http://{NAME}:{plain.port}"]
+        ca_bundle = str(certificate[0])
+        refused(make(admits=Allowlist(only_tls).admits, ca_bundle=ca_bundle), secure.url(), Forbidden)
+        assert plain.connections == 0
+        assert get(make(admits=Allowlist(both).admits, ca_bundle=ca_bundle), secure.url())[1] == BODY
+
+
+def test_the_body_of_a_redirect_is_not_read_without_limit(make: Make) -> None:
+    def endless_redirect(exchange: at.Exchange) -> None:
+        exchange.head(302, {"Location": "/b.jpg"})
+        while True:
+            exchange.send(b"x" * 65_536)
+
+    with running({"/a.jpg": endless_redirect, "/b.jpg": at.answer(BODY)}) as origin:
+        assert get(make(), origin.url())[1] == BODY
+        assert origin.connections == 2
+
+
+def mount(origin: Origin, segments: Sequence[str]) -> tuple[RemoteUrl, RemoteUrl]:
+    base = parse_remote(origin.url("/media"))
+    return base, join_base(base, segments)
+
+
+NOTHING = Allowlist([])
+
+
+def test_a_mount_needs_no_allowlist_and_no_public_address(make: Make) -> None:
+    with running({"/media/a%20b.jpg": at.answer(BODY)}) as origin:
+        base, url = mount(origin, ["a b.jpg"])
+        fetcher = make(base=base, admits=NOTHING.admits, addresses=AddressRule())
+        assert get(fetcher, url.url, mounted=True)[1] == BODY
+
+
+@pytest.mark.parametrize(
+    ("location", "allowed"),
+    [
+        pytest.param("/media/b.jpg", True, id="beneath the base"),
+        pytest.param("/media-evil/b.jpg", False, id="beside it"),
+        pytest.param("/b.jpg", False, id="above it"),
+        pytest.param("http://other.origin.test:{port}/media/b.jpg", False, id="another host"),
+        pytest.param("http://origin.test:1/media/b.jpg", False, id="another port"),
+    ],
+)
+def test_a_mounts_redirect_stays_beneath_it_or_passes_as_an_ordinary_url(
+    make: Make, location: str, allowed: bool
+) -> None:
+    with running({"/media/b.jpg": at.answer(BODY)}) as origin:
+        base, url = mount(origin, ["a.jpg"])
+        origin.scripts["/media/a.jpg"] = at.redirect(location.format(port=origin.port))
+        fetcher = make(base=base, admits=NOTHING.admits, addresses=AddressRule())
+        if allowed:
+            assert get(fetcher, url.url, mounted=True)[1] == BODY
+        else:
+            refused(fetcher, url.url, Forbidden, mounted=True)
+
+
+def test_a_mounts_connection_is_not_used_for_an_ordinary_url_of_its_host(make: Make) -> None:
+    with running({"/media/a.jpg": at.answer(BODY), "/a.jpg": at.answer(BODY)}) as origin:
+        base, url = mount(origin, ["a.jpg"])
+        fetcher = make(base=base, addresses=AddressRule())
+        get(fetcher, url.url, mounted=True)
+        refused(fetcher, origin.url("/a.jpg"), Forbidden)
+        refused(fetcher, url.url, Forbidden)
+        assert (origin.connections, origin.asked("/a.jpg")) == (1, 0)
+
+
+def test_a_mount_is_no_exemption_for_another_base(make: Make) -> None:
+    with running({"/a.jpg": at.answer(BODY)}) as origin:
+        base, _ = mount(origin, ["a.jpg"])
+        refused(make(base=base, addresses=AddressRule()), origin.url("/a.jpg"), Forbidden, mounted=True)

@@ -1,0 +1,93 @@
+"""Fetchers over real origins on loopback, whose names a resolver of ours answers."""
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from ipaddress import ip_network
+
+import pytest
+
+from imgcdn.core.values import Source
+from imgcdn.errors import ImgcdnError
+from imgcdn.origins.addresses import AddressRule
+from imgcdn.origins.base import Answer, Stop, Validators
+from imgcdn.origins.http import FetchPolicy, HttpFetcher
+from imgcdn.origins.settings import OriginSettings
+from tests.support.origin import NAME, OTHER_NAME
+
+BODY = bytes(range(256)) * 40
+#: The head of a response with ten bytes of body.
+HEAD_OF_TEN = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
+
+LOOPBACK = "127.0.0.1"
+FORBIDDEN_ADDRESS = "127.0.0.2"
+HERE = AddressRule([ip_network("127.0.0.1/32"), ip_network("::1/128")])
+
+#: No limit that a test waits for is shorter than its slowest step on a busy machine; a deadline that fails to hold
+#: would take `silent` and its like to a minute.
+DEADLINE_S = 0.5
+SLACK_S = 2.0
+
+
+class Names:
+    """A resolver that says what it is told: each name has one answer after the other, the last one for ever."""
+
+    def __init__(self, answers: Mapping[str, Sequence[Sequence[str]]]) -> None:
+        self._answers = {name: list(given) for name, given in answers.items()}
+        self.asked: list[str] = []
+
+    def __call__(self, host: str, port: int) -> Sequence[str]:
+        self.asked.append(host)
+        given = self._answers.get(host)
+        if given is None:
+            raise OSError(f"no such name: {host}")
+        return given.pop(0) if len(given) > 1 else given[0]
+
+
+AT_HOME = {NAME: [[LOOPBACK]], OTHER_NAME: [[LOOPBACK]]}
+POLICY = FetchPolicy(
+    admits=lambda url: True,
+    loop_id="imgcdn-0123",
+    addresses=HERE,
+    connect_timeout_s=5.0,
+    read_timeout_s=5.0,
+    total_timeout_s=10.0,
+)
+
+#: How originals are fetched by default.
+ORIGIN = OriginSettings(
+    fetchers=32,
+    fetches_per_host=8,
+    min_ttl=60,
+    default_ttl=3600,
+    max_ttl=31_536_000,
+    max_pixels=64_000_000,
+    probe_timeout_s=10.0,
+)
+
+Make = Callable[..., HttpFetcher]
+
+
+def get(
+    fetcher: HttpFetcher, url: str, *, known: Validators | None = None, mounted: bool = False
+) -> tuple[Answer, bytes]:
+    """Fetch a URL, as an ordinary one or as one that a mount made."""
+    into = io.BytesIO()
+    answer = fetcher.fetch(Source("mounted" if mounted else "remote", url), known, into=into, stop=Stop())
+    return answer, into.getvalue()
+
+
+def refused(
+    fetcher: HttpFetcher,
+    url: str,
+    error: type[ImgcdnError],
+    *,
+    known: Validators | None = None,
+    mounted: bool = False,
+) -> ImgcdnError:
+    """Fetch what must fail with exactly this error, and say nothing of the origin to the client."""
+    with pytest.raises(ImgcdnError) as caught:
+        get(fetcher, url, known=known, mounted=mounted)
+    assert type(caught.value) is error, caught.value.log or caught.value
+    for secret in (NAME, OTHER_NAME, "127.0.0", "secret"):
+        assert secret not in caught.value.detail
+    return caught.value

@@ -6,10 +6,12 @@ The README's tables, made from the code that they describe.
 
 from collections.abc import Iterable
 from dataclasses import MISSING, fields
+from enum import Enum
 from pathlib import Path
 
-from imgcdn.config import Config
+from imgcdn.config import ROOMS
 from imgcdn.core.request.parameters import PARAMETERS
+from imgcdn.core.setting import word_of
 from imgcdn.errors import public_errors
 
 README = Path(__file__).parent.parent / "README.md"
@@ -25,9 +27,12 @@ def parameters() -> str:
 
 
 def settings() -> str:
-    """Return the table of settings."""
-    rows = [(f"`{item.name}`", _default(item.default), item.metadata["help"]) for item in fields(Config)]
-    return _table(("setting", "default", "meaning"), rows)
+    """Return the tables of settings, one for each room."""
+    tables = []
+    for room, kind in ROOMS.items():
+        rows = [(f"`{each.name}`", _default(each.default), each.metadata["help"]) for each in fields(kind)]
+        tables.append(f"{TITLES[room]}\n\n{_table(('setting', 'default', 'meaning'), rows)}")
+    return "\n\n".join(tables)
 
 
 def errors() -> str:
@@ -36,6 +41,17 @@ def errors() -> str:
         ("status", "type", "title"), [(str(kind.status), f"`{kind.slug}`", kind.title) for kind in public_errors()]
     )
 
+
+#: What README says above the settings of a room.
+TITLES = {
+    "web": "The HTTP edge:",
+    "origins": "Where originals come from:",
+    "store": "What is kept on disk:",
+    "request": "What a request may ask for:",
+    "output": "What is made:",
+    "renderers": "Rendering:",
+    "service": "Waiting:",
+}
 
 TABLES = {"parameters": parameters, "settings": settings, "errors": errors}
 
@@ -55,6 +71,8 @@ def _default(value: object) -> str:
         return "the CPUs"
     if value in ((), ""):
         return "none"
+    if isinstance(value, Enum):
+        return f"`{word_of(value)}`"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     return f"`{' '.join(map(str, value))}`" if isinstance(value, tuple) else f"`{value}`"

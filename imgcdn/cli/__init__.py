@@ -51,17 +51,17 @@ def _serve(options: argparse.Namespace) -> int:
     from imgcdn.web.logs import configure  # `imgcdn --version` needs no web framework
     from imgcdn.web.server import serve  # nor a server
 
-    configure(config.log_format)
+    configure(config.web.log_format)
     serve(config, when_ready=lambda address: _announce(config, address))
     return 0
 
 
 def _announce(config: Config, address: str) -> None:
     """Print where the service is and what to try."""
-    print(f"imgcdn {__version__} serves {config.root} on {address}", flush=True)
+    print(f"imgcdn {__version__} serves {config.origins.root} on {address}", flush=True)
     # An address that stands for all of them is none that a browser can ask.
     address = address.replace("0.0.0.0:", "127.0.0.1:").replace("[::]:", "[::1]:")  # not bound to
     if not address.startswith("unix:"):
         print(f"  http://{address}/", flush=True)
-        for name in list(pictures(config.root))[:2]:
+        for name in list(pictures(config.origins.root))[:2]:
             print(f"  http://{address}/img/{quote(name)}?w=640", flush=True)

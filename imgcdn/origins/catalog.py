@@ -58,7 +58,7 @@ class Catalog:
     The sources of one process.
 
     Args:
-        settings: How originals are fetched.
+        settings: How originals are fetched, and for how long they are believed.
         fetchers: By the scheme of a source.
         store: Keeps records, and originals that are copied.
         prober: Reads headers.

@@ -9,7 +9,7 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from requests import PreparedRequest
@@ -65,14 +65,14 @@ class FetchPolicy:
 
     admits: Callable[[RemoteUrl], bool]
     loop_id: str
-    base_of: Callable[[Source], RemoteUrl | None] = lambda _: None
-    addresses: AddressRule = field(default_factory=AddressRule)
-    overrides: Mapping[tuple[str, int], Sequence[str]] = field(default_factory=dict)
-    ca_bundle: str = ""
-    max_source_bytes: int = 32_000_000
-    connect_timeout_s: float = 3.0
-    read_timeout_s: float = 10.0
-    total_timeout_s: float = 15.0
+    base_of: Callable[[Source], RemoteUrl | None]
+    addresses: AddressRule
+    overrides: Mapping[tuple[str, int], Sequence[str]]
+    ca_bundle: str
+    max_source_bytes: int
+    connect_timeout_s: float
+    read_timeout_s: float
+    total_timeout_s: float
 
 
 class HttpFetcher:

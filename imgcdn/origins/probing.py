@@ -7,7 +7,6 @@ from imgcdn.core.values import SourceRecord
 from imgcdn.errors import ImageError, RenderTimeout
 from imgcdn.origins.base import Located
 from imgcdn.origins.negative import negative_entry
-from imgcdn.origins.settings import OriginSettings
 from imgcdn.renderers.client import RenderClient
 from imgcdn.renderers.jobs import Changed, Probed, ProbeJob
 
@@ -17,16 +16,23 @@ class Prober:
     Has originals' headers read, and their bytes hashed where nobody has hashed them, by a render child.
 
     Args:
-        settings: Limits on an original.
         renderers: The pool of children.
+        max_pixels: Pixels times frames above which an original is refused.
+        timeout_s: Wall-clock seconds for one header.
         clock: Unix time in seconds.
     """
 
     def __init__(
-        self, settings: OriginSettings, renderers: RenderClient, *, clock: Callable[[], float] = time.time
+        self,
+        renderers: RenderClient,
+        *,
+        max_pixels: int,
+        timeout_s: float,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self._settings = settings
         self._renderers = renderers
+        self._max_pixels = max_pixels
+        self._timeout_s = timeout_s
         self._clock = clock
 
     async def probe(self, file: Located, *, version: str | None) -> SourceRecord | None:
@@ -39,7 +45,7 @@ class Prober:
         Returns:
             None when it is another file by now.
         """
-        job = ProbeJob(file.path, file.stamp, version, self._settings.max_pixels, self._settings.probe_timeout_s)
+        job = ProbeJob(file.path, file.stamp, version, self._max_pixels, self._timeout_s)
         try:
             outcome = await self._renderers.run(job)
         except (ImageError, RenderTimeout) as error:  # the child crashed or hung

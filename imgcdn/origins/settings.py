@@ -1,26 +1,89 @@
-"""The settings of this room."""
+"""The settings of where originals come from."""
 
+import ipaddress
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+
+from imgcdn.core.request.allowlist import Allowlist
+from imgcdn.core.request.routes import Mount
+from imgcdn.core.request.url import parse_override, parse_remote
+from imgcdn.core.setting import Mistake, byte_count, checked, folder, integer, optional_text, seconds, setting, table_of
+from imgcdn.errors import Forbidden, InvalidParam
+
+_YEAR_S = 31_536_000
+
+
+def _network(text: str) -> None:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a network such as 10.0.0.0/8") from error
+
+
+def _mount(prefix: str, base: str) -> Mount:
+    segments = prefix.strip("/").split("/")
+    if not prefix.startswith("/") or not all(segment and not segment.startswith(".") for segment in segments):
+        raise Mistake("must be a path such as /cms")
+    try:
+        return Mount(prefix.strip("/"), parse_remote(base))
+    except (InvalidParam, Forbidden) as error:
+        reason = error.log or error.detail.removeprefix("url ")
+        raise Mistake(f"must lead to a base URL such as https://cms.internal/media; {base!r}: {reason}") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OriginSettings:
-    """
-    How originals are fetched, and for how long they are believed.
+    """Where originals come from, how they are fetched, and for how long they are believed."""
 
-    Args:
-        fetchers: Originals that one process fetches at the same time.
-        fetches_per_host: Of these, from one origin host.
-        min_ttl, default_ttl, max_ttl: Seconds for which a response is fresh: at least, where its origin says nothing,
-            and at most.
-        max_pixels: Pixels times frames of an original; larger ones are refused.
-        probe_timeout_s: Wall-clock seconds for reading an original's header.
-    """
+    root: Path = setting(Path("sample_images"), folder, "Folder with the originals.")
+    allow: tuple[str, ...] = setting(
+        (),
+        checked(lambda pattern: Allowlist([pattern])),
+        "Patterns of remote URLs that may be fetched, such as `https://images.example.com/**`. Without one, nothing "
+        "remote is fetched.",
+    )
+    mounts: tuple[Mount, ...] = setting(
+        (),
+        table_of(_mount, example="/cms=https://cms.internal/media"),
+        "Paths that are fetched from a base URL, such as `/cms=https://cms.internal/media`.",
+    )
+    allow_addresses: tuple[str, ...] = setting(
+        (), checked(_network), "Networks that may be connected to although they are not public, as CIDRs."
+    )
+    resolve: tuple[str, ...] = setting(
+        (), checked(parse_override), "Addresses of hosts, as HOST:PORT:ADDRESS, used instead of a look-up."
+    )
+    ca_bundle: str = setting(
+        "",
+        optional_text,
+        "PEM file with the authorities that sign the certificates of origins. Default: the packaged ones.",
+    )
+    fetchers: int = setting(32, integer(1, 1024), "Originals that one HTTP worker fetches at the same time.")
+    fetches_per_host: int = setting(8, integer(1, 1024), "Of these, from one origin host.")
+    connect_timeout_s: float = setting(3.0, seconds(0.1, 600), "Seconds for connecting to an origin.")
+    read_timeout_s: float = setting(10.0, seconds(0.1, 600), "Seconds for which an origin may send nothing.")
+    fetch_timeout_s: float = setting(15.0, seconds(0.1, 600), "Wall-clock seconds for one fetch, redirects included.")
+    min_ttl: int = setting(60, integer(0, _YEAR_S), "Seconds for which a remote original is fresh, at least.")
+    default_ttl: int = setting(
+        3600, integer(0, _YEAR_S), "Seconds for which a remote original is fresh when its origin does not say."
+    )
+    max_ttl: int = setting(_YEAR_S, integer(0, _YEAR_S), "Seconds for which a remote original is fresh, at most.")
+    max_pixels: int = setting(
+        64_000_000, integer(1, 10**9), "Pixels times frames of an original; larger ones are refused."
+    )
+    max_source_bytes: int = setting(32 * 10**6, byte_count, "Bytes of an original; larger ones are refused.")
 
-    fetchers: int
-    fetches_per_host: int
-    min_ttl: int
-    default_ttl: int
-    max_ttl: int
-    max_pixels: int
-    probe_timeout_s: float
+    def __post_init__(self) -> None:
+        """Make the folder absolute, so that a later chdir does not move it."""
+        object.__setattr__(self, "root", Path(os.path.abspath(self.root)))
+
+    def problems(self) -> Iterable[tuple[tuple[str, ...], str]]:
+        """Yield what no setting can see alone: the settings concerned, and what is wrong with them."""
+        if not self.root.is_dir():
+            yield ("root",), f"root: there is no folder {self.root}; name one: imgcdn serve FOLDER"
+        if self.ca_bundle and not Path(self.ca_bundle).is_file():
+            yield ("ca_bundle",), f"ca_bundle: there is no file {self.ca_bundle}"
+        if not self.min_ttl <= self.default_ttl <= self.max_ttl:
+            yield ("min_ttl", "default_ttl", "max_ttl"), "min_ttl, default_ttl and max_ttl must ascend"

@@ -18,7 +18,7 @@ from imgcdn.origins.local import LocalFetcher
 from imgcdn.origins.probing import Prober
 from imgcdn.origins.settings import OriginSettings
 from imgcdn.renderers.client import BrokerSettings, RenderClient
-from imgcdn.service.images import ImageService
+from imgcdn.service.images import ImageService, RenderPolicy
 from imgcdn.service.single_flight import SingleFlight
 from imgcdn.store.disk import DiskStore
 from imgcdn.store.eviction import Evictor
@@ -62,66 +62,64 @@ def assemble(config: Config) -> Parts:
     Raises:
         ConfigError: The cache folder belongs to something else, or there is no place for a private socket.
     """
-    store = DiskStore(
-        config.cache_dir,
-        max_bytes=config.cache_max_bytes,
-        originals_max_bytes=config.originals_max_bytes,
-        min_free_bytes=config.min_free_bytes,
-    )
+    store = DiskStore(config.store)
     renderers = _renderers(config, store)
     flights = SingleFlight(renderers.lock_file)
-    files = LocalFetcher(config.root, hidden=[config.cache_dir], max_source_bytes=config.max_source_bytes)
-    routes = Routes(config.mounts, config.allow)
+    routes = Routes(config.origins.mounts, config.origins.allow)
     loop_id = _loop_id(renderers.lock_file.with_suffix(".id"))
-    http = HttpFetcher(_policy(config, routes, loop_id))
-    settings = _origin_settings(config)
+    local = LocalFetcher(
+        config.origins.root,
+        hidden=[config.store.cache_dir],
+        max_source_bytes=config.origins.max_source_bytes,
+    )
+    http = HttpFetcher(_policy(config.origins, routes, loop_id))
+    timeout_s = config.renderers.render_timeout_s
     catalog = Catalog(
-        settings,
-        fetchers={"local": files, "remote": http, "mounted": http},
+        config.origins,
+        fetchers={"local": local, "remote": http, "mounted": http},
         store=store,
-        prober=Prober(settings, renderers),
+        prober=Prober(renderers, max_pixels=config.origins.max_pixels, timeout_s=timeout_s),
     )
-    service = ImageService(config, catalog=catalog, store=store, renderers=renderers, flights=flights)
-    return Parts(service, files, routes, loop_id, renderers, flights, Evictor(store), catalog)
-
-
-def _origin_settings(config: Config) -> OriginSettings:
-    return OriginSettings(
-        fetchers=config.fetchers,
-        fetches_per_host=config.fetches_per_host,
-        min_ttl=config.min_ttl,
-        default_ttl=config.default_ttl,
-        max_ttl=config.max_ttl,
-        max_pixels=config.max_pixels,
-        probe_timeout_s=config.render_timeout_s,
+    service = ImageService(
+        config.service,
+        policy=RenderPolicy(
+            config.output.limits(max_dimension=config.request.max_dimension),
+            config.output.budget(render_timeout_s=timeout_s),
+            timeout_s,
+        ),
+        catalog=catalog,
+        store=store,
+        renderers=renderers,
+        flights=flights,
     )
+    return Parts(service, local, routes, loop_id, renderers, flights, Evictor(store), catalog)
 
 
 def _renderers(config: Config, store: DiskStore) -> RenderClient:
     return RenderClient(
         BrokerSettings(
-            scope=hashlib.sha256(str(config.cache_dir).encode()).hexdigest(),
-            renderers=config.renderers,
-            queue=config.render_queue,
-            memory_bytes=config.renderer_memory_bytes,
+            scope=hashlib.sha256(str(config.store.cache_dir).encode()).hexdigest(),
+            renderers=config.renderers.renderers,
+            queue=config.renderers.render_queue,
+            memory_bytes=config.renderers.renderer_memory_bytes,
             writable=str(store.temp_folder),
         )
     )
 
 
-def _policy(config: Config, routes: Routes, loop_id: str) -> FetchPolicy:
-    overrides = (parse_override(text) for text in config.resolve)
+def _policy(settings: OriginSettings, routes: Routes, loop_id: str) -> FetchPolicy:
+    overrides = (parse_override(text) for text in settings.resolve)
     return FetchPolicy(
         admits=routes.admits,
         loop_id=loop_id,
         base_of=routes.base_of,
-        addresses=AddressRule(ipaddress.ip_network(text) for text in config.allow_addresses),
+        addresses=AddressRule(ipaddress.ip_network(text) for text in settings.allow_addresses),
         overrides={(host, port): addresses for host, port, addresses in overrides},
-        ca_bundle=config.ca_bundle,
-        max_source_bytes=config.max_source_bytes,
-        connect_timeout_s=config.connect_timeout_s,
-        read_timeout_s=config.read_timeout_s,
-        total_timeout_s=config.fetch_timeout_s,
+        ca_bundle=settings.ca_bundle,
+        max_source_bytes=settings.max_source_bytes,
+        connect_timeout_s=settings.connect_timeout_s,
+        read_timeout_s=settings.read_timeout_s,
+        total_timeout_s=settings.fetch_timeout_s,
     )
 
 

@@ -13,13 +13,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from imgcdn.config import Config
 from imgcdn.core.encoders.effort import Budget
 from imgcdn.core.memo import Memo
 from imgcdn.core.output.keys import source_key, variant_key
 from imgcdn.core.output.plan import Limits, Plan, plan_for
 from imgcdn.core.request.negotiation import ClientClass
-from imgcdn.core.values import Effort, Facts, Source, SourceRecord, Variant
+from imgcdn.core.values import Facts, Source, SourceRecord, Variant
 from imgcdn.dialects.grammar import ImageRequest
 from imgcdn.errors import ImageError, InternalError, RenderTimeout
 from imgcdn.origins.base import Original
@@ -27,6 +26,7 @@ from imgcdn.origins.catalog import ATTEMPTS, Catalog
 from imgcdn.origins.negative import blames_origin, negative_entry, raise_remembered
 from imgcdn.renderers.client import RenderClient
 from imgcdn.renderers.jobs import Changed, Rendered, RenderJob
+from imgcdn.service.settings import ServiceSettings
 from imgcdn.service.single_flight import SingleFlight
 from imgcdn.store.disk import DiskStore
 from imgcdn.store.files import variant_name
@@ -42,9 +42,6 @@ class CacheStatus(Enum):
     VALIDATED = "fwd=stale; fwd-status=304"
     REFETCHED = "fwd=stale; fwd-status=200"
 
-
-# Of a render's time, for the encoder: what is left is for decoding, and for CPUs that are slower or busy.
-_ENCODING_SHARE = 1 / 3
 
 _VALIDATIONS = {0: CacheStatus.HIT, 304: CacheStatus.VALIDATED, 200: CacheStatus.REFETCHED}
 
@@ -78,12 +75,29 @@ class _Planned:
     key: str
 
 
+@dataclass(frozen=True, slots=True)
+class RenderPolicy:
+    """
+    How variants are made.
+
+    Args:
+        limits: What plans are made by.
+        budget: What encoders may spend.
+        timeout_s: Wall-clock seconds for one render.
+    """
+
+    limits: Limits
+    budget: Budget
+    timeout_s: float
+
+
 class ImageService:
     """
     Renders images and keeps them.
 
     Args:
-        config: The settings.
+        settings: How long a request may take.
+        policy: How variants are made.
         catalog: What is known of sources.
         store: Where variants are kept.
         renderers: Who does the decoding and encoding.
@@ -93,8 +107,9 @@ class ImageService:
 
     def __init__(
         self,
-        config: Config,
+        settings: ServiceSettings,
         *,
+        policy: RenderPolicy,
         catalog: Catalog,
         store: DiskStore,
         renderers: RenderClient,
@@ -102,13 +117,12 @@ class ImageService:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.store = store
-        self._config = config
+        self._settings = settings
+        self._policy = policy
         self._catalog = catalog
         self._renderers = renderers
         self._flights = flights
         self._clock = clock
-        self._limits = _limits(config)
-        self._budget = _budget(config)
         # Of this process alone: each has to see for itself that a file is whole.
         self._reads = SingleFlight()
         self._planned: Memo[tuple[ImageRequest, ClientClass], _Planned] = Memo(32_768)
@@ -148,7 +162,7 @@ class ImageService:
             ImgcdnError: Whatever stands in the way; every request that waited for the same thing gets it.
         """
         try:
-            async with asyncio.timeout(self._config.request_timeout_s):
+            async with asyncio.timeout(self._settings.request_timeout_s):
                 return await self._get(request, client)
         except TimeoutError as error:
             raise RenderTimeout("The picture was not ready in time. Try again later.") from error
@@ -230,8 +244,8 @@ class ImageService:
             plan=planned.plan,
             temp=None if private else self.store.temp_path(),
             made_at=int(self._clock()),
-            budget=self._budget,
-            timeout_s=self._config.render_timeout_s,
+            budget=self._policy.budget,
+            timeout_s=self._policy.timeout_s,
         )
         try:
             with self._failures_remembered(folder, record):
@@ -272,7 +286,7 @@ class ImageService:
         planned = self._planned.get((request, client))
         if planned is None or planned.version != record.version:
             assert record.facts is not None
-            plan = plan_for(record.facts, request.params, client, self._limits)
+            plan = plan_for(record.facts, request.params, client, self._policy.limits)
             planned = _Planned(record.version, plan, variant_key(record.version, plan))
             self._planned.put((request, client), planned)
         return planned
@@ -286,22 +300,3 @@ class ImageService:
             if record.origin is None or record.origin.storable:
                 self.store.save_record(folder, replace(record, negative=negative_entry(error, now=self._clock())))
             raise
-
-
-def _limits(config: Config) -> Limits:
-    return Limits(
-        config.avif_min_pixels,
-        config.avif_max_pixels,
-        config.max_dimension,
-        config.color == "keep",
-        config.animation_formats,
-    )
-
-
-def _budget(config: Config) -> Budget:
-    return Budget(
-        Effort[config.effort.upper()],
-        config.thorough_s_per_megapixel,
-        config.render_timeout_s * _ENCODING_SHARE,
-        config.avif_max_pixels,
-    )

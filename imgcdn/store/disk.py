@@ -40,6 +40,7 @@ from imgcdn.store.files import (
 )
 from imgcdn.store.folder import Folder
 from imgcdn.store.layout import lay_out
+from imgcdn.store.settings import StoreSettings
 
 _log = logging.getLogger(__name__)
 
@@ -58,37 +59,26 @@ class DiskStore:
     What one service keeps. Shared by threads and processes without a lock.
 
     Args:
-        folder: Created when missing. A non-empty folder that is not ours is refused.
-        max_bytes: Of variants and records; 0 keeps nothing.
-        originals_max_bytes: Of remote originals.
-        min_free_bytes: Room to leave on the disk; below it nothing is written.
+        settings: The folder, which is created when missing and refused when it holds files of others, and its limits.
         clock: Unix time in seconds.
 
     Raises:
         ConfigError: The folder belongs to something else.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        max_bytes: int,
-        originals_max_bytes: int = 2**30,
-        min_free_bytes: int = 0,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self.folder = folder
-        self.max_bytes = max_bytes
-        self.originals_max_bytes = originals_max_bytes
-        self.min_free_bytes = min_free_bytes
+    def __init__(self, settings: StoreSettings, *, clock: Callable[[], float] = time.time) -> None:
+        self.folder = settings.cache_dir
+        self.max_bytes = settings.cache_max_bytes
+        self.originals_max_bytes = settings.originals_max_bytes
+        self.min_free_bytes = settings.min_free_bytes
         self._clock = clock
         self._trouble = ""
         self._space_seen = (-1.0, True)
         self._records: Memo[str, tuple[tuple[int, int], SourceRecord]] = Memo(16_384)
         self._unsaved: Memo[str, SourceRecord] = Memo(1_024)
         self._headers: Memo[str, tuple[tuple[int, int, int], Variant]] = Memo(16_384)
-        self._current = os.path.join(folder, "current")
-        if max_bytes:
+        self._current = os.path.join(self.folder, "current")
+        if self.max_bytes:
             self._adopt()
 
     @property

@@ -48,7 +48,7 @@ def create_app(config: Config | None = None) -> Flask:
     """
     config = config or load()
     parts = assemble(config)
-    hits = Hits(config, parts)
+    hits = Hits(config.web, config.request, parts)
     loop = ServiceLoop(parts)
     app = create_pages(parts, loop)
     _add_images(app, config, parts, hits, loop)
@@ -124,7 +124,7 @@ def _add_images(app: Flask, config: Config, parts: Parts, hits: Hits, loop: Serv
             response, note = hits.respond(loop.run(lambda: parts.service.get(image, client)), image, request), ""
         except ImgcdnError as error:
             response, note = refuse(error, request), error.log
-        access(config, request, response, began, note=note)
+        access(config.web, request, response, began, note=note)
         return _response(response)
 
 

@@ -50,7 +50,7 @@ class Edge:
         self.waiting = 0
         self._config = config
         self._parts = parts
-        self._hits = Hits(config, parts, draining=lambda: self.draining)
+        self._hits = Hits(config.web, config.request, parts, draining=lambda: self.draining)
         self._loop = ServiceLoop(parts)
         self._pages = WSGIMiddleware(create_pages(parts, self._loop).wsgi_app, workers=_PAGE_THREADS)  # type: ignore[arg-type]  # a2wsgi types WSGI anew
 
@@ -79,7 +79,7 @@ class Edge:
         except Exception:  # noqa: BLE001  # the last resort of a request: the client gets 500, the log the traceback
             _log.exception("a request failed")
             response = refuse(InternalError("The request failed. The log has the reason."), request)
-            access(self._config, request, response, began)
+            access(self._config.web, request, response, began)
         return response
 
     async def _rendered(self, request: Request, receive: Receive, began: float) -> Response:
@@ -88,12 +88,12 @@ class Edge:
             response = await self._wait(request, receive)
         except ImgcdnError as error:
             response, note = refuse(error, request), error.log
-        access(self._config, request, response, began, note=note)
+        access(self._config.web, request, response, began, note=note)
         return response
 
     async def _wait(self, request: Request, receive: Receive) -> Response:
         """Wait for the picture, or for the client to leave, whichever is first."""
-        if self.waiting >= self._config.max_waiting:
+        if self.waiting >= self._config.service.max_waiting:
             raise Overloaded("Too many requests are waiting for pictures. Try again in a second.")
         image, client = self._hits.parse(request)
         self.waiting += 1

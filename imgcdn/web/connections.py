@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 from gunicorn.asgi.protocol import ASGIProtocol
 
-from imgcdn.config import Config
 from imgcdn.core.values import Body
 from imgcdn.web.responses import SLICE_BYTES
+from imgcdn.web.settings import WebSettings
 from imgcdn.web.turns import Turns
 from imgcdn.web.unsent import Unsent
 
@@ -56,14 +56,14 @@ class Connections:
     The open connections of one worker.
 
     Args:
-        config: The settings.
+        settings: How patient the service is with clients.
         limit: How many may be open. When more come, those that have waited longest for their client are closed: a new
             one is a request until it proves to be slow.
     """
 
-    def __init__(self, config: Config, limit: int) -> None:
-        self.patience = Patience(config.header_timeout_s, config.idle_timeout_s, config.write_timeout_s)
-        self.unsent = Unsent(config.max_unsent_bytes)
+    def __init__(self, settings: WebSettings, limit: int) -> None:
+        self.patience = Patience(settings.header_timeout_s, settings.idle_timeout_s, settings.write_timeout_s)
+        self.unsent = Unsent(settings.max_unsent_bytes)
         self.turns = Turns()
         self._limit = limit
         self._open: set[Connection] = set()

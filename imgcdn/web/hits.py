@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from imgcdn import dialects
-from imgcdn.config import Config
 from imgcdn.core.memo import Memo
 from imgcdn.core.request.negotiation import ClientClass, client_class
 from imgcdn.core.request.save_data import lower_quality, wants_less
+from imgcdn.core.request.settings import RequestSettings
 from imgcdn.dialects.grammar import ImageRequest
 from imgcdn.errors import Forbidden, ImgcdnError, MethodNotAllowed, TargetTooLong
 from imgcdn.origins.http import is_loop
@@ -20,6 +20,7 @@ from imgcdn.service.assembly import Parts
 from imgcdn.service.images import Delivery
 from imgcdn.web.logs import access
 from imgcdn.web.responses import Lifetimes, Request, Response, deliver, document, is_conditional, options, refuse
+from imgcdn.web.settings import AccessLog, WebSettings
 
 MAX_TARGET_LENGTH = 8_000
 
@@ -33,18 +34,27 @@ class Hits:
     Answers requests for what is there.
 
     Args:
-        config: The settings.
+        settings: What is said to caches, and what is logged.
+        asked: What a request may ask for.
         parts: The service, and what it may fetch.
         draining: Tells whether the process is about to stop.
     """
 
-    def __init__(self, config: Config, parts: Parts, *, draining: Callable[[], bool] = lambda: False) -> None:
-        self._config = config
+    def __init__(
+        self,
+        settings: WebSettings,
+        asked: RequestSettings,
+        parts: Parts,
+        *,
+        draining: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._settings = settings
+        self._asked = asked
         self._parts = parts
         self._service = parts.service
         self._draining = draining
-        self._lifetimes = Lifetimes(config.max_age_s, config.stale_while_revalidate_s)
-        self._rules = config.rules
+        self._lifetimes = Lifetimes(settings.max_age_s, settings.stale_while_revalidate_s)
+        self._rules = asked.rules
         self._requests: Memo[str, ImageRequest] = Memo(16_384)
         self._thrifty: Memo[str, ImageRequest] = Memo(16_384)
         self._classes: Memo[str | None, ClientClass] = Memo(1_024)
@@ -63,10 +73,10 @@ class Hits:
             response = self._image(request)
         except ImgcdnError as error:
             response = refuse(error, request)
-            access(self._config, request, response, began, note=error.log)
+            access(self._settings, request, response, began, note=error.log)
             return response
-        if response is not None and self._config.access_log == "all":
-            access(self._config, request, response, began)
+        if response is not None and self._settings.access_log is AccessLog.ALL:
+            access(self._settings, request, response, began)
         return response
 
     def parse(self, request: Request) -> tuple[ImageRequest, ClientClass]:
@@ -80,7 +90,7 @@ class Hits:
             raise TargetTooLong(f"A URL may have up to {MAX_TARGET_LENGTH} characters.")
         if b"cdn-loop" in request.headers and is_loop(request.header(b"cdn-loop"), self._parts.loop_id):
             raise Forbidden("this service asked itself: an allowed URL or a mount leads here")
-        thrifty = self._config.save_data and wants_less(request.header(b"save-data"))
+        thrifty = self._asked.save_data and wants_less(request.header(b"save-data"))
         requests = self._thrifty if thrifty else self._requests
         image = requests.get(request.target)
         if image is None:
@@ -99,7 +109,7 @@ class Hits:
 
     def respond(self, delivery: Delivery, image: ImageRequest, request: Request) -> Response:
         """Return the answer for what the service delivered."""
-        return deliver(delivery, image, request, self._lifetimes, save_data=self._config.save_data)
+        return deliver(delivery, image, request, self._lifetimes, save_data=self._asked.save_data)
 
     def _image(self, request: Request) -> Response | None:
         if request.method == "OPTIONS":
@@ -120,7 +130,7 @@ class Hits:
     def _client_class(self, accept: str | None) -> ClientClass:
         known = self._classes.get(accept)
         if known is None:
-            known = client_class(accept, self._config.formats)
+            known = client_class(accept, self._asked.formats)
             if accept is None or len(accept) <= _MEMO_TARGET_LENGTH:
                 self._classes.put(accept, known)
         return known

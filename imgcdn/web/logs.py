@@ -4,15 +4,15 @@ import json
 import logging
 import time
 
-from imgcdn.config import Config
 from imgcdn.web.responses import Request, Response
+from imgcdn.web.settings import AccessLog, LogFormat, WebSettings
 
 _log = logging.getLogger("imgcdn.access")
 
 _FIELDS = ("status", "cache", "format", "bytes", "total_ms", "target", "note")
 
 
-def access(config: Config, request: Request, response: Response, began: float, *, note: str = "") -> None:
+def access(settings: WebSettings, request: Request, response: Response, began: float, *, note: str = "") -> None:
     """
     Log one answer.
 
@@ -20,7 +20,7 @@ def access(config: Config, request: Request, response: Response, began: float, *
         began: `time.perf_counter()` when the request came.
         note: What the operator should know and the client should not.
     """
-    if config.access_log == "off":
+    if settings.access_log is AccessLog.OFF:
         return
     headers = dict(response.headers)
     _log.info(
@@ -63,10 +63,10 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(fields)
 
 
-def configure(log_format: str) -> None:
+def configure(log_format: LogFormat) -> None:
     """Send the package's log lines to stderr."""
     handler = logging.StreamHandler()
-    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+    handler.setFormatter(JsonFormatter() if log_format is LogFormat.JSON else TextFormatter())
     logger = logging.getLogger("imgcdn")
     logger.handlers = [handler]
     logger.setLevel(logging.INFO)

@@ -44,12 +44,12 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     def load_config(self) -> None:
         """Set what gunicorn needs to know."""
         settings: dict[str, Any] = {
-            "bind": self.config.bind,
-            "workers": self.config.workers,
+            "bind": self.config.web.bind,
+            "workers": self.config.web.workers,
             "worker_class": "imgcdn.web.worker.EdgeWorker",
             "preload_app": True,
-            "graceful_timeout": int(self.config.drain_timeout_s),
-            "keepalive": math.ceil(self.config.idle_timeout_s),
+            "graceful_timeout": int(self.config.web.drain_timeout_s),
+            "keepalive": math.ceil(self.config.web.idle_timeout_s),
             "limit_request_line": _REQUEST_LINE_LIMIT,
             "control_socket_disable": True,
             "proc_name": "imgcdn",

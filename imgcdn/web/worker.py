@@ -40,10 +40,10 @@ class EdgeWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn ships no types
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
-        config = self.app.config
+        settings = self.app.config.web
         open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         # Two files each: the socket, and a large picture on its way.
-        self._connections = Connections(config, min(config.max_connections, (open_files - _OTHER_FILES) // 2))
+        self._connections = Connections(settings, min(settings.max_connections, (open_files - _OTHER_FILES) // 2))
         self._connections.watch(self.loop)
 
     def init_signals(self) -> None:

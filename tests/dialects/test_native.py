@@ -6,16 +6,16 @@ from hypothesis import strategies as st
 
 from imgcdn.core.request.params import Params
 from imgcdn.core.request.routes import Routes
-from imgcdn.core.request.rules import Rules
 from imgcdn.core.values import Source
 from imgcdn.dialects.grammar import ImageRequest
 from imgcdn.dialects.native import matches, parse
 from imgcdn.errors import Forbidden, InvalidParam
+from tests.support.planning import RULES
 
 
 def request_of(target: str) -> ImageRequest:
     """Read and route a target, with nothing mounted and nothing allowed."""
-    request = parse(target, Rules())
+    request = parse(target, RULES)
     return replace(request, source=Routes().route(request.source))
 
 

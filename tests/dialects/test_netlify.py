@@ -7,19 +7,19 @@ from hypothesis import strategies as st
 from imgcdn.core.output.geometry import Fit, Size, plan_resize
 from imgcdn.core.request.params import Params
 from imgcdn.core.request.routes import Routes
-from imgcdn.core.request.rules import Rules
 from imgcdn.core.values import Source
 from imgcdn.dialects import find, native
 from imgcdn.dialects.grammar import ImageRequest
 from imgcdn.dialects.netlify import matches, parse
 from imgcdn.errors import Forbidden, InvalidParam, InvalidParamAs404
+from tests.support.planning import RULES
 
 ENDPOINT = "/.netlify/images"
 
 
 def request_of(query: str) -> ImageRequest:
     """Read and route a target, with nothing mounted and nothing allowed."""
-    request = parse(f"{ENDPOINT}?{query}", Rules())
+    request = parse(f"{ENDPOINT}?{query}", RULES)
     return replace(request, source=Routes().route(request.source))
 
 
@@ -45,7 +45,7 @@ def test_a_path_belongs_to_the_grammar_or_not(path: str, expected: bool) -> None
 
 
 def test_a_trailing_slash_changes_nothing() -> None:
-    assert parse(f"{ENDPOINT}/?url=a.jpg&w=9", Rules()) == request_of("url=a.jpg&w=9")
+    assert parse(f"{ENDPOINT}/?url=a.jpg&w=9", RULES) == request_of("url=a.jpg&w=9")
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_trailing_slash_changes_nothing() -> None:
     ],
 )
 def test_what_both_grammars_say_is_one_request(query: str) -> None:
-    assert request_of(f"url=/a.jpg&{query}") == native.parse(f"/img?url=/a.jpg&{query}", Rules())
+    assert request_of(f"url=/a.jpg&{query}") == native.parse(f"/img?url=/a.jpg&{query}", RULES)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_outside_is_the_whole_picture_just_large_enough(target: tuple[int | None
 def test_the_native_grammar_keeps_its_own_values() -> None:
     for query in ("fit=outside", "fit=inside", "position=centre"):
         with pytest.raises(InvalidParam) as caught:
-            native.parse(f"/img?url=/a.jpg&{query}", Rules())
+            native.parse(f"/img?url=/a.jpg&{query}", RULES)
         assert caught.value.status == 400
 
 

@@ -22,12 +22,12 @@ from imgcdn.origins.http import HttpFetcher
 from imgcdn.origins.local import LocalFetcher
 from imgcdn.origins.probing import Prober
 from imgcdn.renderers.client import RenderClient
-from imgcdn.store.disk import DiskStore
 from tests.support import origin as at
 from tests.support import pictures
 from tests.support.brokers import processes, settings, until
 from tests.support.fetching import ORIGIN, POLICY, SLACK_S
 from tests.support.origin import Origin
+from tests.support.stored import open_store
 
 PHOTO = pictures.jpeg()
 
@@ -50,8 +50,8 @@ class Bench:
         catalog = Catalog(
             origin,
             fetchers={"remote": http, "local": local},
-            store=DiskStore(self.folder / "cache", max_bytes=10**8),
-            prober=Prober(origin, renderers, clock=lambda: self.now),
+            store=open_store(self.folder / "cache", max_bytes=10**8),
+            prober=Prober(renderers, max_pixels=origin.max_pixels, timeout_s=10.0, clock=lambda: self.now),
             clock=lambda: self.now,
         )
         try:

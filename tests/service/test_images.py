@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from imgcdn.config import Config
+from imgcdn.config import load
 from imgcdn.core.output.keys import source_key
 from imgcdn.core.request.params import Params
 from imgcdn.core.values import Effort, NegativeEntry, Source
@@ -22,12 +22,11 @@ from imgcdn.origins.catalog import Catalog
 from imgcdn.origins.local import LocalFetcher
 from imgcdn.origins.probing import Prober
 from imgcdn.renderers.client import RenderClient
-from imgcdn.service.images import CacheStatus, Delivery, ImageService
+from imgcdn.service.images import CacheStatus, Delivery, ImageService, RenderPolicy
 from imgcdn.service.single_flight import SingleFlight
 from imgcdn.store.disk import DiskStore
 from tests.support import pictures
 from tests.support.brokers import children, processes, rendering, settings, until
-from tests.support.fetching import ORIGIN
 
 WEBP = ("webp",)
 
@@ -47,23 +46,38 @@ class Bench:
         return path
 
     @asynccontextmanager
-    async def service(self, *, max_bytes: int = 10**8, **changed: Any) -> AsyncIterator[ImageService]:
+    async def service(
+        self, *, max_bytes: int = 10**8, request_timeout_s: float = 25.0, **changed: Any
+    ) -> AsyncIterator[ImageService]:
         """A service as a process of its own would have it; the host is shared."""
-        config = Config(root=self.root, cache_dir=self.cache, min_free_bytes=0, **changed)
+        folders = {"root": str(self.root), "cache_dir": str(self.cache), "cache_max_bytes": max_bytes}
+        config = load({**folders, "min_free_bytes": 0, **changed}, environ={})
         renderers = RenderClient(settings(), folder=self.sockets)
         flights = SingleFlight(renderers.lock_file)
-        store = DiskStore(self.cache, max_bytes=max_bytes)
-        origin = replace(ORIGIN, probe_timeout_s=config.render_timeout_s, max_pixels=config.max_pixels)
-        local = LocalFetcher(self.root, hidden=[self.cache], max_source_bytes=config.max_source_bytes)
+        store = DiskStore(config.store)
+        local = LocalFetcher(self.root, hidden=[self.cache], max_source_bytes=config.origins.max_source_bytes)
+        timeout_s = config.renderers.render_timeout_s
         catalog = Catalog(
-            origin,
+            config.origins,
             fetchers={"local": local},
             store=store,
-            prober=Prober(origin, renderers, clock=lambda: self.now),
+            prober=Prober(renderers, max_pixels=config.origins.max_pixels, timeout_s=timeout_s, clock=lambda: self.now),
             clock=lambda: self.now,
         )
+        policy = RenderPolicy(
+            config.output.limits(max_dimension=config.request.max_dimension),
+            config.output.budget(render_timeout_s=timeout_s),
+            timeout_s,
+        )
         service = ImageService(
-            config, catalog=catalog, store=store, renderers=renderers, flights=flights, clock=lambda: self.now
+            # Not from the settings, which do not let a request end before its render.
+            replace(config.service, request_timeout_s=request_timeout_s),
+            policy=policy,
+            catalog=catalog,
+            store=store,
+            renderers=renderers,
+            flights=flights,
+            clock=lambda: self.now,
         )
         try:
             yield service

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from imgcdn.store.disk import DiskStore
+from tests.support.stored import open_store
 
 _DISK_BYTES = 2**20
 
@@ -59,7 +60,7 @@ collect_ignore = [] if can_mount() else ["test_mounted_disk.py"]
 
 @pytest.fixture
 def store(tmp_path: Path) -> DiskStore:
-    return DiskStore(tmp_path / "cache", max_bytes=10**6)
+    return open_store(tmp_path / "cache", max_bytes=10**6)
 
 
 @pytest.fixture

@@ -10,12 +10,22 @@ import pytest
 from imgcdn.errors import ConfigError
 from imgcdn.store.disk import TOUCH_AFTER_S, DiskStore
 from imgcdn.store.files import HEADER_BYTES, LARGE_BYTES
-from tests.support.stored import OTHER_SOURCE, RECORD, SOURCE, key, publish, record_path, variant_file, variant_path
+from tests.support.stored import (
+    OTHER_SOURCE,
+    RECORD,
+    SOURCE,
+    key,
+    open_store,
+    publish,
+    record_path,
+    variant_file,
+    variant_path,
+)
 
 
 def _again(store: DiskStore) -> DiskStore:
     """The store as another process sees it, or the same one after a restart."""
-    return DiskStore(store.folder, max_bytes=store.max_bytes)
+    return open_store(store.folder, max_bytes=store.max_bytes)
 
 
 def test_what_is_published_is_read_back(store: DiskStore) -> None:
@@ -160,7 +170,7 @@ class TestLastUse:
     @pytest.mark.parametrize("body", [True, False], ids=["the body", "the header"])
     def test_it_is_written_down_once_an_hour(self, tmp_path: Path, *, body: bool) -> None:
         now = [0.0]
-        store = DiskStore(tmp_path / "cache", max_bytes=10**6, clock=lambda: now[0])
+        store = open_store(tmp_path / "cache", max_bytes=10**6, clock=lambda: now[0])
         publish(store)
         published = variant_path(store).stat().st_mtime
         seen = []
@@ -180,26 +190,26 @@ class TestAdoption:
 
     def test_an_empty_folder_is_taken(self, tmp_path: Path) -> None:
         (tmp_path / "cache").mkdir()
-        assert publish(DiskStore(tmp_path / "cache", max_bytes=10**6))
+        assert publish(open_store(tmp_path / "cache", max_bytes=10**6))
 
     def test_a_folder_with_somebodys_files_is_refused_and_left_alone(self, tmp_path: Path) -> None:
         (tmp_path / "thesis.txt").write_text("years of work")
         with pytest.raises(ConfigError, match="cache_dir"):
-            DiskStore(tmp_path, max_bytes=10**6)
+            open_store(tmp_path, max_bytes=10**6)
         assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
     def test_another_programs_cache_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "CACHEDIR.TAG").write_text("Signature: 8a477f597d28d172789f06886806bc55\n# pip\n")
         with pytest.raises(ConfigError, match="another program"):
-            DiskStore(tmp_path, max_bytes=10**6)
+            open_store(tmp_path, max_bytes=10**6)
 
     def test_a_killed_first_start_does_not_make_the_folder_foreign(self, tmp_path: Path) -> None:
         (tmp_path / "CACHEDIR.TAG.new").write_bytes(b"Sig")
-        assert publish(DiskStore(tmp_path, max_bytes=10**6))
+        assert publish(open_store(tmp_path, max_bytes=10**6))
 
     def test_many_may_start_at_once(self, tmp_path: Path) -> None:
         def start(_: int) -> DiskStore:
-            return DiskStore(tmp_path / "cache", max_bytes=10**6)
+            return open_store(tmp_path / "cache", max_bytes=10**6)
 
         with ThreadPoolExecutor(8) as pool:
             stores = list(pool.map(start, range(16)))
@@ -209,7 +219,7 @@ class TestAdoption:
         assert len(list((tmp_path / "cache").glob("tree-*"))) == 1
 
     def test_a_ceiling_of_0_touches_nothing(self, tmp_path: Path) -> None:
-        store = DiskStore(tmp_path / "cache", max_bytes=0)
+        store = open_store(tmp_path / "cache", max_bytes=0)
         kept = publish(store)
         with store.open_folder(SOURCE) as folder:
             store.save_record(folder, RECORD)
@@ -220,7 +230,7 @@ class TestAdoption:
 
     def test_a_ceiling_of_0_reads_nothing_that_is_there(self, store: DiskStore) -> None:
         publish(store)
-        assert DiskStore(store.folder, max_bytes=0).read(SOURCE, key(1), "webp") is None
+        assert open_store(store.folder, max_bytes=0).read(SOURCE, key(1), "webp") is None
 
 
 class TestPurgeRace:

@@ -14,7 +14,7 @@ import pytest
 
 from imgcdn.store.disk import DiskStore
 from tests.support.paths import ROOT
-from tests.support.stored import RECORD, SOURCE, key, publish, variant_file, variant_path
+from tests.support.stored import RECORD, SOURCE, key, open_store, publish, variant_file, variant_path
 
 
 @contextlib.contextmanager
@@ -103,7 +103,7 @@ def test_a_file_in_the_place_of_a_folder_costs_the_storing_alone(store: DiskStor
 
 
 def test_too_little_free_space_stops_the_storing(tmp_path: Path) -> None:
-    store = DiskStore(tmp_path / "cache", max_bytes=10**6, min_free_bytes=2**60)
+    store = open_store(tmp_path / "cache", max_bytes=10**6, min_free_bytes=2**60)
 
     assert not publish(store)
     assert "min_free_bytes" in store.degraded
@@ -130,7 +130,7 @@ def test_a_cache_that_was_deleted_under_a_running_service_is_made_again(store: D
 
 def test_a_cache_folder_that_cannot_be_made_costs_the_storing_alone(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    store = DiskStore(tmp_path / "file" / "cache", max_bytes=10**6)
+    store = open_store(tmp_path / "file" / "cache", max_bytes=10**6)
 
     assert not publish(store)
     assert store.degraded
@@ -139,9 +139,8 @@ def test_a_cache_folder_that_cannot_be_made_costs_the_storing_alone(tmp_path: Pa
 _WRITER = """
 import sys
 from pathlib import Path
-from imgcdn.store.disk import DiskStore
-from tests.support.stored import publish
-store = DiskStore(Path(sys.argv[1]), max_bytes=10**9)
+from tests.support.stored import open_store, publish
+store = open_store(Path(sys.argv[1]), max_bytes=10**9)
 print("writing", flush=True)
 number = 0
 while True:

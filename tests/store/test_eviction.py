@@ -11,14 +11,24 @@ import pytest
 
 from imgcdn.store.disk import DiskStore
 from imgcdn.store.eviction import Evictor, run_eviction
-from tests.support.stored import OTHER_SOURCE, RECORD, SOURCE, age, numbers_kept, publish, record_path, variant_path
+from tests.support.stored import (
+    OTHER_SOURCE,
+    RECORD,
+    SOURCE,
+    age,
+    numbers_kept,
+    open_store,
+    publish,
+    record_path,
+    variant_path,
+)
 
 _DAY_S = 86_400
 
 
 def _filled(folder: Path, *, max_bytes: int) -> DiskStore:
     """Ten variants of 1,000 bytes and a header; the 0th was used longest ago."""
-    store = DiskStore(folder, max_bytes=max_bytes)
+    store = open_store(folder, max_bytes=max_bytes)
     for number in range(10):
         publish(store, number, bytes(1000))
         age(variant_path(store, number), 1000 - number)
@@ -44,7 +54,7 @@ def test_a_folder_under_its_ceiling_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_records_count(tmp_path: Path) -> None:
-    store = DiskStore(tmp_path / "cache", max_bytes=10**6)
+    store = open_store(tmp_path / "cache", max_bytes=10**6)
     with store.open_folder(SOURCE) as folder:
         store.save_record(folder, RECORD)
     done = run_eviction(store)
@@ -119,7 +129,7 @@ def test_the_tree_in_use_stays_however_old_it_is(tmp_path: Path, *, through_link
     if through_link:
         (tmp_path / "disk").mkdir()
         folder.symlink_to(tmp_path / "disk")
-    store = DiskStore(folder, max_bytes=10**6)
+    store = open_store(folder, max_bytes=10**6)
     publish(store)
     age((folder / "current").resolve(), 10 * 3600)
     run_eviction(store)
@@ -150,9 +160,9 @@ def test_files_that_are_not_ours_are_never_removed(tmp_path: Path) -> None:
 
 
 def test_a_link_in_the_tree_is_not_followed(tmp_path: Path) -> None:
-    store = DiskStore(tmp_path / "cache", max_bytes=1)
+    store = open_store(tmp_path / "cache", max_bytes=1)
     publish(store, 1, source=SOURCE)
-    elsewhere = DiskStore(tmp_path / "other", max_bytes=10**6)
+    elsewhere = open_store(tmp_path / "other", max_bytes=10**6)
     publish(elsewhere, 2, source=OTHER_SOURCE)
     (store.folder / "current" / "cd").symlink_to(elsewhere.folder / "current" / "cd")
     run_eviction(store)
@@ -203,13 +213,13 @@ def test_a_new_process_may_start_while_another_sweeps(tmp_path: Path) -> None:
     fd = os.open(store.folder / "trash", os.O_RDONLY)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
-        assert publish(DiskStore(store.folder, max_bytes=10**6), 50)
+        assert publish(open_store(store.folder, max_bytes=10**6), 50)
     finally:
         os.close(fd)
 
 
 def test_a_folder_that_is_gone_is_no_error(tmp_path: Path) -> None:
-    store = DiskStore(tmp_path / "cache", max_bytes=10**6)
+    store = open_store(tmp_path / "cache", max_bytes=10**6)
     os.rename(store.folder, tmp_path / "elsewhere")
     assert run_eviction(store) is None
 

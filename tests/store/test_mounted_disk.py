@@ -9,7 +9,7 @@ import pytest
 from imgcdn.store.disk import DiskStore
 from imgcdn.store.eviction import run_eviction
 from tests.store.conftest import SmallDisk
-from tests.support.stored import RECORD, SOURCE, key, publish, variant_path
+from tests.support.stored import RECORD, SOURCE, key, open_store, publish, variant_path
 
 # Longer than the look at the free space is remembered.
 _PATIENCE_S = 5.0
@@ -32,14 +32,14 @@ def _published_soon(store: DiskStore, number: int) -> bool:
 
 @pytest.fixture
 def disk_store(small_disk: SmallDisk) -> DiskStore:
-    return DiskStore(small_disk.folder / "cache", max_bytes=10**6)
+    return open_store(small_disk.folder / "cache", max_bytes=10**6)
 
 
 def test_a_read_only_disk_still_serves_what_it_has(small_disk: SmallDisk, disk_store: DiskStore) -> None:
     publish(disk_store)
     _save(disk_store)
     small_disk.read_only(yes=True)
-    restarted = DiskStore(disk_store.folder, max_bytes=10**6)
+    restarted = open_store(disk_store.folder, max_bytes=10**6)
 
     for store in (disk_store, restarted):
         assert store.read(SOURCE, key(1), "webp")
@@ -56,7 +56,7 @@ def test_a_read_only_disk_still_serves_what_it_has(small_disk: SmallDisk, disk_s
 
 def test_a_read_only_disk_without_a_cache_serves_without_storing(small_disk: SmallDisk) -> None:
     small_disk.read_only(yes=True)
-    store = DiskStore(small_disk.folder / "cache", max_bytes=10**6)
+    store = open_store(small_disk.folder / "cache", max_bytes=10**6)
     kept = publish(store)
     _save(store)
 
@@ -108,10 +108,10 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_file_keeps_no_half_of_it(
 
 def test_room_that_must_stay_free_is_made_by_evicting(small_disk: SmallDisk) -> None:
     folder = small_disk.folder / "cache"
-    store = DiskStore(folder, max_bytes=10**6)
+    store = open_store(folder, max_bytes=10**6)
     for number in range(8):
         publish(store, number, bytes(90_000))
-    swept = run_eviction(DiskStore(folder, max_bytes=10**9, min_free_bytes=700_000))
+    swept = run_eviction(open_store(folder, max_bytes=10**9, min_free_bytes=700_000))
 
     assert swept
     assert swept.evicted >= 4

@@ -47,22 +47,18 @@ AT_HOME = {NAME: [[LOOPBACK]], OTHER_NAME: [[LOOPBACK]]}
 POLICY = FetchPolicy(
     admits=lambda url: True,
     loop_id="imgcdn-0123",
+    base_of=lambda source: None,
     addresses=HERE,
+    overrides={},
+    ca_bundle="",
+    max_source_bytes=32_000_000,
     connect_timeout_s=5.0,
     read_timeout_s=5.0,
     total_timeout_s=10.0,
 )
 
 #: How originals are fetched by default.
-ORIGIN = OriginSettings(
-    fetchers=32,
-    fetches_per_host=8,
-    min_ttl=60,
-    default_ttl=3600,
-    max_ttl=31_536_000,
-    max_pixels=64_000_000,
-    probe_timeout_s=10.0,
-)
+ORIGIN = OriginSettings()
 
 Make = Callable[..., HttpFetcher]
 

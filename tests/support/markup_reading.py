@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 
 from imgcdn.core.request.params import Params
-from imgcdn.core.request.rules import Rules
 from imgcdn.dialects import native
+from tests.support.planning import RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,5 +56,5 @@ def widths(srcset: str) -> list[int]:
 
 def asked(url: str) -> tuple[str, Params, str | None]:
     """Tell what the service reads out of a URL: the file, the output, the version."""
-    request = native.parse(url, Rules())
+    request = native.parse(url, RULES)
     return request.source.location, request.params, request.v

@@ -1,19 +1,19 @@
-"""What tests plan and render with: facts, clients, and the limits and budgets of the default settings."""
+"""What tests plan and render with: facts, clients, and the rules, limits and budgets of the default settings."""
 
 from dataclasses import replace
 from typing import Any
 
-from imgcdn.core.encoders.effort import Budget
-from imgcdn.core.output.plan import Limits, Plan, plan_for
+from imgcdn.core.output.plan import Plan, plan_for
+from imgcdn.core.output.settings import OutputSettings
 from imgcdn.core.request.params import Params
+from imgcdn.core.request.settings import RequestSettings
 from imgcdn.core.values import Effort, Facts
 
-LIMITS = Limits(
-    avif_min_pixels=4096, avif_max_pixels=20_000_000, max_dimension=8192, keep_profile=False, animations=("webp",)
-)
+RULES = RequestSettings().rules
+LIMITS = OutputSettings().limits(max_dimension=RULES.max_dimension)
 
-FAST = Budget(Effort.FAST, s_per_megapixel=6.0, total_s=10 / 3, avif_max_pixels=20_000_000)
-THOROUGH = Budget(Effort.THOROUGH, s_per_megapixel=6.0, total_s=10 / 3, avif_max_pixels=20_000_000)
+FAST = OutputSettings().budget(render_timeout_s=10.0)
+THOROUGH = replace(FAST, effort=Effort.THOROUGH)
 
 PHOTO = Facts("jpeg", (2725, 2225), frames=1, alpha=False)
 OPAQUE_PNG = replace(PHOTO, format="png")

@@ -1,12 +1,14 @@
 """What the store's tests put into stores."""
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from imgcdn.core.values import Effort, EncodedImage, Facts, FileStamp, NegativeEntry, SourceRecord
 from imgcdn.store.disk import DiskStore
 from imgcdn.store.files import pack_variant, variant_name
+from imgcdn.store.settings import StoreSettings
 
 SOURCE, OTHER_SOURCE = "ab" * 32, "cd" * 32
 NOW = 1_700_000_000
@@ -17,6 +19,18 @@ RECORD = SourceRecord(
     facts=Facts("jpeg", (90, 60), 1, alpha=False),
     negative=NegativeEntry("render-timeout", "It took too long.", 1234.5),
 )
+
+
+def open_store(
+    folder: Path,
+    *,
+    max_bytes: int = 10**8,
+    min_free_bytes: int = 0,
+    clock: Callable[[], float] = time.time,
+) -> DiskStore:
+    """Open a store without a lower bound on free space, unless one is given."""
+    settings = StoreSettings(cache_dir=folder, cache_max_bytes=max_bytes, min_free_bytes=min_free_bytes)
+    return DiskStore(settings, clock=clock)
 
 
 def key(number: int) -> str:

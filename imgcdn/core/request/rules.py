@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
 from imgcdn.core.output.geometry import Fit, Position, Smart
 from imgcdn.core.request.arguments import Choices
-from imgcdn.core.request.parameters import MAX_DIMENSION, OF_THE_REQUEST
-from imgcdn.core.request.params import DEFAULT_TARGET, Params, collect, parse_dpr, parse_params
+from imgcdn.core.request.parameters import OF_THE_REQUEST
+from imgcdn.core.request.params import Params, collect, parse_dpr, parse_params
 from imgcdn.core.request.widths import Widths
 from imgcdn.core.request.words import ANSWERS, FITS, PLACES
 from imgcdn.errors import InvalidParam
@@ -28,7 +28,7 @@ class Preset:
     arguments: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """
     What is admitted.
@@ -41,11 +41,11 @@ class Rules:
         auto_target: SSIMULACRA2 that q=auto aims at.
     """
 
-    max_dimension: int = MAX_DIMENSION
-    presets: tuple[Preset, ...] = ()
-    only_presets: bool = False
-    widths: Widths = field(default_factory=Widths)
-    auto_target: int = DEFAULT_TARGET
+    max_dimension: int
+    presets: tuple[Preset, ...]
+    only_presets: bool
+    widths: Widths
+    auto_target: int
 
     def params(
         self,

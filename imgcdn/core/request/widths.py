@@ -31,8 +31,8 @@ class Widths:
         ladder: Device pixels, ascending; not empty unless the policy is ANY.
     """
 
-    policy: WidthPolicy = WidthPolicy.ANY
-    ladder: tuple[int, ...] = LADDER
+    policy: WidthPolicy
+    ladder: tuple[int, ...]
 
     def admitted(self, edge: int | None, *, name: str, dpr: Decimal) -> int | None:
         """

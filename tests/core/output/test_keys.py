@@ -11,10 +11,9 @@ from imgcdn.core.output.keys import etag, source_key, variant_key
 from imgcdn.core.output.plan import Limits, Plan, plan_for
 from imgcdn.core.request.negotiation import client_class
 from imgcdn.core.request.params import Params
-from imgcdn.core.request.rules import Rules
 from imgcdn.core.values import Facts, Source
 from imgcdn.dialects.native import parse
-from tests.support.planning import LIMITS
+from tests.support.planning import LIMITS, RULES
 
 VERSION = hashlib.sha256(b"the original").hexdigest()
 PHOTO = Facts("jpeg", (2725, 2225), frames=1, alpha=False)
@@ -28,7 +27,7 @@ PLAN = Plan(crop=(0.0, 204.5, 2725.0, 2020.5), size=(1200, 800), format="avif", 
 
 
 def names_of(target: str, accept: str = CHROME, facts: Facts = PHOTO) -> tuple[str, str]:
-    request = parse(target, Rules())
+    request = parse(target, RULES)
     plan = plan_for(facts, request.params, client_class(accept), LIMITS)
     return source_key(request.source), variant_key(VERSION, plan)
 

@@ -9,10 +9,9 @@ from imgcdn.core.output.geometry import Fit, Frame, Framing, Size, frame, reduce
 from imgcdn.core.output.placeholders import COPY_EDGE
 from imgcdn.core.output.plan import Plan, plan_for, resolve_trim
 from imgcdn.core.request.params import WHITE, Params
-from imgcdn.core.request.rules import Rules
 from imgcdn.core.values import Facts
 from imgcdn.dialects.native import parse
-from tests.support.planning import LIMITS
+from tests.support.planning import LIMITS, RULES
 
 PHOTO = Facts("jpeg", (3000, 2000), frames=1, alpha=False)
 CUT_OUT = Facts("png", (3000, 2000), frames=1, alpha=True)
@@ -20,7 +19,7 @@ ANIMATION = Facts("gif", (600, 400), frames=12, alpha=True)
 
 
 def planned(query: str, fm: str = "lqip", facts: Facts = PHOTO, client: tuple[str, ...] = ()) -> Plan:
-    params = parse(f"/img/a.jpg?fm={fm}&{query}".rstrip("&"), Rules()).params
+    params = parse(f"/img/a.jpg?fm={fm}&{query}".rstrip("&"), RULES).params
     return plan_for(facts, params, client, LIMITS)
 
 

@@ -10,14 +10,14 @@ from imgcdn.core.output.plan import plan_for
 from imgcdn.core.request.arguments import Integers
 from imgcdn.core.request.parameters import ALIASES, BY_NAME, FOREIGN, OF_THE_REQUEST, PARAMETERS, Parameter
 from imgcdn.core.request.params import Params, parse_params
-from imgcdn.core.request.rules import Rules, parse_preset
+from imgcdn.core.request.rules import parse_preset
 from imgcdn.core.values import Facts
 from imgcdn.dialects import native
 from imgcdn.errors import InvalidParam
 from tests.support.parameters import SAMPLES, samples
-from tests.support.planning import LIMITS
+from tests.support.planning import LIMITS, RULES
 
-RULES = Rules(presets=(parse_preset("thumb", "w=9"),))
+WITH_PRESET = replace(RULES, presets=(parse_preset("thumb", "w=9"),))
 ORIGINALS = (Facts("jpeg", (800, 600), frames=1, alpha=False), Facts("gif", (800, 600), frames=9, alpha=True))
 
 # What else a request has to ask for, so that each parameter matters in one of them.
@@ -33,7 +33,7 @@ each_of_the_output = pytest.mark.parametrize("name", SAMPLES)
 
 
 def params_of(arguments: dict[str, str]) -> Params:
-    return RULES.params(arguments)
+    return WITH_PRESET.params(arguments)
 
 
 def changed(name: str) -> list[tuple[Params, Params]]:
@@ -110,7 +110,7 @@ def test_a_parameter_of_the_output_changes_what_is_planned(name: str) -> None:
 def test_a_field_of_params_is_filled_by_a_parameter(field: str) -> None:
     before_and_after = [pair for name in SAMPLES for pair in changed(name)]
     # auto_target says what q=auto means; it is a setting and no parameter.
-    before_and_after.append((Rules().params({}), replace(RULES, auto_target=50).params({})))
+    before_and_after.append((RULES.params({}), replace(WITH_PRESET, auto_target=50).params({})))
 
     assert any(getattr(before, field) != getattr(after, field) for before, after in before_and_after)
 
@@ -119,8 +119,8 @@ def test_a_field_of_params_is_filled_by_a_parameter(field: str) -> None:
 def test_a_parameter_of_the_request_changes_the_request_and_is_no_part_of_a_preset(name: str) -> None:
     text = samples(BY_NAME[name].range)[0]
 
-    before = native.parse("/img?url=a.jpg", RULES)
-    after = native.parse(f"/img?url={text}" if name == "url" else f"/img?url=a.jpg&{name}={text}", RULES)
+    before = native.parse("/img?url=a.jpg", WITH_PRESET)
+    after = native.parse(f"/img?url={text}" if name == "url" else f"/img?url=a.jpg&{name}={text}", WITH_PRESET)
     assert before != after
     with pytest.raises(InvalidParam, match=f"{name} belongs to a request"):
         parse_preset("mine", f"{name}={text}")

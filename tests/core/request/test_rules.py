@@ -7,11 +7,12 @@ from imgcdn.core.request.params import Params, collect
 from imgcdn.core.request.rules import Rules, parse_preset
 from imgcdn.core.request.widths import WidthPolicy, Widths
 from imgcdn.errors import InvalidParam
+from tests.support.planning import RULES
 
 THUMB = parse_preset("thumb", "w=200&h=200&fit=cover")
 CARD = parse_preset("card", "width=600&q=60&dpr=2")
-RULES = Rules(presets=(THUMB, CARD))
-CLOSED = replace(RULES, only_presets=True)
+WITH_PRESETS = replace(RULES, presets=(THUMB, CARD))
+CLOSED = replace(WITH_PRESETS, only_presets=True)
 
 
 def params_of(rules: Rules, **arguments: str) -> Params:
@@ -25,24 +26,24 @@ def refusal_of(rules: Rules, **arguments: str) -> InvalidParam:
 
 
 def test_a_preset_is_its_parameters() -> None:
-    assert params_of(RULES, p="thumb") == Params(width=200, height=200, fit=Fit.COVER)
-    assert params_of(RULES, p="card") == Params(width=1200, q=60)
+    assert params_of(WITH_PRESETS, p="thumb") == Params(width=200, height=200, fit=Fit.COVER)
+    assert params_of(WITH_PRESETS, p="card") == Params(width=1200, q=60)
 
 
 def test_what_the_url_says_wins_over_the_preset() -> None:
-    assert params_of(RULES, p="thumb", width="90", fm="png") == Params(90, 200, Fit.COVER, format="png")
-    assert params_of(RULES, p="card", dpr="1").width == 600
+    assert params_of(WITH_PRESETS, p="thumb", width="90", fm="png") == Params(90, 200, Fit.COVER, format="png")
+    assert params_of(WITH_PRESETS, p="card", dpr="1").width == 600
 
 
 def test_an_unknown_preset_is_refused_with_the_nearest_name() -> None:
-    error = refusal_of(RULES, p="thum")
+    error = refusal_of(WITH_PRESETS, p="thum")
 
     assert (error.param, error.nearest) == ("p", "thumb")
     assert "p must be one of thumb, card" in error.detail
 
 
 def test_a_preset_where_there_is_none_is_refused() -> None:
-    assert refusal_of(Rules(), p="thumb").param == "p"
+    assert refusal_of(RULES, p="thumb").param == "p"
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,7 @@ def test_a_preset_where_there_is_none_is_refused() -> None:
     ids=["url alone", "preset", "preset, version and download"],
 )
 def test_presets_alone_admit(arguments: dict[str, str]) -> None:
-    assert params_of(CLOSED, **arguments) == params_of(RULES, **arguments)
+    assert params_of(CLOSED, **arguments) == params_of(WITH_PRESETS, **arguments)
 
 
 @pytest.mark.parametrize(
@@ -70,20 +71,20 @@ def test_presets_alone_refuse_everything_else(arguments: dict[str, str], param: 
 
 
 def test_widths_are_snapped_after_dpr() -> None:
-    rules = Rules(widths=Widths(WidthPolicy.SNAP, (320, 640)))
+    rules = replace(RULES, widths=Widths(WidthPolicy.SNAP, (320, 640)))
 
     assert (params_of(rules, w="300", h="100", dpr="2").width, params_of(rules, h="100").height) == (640, 320)
 
 
 def test_a_width_is_refused_by_the_value_that_was_written() -> None:
-    error = refusal_of(Rules(widths=Widths(WidthPolicy.STRICT, (320, 640))), h="310", dpr="2")
+    error = refusal_of(replace(RULES, widths=Widths(WidthPolicy.STRICT, (320, 640))), h="310", dpr="2")
 
     assert (error.param, error.nearest) == ("h", "320")
     assert error.detail == "h times dpr must be one of 320, 640"
 
 
 def test_a_presets_widths_are_under_the_same_rule() -> None:
-    snapped = replace(RULES, widths=Widths(WidthPolicy.SNAP, (256,)))
+    snapped = replace(WITH_PRESETS, widths=Widths(WidthPolicy.SNAP, (256,)))
 
     assert params_of(snapped, p="thumb").width == 256
 

@@ -54,7 +54,7 @@ def test_strict_names_the_value_of_the_nearest_step(edge: int, dpr: str, nearest
 
 @given(edge=st.integers(1, 8192), dpr=st.integers(50, 400).map(lambda percent: Decimal(percent) / 100))
 def test_snap_is_the_least_step_that_is_enough(edge: int, dpr: Decimal) -> None:
-    step = Widths(WidthPolicy.SNAP).admitted(edge, name="h", dpr=dpr)
+    step = Widths(WidthPolicy.SNAP, LADDER).admitted(edge, name="h", dpr=dpr)
 
     assert step in LADDER
     assert step >= edge or step == LADDER[-1]

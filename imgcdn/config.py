@@ -1,0 +1,209 @@
+"""
+The settings of all rooms in one place: gathered from flags, variables, a file and defaults, checked, and explained.
+
+Each room declares its own in `<room>/settings.py`. Their names are one flat list: a setting is one key of imgcdn.toml,
+one `IMGCDN_*` variable and, where the command line names it, one flag.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from imgcdn.core.output.settings import OutputSettings
+from imgcdn.core.request.settings import RequestSettings
+from imgcdn.core.setting import Mistake, Mistakes
+from imgcdn.errors import ConfigError
+from imgcdn.origins.settings import OriginSettings
+from imgcdn.renderers.settings import RendererSettings
+from imgcdn.service.settings import ServiceSettings
+from imgcdn.store.settings import StoreSettings
+from imgcdn.web.settings import WebSettings
+
+DEFAULT_FILE = "imgcdn.toml"
+
+# What Kubernetes sets in every pod beside a Service that is named imgcdn; "IMGCDN_PORT" holds a URL there.
+_SERVICE_LINK = re.compile(r"service_(host|port(_\w+)?)=.*|port=[a-z]+://.*|port_[0-9]+_(tcp|udp|sctp)(_\w+)?=.*")
+
+#: (settings concerned, what is wrong with them together)
+Problem = tuple[tuple[str, ...], str]
+
+
+class _Settings(Protocol):
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The settings of one service. `load` checks values; build one directly only with values known to be good."""
+
+    web: WebSettings = field(default_factory=WebSettings)
+    origins: OriginSettings = field(default_factory=OriginSettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
+    request: RequestSettings = field(default_factory=RequestSettings)
+    output: OutputSettings = field(default_factory=OutputSettings)
+    renderers: RendererSettings = field(default_factory=RendererSettings)
+    service: ServiceSettings = field(default_factory=ServiceSettings)
+
+
+#: The rooms' settings by their names in `Config`, in the order of README's tables.
+ROOMS: dict[str, type[_Settings]] = {
+    "web": WebSettings,
+    "origins": OriginSettings,
+    "store": StoreSettings,
+    "request": RequestSettings,
+    "output": OutputSettings,
+    "renderers": RendererSettings,
+    "service": ServiceSettings,
+}
+
+#: Setting -> (name of its room in `Config`, its declaration).
+DECLARED = {each.name: (room, each) for room, kind in ROOMS.items() for each in fields(kind)}
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """
+    One setting as it is in force.
+
+    Args:
+        name: Of the setting.
+        value: What the service uses.
+        given_by: Where it was written: a flag, a variable, or a file and its key; empty for the default.
+    """
+
+    name: str
+    value: object
+    given_by: str
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What was found in all layers; a later layer replaces an earlier one."""
+
+    values: dict[str, object] = field(default_factory=dict)
+    given_by: dict[str, str] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
+    problems: list[str] = field(default_factory=list)
+
+
+def load(
+    flags: Mapping[str, object] | None = None,
+    environ: Mapping[str, str] | None = None,
+    file: Path | None = None,
+) -> Config:
+    """
+    Gather the settings: flags before `IMGCDN_*` variables before the file before defaults.
+
+    Args:
+        flags: Values from the command line; None counts as not given.
+        environ: Default: the process's environment.
+        file: A TOML file that must exist; None for imgcdn.toml in the current folder, where there is one.
+
+    Raises:
+        ConfigError: With every mistake in all of them.
+    """
+    return explain(flags, environ, file)[0]
+
+
+def explain(
+    flags: Mapping[str, object] | None = None,
+    environ: Mapping[str, str] | None = None,
+    file: Path | None = None,
+) -> tuple[Config, list[Explained]]:
+    """
+    Gather the settings, and tell where each of them comes from.
+
+    Args:
+        flags, environ, file: As for `load`.
+
+    Raises:
+        ConfigError: As `load`.
+    """
+    found = _gather(flags or {}, os.environ if environ is None else environ, file)
+    config = _composed(found.values)
+    found.problems += [text for names, text in _problems(config) if found.refused.isdisjoint(names)]
+    if found.problems:
+        raise ConfigError(tuple(found.problems))
+    explained = [
+        Explained(name, getattr(getattr(config, room), name), found.given_by.get(name, ""))
+        for name, (room, _) in DECLARED.items()
+    ]
+    return config, explained
+
+
+def _gather(flags: Mapping[str, object], environ: Mapping[str, str], file: Path | None) -> _Gathered:
+    found = _Gathered()
+    given = {name: value for name, value in flags.items() if value is not None}
+    layers: list[list[tuple[str, str, object]]] = [
+        _from_file(file, found.problems),
+        [(name, f"IMGCDN_{name.upper()}", value) for name, value in _from_environ(environ)],
+        [(name, f"--{name.replace('_', '-')}", value) for name, value in given.items()],
+    ]
+    for name, written, raw in (item for layer in layers for item in layer):
+        try:
+            found.values[name] = _read(name, raw)
+            found.given_by[name] = written
+        except Mistake as mistake:
+            found.refused.add(name)
+            every = mistake.all if isinstance(mistake, Mistakes) else (mistake,)
+            found.problems += [_sentence(written, each) for each in every]
+    return found
+
+
+def _sentence(written: str, mistake: Mistake) -> str:
+    """Name the setting as it was written and the part that is wrong, then say what is wrong."""
+    where = f"{written}{mistake.part}"
+    continues = mistake.text.partition(" ")[0] in ("must", "is", "repeats")
+    return f"{where} {mistake.text}" if continues else f"{where}: {mistake.text}"
+
+
+def _composed(values: Mapping[str, object]) -> Config:
+    rooms = {
+        room: kind(**{each.name: values[each.name] for each in fields(kind) if each.name in values})
+        for room, kind in ROOMS.items()
+    }
+    return Config(**rooms)  # type: ignore[arg-type]  # each value went through its field's parser
+
+
+def _from_file(file: Path | None, problems: list[str]) -> list[tuple[str, str, object]]:
+    path = file or Path(DEFAULT_FILE)
+    if file is None and not path.is_file():
+        return []
+    try:
+        keys = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        problems.append(f"{path}: cannot be read: {error}")
+        return []
+    return [(name, f"{path}: {name}", value) for name, value in keys.items()]
+
+
+def _from_environ(environ: Mapping[str, str]) -> Iterable[tuple[str, str]]:
+    """Yield our variables; IMGCDN_TEST_* belong to the test suite, IMGCDN_CONFIG to the command line."""
+    for variable, value in environ.items():
+        name = variable.removeprefix("IMGCDN_").lower()
+        theirs = name == "config" or name.startswith("test_") or _SERVICE_LINK.fullmatch(f"{name}={value}")
+        if variable.startswith("IMGCDN_") and not theirs:
+            yield name, value
+
+
+def _read(name: str, raw: object) -> object:
+    if name not in DECLARED:
+        close = get_close_matches(name, DECLARED, n=1)
+        raise Mistake("is not a setting" + (f"; did you mean {close[0]}?" if close else ""))
+    return DECLARED[name][1].metadata["parse"](raw)
+
+
+def _problems(config: Config) -> Iterable[Problem]:
+    """Yield what no setting can see alone: the settings concerned, and what is wrong with them."""
+    yield from config.origins.problems()
+    root, cache_dir = config.origins.root, config.store.cache_dir
+    if root.resolve().is_relative_to(cache_dir.resolve()):
+        yield ("root", "cache_dir"), f"cache_dir: {cache_dir} holds the originals; name another folder"
+    if config.renderers.render_timeout_s > config.service.request_timeout_s:
+        yield ("render_timeout_s", "request_timeout_s"), "render_timeout_s must not be above request_timeout_s"
+    yield from config.request.problems()

@@ -1,0 +1,247 @@
+"""
+How a room declares its settings, and the parsers that several rooms use.
+
+One field of a room's settings is one key of imgcdn.toml and one `IMGCDN_*` variable: its default, its parser and its
+line in README's table stand in one place. A parser takes what TOML or the environment gave and raises `Mistake`.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import field
+from enum import Enum
+from pathlib import Path
+from typing import Any, TypeVar
+
+Parser = Callable[[object], Any]
+E = TypeVar("E", bound=Enum)
+T = TypeVar("T")
+
+_UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+_MISSING = object()
+
+
+class Mistake(ValueError):
+    """
+    A value of a setting that cannot work.
+
+    Args:
+        text: What it must be, as the end of a sentence that begins with the setting's name ("must be an integer"), or a
+            sentence of its own.
+        found: The value, where it is to be shown.
+        part: The part of the setting that is wrong, such as `[2]` or `.thumb`; empty for all of it.
+    """
+
+    def __init__(self, text: str, found: object = _MISSING, *, part: str = "") -> None:
+        super().__init__(text)
+        self.text = text if found is _MISSING else f"{text}, not {found!r}"
+        self.part = part
+
+
+class Mistakes(Mistake):
+    """
+    Several mistakes in one setting.
+
+    Args:
+        mistakes: At least one.
+    """
+
+    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+        self.all = tuple(mistakes)
+        super().__init__("; ".join(f"{each.part} {each.text}" for each in self.all))
+
+
+def setting(default: Any, parse: Parser, help: str) -> Any:
+    """
+    Declare one field of a room's settings.
+
+    Args:
+        default: A value, or a function that returns it.
+        parse: Reads a value, and raises `Mistake`.
+        help: A sentence or two for README's table, with the unit where the name does not say it.
+    """
+    metadata = {"parse": parse, "help": help}
+    if callable(default):
+        return field(default_factory=default, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def text(raw: object) -> str:
+    """Read a text that is not empty."""
+    if not isinstance(raw, str) or not raw:
+        raise Mistake("must be text", raw)
+    return raw
+
+
+def optional_text(raw: object) -> str:
+    """Read a text that may be empty."""
+    return "" if raw == "" else text(raw)
+
+
+def folder(raw: object) -> Path:
+    """Read a path; `~` is a home folder."""
+    given = text(raw)
+    if "\0" in given:
+        raise Mistake("must be a path", raw)
+    try:
+        return Path(given).expanduser()
+    except RuntimeError as error:  # pathlib's word for a ~user that does not exist
+        raise Mistake("must be a path whose ~ has a home folder", raw) from error
+
+
+def address(raw: object) -> str:
+    """Read an address to listen on."""
+    if isinstance(raw, str):
+        match = re.fullmatch(r"(?:[^\s:\[\]]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", raw)
+        if re.fullmatch(r"unix:/.+", raw) or (match and int(match[1]) < 65_536):
+            return raw
+    raise Mistake("must be HOST:PORT, [IPV6]:PORT or unix:/PATH", raw)
+
+
+def switch(raw: object) -> bool:
+    """Read true or false."""
+    value = {"true": True, "false": False}.get(raw.lower()) if isinstance(raw, str) else raw
+    if not isinstance(value, bool):
+        raise Mistake("must be true or false", raw)
+    return value
+
+
+def integer(low: int, high: int) -> Callable[[object], int]:
+    """Return a parser of integers in a range, ends included."""
+
+    def parse(raw: object) -> int:
+        value = int(raw) if isinstance(raw, str) and re.fullmatch(r"[0-9]{1,18}", raw) else raw
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise Mistake(f"must be an integer from {low} to {high}", raw)
+        return value
+
+    return parse
+
+
+def seconds(low: float, high: float) -> Callable[[object], float]:
+    """Return a parser of seconds in a range, ends included."""
+
+    def parse(raw: object) -> float:
+        value = float(raw) if isinstance(raw, str) and re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,3})?", raw) else raw
+        if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
+            raise Mistake(f"must be a number of seconds from {low:g} to {high:g}", raw)
+        return float(value)
+
+    return parse
+
+
+def byte_count(raw: object) -> int:
+    """Read a number of bytes, with or without a unit."""
+    if isinstance(raw, int) and not isinstance(raw, bool) and raw >= 0:
+        return raw
+    match = re.fullmatch(r"([0-9]{1,18}) ?([A-Za-z]{0,3})", raw) if isinstance(raw, str) else None
+    if match is None or match[2].lower() not in _UNITS:
+        raise Mistake("must be a number of bytes, such as 500000, 512MB or 2GiB", raw)
+    return int(match[1]) * _UNITS[match[2].lower()]
+
+
+def word_of(member: Enum) -> str:
+    """Return the word by which a setting names a member of an enum."""
+    return member.name.lower()
+
+
+def choice(kind: type[E]) -> Callable[[object], E]:
+    """Return a parser of one member of an enum, named by its name in lower case."""
+    words = {word_of(member): member for member in kind}
+
+    def parse(raw: object) -> E:
+        if isinstance(raw, str) and raw in words:
+            return words[raw]
+        raise Mistake(f"must be one of {', '.join(words)}", raw)
+
+    return parse
+
+
+def names(*choices: str) -> Callable[[object], tuple[str, ...]]:
+    """Return a parser of a list of words out of some, each at most once."""
+
+    def parse_item(raw: object) -> str:
+        if isinstance(raw, str) and raw in choices:
+            return raw
+        raise Mistake(f"must be one of {', '.join(choices)}", raw)
+
+    def parse(raw: object) -> tuple[str, ...]:
+        found = list_of(parse_item)(raw)
+        twice = next((index for index, item in enumerate(found) if item in found[:index]), None)
+        if twice is not None:
+            raise Mistake(f"repeats {found[twice]}; list each once", part=f"[{twice}]")
+        return found
+
+    return parse
+
+
+def list_of(parse_item: Callable[[object], T]) -> Callable[[object], tuple[T, ...]]:
+    """Return a parser of a list, or of a text with spaces between the items. Each mistake names its item."""
+
+    def parse(raw: object) -> tuple[T, ...]:
+        items = raw.split() if isinstance(raw, str) else raw
+        if not isinstance(items, list | tuple):
+            raise Mistake("must be a list", raw)
+        found: list[T] = []
+        mistakes: list[Mistake] = []
+        for index, item in enumerate(items):
+            try:
+                found.append(parse_item(item))
+            except Mistake as mistake:
+                mistake.part = f"[{index}]{mistake.part}"
+                mistakes.append(mistake)
+        if mistakes:
+            raise Mistakes(mistakes)
+        return tuple(found)
+
+    return parse
+
+
+def checked(check: Callable[[str], object]) -> Callable[[object], tuple[str, ...]]:
+    """Return a parser of a list of texts, each of which `check` accepts; it raises ValueError with the reason."""
+
+    def parse_item(raw: object) -> str:
+        item = text(raw)
+        try:
+            check(item)
+        except ValueError as error:
+            raise Mistake(str(error)) from error
+        return item
+
+    return list_of(parse_item)
+
+
+def table_of(parse_item: Callable[[str, str], T], *, example: str) -> Callable[[object], tuple[T, ...]]:
+    """
+    Return a parser of a table, or of a list of `NAME=VALUE`. Each mistake names its entry.
+
+    Args:
+        parse_item: Reads a name and its value.
+        example: An entry of such a list.
+    """
+
+    def parse(raw: object) -> tuple[T, ...]:
+        found: list[T] = []
+        mistakes: list[Mistake] = []
+        entries = list(raw.items()) if isinstance(raw, dict) else _pairs(raw, example)
+        for name, value in entries:
+            try:
+                if not isinstance(value, str):
+                    raise Mistake("must be text", value)
+                found.append(parse_item(name, value))
+            except Mistake as mistake:
+                mistake.part = f".{name}{mistake.part}"
+                mistakes.append(mistake)
+        twice = [name for index, (name, _) in enumerate(entries) if name in dict(entries[:index])]
+        mistakes += [Mistake("is there twice", part=f".{name}") for name in twice]
+        if mistakes:
+            raise Mistakes(mistakes)
+        return tuple(found)
+
+    return parse
+
+
+def _pairs(raw: object, example: str) -> list[tuple[str, object]]:
+    items = raw.split() if isinstance(raw, str) else raw
+    if not isinstance(items, list | tuple) or not all(isinstance(item, str) and "=" in item for item in items):
+        raise Mistake(f"must be a table, or a list such as {example}", raw)
+    return [(name, value) for name, _, value in (item.partition("=") for item in items)]

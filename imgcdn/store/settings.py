@@ -1,0 +1,31 @@
+"""The settings of what is kept on disk."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from imgcdn.core.setting import byte_count, folder, setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSettings:
+    """What is kept, where, and how much of it."""
+
+    cache_dir: Path = setting(
+        Path(".imgcdn-cache"), folder, "Folder for what is kept: new, empty, or made by an earlier run."
+    )
+    cache_max_bytes: int = setting(
+        2**30,
+        byte_count,
+        "Ceiling for variants. The least recently used ones are evicted first. 0: nothing is kept.",
+    )
+    originals_max_bytes: int = setting(
+        2**30, byte_count, "Ceiling for copies of remote originals. The least recently used ones are evicted first."
+    )
+    min_free_bytes: int = setting(
+        256 * 2**20, byte_count, "Bytes to leave free on the disk of the cache; below that nothing is written."
+    )
+
+    def __post_init__(self) -> None:
+        """Make the folder absolute, so that a later chdir does not move it."""
+        object.__setattr__(self, "cache_dir", Path(os.path.abspath(self.cache_dir)))

@@ -1,0 +1,264 @@
+import subprocess
+import sys
+from dataclasses import FrozenInstanceError, fields
+from enum import Enum
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import pytest
+
+from imgcdn.config import DECLARED, DEFAULT_FILE, ROOMS, Config, explain, load
+from imgcdn.core.setting import word_of
+from imgcdn.origins.settings import OriginSettings
+from imgcdn.store.settings import StoreSettings
+from tests.support.configs import mistakes, value, written
+from tests.support.paths import PACKAGE, ROOT
+
+
+def test_without_settings_the_defaults_hold(folder: Path) -> None:
+    config = load(environ={})
+
+    assert config == Config()
+    assert config.origins.root == folder / "sample_images"
+    assert config.store.cache_dir == folder / ".imgcdn-cache"
+
+
+@pytest.mark.parametrize("name", DECLARED)
+def test_a_default_is_of_its_type_and_passes_its_own_parser(name: str) -> None:
+    room, field = DECLARED[name]
+    default = value(Config(), name)
+    kind = get_type_hints(ROOMS[room])[name]
+    written = word_of(default) if isinstance(default, Enum) else str(default) if isinstance(default, Path) else default
+
+    assert isinstance(default, getattr(kind, "__origin__", kind))
+    parsed = field.metadata["parse"](written)
+    assert (Path.cwd() / parsed if isinstance(parsed, Path) else parsed) == default
+    assert field.metadata["help"].endswith(".")
+
+
+def test_no_two_rooms_declare_a_setting_of_one_name() -> None:
+    names = [field.name for kind in ROOMS.values() for field in fields(kind)]
+
+    assert len(names) == len(set(names)) == len(DECLARED)
+
+
+def test_every_room_with_settings_is_in_the_configuration() -> None:
+    """A settings.py that is forgotten in config.py would be read by nobody."""
+    written = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("settings.py")}
+    composed = {Path(*kind.__module__.split(".")[1:]).with_suffix(".py").as_posix() for kind in ROOMS.values()}
+
+    assert written == composed
+    assert set(ROOMS) == {field.name for field in fields(Config)}
+
+
+def test_each_setting_is_explained_with_where_it_was_written() -> None:
+    file = written("workers = 3\nrender_queue = 3\n")
+
+    config, explained = explain({"workers": 5}, {"IMGCDN_MAX_WAITING": "4"}, file)
+
+    found = {each.name: (each.value, each.given_by) for each in explained}
+    assert list(found) == list(DECLARED)
+    assert found["workers"] == (5, "--workers")
+    assert found["max_waiting"] == (4, "IMGCDN_MAX_WAITING")
+    assert found["render_queue"] == (3, "written.toml: render_queue")
+    assert found["max_pixels"] == (config.origins.max_pixels, "")
+
+
+def test_flags_come_before_variables_before_the_file_before_defaults() -> None:
+    file = written("workers = 3\nrender_queue = 3\nmax_waiting = 3\n")
+    environ = {"IMGCDN_WORKERS": "4", "IMGCDN_RENDER_QUEUE": "4"}
+
+    config = load({"workers": 5}, environ, file)
+
+    assert tuple(value(config, name) for name in ("workers", "render_queue", "max_waiting", "max_pixels")) == (
+        5,
+        4,
+        3,
+        64_000_000,
+    )
+
+
+def test_a_flag_that_was_not_given_hides_nothing() -> None:
+    assert load({"workers": None}, {"IMGCDN_WORKERS": "4"}).web.workers == 4
+
+
+def test_the_file_in_the_current_folder_is_read_by_itself() -> None:
+    Path(DEFAULT_FILE).write_text("workers = 7\n", encoding="utf-8")
+
+    assert load(environ={}).web.workers == 7
+
+
+def test_another_file_is_read_instead_of_it() -> None:
+    Path(DEFAULT_FILE).write_text("workers = 7\n", encoding="utf-8")
+
+    assert load(environ={}, file=written("render_queue = 8\n")).web.workers == Config().web.workers
+
+
+def test_the_processs_own_variables_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMGCDN_WORKERS", "9")
+
+    assert load().web.workers == 9
+
+
+@pytest.mark.parametrize(
+    ("layer", "start"),
+    [
+        pytest.param({"flags": {"log_format": "xml"}}, "--log-format must", id="flag"),
+        pytest.param({"environ": {"IMGCDN_LOG_FORMAT": "xml"}}, "IMGCDN_LOG_FORMAT must", id="variable"),
+    ],
+)
+def test_a_mistake_is_named_as_it_was_written(layer: dict[str, Any], start: str) -> None:
+    assert mistakes(**layer)[0].startswith(start)
+
+
+def test_a_mistake_in_the_file_is_named_with_the_file() -> None:
+    assert mistakes(file=written("log_format = 'xml'\n"))[0].startswith("written.toml: log_format must be one of text")
+
+
+def test_every_mistake_is_reported_at_once() -> None:
+    file = written("workers = 0\nworker = 3\n")
+    environ = {"IMGCDN_BIND": "nowhere", "IMGCDN_CASHE_DIR": "/tmp/cache"}  # noqa: S108 - only named
+
+    problems = mistakes({"root": "missing", "render_timeout_s": 20, "request_timeout_s": 10}, environ, file)
+
+    assert [problem.partition(" ")[0] for problem in problems] == [
+        "written.toml:",
+        "written.toml:",
+        "IMGCDN_BIND",
+        "IMGCDN_CASHE_DIR",
+        "root:",
+        "render_timeout_s",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [("worker", "workers"), ("cachedir", "cache_dir"), ("max_pixel", "max_pixels"), ("zzz", None)],
+)
+def test_an_unknown_setting_is_a_mistake_that_names_the_nearest(name: str, nearest: str | None) -> None:
+    expected = f"IMGCDN_{name.upper()} is not a setting" + (f"; did you mean {nearest}?" if nearest else "")
+
+    assert mistakes(environ={f"IMGCDN_{name.upper()}": "1"}) == (expected,)
+
+
+def test_a_table_of_the_file_is_an_unknown_setting() -> None:
+    assert mistakes(file=written("[server]\nworkers = 2\n")) == ("written.toml: server is not a setting",)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "IMGCDN_TEST_ALL",
+        "IMGCDN_CONFIG",
+        "PATH",
+        "MY_IMGCDN_WORKERS",
+        "imgcdn_workers",
+        "CONFIG",
+    ],
+)
+def test_a_variable_that_is_no_setting_of_ours_is_left_alone(name: str) -> None:
+    assert load(environ={name: "1"}) == Config()
+
+
+def test_what_kubernetes_sets_beside_a_service_of_our_name_is_left_alone() -> None:
+    environ = {
+        "IMGCDN_SERVICE_HOST": "10.0.0.7",
+        "IMGCDN_SERVICE_PORT": "80",
+        "IMGCDN_SERVICE_PORT_HTTP": "80",
+        "IMGCDN_PORT": "tcp://10.0.0.7:80",
+        "IMGCDN_PORT_80_TCP": "tcp://10.0.0.7:80",
+        "IMGCDN_PORT_80_TCP_PROTO": "tcp",
+        "IMGCDN_PORT_80_TCP_PORT": "80",
+        "IMGCDN_PORT_80_TCP_ADDR": "10.0.0.7",
+    }
+
+    assert load(environ=environ) == Config()
+
+
+def test_a_port_that_a_person_wrote_is_a_mistake() -> None:
+    assert mistakes(environ={"IMGCDN_PORT": "8000"})[0].startswith("IMGCDN_PORT is not a setting")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"workers =", id="not TOML"),
+        pytest.param(b"workers = 1\nworkers = 2\n", id="a key twice"),
+        pytest.param(b"bind = '\xe9'", id="not UTF-8"),
+    ],
+)
+def test_a_file_that_does_not_parse_is_a_mistake(content: bytes) -> None:
+    Path("broken.toml").write_bytes(content)
+
+    assert mistakes(file=Path("broken.toml"))[0].startswith("broken.toml: cannot be read")
+
+
+@pytest.mark.parametrize("file", ["missing.toml", "sample_images"])
+def test_a_file_that_was_named_must_be_there(file: str) -> None:
+    assert mistakes(file=Path(file))[0].startswith(f"{file}: cannot be read")
+
+
+def test_a_missing_root_names_the_folder_and_the_remedy(folder: Path) -> None:
+    (problem,) = mistakes({"root": "missing"})
+
+    assert problem == f"root: there is no folder {folder / 'missing'}; name one: imgcdn serve FOLDER"
+
+
+def test_a_root_that_is_a_file_is_a_mistake() -> None:
+    Path("picture.jpg").touch()
+
+    assert mistakes({"root": "picture.jpg"})[0].startswith("root: there is no folder")
+
+
+def test_a_value_that_was_refused_is_not_held_against_the_default() -> None:
+    Path("sample_images").rmdir()
+
+    assert [problem.partition(" ")[0] for problem in mistakes({"root": 5})] == ["--root"]
+
+
+@pytest.mark.parametrize("cache_dir", ["sample_images", "sample_images/", ".", "..", "link", "sample_images/../."])
+def test_a_cache_that_holds_the_originals_is_a_mistake(cache_dir: str) -> None:
+    Path("link").symlink_to("sample_images", target_is_directory=True)
+
+    (problem,) = mistakes({"cache_dir": cache_dir})
+
+    assert problem.startswith("cache_dir: ")
+    assert "holds the originals" in problem
+
+
+@pytest.mark.parametrize("cache_dir", ["sample_images/.cache", "sample_images2", "elsewhere/cache"])
+def test_a_cache_beside_or_beneath_the_originals_is_none(cache_dir: str, folder: Path) -> None:
+    assert load({"cache_dir": cache_dir}, {}).store.cache_dir == folder / cache_dir
+
+
+def test_a_render_may_not_take_longer_than_its_request() -> None:
+    assert mistakes({"render_timeout_s": 11, "request_timeout_s": 10}) == (
+        "render_timeout_s must not be above request_timeout_s",
+    )
+
+
+def test_a_tilde_is_the_home_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(folder))
+
+    assert load({"root": "~/sample_images"}, {}).origins.root == folder / "sample_images"
+
+
+def test_a_later_chdir_moves_no_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = Config(
+        origins=OriginSettings(root=Path("sample_images")), store=StoreSettings(cache_dir=Path("a/../cache"))
+    )
+    monkeypatch.chdir("/")
+
+    assert (config.origins.root, config.store.cache_dir) == (folder / "sample_images", folder / "cache")
+
+
+def test_a_config_does_not_change() -> None:
+    with pytest.raises(FrozenInstanceError):
+        Config().web.workers = 5  # type: ignore[misc]  # the point of the test
+
+
+def test_reading_settings_loads_no_library() -> None:
+    script = "import sys, imgcdn.config; print(*sorted({'PIL', 'flask', 'requests', 'gunicorn'} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+
+    assert done.stdout.split() == []

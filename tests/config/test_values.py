@@ -1,0 +1,135 @@
+import math
+from pathlib import Path
+
+import pytest
+
+from imgcdn.config import load
+from imgcdn.core.request.rules import Preset
+from imgcdn.core.request.settings import ParamsPolicy
+from imgcdn.core.request.widths import WidthPolicy
+from imgcdn.renderers.settings import cpu_count
+from imgcdn.web.settings import AccessLog
+from tests.support.configs import mistakes, value
+
+A = Preset("a", (("w", "9"), ("h", "8")))
+B = Preset("b", (("fm", "png"),))
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "expected"),
+    [
+        pytest.param("bind", "0.0.0.0:80", "0.0.0.0:80", id="bind address"),
+        pytest.param("bind", "localhost:0", "localhost:0", id="bind any port"),
+        pytest.param("bind", "[::1]:8000", "[::1]:8000", id="bind ipv6"),
+        pytest.param("bind", "unix:/run/imgcdn.sock", "unix:/run/imgcdn.sock", id="bind socket"),
+        pytest.param("workers", 1, 1, id="integer"),
+        pytest.param("save_data", True, True, id="switch"),
+        pytest.param("save_data", "true", True, id="switch as text"),
+        pytest.param("save_data", "False", False, id="switch as text, with a capital"),
+        pytest.param("auto_target", "40", 40, id="least target"),
+        pytest.param("workers", "256", 256, id="integer as text"),
+        pytest.param("max_dimension", "16383", 16_383, id="largest dimension"),
+        pytest.param("cache_max_bytes", 0, 0, id="no bytes"),
+        pytest.param("cache_max_bytes", "500000", 500_000, id="bytes without a unit"),
+        pytest.param("cache_max_bytes", "2kB", 2_000, id="kilobytes"),
+        pytest.param("cache_max_bytes", "512MB", 512_000_000, id="megabytes"),
+        pytest.param("cache_max_bytes", "3 GB", 3_000_000_000, id="gigabytes after a space"),
+        pytest.param("cache_max_bytes", "1KiB", 1_024, id="kibibytes"),
+        pytest.param("cache_max_bytes", "1mib", 1_048_576, id="mebibytes in small letters"),
+        pytest.param("cache_max_bytes", "2GiB", 2_147_483_648, id="gibibytes"),
+        pytest.param("render_timeout_s", 5, 5.0, id="whole seconds"),
+        pytest.param("render_timeout_s", 2.5, 2.5, id="seconds"),
+        pytest.param("render_timeout_s", "0.25", 0.25, id="seconds as text"),
+        pytest.param("formats", ["webp", "avif"], ("webp", "avif"), id="list"),
+        pytest.param("formats", "webp avif", ("webp", "avif"), id="list as text"),
+        pytest.param("formats", "  webp ", ("webp",), id="list of one as text"),
+        pytest.param("formats", "", (), id="empty list as text"),
+        pytest.param("formats", [], (), id="empty list"),
+        pytest.param("access_log", "off", AccessLog.OFF, id="choice"),
+        pytest.param("widths", [640, 320, 640], (320, 640), id="widths, sorted"),
+        pytest.param("widths", "640 320", (320, 640), id="widths as text"),
+        pytest.param("width_policy", "snap", WidthPolicy.SNAP, id="width policy"),
+        pytest.param("params", "presets", ParamsPolicy.PRESETS, id="presets alone"),
+        pytest.param("presets", "a=w=9&h=8 b=fm=png", (A, B), id="presets as text"),
+        pytest.param("presets", {"a": "w=9&h=8", "b": "fm=png"}, (A, B), id="presets as a table"),
+        pytest.param("presets", {}, (), id="no presets"),
+    ],
+)
+def test_a_value_is_read(name: str, raw: object, expected: object) -> None:
+    assert value(load({name: raw}, {}), name) == expected
+    if isinstance(raw, str):
+        assert value(load(environ={f"IMGCDN_{name.upper()}": raw}), name) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "raw"),
+    [
+        pytest.param("bind", "8000", id="bind port alone"),
+        pytest.param("bind", ":8000", id="bind without a host"),
+        pytest.param("bind", "localhost:", id="bind without a port"),
+        pytest.param("bind", "localhost:65536", id="bind port beyond"),
+        pytest.param("bind", "localhost:\N{ARABIC-INDIC DIGIT EIGHT}0", id="bind port in another script"),
+        pytest.param("bind", "::1:8000", id="bind ipv6 without brackets"),
+        pytest.param("bind", "http://localhost:8000", id="bind a url"),
+        pytest.param("bind", "unix:relative", id="bind relative socket"),
+        pytest.param("bind", "unix:/", id="bind the root folder"),
+        pytest.param("bind", "", id="bind empty"),
+        pytest.param("bind", 8000, id="bind a number"),
+        pytest.param("root", 5, id="folder a number"),
+        pytest.param("root", "", id="folder empty"),
+        pytest.param("root", "a\0b", id="folder with a NUL"),
+        pytest.param("root", "~nobody-of-this-name/a", id="folder of an unknown user"),
+        pytest.param("workers", 0, id="integer below"),
+        pytest.param("workers", 257, id="integer above"),
+        pytest.param("auto_target", 39, id="target below"),
+        pytest.param("auto_target", 91, id="target above"),
+        pytest.param("save_data", "on", id="switch of another word"),
+        pytest.param("save_data", 1, id="switch a number"),
+        pytest.param("workers", True, id="integer a bool"),
+        pytest.param("workers", 2.0, id="integer a float"),
+        pytest.param("workers", "2.0", id="integer a decimal as text"),
+        pytest.param("workers", " 2", id="integer after a space"),
+        pytest.param("workers", "1_0", id="integer with an underscore"),
+        pytest.param("workers", "", id="integer empty"),
+        pytest.param("workers", "9" * 5000, id="integer of five thousand digits"),
+        pytest.param("workers", {"count": 2}, id="integer a table"),
+        pytest.param("cache_max_bytes", -1, id="bytes negative"),
+        pytest.param("cache_max_bytes", True, id="bytes a bool"),
+        pytest.param("cache_max_bytes", 1.5, id="bytes a float"),
+        pytest.param("cache_max_bytes", "1.5GB", id="bytes a decimal"),
+        pytest.param("cache_max_bytes", "5TB", id="bytes of an unknown unit"),
+        pytest.param("cache_max_bytes", "GB", id="bytes without a number"),
+        pytest.param("render_timeout_s", 0, id="seconds below"),
+        pytest.param("render_timeout_s", math.nan, id="seconds not a number"),
+        pytest.param("request_timeout_s", math.inf, id="seconds without end"),
+        pytest.param("request_timeout_s", "1e2", id="seconds with an exponent"),
+        pytest.param("request_timeout_s", True, id="seconds a bool"),
+        pytest.param("formats", {"avif": True}, id="list a table"),
+        pytest.param("access_log", "none", id="choice of another word"),
+        pytest.param("access_log", False, id="choice a bool"),
+        pytest.param("log_format", ["text"], id="choice a list"),
+    ],
+)
+def test_a_value_that_cannot_work_is_one_mistake_that_names_it(name: str, raw: object) -> None:
+    problems = mistakes({name: raw})
+
+    assert len(problems) == 1
+    assert problems[0].startswith(f"--{name.replace('_', '-')} must ")
+    assert repr(raw) in problems[0]
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"),
+    [
+        pytest.param("100000 100000\n", 1, id="one CPU"),
+        pytest.param("20000 100000\n", 1, id="less than one"),
+        pytest.param("99900000 100000\n", None, id="more than there are"),
+        pytest.param("max 100000\n", None, id="no limit"),
+        pytest.param("", None, id="empty file"),
+    ],
+)
+def test_a_containers_share_of_the_cpus_bounds_their_number(share: str, expected: int | None) -> None:
+    Path("cpu.max").write_text(share, encoding="ascii")
+    all_of_them = cpu_count(Path("missing"))
+
+    assert cpu_count(Path("cpu.max")) == (expected or all_of_them)

@@ -5,7 +5,6 @@ Everything that can go wrong, split by whose fault it is.
 ImgcdnError
 |- RequestError             the URL is at fault
 |   |- InvalidParam             400  invalid-param
-|   |  `- InvalidParamAs404          the same, in a grammar that answers it with 404
 |   |- Forbidden                403  forbidden
 |   |- SourceNotFound           404  source-not-found
 |   |- MethodNotAllowed         405  method-not-allowed
@@ -40,6 +39,13 @@ class ImgcdnError(Exception):
         super().__init__(detail)
         self.detail = detail
         self.log = log
+        #: The status of the dialect that the URL is written in, where that differs from `status`.
+        self.answered_with: int | None = None
+
+    @property
+    def http_status(self) -> int:
+        """The status of the response."""
+        return self.answered_with or self.status
 
     @property
     def members(self) -> dict[str, str | int]:
@@ -81,12 +87,6 @@ class InvalidParam(RequestError):
         return {name: value for name, value in named.items() if value}
 
 
-class InvalidParamAs404(InvalidParam):
-    """An invalid parameter in a grammar whose CDN answers it with 404."""
-
-    status = 404
-
-
 class Forbidden(RequestError):
     """
     Policy refuses this source. One public text for every cause, so that nobody maps the network with it.
@@ -116,11 +116,21 @@ class SourceNotFound(RequestError):
 
 
 class MethodNotAllowed(RequestError):
-    """Only GET, HEAD and OPTIONS are answered."""
+    """
+    The path does not answer this method.
+
+    Args:
+        detail: Which method to use.
+        allowed: What the path answers.
+    """
 
     status = 405
     slug = "method-not-allowed"
     title = "This method is not supported"
+
+    def __init__(self, detail: str, *, allowed: tuple[str, ...] = ("GET", "HEAD", "OPTIONS")) -> None:
+        super().__init__(detail)
+        self.allowed = allowed
 
 
 class TargetTooLong(RequestError):

@@ -97,7 +97,7 @@ def test_what_is_no_part_of_the_image_is_kept_out_of_the_build(path: str) -> Non
     assert _is_ignored(path)
 
 
-@pytest.mark.parametrize("path", ["imgcdn/web/static/welcome.css", "pyproject.toml", "deploy/healthcheck.py"])
+@pytest.mark.parametrize("path", ["imgcdn/web/pages/static/welcome.css", "pyproject.toml", "deploy/healthcheck.py"])
 def test_what_is_part_of_the_image_gets_to_the_build(path: str) -> None:
     assert not _is_ignored(path)
 

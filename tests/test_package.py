@@ -58,7 +58,11 @@ def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
 
 def test_the_wheel_is_typed_and_brings_its_templates(wheel: Path) -> None:
     packed = set(zipfile.ZipFile(wheel).namelist())
-    assert {"imgcdn/py.typed", "imgcdn/web/templates/welcome.html", "imgcdn/web/static/welcome.css"} <= packed
+    assert {
+        "imgcdn/py.typed",
+        "imgcdn/web/pages/templates/welcome.html",
+        "imgcdn/web/pages/static/welcome.css",
+    } <= packed
 
 
 def test_the_installed_package_is_the_wheel(python: Path, tmp_path: Path) -> None:

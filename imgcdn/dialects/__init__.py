@@ -1,28 +1,33 @@
-"""URL grammars. Each is a pure function: raw target -> what is asked for."""
-
-from typing import Protocol
+"""URL grammars of image CDNs. Each is a pure function: raw target -> what is asked for."""
 
 from imgcdn.core.request.rules import Rules
 from imgcdn.dialects import native, netlify
-from imgcdn.dialects.grammar import ImageRequest
+from imgcdn.dialects.base import Dialect, ImageRequest, Target
+from imgcdn.errors import ImgcdnError
+
+#: Every dialect. No two match one target.
+DIALECTS: tuple[Dialect, ...] = (native, netlify)
 
 
-class Grammar(Protocol):
-    """A module that reads the URLs of one image CDN."""
-
-    def matches(self, path: str) -> bool:
-        """Tell whether a raw path belongs to this grammar."""
-
-    def parse(self, target: str, rules: Rules) -> ImageRequest:
-        """Read a raw request target whose path belongs to this grammar."""
-
-
-GRAMMARS: tuple[Grammar, ...] = (native, netlify)
-
-
-def find(path: str) -> Grammar | None:
-    """Return the grammar that a raw path belongs to; None for a path that asks for no picture."""
-    for grammar in GRAMMARS:
-        if grammar.matches(path):
-            return grammar
+def find(target: Target) -> Dialect | None:
+    """Return the dialect that a target belongs to; None for a target that asks for no image."""
+    for dialect in DIALECTS:
+        if dialect.matches(target):
+            return dialect
     return None
+
+
+def parse(target: Target, rules: Rules) -> ImageRequest:
+    """
+    Read a target that belongs to a dialect.
+
+    Raises:
+        RequestError: It is not valid; the error carries the status of its dialect.
+    """
+    dialect = find(target)
+    assert dialect is not None
+    try:
+        return dialect.parse(target, rules)
+    except ImgcdnError as error:
+        error.answered_with = dialect.status_of(error)
+        raise

@@ -6,32 +6,33 @@ A target is decoded once, here. What stays percent-encoded after that is part of
 
 from imgcdn.core.request.params import collect, parse_download, parse_version
 from imgcdn.core.request.rules import Rules
-from imgcdn.dialects.grammar import ImageRequest, decode, parse_source
-from imgcdn.errors import InvalidParam
+from imgcdn.dialects.base import ImageRequest, Target
+from imgcdn.dialects.reading import decode, parse_source
+from imgcdn.errors import ImgcdnError, InvalidParam
 
 PREFIX = "/img"
 
 
-def matches(path: str) -> bool:
-    """Tell whether a raw path belongs to this grammar."""
-    return path == PREFIX or path.startswith(PREFIX + "/")
+def matches(target: Target) -> bool:
+    """Tell whether a target belongs to this dialect."""
+    return target.path == PREFIX or target.path.startswith(PREFIX + "/")
 
 
-def parse(target: str, rules: Rules) -> ImageRequest:
+def status_of(error: ImgcdnError) -> int:
+    """Return the error's own status."""
+    return error.status
+
+
+def parse(target: Target, rules: Rules) -> ImageRequest:
     """
-    Read a raw request target.
-
-    Args:
-        target: As it came over the wire, still percent-encoded, each byte one character (latin-1, as WSGI has it).
-        rules: What the service admits.
+    Read a target.
 
     Raises:
         InvalidParam: Something in it is not valid; the error names the parameter.
         Forbidden: The source is of a kind that is not served.
     """
-    path, _, query = target.partition("?")
-    pairs = [_decoded_pair(pair) for pair in query.split("&") if pair]
-    in_path = path[len(PREFIX) + 1 :]
+    pairs = [_decoded_pair(pair) for pair in target.query.split("&") if pair]
+    in_path = target.path[len(PREFIX) + 1 :]
     if in_path:
         pairs.append(("url", decode(in_path, param="url")))
     arguments = collect(pairs)

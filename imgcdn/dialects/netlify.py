@@ -19,8 +19,9 @@ from imgcdn.core.request.parameters import ALIASES
 from imgcdn.core.request.params import Params
 from imgcdn.core.request.rules import Rules
 from imgcdn.core.request.words import FITS, PICTURES, POSITIONS
-from imgcdn.dialects.grammar import ImageRequest, decode, parse_source
-from imgcdn.errors import InvalidParam, InvalidParamAs404
+from imgcdn.dialects.base import ImageRequest, Target
+from imgcdn.dialects.reading import decode, parse_source
+from imgcdn.errors import ImgcdnError, InvalidParam
 
 PREFIX = "/.netlify/images"
 
@@ -40,34 +41,30 @@ _FITS = {
 _POSITIONS = {**{words: place for words, place in POSITIONS.items() if "," not in words}, "centre": POSITIONS["center"]}
 
 
-def matches(path: str) -> bool:
-    """Tell whether a raw path belongs to this grammar."""
-    return path in (PREFIX, PREFIX + "/")
+def matches(target: Target) -> bool:
+    """Tell whether a target belongs to this dialect."""
+    return target.path in (PREFIX, PREFIX + "/")
 
 
-def parse(target: str, rules: Rules) -> ImageRequest:
+def status_of(error: ImgcdnError) -> int:
+    """Return 404 for a transformation that is not valid, as Netlify does; otherwise the error's own status."""
+    return 404 if isinstance(error, InvalidParam) and error.param != "url" else error.status
+
+
+def parse(target: Target, rules: Rules) -> ImageRequest:
     """
-    Read a raw request target.
-
-    Args:
-        target: As it came over the wire, still percent-encoded, each byte one character (latin-1, as WSGI has it).
-        rules: What the service admits.
+    Read a target.
 
     Raises:
-        InvalidParam: There is no url, or it does not parse.
-        InvalidParamAs404: A transformation is not valid.
+        InvalidParam: There is no url, it does not parse, or a transformation is not valid.
         Forbidden: The source is of a kind that is not served.
     """
-    raw = _given(target.partition("?")[2])
+    raw = _given(target.query)
     url = raw.pop("url", None)
     if url is None:
         raise InvalidParam(f"url is required: {PREFIX}?url=/photo.jpg", param="url")
     source = parse_source(decode(url, param="url"), is_reference=True)
-    try:
-        params = _params(raw, rules)
-    except InvalidParam as error:
-        raise InvalidParamAs404(error.detail, param=error.param, nearest=error.nearest) from error
-    return ImageRequest(source, params, v=None)
+    return ImageRequest(source, _params(raw, rules), v=None)
 
 
 def _given(query: str) -> dict[str, str]:

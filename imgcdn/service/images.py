@@ -19,7 +19,7 @@ from imgcdn.core.output.keys import source_key, variant_key
 from imgcdn.core.output.plan import Limits, Plan, plan_for
 from imgcdn.core.request.negotiation import ClientClass
 from imgcdn.core.values import Facts, Source, SourceRecord, Variant
-from imgcdn.dialects.grammar import ImageRequest
+from imgcdn.dialects.base import ImageRequest
 from imgcdn.errors import ImageError, InternalError, RenderTimeout
 from imgcdn.origins.base import Original
 from imgcdn.origins.catalog import ATTEMPTS, Catalog

@@ -8,22 +8,22 @@ already. It waits as a task of the event loop, so a thousand of them hold no thr
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from email.utils import formatdate
 from functools import lru_cache
 from typing import Any
 
 from a2wsgi import WSGIMiddleware
 
-from imgcdn import dialects
 from imgcdn.config import Config
 from imgcdn.errors import ImgcdnError, InternalError, Overloaded
 from imgcdn.service.assembly import Parts
-from imgcdn.web.app import create_pages
 from imgcdn.web.hits import Hits
 from imgcdn.web.logs import access
 from imgcdn.web.loop import ServiceLoop
-from imgcdn.web.responses import Request, Response, refuse
+from imgcdn.web.pages import create_pages
+from imgcdn.web.request import Request, from_scope
+from imgcdn.web.responses import Response, refuse
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Edge:
             await send({"type": "websocket.close", "code": 1000})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._response(request_from(scope), receive)
+        response = await self._response(from_scope(scope), receive)
         if response is None:
             await self._pages(scope, receive, send)  # type: ignore[arg-type]  # a2wsgi has its own types of ASGI
         else:
@@ -74,7 +74,7 @@ class Edge:
         began = time.perf_counter()
         try:
             response = self._hits.answer(request)
-            if response is None and dialects.find(request.target.partition("?")[0]) is not None:
+            if response is None and self._hits.is_image(request):
                 response = await self._rendered(request, receive, began)
         except Exception:  # noqa: BLE001  # the last resort of a request: the client gets 500, the log the traceback
             _log.exception("a request failed")
@@ -117,23 +117,6 @@ class Edge:
         await receive()
         await self._parts.stop()
         await send({"type": "lifespan.shutdown.complete"})
-
-
-def request_from(scope: Scope) -> Request:
-    """Read a request from its ASGI scope. The path stays percent-encoded."""
-    target = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
-    if scope["query_string"]:
-        target = f"{target}?{scope['query_string'].decode('latin-1')}"
-    return Request(scope["method"], target, _joined(scope["headers"]))
-
-
-def _joined(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """Return the headers as a dict, a repeated one's values joined (RFC 9110, section 5.3)."""
-    pairs = list(pairs)
-    headers = dict(pairs)
-    if len(headers) < len(pairs):
-        headers = {name: b", ".join(value for other, value in pairs if other == name) for name in headers}
-    return headers
 
 
 @lru_cache(maxsize=2)

@@ -13,13 +13,16 @@ from imgcdn.core.memo import Memo
 from imgcdn.core.request.negotiation import ClientClass, client_class
 from imgcdn.core.request.save_data import lower_quality, wants_less
 from imgcdn.core.request.settings import RequestSettings
-from imgcdn.dialects.grammar import ImageRequest
+from imgcdn.dialects.base import ImageRequest, Target
 from imgcdn.errors import Forbidden, ImgcdnError, MethodNotAllowed, TargetTooLong
 from imgcdn.origins.http import is_loop
 from imgcdn.service.assembly import Parts
 from imgcdn.service.images import Delivery
+from imgcdn.web import router
+from imgcdn.web.endpoints.base import Context
 from imgcdn.web.logs import access
-from imgcdn.web.responses import Lifetimes, Request, Response, deliver, document, is_conditional, options, refuse
+from imgcdn.web.request import Request
+from imgcdn.web.responses import Lifetimes, Response, deliver, is_conditional, options, refuse
 from imgcdn.web.settings import AccessLog, WebSettings
 
 MAX_TARGET_LENGTH = 8_000
@@ -52,36 +55,36 @@ class Hits:
         self._asked = asked
         self._parts = parts
         self._service = parts.service
-        self._draining = draining
+        self._context = Context(parts, draining)
         self._lifetimes = Lifetimes(settings.max_age_s, settings.stale_while_revalidate_s)
         self._rules = asked.rules
-        self._requests: Memo[str, ImageRequest] = Memo(16_384)
-        self._thrifty: Memo[str, ImageRequest] = Memo(16_384)
+        # By all that a parse depends on.
+        self._requests: Memo[tuple[Target, bool], ImageRequest] = Memo(16_384)
         self._classes: Memo[str | None, ClientClass] = Memo(1_024)
 
     def answer(self, request: Request) -> Response | None:
-        """Return the answer, or None when it has to be made or is somebody else's."""
-        path = request.target.partition("?")[0]
-        if path == "/-/healthz":
-            return document(200, {"status": "alive"}, request)
-        if path == "/-/readyz":
-            return self._ready(request)
-        if dialects.find(path) is None:
+        """Return the response, or None when it has to be made or is a page's."""
+        route = router.find(request.path)
+        if route is None and not self.is_image(request):
             return None
         began = time.perf_counter()
         try:
-            response = self._image(request)
+            response = self._image(request) if route is None else route.answer(self._context, request)
         except ImgcdnError as error:
             response = refuse(error, request)
             access(self._settings, request, response, began, note=error.log)
             return response
-        if response is not None and self._settings.access_log is AccessLog.ALL:
+        if route is None and response is not None and self._settings.access_log is AccessLog.ALL:
             access(self._settings, request, response, began)
         return response
 
+    def is_image(self, request: Request) -> bool:
+        """Tell whether a request's path belongs to a dialect."""
+        return dialects.find(Target.read(request.target)) is not None
+
     def parse(self, request: Request) -> tuple[ImageRequest, ClientClass]:
         """
-        Read an image request: one whose path belongs to a grammar.
+        Read an image request: one whose path belongs to a dialect.
 
         Raises:
             RequestError: It is not valid.
@@ -90,21 +93,19 @@ class Hits:
             raise TargetTooLong(f"A URL may have up to {MAX_TARGET_LENGTH} characters.")
         if b"cdn-loop" in request.headers and is_loop(request.header(b"cdn-loop"), self._parts.loop_id):
             raise Forbidden("this service asked itself: an allowed URL or a mount leads here")
+        target = Target.read(request.target)
         thrifty = self._asked.save_data and wants_less(request.header(b"save-data"))
-        requests = self._thrifty if thrifty else self._requests
-        image = requests.get(request.target)
+        image = self._requests.get((target, thrifty))
         if image is None:
-            image = self._parsed(request.target)
+            image = self._parsed(target)
             if thrifty:
                 image = replace(image, params=lower_quality(image.params))
             if len(request.target) <= _MEMO_TARGET_LENGTH:
-                requests.put(request.target, image)
+                self._requests.put((target, thrifty), image)
         return image, self._client_class(request.header(b"accept"))
 
-    def _parsed(self, target: str) -> ImageRequest:
-        grammar = dialects.find(target.partition("?")[0])
-        assert grammar is not None
-        parsed = grammar.parse(target, self._rules)
+    def _parsed(self, target: Target) -> ImageRequest:
+        parsed = dialects.parse(target, self._rules)
         return replace(parsed, source=self._parts.routes.route(parsed.source))
 
     def respond(self, delivery: Delivery, image: ImageRequest, request: Request) -> Response:
@@ -134,10 +135,3 @@ class Hits:
             if accept is None or len(accept) <= _MEMO_TARGET_LENGTH:
                 self._classes.put(accept, known)
         return known
-
-    def _ready(self, request: Request) -> Response:
-        if self._draining():
-            return document(503, {"status": "draining", "degraded": []}, request)
-        trouble = self._service.store.probe_writing()
-        degraded = ["storage"] if trouble else []
-        return document(200, {"status": "ready", "degraded": degraded}, request)

@@ -4,7 +4,8 @@ import json
 import logging
 import time
 
-from imgcdn.web.responses import Request, Response
+from imgcdn.web.request import Request
+from imgcdn.web.responses import Response
 from imgcdn.web.settings import AccessLog, LogFormat, WebSettings
 
 _log = logging.getLogger("imgcdn.access")

@@ -20,9 +20,10 @@ from imgcdn.core.output.keys import etag
 from imgcdn.core.request.negotiation import VARY
 from imgcdn.core.request.save_data import vary
 from imgcdn.core.values import Body, Variant
-from imgcdn.dialects.grammar import ImageRequest
-from imgcdn.errors import ImgcdnError, SourceNotFound
+from imgcdn.dialects.base import ImageRequest
+from imgcdn.errors import ImgcdnError, MethodNotAllowed, SourceNotFound
 from imgcdn.service.images import CacheStatus, Delivery
+from imgcdn.web.request import Request
 
 Header = tuple[bytes, bytes]
 
@@ -44,26 +45,6 @@ _OPEN_TO_ALL: tuple[Header, ...] = (
     (b"timing-allow-origin", b"*"),
 )
 _PAGE_POLICY = b"default-src 'none'; style-src 'unsafe-inline'"
-
-
-class Request(NamedTuple):
-    """
-    One request, without its framework.
-
-    Args:
-        method: As sent.
-        target: Raw, as it came over the wire: path and query, percent-encoded.
-        headers: Lower-case names; a repeated header's values are joined with a comma.
-    """
-
-    method: str
-    target: str
-    headers: Mapping[bytes, bytes]
-
-    def header(self, name: bytes) -> str | None:
-        """Return a header's value; None when it was not sent."""
-        value = self.headers.get(name)
-        return None if value is None else value.decode("latin-1")
 
 
 class Response(NamedTuple):
@@ -153,9 +134,9 @@ def refuse(error: ImgcdnError, request: Request) -> Response:
         headers = [(name, _PAGE_POLICY if name == b"content-security-policy" else value) for name, value in headers]
     if error.retry_after_s is not None:
         headers.append((b"retry-after", str(error.retry_after_s).encode()))
-    if error.status == 405:  # RFC 9110, section 15.5.6: a 405 names what is allowed
-        headers.append((b"allow", b"GET, HEAD, OPTIONS"))
-    return Response(error.status, headers, b"" if request.method == "HEAD" else body)
+    if isinstance(error, MethodNotAllowed):  # RFC 9110, section 15.5.6: a 405 names what is allowed
+        headers.append((b"allow", ", ".join(error.allowed).encode()))
+    return Response(error.http_status, headers, b"" if request.method == "HEAD" else body)
 
 
 def options() -> Response:
@@ -249,7 +230,7 @@ def _problem(error: ImgcdnError) -> bytes:
     fields = {
         "type": PROBLEMS_PATH + error.slug,
         "title": error.title,
-        "status": error.status,
+        "status": error.http_status,
         "detail": error.detail,
         **error.members,
     }
@@ -261,8 +242,8 @@ def _page(error: ImgcdnError) -> bytes:
     return (
         "<!doctype html><html lang=en><meta charset=utf-8>"
         "<meta name=viewport content='width=device-width'><meta name=color-scheme content='light dark'>"
-        f"<title>{error.status} {title}</title>"
+        f"<title>{error.http_status} {title}</title>"
         "<style>body{font:1rem/1.5 system-ui;max-width:36rem;margin:15vh auto;padding:0 1rem}</style>"
         f"<h1>{title}</h1><p>{detail}</p>"
-        f"<p><a href='{PROBLEMS_PATH}{error.slug}'>What this means</a> (status {error.status})</p>\n"
+        f"<p><a href='{PROBLEMS_PATH}{error.slug}'>What this means</a> (status {error.http_status})</p>\n"
     ).encode()

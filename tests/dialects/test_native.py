@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from imgcdn.core.request.params import Params
 from imgcdn.core.request.routes import Routes
 from imgcdn.core.values import Source
-from imgcdn.dialects.grammar import ImageRequest
+from imgcdn.dialects.base import ImageRequest, Target
 from imgcdn.dialects.native import matches, parse
 from imgcdn.errors import Forbidden, InvalidParam
 from tests.support.planning import RULES
@@ -15,7 +15,7 @@ from tests.support.planning import RULES
 
 def request_of(target: str) -> ImageRequest:
     """Read and route a target, with nothing mounted and nothing allowed."""
-    request = parse(target, RULES)
+    request = parse(Target.read(target), RULES)
     return replace(request, source=Routes().route(request.source))
 
 
@@ -40,7 +40,7 @@ def refusal_of(target: str) -> InvalidParam:
     ],
 )
 def test_a_path_belongs_to_the_grammar_or_not(path: str, expected: bool) -> None:
-    assert matches(path) is expected
+    assert matches(Target.read(path)) is expected
 
 
 def test_a_request_has_a_source_params_and_a_version() -> None:

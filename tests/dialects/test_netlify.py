@@ -9,9 +9,9 @@ from imgcdn.core.request.params import Params
 from imgcdn.core.request.routes import Routes
 from imgcdn.core.values import Source
 from imgcdn.dialects import find, native
-from imgcdn.dialects.grammar import ImageRequest
-from imgcdn.dialects.netlify import matches, parse
-from imgcdn.errors import Forbidden, InvalidParam, InvalidParamAs404
+from imgcdn.dialects.base import ImageRequest, Target
+from imgcdn.dialects.netlify import matches, parse, status_of
+from imgcdn.errors import Forbidden, InvalidParam
 from tests.support.planning import RULES
 
 ENDPOINT = "/.netlify/images"
@@ -19,7 +19,7 @@ ENDPOINT = "/.netlify/images"
 
 def request_of(query: str) -> ImageRequest:
     """Read and route a target, with nothing mounted and nothing allowed."""
-    request = parse(f"{ENDPOINT}?{query}", RULES)
+    request = parse(Target.read(f"{ENDPOINT}?{query}"), RULES)
     return replace(request, source=Routes().route(request.source))
 
 
@@ -40,12 +40,12 @@ def params_of(query: str) -> Params:
     ],
 )
 def test_a_path_belongs_to_the_grammar_or_not(path: str, expected: bool) -> None:
-    assert matches(path) is expected
-    assert (find(path) is not None) is expected
+    assert matches(Target.read(path)) is expected
+    assert (find(Target.read(path)) is not None) is expected
 
 
 def test_a_trailing_slash_changes_nothing() -> None:
-    assert parse(f"{ENDPOINT}/?url=a.jpg&w=9", RULES) == request_of("url=a.jpg&w=9")
+    assert parse(Target.read(f"{ENDPOINT}/?url=a.jpg&w=9"), RULES) == request_of("url=a.jpg&w=9")
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_trailing_slash_changes_nothing() -> None:
     ],
 )
 def test_what_both_grammars_say_is_one_request(query: str) -> None:
-    assert request_of(f"url=/a.jpg&{query}") == native.parse(f"/img?url=/a.jpg&{query}", RULES)
+    assert request_of(f"url=/a.jpg&{query}") == native.parse(Target.read(f"/img?url=/a.jpg&{query}"), RULES)
 
 
 @pytest.mark.parametrize(
@@ -122,10 +122,10 @@ def test_parameters_are_read_as_netlify_reads_them(query: str, expected: Params)
     ],
 )
 def test_an_invalid_transformation_is_404_and_named(query: str, param: str) -> None:
-    with pytest.raises(InvalidParamAs404) as caught:
+    with pytest.raises(InvalidParam) as caught:
         params_of(query)
 
-    assert (caught.value.status, caught.value.slug, caught.value.param) == (404, "invalid-param", param)
+    assert (status_of(caught.value), caught.value.slug, caught.value.param) == (404, "invalid-param", param)
 
 
 @pytest.mark.parametrize(
@@ -147,12 +147,12 @@ def test_outside_is_the_whole_picture_just_large_enough(target: tuple[int | None
 def test_the_native_grammar_keeps_its_own_values() -> None:
     for query in ("fit=outside", "fit=inside", "position=centre"):
         with pytest.raises(InvalidParam) as caught:
-            native.parse(f"/img?url=/a.jpg&{query}", RULES)
-        assert caught.value.status == 400
+            native.parse(Target.read(f"/img?url=/a.jpg&{query}"), RULES)
+        assert native.status_of(caught.value) == 400
 
 
 def test_an_invalid_transformation_says_what_is_near() -> None:
-    with pytest.raises(InvalidParamAs404) as caught:
+    with pytest.raises(InvalidParam) as caught:
         params_of("fit=covr")
 
     assert caught.value.nearest == "cover"

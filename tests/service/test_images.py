@@ -16,7 +16,7 @@ from imgcdn.config import load
 from imgcdn.core.output.keys import source_key
 from imgcdn.core.request.params import Params
 from imgcdn.core.values import Effort, NegativeEntry, Source
-from imgcdn.dialects.grammar import ImageRequest
+from imgcdn.dialects.base import ImageRequest
 from imgcdn.errors import CorruptImage, ImageTooLarge, RenderTimeout, SourceNotFound, UnsupportedImage
 from imgcdn.origins.catalog import Catalog
 from imgcdn.origins.local import LocalFetcher

@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 
 from imgcdn.core.request.params import Params
 from imgcdn.dialects import native
+from imgcdn.dialects.base import Target
 from tests.support.planning import RULES
 
 
@@ -56,5 +57,5 @@ def widths(srcset: str) -> list[int]:
 
 def asked(url: str) -> tuple[str, Params, str | None]:
     """Tell what the service reads out of a URL: the file, the output, the version."""
-    request = native.parse(url, RULES)
+    request = native.parse(Target.read(url), RULES)
     return request.source.location, request.params, request.v

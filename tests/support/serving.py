@@ -107,7 +107,7 @@ def wsgi(root: Path, folder: Path, **settings: object) -> Iterator[Service]:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "gunicorn", "-k", "gthread", "-w", "2", "--threads", "16", "--no-control-socket"]
     command += ["--limit-request-line", "8190"]
-    command += ["-b", f"127.0.0.1:{port}", "imgcdn.web.app:create_app()"]
+    command += ["-b", f"127.0.0.1:{port}", "imgcdn.web.wsgi:create_app()"]
     with _started(command, folder, {"root": root, **settings}) as (process, cache, log):
         _wait_for_port(port, process, log)
         yield Service(process, "127.0.0.1", port, cache, log)

@@ -12,6 +12,7 @@ from imgcdn.core.output.plan import Limits, Plan, plan_for
 from imgcdn.core.request.negotiation import client_class
 from imgcdn.core.request.params import Params
 from imgcdn.core.values import Facts, Source
+from imgcdn.dialects.base import Target
 from imgcdn.dialects.native import parse
 from tests.support.planning import LIMITS, RULES
 
@@ -27,7 +28,7 @@ PLAN = Plan(crop=(0.0, 204.5, 2725.0, 2020.5), size=(1200, 800), format="avif", 
 
 
 def names_of(target: str, accept: str = CHROME, facts: Facts = PHOTO) -> tuple[str, str]:
-    request = parse(target, RULES)
+    request = parse(Target.read(target), RULES)
     plan = plan_for(facts, request.params, client_class(accept), LIMITS)
     return source_key(request.source), variant_key(VERSION, plan)
 

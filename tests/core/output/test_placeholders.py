@@ -10,6 +10,7 @@ from imgcdn.core.output.placeholders import COPY_EDGE
 from imgcdn.core.output.plan import Plan, plan_for, resolve_trim
 from imgcdn.core.request.params import WHITE, Params
 from imgcdn.core.values import Facts
+from imgcdn.dialects.base import Target
 from imgcdn.dialects.native import parse
 from tests.support.planning import LIMITS, RULES
 
@@ -19,7 +20,7 @@ ANIMATION = Facts("gif", (600, 400), frames=12, alpha=True)
 
 
 def planned(query: str, fm: str = "lqip", facts: Facts = PHOTO, client: tuple[str, ...] = ()) -> Plan:
-    params = parse(f"/img/a.jpg?fm={fm}&{query}".rstrip("&"), RULES).params
+    params = parse(Target.read(f"/img/a.jpg?fm={fm}&{query}".rstrip("&")), RULES).params
     return plan_for(facts, params, client, LIMITS)
 
 

@@ -13,6 +13,7 @@ from imgcdn.core.request.params import Params, parse_params
 from imgcdn.core.request.rules import parse_preset
 from imgcdn.core.values import Facts
 from imgcdn.dialects import native
+from imgcdn.dialects.base import Target
 from imgcdn.errors import InvalidParam
 from tests.support.parameters import SAMPLES, samples
 from tests.support.planning import LIMITS, RULES
@@ -119,8 +120,10 @@ def test_a_field_of_params_is_filled_by_a_parameter(field: str) -> None:
 def test_a_parameter_of_the_request_changes_the_request_and_is_no_part_of_a_preset(name: str) -> None:
     text = samples(BY_NAME[name].range)[0]
 
-    before = native.parse("/img?url=a.jpg", WITH_PRESET)
-    after = native.parse(f"/img?url={text}" if name == "url" else f"/img?url=a.jpg&{name}={text}", WITH_PRESET)
+    before = native.parse(Target.read("/img?url=a.jpg"), WITH_PRESET)
+    after = native.parse(
+        Target.read(f"/img?url={text}" if name == "url" else f"/img?url=a.jpg&{name}={text}"), WITH_PRESET
+    )
     assert before != after
     with pytest.raises(InvalidParam, match=f"{name} belongs to a request"):
         parse_preset("mine", f"{name}={text}")

@@ -1,34 +1,14 @@
-"""What the grammars share: the value they all make, and how text and sources are read out of a raw target."""
+"""What the dialects share: how text and sources are read from a raw target."""
 
 import re
-from dataclasses import dataclass
 from urllib.parse import unquote, unquote_to_bytes
 
-from imgcdn.core.request.params import Params
 from imgcdn.core.request.url import parse_remote
 from imgcdn.core.values import Source
 from imgcdn.errors import InvalidParam
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _REMOTE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:)?//")
-
-
-@dataclass(frozen=True, slots=True)
-class ImageRequest:
-    """
-    What one URL asks for.
-
-    Args:
-        source: The original.
-        params: The output.
-        v: The caller's version of the source; None when not given.
-        download: The name to save the picture under, without an extension; None to show it.
-    """
-
-    source: Source
-    params: Params
-    v: str | None
-    download: str | None = None
 
 
 def decode(raw: str, *, param: str) -> str:

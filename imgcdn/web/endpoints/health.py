@@ -1,0 +1,18 @@
+"""Whether the process is alive, and whether it wants requests."""
+
+from imgcdn.web.endpoints.base import Context
+from imgcdn.web.request import Request
+from imgcdn.web.responses import Response, document
+
+
+def alive(context: Context, request: Request) -> Response:
+    """Answer 200 for as long as the process answers at all."""
+    return document(200, {"status": "alive"}, request)
+
+
+def ready(context: Context, request: Request) -> Response:
+    """Answer 503 only while the process drains. Storage that fails is named, and is no reason to stop asking."""
+    if context.draining():
+        return document(503, {"status": "draining", "degraded": []}, request)
+    degraded = ["storage"] if context.parts.service.store.probe_writing() else []
+    return document(200, {"status": "ready", "degraded": degraded}, request)

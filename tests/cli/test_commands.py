@@ -1,0 +1,54 @@
+"""The table of commands: what CONTRIBUTING asks of a new one."""
+
+import subprocess
+import sys
+
+import pytest
+
+from imgcdn.cli import COMMANDS, main
+from tests.support.paths import PACKAGE, ROOT
+
+HEAVY = ("PIL", "flask", "gunicorn", "requests")
+
+
+def test_every_module_of_the_folder_is_a_command_in_the_table() -> None:
+    modules = {path.stem for path in (PACKAGE / "cli").glob("*.py")} - {"__init__"}
+
+    assert modules == {command.NAME for command in COMMANDS}
+
+
+@pytest.mark.parametrize("name", [command.NAME for command in COMMANDS])
+def test_a_command_is_described_in_the_readme_and_in_the_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["--help"])
+
+    assert left.value.code == 0
+    assert name in capsys.readouterr().out
+    assert f"imgcdn {name}" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], [], ["serve", "--help"]], ids=" ".join)
+def test_what_needs_no_server_loads_none(arguments: list[str]) -> None:
+    script = f"""
+import contextlib, sys
+from imgcdn.cli import main
+with contextlib.suppress(SystemExit), contextlib.redirect_stdout(sys.stderr):
+    main({arguments!r})
+print(*sorted(set({HEAVY!r}) & sys.modules.keys()))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+
+    assert done.stdout.split() == []
+
+
+def test_without_a_command_the_help_is_shown_and_the_status_is_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert "usage: imgcdn" in capsys.readouterr().out
+
+
+def test_every_mistake_in_the_settings_is_told_before_anything_listens(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "no-such-folder", "--workers", "0"]) == 2
+
+    told = capsys.readouterr().err.splitlines()
+    assert [line.partition(" ")[0] for line in told] == ["imgcdn:", "imgcdn:"]
+    assert any("--workers must be an integer from 1 to 256, not '0'" in line for line in told)

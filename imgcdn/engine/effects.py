@@ -1,17 +1,59 @@
-"""Pixels -> pixels of the same size: what softens and sharpens."""
+"""
+Pixels -> pixels of the same size: colour, softness, sharpness.
 
+Colour changes as by the CSS filters of the same names (Filter Effects Module Level 1, section 9), on the values as they
+are coded, not on light. Alpha stays as it is.
+"""
+
+from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 
 from PIL import Image, ImageFilter
 
+from imgcdn.core.output.geometry import round_half_up
 from imgcdn.core.output.plan import Plan
 from imgcdn.engine.decode import Picture
 
 # Colour multiplied by alpha, so that the colour of pixels which nobody sees does not bleed into those which are seen.
 _MULTIPLIED = {"LA": "La", "RGBA": "RGBa"}
 
+# The share of each band in luma (ITU-R BT.709), as the CSS filters round it.
+_LUMA = (0.2126, 0.7152, 0.0722)
+
 # Half a pixel is what resampling softens; a wider one shows as a line along every edge.
 _SHARPEN_SIGMA = 0.6
+
+
+def brightness(picture: Picture, plan: Plan) -> Picture:
+    """Multiply every colour value by `plan.brightness`."""
+    return _mapped(picture, lambda value: value * plan.brightness) if plan.brightness != 1 else picture
+
+
+def contrast(picture: Picture, plan: Plan) -> Picture:
+    """Multiply the distance of every colour value from the middle by `plan.contrast`."""
+    middle = 127.5
+    return _mapped(picture, lambda value: (value - middle) * plan.contrast + middle) if plan.contrast != 1 else picture
+
+
+def saturation(picture: Picture, plan: Plan) -> Picture:
+    """Move every colour away from its grey, or towards it; 0 gives the grey itself."""
+    image = picture.image
+    if plan.saturation == 1 or image.mode in ("L", "LA"):
+        return picture
+    kept, rest = plan.saturation, 1 - plan.saturation
+    rows = [[rest * weight + (kept if row == band else 0) for band, weight in enumerate(_LUMA)] for row in range(3)]
+    colours = image.convert("RGB").convert("RGB", tuple(value for row in rows for value in (*row, 0)))
+    return replace(picture, image=_with_alpha_of(image, colours))
+
+
+def grayscale(picture: Picture, plan: Plan) -> Picture:
+    """Give every pixel its luma; the picture has one band then, unless it keeps a profile, which is of three."""
+    image = picture.image
+    if not plan.grayscale or image.mode in ("L", "LA"):
+        return picture
+    grey = image.convert("RGB").convert("L", (*_LUMA, 0))
+    return replace(picture, image=_with_alpha_of(image, grey.convert("RGB") if picture.profile else grey))
 
 
 def blur(picture: Picture, plan: Plan) -> Picture:
@@ -28,6 +70,20 @@ def sharpen(picture: Picture, plan: Plan) -> Picture:
     if image.mode in _MULTIPLIED:
         sharper.putalpha(image.getchannel("A"))
     return replace(picture, image=sharper)
+
+
+def _mapped(picture: Picture, change: Callable[[float], float]) -> Picture:
+    """Change every colour value by itself."""
+    image = picture.image
+    table = [min(max(round_half_up(Fraction(change(value))), 0), 255) for value in range(256)]
+    alpha = list(range(256)) if image.mode in _MULTIPLIED else []
+    return replace(picture, image=image.point(table * (len(image.getbands()) - bool(alpha)) + alpha))
+
+
+def _with_alpha_of(image: Image.Image, colours: Image.Image) -> Image.Image:
+    if image.mode in _MULTIPLIED:
+        colours.putalpha(image.getchannel("A"))
+    return colours
 
 
 def _blurred(image: Image.Image, sigma: float) -> Image.Image:

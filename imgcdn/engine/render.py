@@ -13,7 +13,7 @@ from imgcdn.core.values import EncodedImage
 from imgcdn.engine.animation import encode_animation, open_animation
 from imgcdn.engine.colour import expand, flatten, to_srgb
 from imgcdn.engine.decode import Picture, decode
-from imgcdn.engine.effects import blur, sharpen
+from imgcdn.engine.effects import blur, brightness, contrast, grayscale, saturation, sharpen
 from imgcdn.engine.encode import encode
 from imgcdn.engine.graphics import is_graphic
 from imgcdn.engine.placeholder import describe
@@ -25,7 +25,18 @@ from imgcdn.engine.trim import find_content
 #: Every picture passes these in this order, between decoding and encoding. Between the two lists it is measured, for
 #: its border, then for its subject; the crop that follows is the resize's.
 UPRIGHT_STEPS: tuple[Callable[[Picture, Plan], Picture], ...] = (orient, expand)
-STEPS: tuple[Callable[[Picture, Plan], Picture], ...] = (resize, to_srgb, flatten, blur, sharpen, pad)
+STEPS: tuple[Callable[[Picture, Plan], Picture], ...] = (
+    resize,
+    to_srgb,
+    brightness,
+    contrast,
+    saturation,
+    grayscale,
+    flatten,
+    blur,
+    sharpen,
+    pad,
+)
 
 
 def render(file: BinaryIO, plan: Plan, budget: Budget) -> EncodedImage:

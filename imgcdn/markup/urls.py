@@ -37,6 +37,10 @@ class LookArgs(TypedDict, total=False):
     flip: Literal["h", "v", "hv"] | None
     trim: int | None
     crop: str | None
+    brightness: float | None
+    contrast: float | None
+    saturation: float | None
+    grayscale: bool
     blur: float | None
     sharpen: float | None
     enlarge: bool

@@ -1,12 +1,13 @@
 import itertools
+from dataclasses import replace
 
 import pytest
-from PIL import Image, ImageStat
+from PIL import Image, ImageChops, ImageStat
 
 from imgcdn.core.output.geometry import Fit
 from imgcdn.core.request.params import Params
 from tests.support import pictures
-from tests.support.variants import colour_at, developed, near
+from tests.support.variants import colour_at, developed, film, near, variant
 
 
 def _edge() -> Image.Image:
@@ -82,3 +83,91 @@ def test_a_margin_is_not_blurred() -> None:
     image = developed(pictures.png(Image.new("RGB", (90, 60), pictures.WHITE)), params)
     assert colour_at(image, 0.5, 9.5 / 60)[:3] == (9, 9, 9)
     assert near(colour_at(image, 0.5, 10.5 / 60), pictures.WHITE, tolerance=2)
+
+
+def _flat(colour: tuple[int, ...], mode: str = "RGB") -> bytes:
+    return pictures.png(Image.new(mode, (12, 8), colour))
+
+
+@pytest.mark.parametrize(
+    ("params", "colour", "expected"),
+    [
+        pytest.param(Params(brightness=2.0), (10, 100, 200), (20, 200, 255), id="brighter"),
+        pytest.param(Params(brightness=0.5), (10, 101, 200), (5, 51, 100), id="darker, halves rounded up"),
+        pytest.param(Params(brightness=0.0), (10, 100, 200), (0, 0, 0), id="no light"),
+        pytest.param(Params(contrast=2.0), (10, 100, 200), (0, 73, 255), id="more contrast"),
+        pytest.param(Params(contrast=0.0), (10, 100, 200), (128, 128, 128), id="no contrast"),
+        pytest.param(Params(saturation=0.0), (200, 100, 50), (118, 118, 118), id="no saturation"),
+        pytest.param(Params(saturation=2.0), (150, 100, 120), (188, 88, 128), id="more saturation"),
+        pytest.param(Params(saturation=4.0), (100, 100, 100), (100, 100, 100), id="a grey has none to grow"),
+        pytest.param(Params(grayscale=True), (200, 100, 50), (118, 118, 118), id="grey"),
+        pytest.param(
+            Params(brightness=2.0, contrast=0.0), (10, 100, 200), (128, 128, 128), id="contrast after brightness"
+        ),
+    ],
+)
+def test_colours_change_as_by_the_css_filter_of_the_same_name(
+    params: Params, colour: tuple[int, int, int], expected: tuple[int, int, int]
+) -> None:
+    image = developed(_flat(colour), replace(params, format="png"))
+
+    assert near(colour_at(image, 0.5, 0.5)[:3], expected, tolerance=1)
+
+
+EACH = [
+    pytest.param(Params(brightness=1.5), id="brightness"),
+    pytest.param(Params(contrast=1.5), id="contrast"),
+    pytest.param(Params(saturation=0.2), id="saturation"),
+    pytest.param(Params(grayscale=True), id="grayscale"),
+]
+
+
+@pytest.mark.parametrize("params", EACH)
+@pytest.mark.parametrize("original", [pictures.rgba_png(), pictures.grey_alpha_png()], ids=["colour", "grey"])
+def test_alpha_is_untouched(original: bytes, params: Params) -> None:
+    plain, changed = (developed(original, replace(each, format="png")) for each in (Params(), params))
+
+    assert changed.convert("RGBA").getchannel("A").tobytes() == plain.convert("RGBA").getchannel("A").tobytes()
+
+
+@pytest.mark.parametrize("params", EACH)
+def test_the_background_keeps_the_colour_that_was_asked_for(params: Params) -> None:
+    clear = pictures.png(Image.new("RGBA", (12, 8), (200, 50, 50, 0)))
+
+    image = developed(clear, replace(params, background=(10, 20, 30), format="png"))
+
+    assert colour_at(image, 0.5, 0.5)[:3] == (10, 20, 30)
+
+
+@pytest.mark.parametrize("params", [Params(saturation=0.2), Params(grayscale=True)], ids=["saturation", "grayscale"])
+def test_a_grey_picture_has_no_colour_to_change(params: Params) -> None:
+    plain, changed = (developed(pictures.grey_png(), replace(each, format="png")) for each in (Params(), params))
+
+    assert (changed.mode, changed.tobytes()) == (plain.mode, plain.tobytes())
+
+
+def test_a_grey_jpeg_has_one_band() -> None:
+    assert developed(pictures.jpeg(), Params(grayscale=True, format="jpeg")).mode == "L"
+
+
+@pytest.mark.parametrize("params", EACH)
+def test_an_effect_is_not_dropped_from_a_small_jpeg_that_nothing_else_changes(params: Params) -> None:
+    """Its own coding would be smaller than the output, and must not be sent."""
+    original = pictures.jpeg(pictures.photograph((120, 80)), quality=20)
+
+    plain, changed = (developed(original, each) for each in (Params(), params))
+
+    assert ImageChops.difference(plain.convert("RGB"), changed.convert("RGB")).getbbox() is not None
+
+
+@pytest.mark.parametrize("fmt", ["gif", "webp"])
+def test_every_frame_of_an_animation_is_grey(fmt: str) -> None:
+    frames = [Image.new("RGB", (60, 40), colour) for colour in (pictures.RED, pictures.GREEN, pictures.BLUE)]
+    original = pictures.animated_gif(frames, [100, 100, 100])
+
+    shown = film(variant(original, Params(grayscale=True, format=fmt)).body)
+
+    assert len(shown) == 3
+    for frame in shown:
+        red, green, blue, _ = colour_at(frame.image, 0.5, 0.5)
+        assert max(red, green, blue) - min(red, green, blue) <= 4

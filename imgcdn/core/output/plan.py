@@ -99,6 +99,8 @@ class Plan:
             around one that has none.
         background: Colour that transparent pixels are laid on; None to keep them. With four values it is itself
             transparent, and the format keeps that.
+        brightness, contrast, saturation: Factors, 0 to 4; 1 changes nothing.
+        grayscale: Whether the picture loses its colour.
         blur: Sigma in output pixels; 0 for none.
         sharpen: Strength; 0 for none.
         crop_bounds: Where a smart crop may move, keeping its size; None when the crop is fixed.
@@ -120,6 +122,10 @@ class Plan:
     place: Area | None = None
     margin: RGB | RGBA | None = None
     background: RGB | RGBA | None = None
+    brightness: float = 1.0
+    contrast: float = 1.0
+    saturation: float = 1.0
+    grayscale: bool = False
     blur: float = 0.0
     sharpen: float = 0.0
     crop_bounds: Area | None = None
@@ -173,6 +179,10 @@ def plan_for(facts: Facts, params: Params, client: ClientClass, limits: Limits) 
         place=None if trim else framed.place,
         margin=_margin(facts, params, fmt, animated=animated) if padded else None,
         background=_background(facts, params, fmt),
+        brightness=params.brightness,
+        contrast=params.contrast,
+        saturation=params.saturation,
+        grayscale=params.grayscale,
         blur=params.blur,
         sharpen=params.sharpen,
         crop_bounds=None if trim else framed.crop_bounds,

@@ -60,6 +60,7 @@ class Parameter:
 # The ranges that are also used outside of the table.
 EDGE = Integers(1, MAX_DIMENSION, setting="max_dimension")
 DPR = Decimals(Decimal("0.5"), Decimal(4))
+FACTOR = Floats(Decimal(0), Decimal(4))
 VERSION = Tokens(64)
 DOWNLOAD = FileNames()
 
@@ -138,6 +139,33 @@ PARAMETERS = (
         "Then keeps this part of it; `w`, `h` and `fit` come after.",
         field="crop",
         foreign=("rect", "extract"),
+    ),
+    Parameter(
+        "brightness", FACTOR, "Multiplies every colour value.", field="brightness", default="1", foreign=("bri",)
+    ),
+    Parameter(
+        "contrast",
+        FACTOR,
+        "Multiplies the distance of every colour value from the middle.",
+        field="contrast",
+        default="1",
+        foreign=("con",),
+    ),
+    Parameter(
+        "saturation",
+        FACTOR,
+        "0 takes all colour away, 1 leaves it, more makes it stronger.",
+        field="saturation",
+        default="1",
+        foreign=("sat",),
+    ),
+    Parameter(
+        "grayscale",
+        SWITCH,
+        "Whether the picture is grey.",
+        field="grayscale",
+        default="0",
+        foreign=("greyscale", "monochrome"),
     ),
     Parameter("blur", Floats(Decimal("0.3"), Decimal(250)), "Sigma in pixels of the output.", field="blur"),
     Parameter(

@@ -49,6 +49,8 @@ class Params:
         turn: Rotation and reflection of the upright picture, as an EXIF orientation, 1 to 8.
         trim: Difference up to which a pixel belongs to the border that is cut away, 0 to 255; None to keep it.
         crop: The part that is kept of the turned and trimmed picture; None for all of it.
+        brightness, contrast, saturation: Factors, 0 to 4, as those of the CSS filters; 1 changes nothing.
+        grayscale: Whether the picture loses its colour.
         blur: Sigma in output pixels; 0 for none.
         sharpen: 0 for none; 10 is far too much for most pictures.
         target: SSIMULACRA2 wanted where there is no `q`; no parameter, but the setting `auto_target`.
@@ -66,6 +68,10 @@ class Params:
     turn: int = UPRIGHT
     trim: int | None = None
     crop: Crop | None = None
+    brightness: float = 1.0
+    contrast: float = 1.0
+    saturation: float = 1.0
+    grayscale: bool = False
     blur: float = 0.0
     sharpen: float = 0.0
     target: int = DEFAULT_TARGET

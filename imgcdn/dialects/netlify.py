@@ -11,8 +11,6 @@ valid is 404, a missing url 400. Nothing is enlarged, which is where we depart f
 `%2525`. There is no third decoding, and whether the name may be served is judged afterwards.
 """
 
-from urllib.parse import unquote
-
 from imgcdn.core.output.geometry import Fit
 from imgcdn.core.request.arguments import Integers
 from imgcdn.core.request.parameters import ALIASES
@@ -20,7 +18,7 @@ from imgcdn.core.request.params import Params
 from imgcdn.core.request.rules import Rules
 from imgcdn.core.request.words import FITS, PICTURES, POSITIONS
 from imgcdn.dialects.base import ImageRequest, Target
-from imgcdn.dialects.reading import decode, parse_source
+from imgcdn.dialects.reading import decode, first_values, parse_source
 from imgcdn.errors import ImgcdnError, InvalidParam
 
 PREFIX = "/.netlify/images"
@@ -59,25 +57,12 @@ def parse(target: Target, rules: Rules) -> ImageRequest:
         InvalidParam: There is no url, it does not parse, or a transformation is not valid.
         Forbidden: The source is of a kind that is not served.
     """
-    raw = _given(target.query)
+    raw = first_values(target.query, _SPELLINGS)
     url = raw.pop("url", None)
     if url is None:
         raise InvalidParam(f"url is required: {PREFIX}?url=/photo.jpg", param="url")
     source = parse_source(decode(url, param="url"), is_reference=True)
     return ImageRequest(source, _params(raw, rules), v=None)
-
-
-def _given(query: str) -> dict[str, str]:
-    """Return the parameters that count, under their own names, values still percent-encoded."""
-    first: dict[str, str] = {}
-    for pair in query.split("&"):
-        written, _, value = pair.replace("+", " ").partition("=")
-        first.setdefault(unquote(written), value)
-    found = {
-        name: next((first[spelling] for spelling in spellings if spelling in first), "")
-        for name, spellings in _SPELLINGS.items()
-    }
-    return {name: value for name, value in found.items() if value}
 
 
 def _params(raw: dict[str, str], rules: Rules) -> Params:

@@ -1,6 +1,7 @@
 """What the dialects share: how text and sources are read from a raw target."""
 
 import re
+from collections.abc import Mapping, Sequence
 from urllib.parse import unquote, unquote_to_bytes
 
 from imgcdn.core.request.url import parse_remote
@@ -26,6 +27,28 @@ def decode(raw: str, *, param: str) -> str:
         return unquote_to_bytes(raw.encode("latin-1")).decode("utf-8")
     except (UnicodeEncodeError, UnicodeDecodeError) as error:
         raise _not_utf8(param) from error
+
+
+def first_values(query: str, spellings: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """
+    Return the parameters that a dialect knows, for one that ignores others, empty ones and repetitions.
+
+    Args:
+        query: Raw.
+        spellings: Parameter -> its names, the one that counts first.
+
+    Returns:
+        Parameter -> its first value, still percent-encoded, `+` read as a space.
+    """
+    first: dict[str, str] = {}
+    for pair in query.split("&"):
+        written, _, value = pair.replace("+", " ").partition("=")
+        first.setdefault(unquote(written), value)
+    found = {
+        name: next((first[spelling] for spelling in names if spelling in first), "")
+        for name, names in spellings.items()
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 def parse_source(url: str, *, is_reference: bool = False) -> Source:

@@ -1,12 +1,12 @@
 """URL grammars of image CDNs. Each is a pure function: raw target -> what is asked for."""
 
 from imgcdn.core.request.rules import Rules
-from imgcdn.dialects import native, netlify
+from imgcdn.dialects import astro, native, netlify
 from imgcdn.dialects.base import Dialect, ImageRequest, Target
 from imgcdn.errors import ImgcdnError
 
 #: Every dialect. No two match one target.
-DIALECTS: tuple[Dialect, ...] = (native, netlify)
+DIALECTS: tuple[Dialect, ...] = (native, netlify, astro)
 
 
 def find(target: Target) -> Dialect | None:

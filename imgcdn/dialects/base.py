@@ -58,7 +58,14 @@ class ImageRequest:
 
 
 class Dialect(Protocol):
-    """The URLs of one image CDN. It owns its defaults, its statuses and its rules for widths."""
+    """
+    The URLs of one image CDN. It owns its defaults, its statuses and its rules for widths.
+
+    Attributes:
+        PREFIX: What the paths of its URLs begin with.
+    """
+
+    PREFIX: str
 
     def matches(self, target: Target) -> bool:
         """Tell whether a target belongs to this dialect."""

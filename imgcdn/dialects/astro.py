@@ -3,8 +3,8 @@ Astro's own image endpoint: `/_image?href=SOURCE&w=...`, as a site with a Node o
 
 The rules are those of Astro's base service (astro/dist/assets/services, version 7.3): it reads href, w, h, q, f, fit,
 position and background, ignores every other parameter, and takes a word for q. This dialect departs from it in three
-places. An invalid value is 400; Astro ignores it or answers 500. Without `f` the format is negotiated; Astro sends webp.
-`f=svg` is refused, because no SVG is served.
+places. An invalid value is 400; Astro ignores it or answers 500. Without `f` the format is negotiated; Astro
+sends webp. `f=svg` is refused, because no SVG is served.
 
 `href` is decoded once, as every parameter. What comes out is a URL reference, so its path may be encoded itself.
 """

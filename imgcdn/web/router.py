@@ -7,7 +7,7 @@ An image belongs to a dialect (`imgcdn.dialects.DIALECTS`); every other path is 
 from dataclasses import dataclass
 
 from imgcdn.errors import MethodNotAllowed
-from imgcdn.web.endpoints import health
+from imgcdn.web.endpoints import health, icon
 from imgcdn.web.endpoints.base import Context, Endpoint
 from imgcdn.web.request import Request
 from imgcdn.web.responses import Response
@@ -43,6 +43,7 @@ class Route:
 ROUTES = (
     Route("/-/healthz", health.alive),
     Route("/-/readyz", health.ready),
+    Route("/favicon.ico", icon.icon),
 )
 
 _BY_PATH = {route.path: route for route in ROUTES}

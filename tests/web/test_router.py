@@ -40,6 +40,13 @@ def test_an_endpoint_is_described_in_the_readme(route: Route) -> None:
     assert route.path in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+def test_the_icon_is_one_that_a_browser_shows(service: Service) -> None:
+    icon = service.get("/favicon.ico")
+
+    assert (icon.headers["content-type"], icon.body[:4]) == ("image/svg+xml", b"<svg")
+    assert icon.headers["cache-control"] == "public, max-age=86400"
+
+
 def test_a_path_is_found_exactly() -> None:
     assert router.find("/-/healthz") is ROUTES[0]
     assert router.find("/-/healthz/") is None

@@ -97,6 +97,13 @@ def address(raw: object) -> str:
     raise Mistake("must be HOST:PORT, [IPV6]:PORT or unix:/PATH", raw)
 
 
+def header_value(raw: object) -> str:
+    """Read the value of an HTTP header (RFC 9110, section 5.5), which may be empty."""
+    if not isinstance(raw, str) or not re.fullmatch(r"([\x21-\x7e]([\x20-\x7e]{0,998}[\x21-\x7e])?)?", raw):
+        raise Mistake("must be the value of an HTTP header, in visible ASCII characters and spaces", raw)
+    return raw
+
+
 def switch(raw: object) -> bool:
     """Read true or false."""
     value = {"true": True, "false": False}.get(raw.lower()) if isinstance(raw, str) else raw

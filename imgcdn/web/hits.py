@@ -56,7 +56,7 @@ class Hits:
         self._parts = parts
         self._service = parts.service
         self._context = Context(parts, draining)
-        self._lifetimes = Lifetimes(settings.max_age_s, settings.stale_while_revalidate_s)
+        self._lifetimes = Lifetimes(settings.max_age_s, settings.stale_while_revalidate_s, settings.cache_control)
         self._rules = asked.rules
         # By all that a parse depends on.
         self._requests: Memo[tuple[Target, bool], ImageRequest] = Memo(16_384)

@@ -205,6 +205,8 @@ def _cache_control(delivery: Delivery, lifetimes: Lifetimes, *, versioned: bool)
     """Nobody keeps an answer for longer than the original is known to be the same, unless its URL says which it is."""
     if delivery.private:
         return "no-store"
+    if lifetimes.cache_control:
+        return lifetimes.cache_control
     if versioned:
         return _IMMUTABLE
     max_age_s = _remaining_s(delivery, lifetimes)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from imgcdn.core.setting import address, byte_count, choice, integer, seconds, setting
+from imgcdn.core.setting import address, byte_count, choice, header_value, integer, seconds, setting
 
 _YEAR_S = 31_536_000
 
@@ -61,6 +61,12 @@ class WebSettings:
     )
     stale_while_revalidate_s: int = setting(
         86_400, integer(0, _YEAR_S), "Seconds after that for which it may show the old one while it asks."
+    )
+    cache_control: str = setting(
+        "",
+        header_value,
+        "`Cache-Control` of images, word for word, such as `public, max-age=0, must-revalidate`. By default it follows from "
+        "`max_age_s` and from what the origin said. A private image is `no-store` in any case.",
     )
     access_log: AccessLog = setting(AccessLog.MISSES, choice(AccessLog), "Which requests are logged.")
     log_format: LogFormat = setting(LogFormat.TEXT, choice(LogFormat), "How log lines are written.")

@@ -85,6 +85,13 @@ from tests.support.planning import RULES
             "IMGCDN_CACHE_MAX_BYTES must be a number of bytes, such as 500000, 512MB or 2GiB, not '5TB'",
             id="bytes",
         ),
+        pytest.param(
+            "cache_control",
+            "no-store\r\nX: y",
+            "IMGCDN_CACHE_CONTROL must be the value of an HTTP header, in visible ASCII characters and spaces, "
+            "not 'no-store\\r\\nX: y'",
+            id="a header",
+        ),
         pytest.param("save_data", "on", "IMGCDN_SAVE_DATA must be true or false, not 'on'", id="a switch"),
         pytest.param("effort", "settled", "IMGCDN_EFFORT must be one of fast, thorough, not 'settled'", id="a choice"),
         pytest.param("root", "", "IMGCDN_ROOT must be text, not ''", id="an empty text"),

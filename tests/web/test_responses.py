@@ -26,7 +26,7 @@ MADE_AT = 784_111_777
 VARIANT = Variant(b"picture", "webp", (9, 9), 7, bytes(range(32)), MADE_AT, Effort.FAST)
 TAG = '"000102030405060708090a0b0c0d0e0f"'
 IMAGE = ImageRequest(Source("local", "photos/a.jpg"), Params(), None)
-LIFETIMES = Lifetimes(3600, 86_400)
+LIFETIMES = Lifetimes(3600, 86_400, "")
 
 
 def request(method: str = "GET", **headers: str) -> Request:
@@ -55,6 +55,21 @@ def test_cache_control(changed: dict[str, Any], v: str | None, expected: str) ->
     delivery = Delivery(VARIANT, CacheStatus.HIT, **changed)
 
     assert headers_of(delivery, replace(IMAGE, v=v))["cache-control"] == expected
+
+
+@pytest.mark.parametrize(
+    ("changed", "v", "expected"),
+    [
+        pytest.param({}, None, "public, max-age=0, must-revalidate", id="instead of ours"),
+        pytest.param({}, "1", "public, max-age=0, must-revalidate", id="of a version too"),
+        pytest.param({"private": True}, None, "no-store", id="never of what is private"),
+    ],
+)
+def test_an_operators_own_cache_control(changed: dict[str, Any], v: str | None, expected: str) -> None:
+    lifetimes = LIFETIMES._replace(cache_control="public, max-age=0, must-revalidate")
+    response = deliver(Delivery(VARIANT, CacheStatus.HIT, **changed), replace(IMAGE, v=v), request(), lifetimes)
+
+    assert dict(response.headers)[b"cache-control"].decode() == expected
 
 
 @pytest.mark.parametrize(

@@ -5,18 +5,22 @@ Each room declares its own in `<room>/settings.py`. Their names are one flat lis
 one `IMGCDN_*` variable and, where the command line names it, one flag.
 """
 
+import json
 import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from difflib import get_close_matches
+from enum import Enum
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from imgcdn.core.output.settings import OutputSettings
+from imgcdn.core.request.routes import Mount
+from imgcdn.core.request.rules import Preset
 from imgcdn.core.request.settings import RequestSettings
-from imgcdn.core.setting import Mistake, Mistakes
+from imgcdn.core.setting import Mistake, Mistakes, word_of
 from imgcdn.errors import ConfigError
 from imgcdn.origins.settings import OriginSettings
 from imgcdn.renderers.settings import RendererSettings
@@ -79,6 +83,32 @@ class Explained:
     name: str
     value: object
     given_by: str
+
+
+def as_toml(value: object) -> str:
+    """
+    Write the value of a setting as imgcdn.toml has it.
+
+    >>> as_toml(("avif", "webp")), as_toml(True), as_toml(2.5)
+    ('["avif", "webp"]', 'true', '2.5')
+    """
+    if isinstance(value, Enum):
+        return json.dumps(word_of(value))
+    if isinstance(value, bool | int | float):
+        return json.dumps(value)
+    if isinstance(value, tuple) and all(isinstance(item, Preset | Mount) for item in value) and value:
+        return f"{{ {', '.join(map(_entry, value))} }}"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(as_toml, value))}]"
+    return json.dumps(str(value), ensure_ascii=False)
+
+
+def _entry(item: Preset | Mount) -> str:
+    if isinstance(item, Preset):
+        name, text = item.name, "&".join(f"{key}={value}" for key, value in item.arguments)
+    else:
+        name, text = f"/{item.prefix}", item.base.url
+    return f"{json.dumps(name)} = {json.dumps(text, ensure_ascii=False)}"
 
 
 @dataclass(slots=True)

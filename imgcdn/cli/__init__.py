@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from imgcdn import __version__
-from imgcdn.cli import serve
+from imgcdn.cli import check, serve
 from imgcdn.errors import ConfigError
 
 _EXIT_USAGE = 2
@@ -25,7 +25,7 @@ class Command(Protocol):
         """Run it and return the exit status."""
 
 
-COMMANDS: tuple[Command, ...] = (serve,)
+COMMANDS: tuple[Command, ...] = (serve, check)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -57,15 +57,17 @@ class Response(NamedTuple):
 
 class Lifetimes(NamedTuple):
     """
-    How long others may keep an answer, in seconds.
+    How long caches may keep a response.
 
     Args:
-        max_age_s: Without asking.
-        stale_while_revalidate_s: After that, while they request.
+        max_age_s: Seconds without validation.
+        stale_while_revalidate_s: Seconds after that, while they validate.
+        cache_control: The operator's own field value instead; empty for none.
     """
 
     max_age_s: int
     stale_while_revalidate_s: int
+    cache_control: str
 
 
 def slices(body: Body) -> Iterable[bytes]:

@@ -65,8 +65,8 @@ class WebSettings:
     cache_control: str = setting(
         "",
         header_value,
-        "`Cache-Control` of images, word for word, such as `public, max-age=0, must-revalidate`. By default it follows from "
-        "`max_age_s` and from what the origin said. A private image is `no-store` in any case.",
+        "`Cache-Control` of images, word for word, such as `public, max-age=0, must-revalidate`. By default it follows "
+        "from `max_age_s` and from what the origin said. A private image is `no-store` in any case.",
     )
     access_log: AccessLog = setting(AccessLog.MISSES, choice(AccessLog), "Which requests are logged.")
     log_format: LogFormat = setting(LogFormat.TEXT, choice(LogFormat), "How log lines are written.")

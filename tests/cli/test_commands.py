@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from imgcdn.cli import COMMANDS, main
+from imgcdn.config import load
 from tests.support.paths import PACKAGE, ROOT
 
 HEAVY = ("PIL", "flask", "gunicorn", "requests")
@@ -52,3 +54,28 @@ def test_every_mistake_in_the_settings_is_told_before_anything_listens(capsys: p
     told = capsys.readouterr().err.splitlines()
     assert [line.partition(" ")[0] for line in told] == ["imgcdn:", "imgcdn:"]
     assert any("--workers must be an integer from 1 to 256, not '0'" in line for line in told)
+
+
+def test_check_writes_a_file_that_serve_reads_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IMGCDN_PRESETS", "thumb=w=200&h=200&fit=cover")
+    monkeypatch.setenv("IMGCDN_MOUNTS", "/cms=https://cms.test/media")
+    monkeypatch.setenv("IMGCDN_EFFORT", "thorough")
+    (tmp_path / "pictures").mkdir()
+
+    assert main(["check", "pictures", "--allow", "a.test", "--workers", "3"]) == 0
+    shown = capsys.readouterr().out
+    (tmp_path / "written.toml").write_text(shown, encoding="utf-8")
+
+    assert 'effort = "thorough"  # IMGCDN_EFFORT' in shown
+    assert "workers = 3  # --workers" in shown
+    assert "max_pixels = 64000000\n" in shown
+    given = {"root": "pictures", "allow": ["a.test"], "workers": "3"}
+    assert load(environ={}, file=tmp_path / "written.toml") == load(given)
+
+
+def test_check_names_every_mistake_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "no-such-folder", "--workers", "0"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 2

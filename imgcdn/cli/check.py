@@ -1,0 +1,32 @@
+"""`imgcdn check [FOLDER]`: read the settings as `serve` would, and show each of them with where it was written."""
+
+import argparse
+from dataclasses import fields
+
+from imgcdn.cli import serve
+from imgcdn.config import ROOMS, as_toml, explain
+
+NAME = "check"
+HELP = "show the settings that serve would run with, or every mistake in them"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes: the same as `serve`."""
+    serve.add_arguments(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """
+    Print the settings in the form of imgcdn.toml.
+
+    Raises:
+        ConfigError: The settings cannot work.
+    """
+    _, explained = explain(serve.flags(options), file=serve.config_file(options))
+    settings = {each.name: each for each in explained}
+    for room, kind in ROOMS.items():
+        print(f"# {room}")
+        for name in (field.name for field in fields(kind)):
+            given_by = settings[name].given_by
+            print(f"{name} = {as_toml(settings[name].value)}{f'  # {given_by}' if given_by else ''}")
+    return 0

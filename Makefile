@@ -5,14 +5,27 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: serve test lint format constraints clean
+QUICK := tests/cli tests/config tests/core tests/dialects tests/markup tests/origins tests/scripts tests/store \
+	tests/test_errors.py tests/test_layers.py tests/test_readme.py tests/web/test_responses.py \
+	imgcdn/core imgcdn/dialects imgcdn/errors.py imgcdn/markup
+
+.PHONY: serve quick test full lint format mutate release-check constraints clean
 .DEFAULT_GOAL := serve
 
 serve: $(VENV)/.run-stamp  ## Serve sample_images; more after ARGS=, as in ARGS="--bind 0.0.0.0:8000 photos"
 	@$(BIN)/imgcdn serve $(ARGS)
 
-test: $(VENV)/.test-stamp  ## Run the tests; a choice of them after ARGS=, as in ARGS="tests/core -k crop"
+quick: $(VENV)/.test-stamp  ## The tests that start no service and sweep no encoder: under a minute
+	@$(BIN)/python -m pytest --numprocesses=auto $(QUICK) $(ARGS)
+
+test: $(VENV)/.test-stamp  ## All tests; a choice of them after ARGS=, as in ARGS="tests/core -k crop"
 	@$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile $(ARGS)
+
+full: test release-check  ## All of it: the tests, a round of mutation testing, and the package in an environment of its own
+	@$(BIN)/python -m scripts.mutate --count 40 --seed $$(date +%j)
+
+mutate: $(VENV)/.test-stamp  ## Change the code, and see whether the tests notice; ARGS="--room core --count 100"
+	@$(BIN)/python -m scripts.mutate $(ARGS)
 
 lint: $(VENV)/.lint-stamp  ## Formatting, lint and types
 	@$(BIN)/ruff format --check
@@ -22,6 +35,14 @@ lint: $(VENV)/.lint-stamp  ## Formatting, lint and types
 format: $(VENV)/.lint-stamp  ## Rewrite the code in the house's format
 	@$(BIN)/ruff format
 	@$(BIN)/ruff check --fix
+
+release-check: $(VENV)/.test-stamp  ## Changelog, sdist, wheel, and the wheel in an environment of its own
+	@$(PIP) install --constraint constraints.txt build
+	@$(BIN)/python -m scripts.release_check wheel
+	@rm -rf $(VENV)-release && $(PYTHON) -m venv $(VENV)-release
+	@$(VENV)-release/bin/python -m pip --disable-pip-version-check --quiet install dist/imgcdn-$$($(BIN)/python -c 'import imgcdn; print(imgcdn.__version__)')-*.whl
+	@$(BIN)/python -m scripts.release_check serve $(VENV)-release/bin
+	@rm -rf $(VENV)-release
 
 constraints: $(VENV)/.created-stamp  ## Pin the newest versions that pyproject.toml admits
 	@rm -rf $(VENV)-newest && $(PYTHON) -m venv $(VENV)-newest

@@ -237,8 +237,8 @@ def resolve_crop(plan: Plan, position: Position) -> Plan:
     Return the plan for a picture whose subject is known.
 
     Args:
-        plan: Without `trim`; with `room`.
-        position: Where in its room the crop is to lie.
+        plan: Without `trim`; with `crop_bounds`.
+        position: Where within its bounds the crop is to lie.
     """
     if plan.crop_bounds is None or plan.crop is None:
         return plan

@@ -1,14 +1,15 @@
 """Keys outlive a release: what may change in the code, and what must not."""
 
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from enum import Enum
+from itertools import product
 from typing import Any
 
 import pytest
 from hypothesis import given
 
 from imgcdn.core.encoders.encoding import graphic_encodings, photograph_encoding
-from imgcdn.core.output.formats import FORMATS, NEGOTIATED
+from imgcdn.core.output.formats import FORMATS, NEGOTIATED, OUTPUTS
 from imgcdn.core.output.geometry import Crop, Fit, Framing, Smart
 from imgcdn.core.output.keys import canonical, variant_key
 from imgcdn.core.output.plan import Limits, Plan, Trim, plan_for
@@ -16,9 +17,11 @@ from imgcdn.core.request.negotiation import ClientClass
 from imgcdn.core.request.params import Params
 from imgcdn.core.values import Facts
 from tests.core.output.test_keys import clients, facts, limits, params
-from tests.support.planning import ALPHA_PNG, ANIMATION, BOTH, FAST, PHOTO, THOROUGH, planned
+from tests.support.planning import ALPHA_PNG, ANIMATION, BOTH, FAST, NEITHER, PHOTO, THOROUGH, WEBP_FIRST, planned
 
 VERSION = "ab" * 32
+
+CLIENTS: tuple[ClientClass, ...] = (NEITHER, BOTH, WEBP_FIRST, ("avif",), ("webp",))
 
 COVER = Params(width=300, height=200, fit=Fit.COVER)
 
@@ -117,19 +120,44 @@ def test_a_thorough_render_has_the_key_of_the_fast_one(fmt: str | None) -> None:
     assert photograph_encoding(plan, FAST) != photograph_encoding(plan, THOROUGH)
 
 
+def _formats(plan: Plan, facts: Facts) -> set[str]:
+    """Return every format that a render of a plan may choose."""
+    budgets = (FAST, THOROUGH, replace(FAST, avif_max_pixels=0))
+    encodings = {photograph_encoding(plan, budget) for budget in budgets}
+    if not plan.animated:
+        encodings.update(encoding for budget in budgets for encoding in graphic_encodings(plan, budget))
+    return {encoding.format for encoding in encodings} | ({facts.format} if plan.rewrap else set())
+
+
+def _may_be_sent(name: str, params: Params, client: ClientClass) -> bool:
+    if params.format is not None:
+        return name == params.format
+    return name in client or FORMATS[name] not in NEGOTIATED
+
+
 @given(facts=facts, params=params, client=clients, limits=limits)
-def test_whatever_a_render_may_choose_is_allowed_to_every_request_with_that_key(
+def test_every_format_that_a_render_may_choose_is_in_the_key(
     facts: Facts, params: Params, client: ClientClass, limits: Limits
 ) -> None:
     plan = plan_for(facts, params, client, limits)
-    encodings = {photograph_encoding(plan, FAST), *(() if plan.animated else graphic_encodings(plan, FAST))}
-    chosen = {encoding.format for encoding in encodings} | ({facts.format} if plan.rewrap else set())
 
-    # What it may choose is in the key itself, so it is the same for all requests that share it.
-    assert chosen <= {plan.format, *plan.others, *([facts.format] if plan.rewrap else [])}
-    negotiated = {fmt.name for fmt in NEGOTIATED}
-    for name in chosen & set(FORMATS):
-        assert name == params.format if params.format else name not in negotiated or name in client
+    assert _formats(plan, facts) == {plan.format, *plan.others, *([facts.format] if plan.rewrap else [])}
+
+
+@given(facts=facts, params=params, one=limits, other=limits)
+def test_every_format_that_a_render_may_choose_is_allowed_to_all_requests_with_that_key(
+    facts: Facts, params: Params, one: Limits, other: Limits
+) -> None:
+    sharing: dict[str, list[tuple[Params, ClientClass, Plan]]] = {}
+    for fmt, client, limited in product((None, *OUTPUTS), CLIENTS, (one, other)):
+        request = replace(params, format=fmt)
+        plan = plan_for(facts, request, client, limited)
+        sharing.setdefault(variant_key(VERSION, plan), []).append((request, client, plan))
+
+    for requests in sharing.values():
+        chosen = {name for _, _, plan in requests for name in _formats(plan, facts)}
+        for request, client, _ in requests:
+            assert all(_may_be_sent(name, request, client) for name in chosen)
 
 
 class Colour(Enum):

@@ -143,7 +143,8 @@ class EncodedImage:
         format: A name in `core.output.formats.OUTPUTS`.
         size: In pixels; of a text, those of the copy it was made from.
         frames: How many were written.
-        effort: What the encoder spent; FAST also where more time would have changed nothing.
+        effort: What the planned format's encoder was allowed, whichever encoding was the smallest; FAST also where
+            more time would have changed nothing.
     """
 
     body: bytes
@@ -173,7 +174,7 @@ class Variant:
         length: Of the body in bytes, also when it was not read.
         digest: SHA-256 of the body.
         made_at: Unix time, whole seconds, at which these bytes were published.
-        effort: What the encoder was allowed.
+        effort: As in `EncodedImage`.
     """
 
     body: Body

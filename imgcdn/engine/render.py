@@ -87,9 +87,13 @@ def _develop(picture: Picture, plan: Plan) -> Picture:
 
 def _smallest(picture: Picture, plan: Plan, budget: Budget) -> EncodedImage:
     """Encode a picture, a graphic in each of its encodings, and return the smallest file."""
-    photograph, graphic = (photograph_encoding(plan, budget),), graphic_encodings(plan, budget)
-    encodings = graphic if graphic != photograph and is_graphic(picture.image) else photograph
-    return min((encode(picture.image, each, picture.profile) for each in encodings), key=lambda each: len(each.body))
+    planned, graphic = photograph_encoding(plan, budget), graphic_encodings(plan, budget)
+    encodings = graphic if graphic != (planned,) and is_graphic(picture.image) else (planned,)
+    files = (encode(picture.image, each, picture.profile) for each in encodings)
+    smallest = min(files, key=lambda each: len(each.body))
+    # The effort follows from plan and budget alone. A lossless file has no effort of its own, so a graphic would be
+    # marked as fast after a thorough render too.
+    return replace(smallest, effort=planned.effort)
 
 
 def _never_larger(encoded: EncodedImage, file: BinaryIO, profile: bytes) -> EncodedImage:

@@ -6,15 +6,16 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops
 
+from imgcdn.core.encoders.effort import Budget
 from imgcdn.core.output.plan import plan_for
 from imgcdn.core.request.params import Params
-from imgcdn.core.values import EncodedImage
+from imgcdn.core.values import Effort, EncodedImage
 from imgcdn.engine.graphics import is_graphic
 from imgcdn.engine.probe import probe
 from imgcdn.engine.render import render
 from tests.support import drawings, pictures
 from tests.support.paths import CORPUS, SAMPLES
-from tests.support.planning import FAST, LIMITS
+from tests.support.planning import FAST, LIMITS, THOROUGH
 from tests.support.variants import MAX_PIXELS, reopened
 
 Draw = Callable[[], Image.Image]
@@ -32,9 +33,11 @@ def _at(image: Image.Image, width: int) -> Image.Image:
     return image.resize((width, max(1, round(image.height * width / image.width))), Image.Resampling.LANCZOS)
 
 
-def _variant(image: Image.Image, params: Params, client: tuple[str, ...] = ()) -> EncodedImage:
+def _variant(
+    image: Image.Image, params: Params, client: tuple[str, ...] = (), *, budget: Budget = FAST
+) -> EncodedImage:
     file = io.BytesIO(pictures.png(image))
-    return render(file, plan_for(probe(file, max_pixels=MAX_PIXELS), params, client, LIMITS), FAST)
+    return render(file, plan_for(probe(file, max_pixels=MAX_PIXELS), params, client, LIMITS), budget)
 
 
 @pytest.mark.parametrize(
@@ -131,6 +134,25 @@ def test_a_graphic_goes_out_in_the_smallest_coding(
 ) -> None:
     encoded = _variant(draw(), params, client)
     assert {encoded.format, (reopened(encoded).format or "").lower()} == formats
+
+
+@pytest.mark.parametrize(
+    ("params", "client", "expected"),
+    [
+        pytest.param(Params(width=640), (), ("png", Effort.THOROUGH), id="png in place of a jpeg"),
+        pytest.param(
+            Params(width=640), ("webp",), ("webp", Effort.THOROUGH), id="lossless webp in place of a lossy one"
+        ),
+        pytest.param(Params(width=640, format="png"), (), ("png", Effort.FAST), id="png, which takes no more time"),
+    ],
+)
+def test_a_graphic_has_the_effort_of_the_planned_format_whichever_file_is_the_smallest(
+    params: Params, client: tuple[str, ...], expected: tuple[str, Effort]
+) -> None:
+    fast, thorough = (_variant(drawings.bars(), params, client, budget=budget) for budget in (FAST, THOROUGH))
+
+    assert (fast.format, fast.effort) == (expected[0], Effort.FAST)
+    assert (thorough.format, thorough.effort) == expected
 
 
 @pytest.mark.parametrize(

@@ -19,18 +19,29 @@ def _network(text: str) -> None:
     try:
         ipaddress.ip_network(text)
     except ValueError as error:
-        raise ValueError(f"{text!r} is not a network such as 10.0.0.0/8") from error
+        raise ValueError(f"{text!r} {_why_no_network(text)}") from error
+
+
+def _why_no_network(text: str) -> str:
+    try:
+        return f"is an address within a network; write {ipaddress.ip_network(text, strict=False)}"
+    except ValueError:
+        return "is not a network such as 10.0.0.0/8"
 
 
 def _mount(prefix: str, base: str) -> Mount:
     segments = prefix.strip("/").split("/")
     if not prefix.startswith("/") or not all(segment and not segment.startswith(".") for segment in segments):
         raise Mistake("must be a path such as /cms")
+    wanted = "must lead to a base URL such as https://cms.internal/media"
+    if not base.lower().startswith(("https://", "http://")):
+        raise Mistake(wanted, base)
     try:
         return Mount(prefix.strip("/"), parse_remote(base))
-    except (InvalidParam, Forbidden) as error:
-        reason = error.log or error.detail.removeprefix("url ")
-        raise Mistake(f"must lead to a base URL such as https://cms.internal/media; {base!r}: {reason}") from error
+    except InvalidParam as error:
+        raise Mistake(f"{wanted}; this one {error.detail.removeprefix('url ')}") from error
+    except Forbidden as error:
+        raise Mistake(f"{wanted}; this one has {error.log}") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +95,9 @@ class OriginSettings:
         if not self.root.is_dir():
             yield ("root",), f"root: there is no folder {self.root}; name one: imgcdn serve FOLDER"
         if self.ca_bundle and not Path(self.ca_bundle).is_file():
-            yield ("ca_bundle",), f"ca_bundle: there is no file {self.ca_bundle}"
-        if not self.min_ttl <= self.default_ttl <= self.max_ttl:
-            yield ("min_ttl", "default_ttl", "max_ttl"), "min_ttl, default_ttl and max_ttl must ascend"
+            text = f"ca_bundle: there is no file {self.ca_bundle}; name a PEM file, or leave ca_bundle out"
+            yield ("ca_bundle",), text
+        ttls = self.min_ttl, self.default_ttl, self.max_ttl
+        if list(ttls) != sorted(ttls):
+            text = "min_ttl, default_ttl and max_ttl must ascend; they are {}, {} and {}".format(*ttls)
+            yield ("min_ttl", "default_ttl", "max_ttl"), text

@@ -233,7 +233,7 @@ def test_a_cache_beside_or_beneath_the_originals_is_none(cache_dir: str, folder:
 
 def test_a_render_may_not_take_longer_than_its_request() -> None:
     assert mistakes({"render_timeout_s": 11, "request_timeout_s": 10}) == (
-        "render_timeout_s must not be above request_timeout_s",
+        "render_timeout_s must not be above request_timeout_s, which is 10; it is 11",
     )
 
 

@@ -24,7 +24,7 @@ def _preset(name: str, query: str) -> Preset:
     try:
         return parse_preset(name, query)
     except InvalidParam as error:
-        raise Mistake(error.detail) from error
+        raise Mistake(error.detail, complete=True) from error
 
 
 def _widths(raw: object) -> tuple[int, ...]:

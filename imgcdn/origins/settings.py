@@ -46,7 +46,7 @@ def _mount(prefix: str, base: str) -> Mount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OriginSettings:
-    """Where originals come from, how they are fetched, and for how long they are believed."""
+    """Where originals come from, how they are fetched, and for how long they are fresh."""
 
     root: Path = setting(Path("sample_images"), folder, "Folder with the originals.")
     allow: tuple[str, ...] = setting(
@@ -58,23 +58,30 @@ class OriginSettings:
     mounts: tuple[Mount, ...] = setting(
         (),
         table_of(_mount, example="/cms=https://cms.internal/media"),
-        "Paths that are fetched from a base URL, such as `/cms=https://cms.internal/media`.",
+        "Paths that stand for a base URL. With `/cms=https://cms.internal/media`, `/img/cms/a.jpg` is fetched from "
+        "`https://cms.internal/media/a.jpg`.",
     )
     allow_addresses: tuple[str, ...] = setting(
-        (), checked(_network), "Networks that may be connected to although they are not public, as CIDRs."
+        (),
+        checked(_network),
+        "Networks that origins may be in although their addresses are not public, such as `10.0.0.0/8`.",
     )
     resolve: tuple[str, ...] = setting(
-        (), checked(parse_override), "Addresses of hosts, as HOST:PORT:ADDRESS, used instead of a look-up."
+        (), checked(parse_override), "Addresses of hosts, as HOST:PORT:ADDRESS. They are used instead of DNS."
     )
     ca_bundle: str = setting(
         "",
         optional_text,
-        "PEM file with the authorities that sign the certificates of origins. Default: the packaged ones.",
+        "PEM file with the authorities that sign the certificates of origins. Without it, the packaged ones are used.",
     )
     fetchers: int = setting(32, integer(1, 1024), "Originals that one HTTP worker fetches at the same time.")
-    fetches_per_host: int = setting(8, integer(1, 1024), "Of these, from one origin host.")
+    fetches_per_host: int = setting(
+        8, integer(1, 1024), "Originals that one HTTP worker fetches from one host at the same time."
+    )
     connect_timeout_s: float = setting(3.0, seconds(0.1, 600), "Seconds for connecting to an origin.")
-    read_timeout_s: float = setting(10.0, seconds(0.1, 600), "Seconds for which an origin may send nothing.")
+    read_timeout_s: float = setting(
+        10.0, seconds(0.1, 600), "Seconds that an origin may let pass without sending anything."
+    )
     fetch_timeout_s: float = setting(15.0, seconds(0.1, 600), "Wall-clock seconds for one fetch, redirects included.")
     min_ttl: int = setting(60, integer(0, _YEAR_S), "Seconds for which a remote original is fresh, at least.")
     default_ttl: int = setting(

@@ -36,6 +36,15 @@ def test_a_default_is_of_its_type_and_passes_its_own_parser(name: str) -> None:
     assert field.metadata["help"].endswith(".")
 
 
+@pytest.mark.parametrize("name", [name for name in DECLARED if isinstance(value(Config(), name), Enum)])
+def test_the_help_of_a_choice_names_every_word(name: str) -> None:
+    default = value(Config(), name)
+    help_text = DECLARED[name][1].metadata["help"]
+
+    assert isinstance(default, Enum)
+    assert not [word_of(each) for each in type(default) if f"`{word_of(each)}`" not in help_text]
+
+
 def test_no_two_rooms_declare_a_setting_of_one_name() -> None:
     names = [field.name for kind in ROOMS.values() for field in fields(kind)]
 

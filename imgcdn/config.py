@@ -187,9 +187,7 @@ def _gather(flags: Mapping[str, object], environ: Mapping[str, str], file: Path 
 
 def _sentence(written: str, mistake: Mistake) -> str:
     """Name the setting as it was written and the part that is wrong, then say what is wrong."""
-    where = f"{written}{mistake.part}"
-    continues = mistake.text.partition(" ")[0] in ("must", "is", "repeats")
-    return f"{where} {mistake.text}" if continues else f"{where}: {mistake.text}"
+    return f"{written}{mistake.part}{':' if mistake.complete else ''} {mistake.text}"
 
 
 def _composed(values: Mapping[str, object]) -> Config:
@@ -206,7 +204,10 @@ def _from_file(file: Path | None, problems: list[str]) -> list[tuple[str, str, o
         return []
     try:
         keys = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        problems.append(f"{path}: cannot be read: {error.strerror}")
+        return []
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         problems.append(f"{path}: cannot be read: {error}")
         return []
     return [(name, f"{path}: {name}", value) for name, value in keys.items()]
@@ -234,6 +235,8 @@ def _problems(config: Config) -> Iterable[Problem]:
     root, cache_dir = config.origins.root, config.store.cache_dir
     if root.resolve().is_relative_to(cache_dir.resolve()):
         yield ("root", "cache_dir"), f"cache_dir: {cache_dir} holds the originals; name another folder"
-    if config.renderers.render_timeout_s > config.service.request_timeout_s:
-        yield ("render_timeout_s", "request_timeout_s"), "render_timeout_s must not be above request_timeout_s"
+    render_s, request_s = config.renderers.render_timeout_s, config.service.request_timeout_s
+    if render_s > request_s:
+        text = f"render_timeout_s must not be above request_timeout_s, which is {request_s:g}; it is {render_s:g}"
+        yield ("render_timeout_s", "request_timeout_s"), text
     yield from config.request.problems()

@@ -5,13 +5,14 @@ The README's tables, made from the code that they describe.
 """
 
 from collections.abc import Iterable
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, Field, fields
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from imgcdn.config import ROOMS
 from imgcdn.core.request.parameters import PARAMETERS
-from imgcdn.core.setting import word_of
+from imgcdn.core.setting import byte_count, word_of
 from imgcdn.errors import public_errors
 
 README = Path(__file__).parent.parent / "README.md"
@@ -30,7 +31,7 @@ def settings() -> str:
     """Return the tables of settings, one for each room."""
     tables = []
     for room, kind in ROOMS.items():
-        rows = [(f"`{each.name}`", _default(each.default), each.metadata["help"]) for each in fields(kind)]
+        rows = [(f"`{each.name}`", _default(each), each.metadata["help"]) for each in fields(kind)]
         tables.append(f"{TITLES[room]}\n\n{_table(('setting', 'default', 'meaning'), rows)}")
     return "\n\n".join(tables)
 
@@ -66,7 +67,9 @@ def with_tables(text: str) -> str:
     return text
 
 
-def _default(value: object) -> str:
+def _default(setting: Field[Any]) -> str:
+    """Return a default as a file or a variable would give it."""
+    value = setting.default
     if value is MISSING:
         return "the CPUs"
     if value in ((), ""):
@@ -75,7 +78,17 @@ def _default(value: object) -> str:
         return f"`{word_of(value)}`"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
+    if setting.metadata["parse"] is byte_count:
+        return f"`{_size(value)}`"
+    if isinstance(value, float):
+        return f"`{value:g}`"
     return f"`{' '.join(map(str, value))}`" if isinstance(value, tuple) else f"`{value}`"
+
+
+def _size(count: int) -> str:
+    """Return a number of bytes with the largest unit that divides it."""
+    units = {"GiB": 2**30, "GB": 10**9, "MiB": 2**20, "MB": 10**6}
+    return next((f"{count // size}{unit}" for unit, size in units.items() if count % size == 0), str(count))
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

@@ -11,6 +11,7 @@ from tests.support.paths import PACKAGE
 
 _BASE = {"core", "errors"}
 _WORKERS = {"engine", "origins", "renderers", "store"}
+_WITH_SETTINGS = ("origins", "renderers", "service", "store", "web")
 _BELOW_SERVICE = _BASE | _WORKERS | {"dialects", "markup"}
 
 #: Room -> what it may import beside itself: whole rooms, or one module of a room ("store/files"). A row for a single
@@ -19,7 +20,7 @@ ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "core": {"errors"},
     "core/setting": set(),
-    "config": _BASE | {f"{room}/settings" for room in ("origins", "renderers", "service", "store", "web")},
+    "config": _BASE | {f"{room}/settings" for room in _WITH_SETTINGS},
     "dialects": _BASE,
     "markup": _BASE,
     "engine": _BASE,
@@ -36,6 +37,8 @@ ROOMS: dict[str, set[str]] = {
     "cli": _BELOW_SERVICE | {"service", "web", "config"},
     "__main__": {"cli"},
     "imgcdn": {"markup"},
+    # config imports them, so what they import is loaded by every command.
+    **{f"{room}/settings": _BASE for room in _WITH_SETTINGS},
 }
 
 #: Library -> the rooms that may import it. A library that is not here belongs nowhere.
@@ -165,6 +168,9 @@ def test_every_import_goes_the_way_the_table_allows() -> None:
         pytest.param("errors.py", "from imgcdn.core import plan", "may not import core", id="errors are the floor"),
         pytest.param("engine/decode.py", "from imgcdn.store.disk import Disk", "may not import store", id="sideways"),
         pytest.param("store/disk.py", "from imgcdn.config import Config", "may not import config", id="a worker"),
+        pytest.param(
+            "origins/settings.py", "from imgcdn.store.disk import DiskStore", "may not import store", id="settings"
+        ),
         pytest.param("service/images.py", "import imgcdn.web.wsgi", "may not import web", id="service and web"),
         pytest.param("web/wsgi.py", "from imgcdn import cli", "may not import cli", id="web and cli"),
         pytest.param("service/images.py", "from PIL import Image", "the library PIL", id="pillow beside the engine"),

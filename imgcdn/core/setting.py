@@ -5,6 +5,7 @@ One field of a room's settings is one key of imgcdn.toml and one `IMGCDN_*` vari
 line in README's table stand in one place. A parser takes what TOML or the environment gave and raises `Mistake`.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import field
@@ -15,6 +16,7 @@ from typing import Any, TypeVar
 Parser = Callable[[object], Any]
 E = TypeVar("E", bound=Enum)
 T = TypeVar("T")
+X = TypeVar("X")
 
 _UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 _MISSING = object()
@@ -25,16 +27,17 @@ class Mistake(ValueError):
     A value of a setting that cannot work.
 
     Args:
-        text: What it must be, as the end of a sentence that begins with the setting's name ("must be an integer"), or a
-            sentence of its own.
+        text: What it must be, as the end of a sentence that begins with the setting's name ("must be an integer").
         found: The value, where it is to be shown.
         part: The part of the setting that is wrong, such as `[2]` or `.thumb`; empty for all of it.
+        complete: Whether the text is a sentence of its own; a colon then follows the setting's name.
     """
 
-    def __init__(self, text: str, found: object = _MISSING, *, part: str = "") -> None:
+    def __init__(self, text: str, found: object = _MISSING, *, part: str = "", complete: bool = False) -> None:
         super().__init__(text)
         self.text = text if found is _MISSING else f"{text}, not {found!r}"
         self.part = part
+        self.complete = complete
 
 
 class Mistakes(Mistake):
@@ -79,11 +82,10 @@ def optional_text(raw: object) -> str:
 
 def folder(raw: object) -> Path:
     """Read a path; `~` is a home folder."""
-    given = text(raw)
-    if "\0" in given:
+    if not isinstance(raw, str) or not raw or "\0" in raw:
         raise Mistake("must be a path", raw)
     try:
-        return Path(given).expanduser()
+        return Path(raw).expanduser()
     except RuntimeError as error:  # pathlib's word for a ~user that does not exist
         raise Mistake("must be a path whose ~ has a home folder", raw) from error
 
@@ -188,30 +190,20 @@ def list_of(parse_item: Callable[[object], T]) -> Callable[[object], tuple[T, ..
         items = raw.split() if isinstance(raw, str) else raw
         if not isinstance(items, list | tuple):
             raise Mistake("must be a list", raw)
-        found: list[T] = []
-        mistakes: list[Mistake] = []
-        for index, item in enumerate(items):
-            try:
-                found.append(parse_item(item))
-            except Mistake as mistake:
-                mistake.part = f"[{index}]{mistake.part}"
-                mistakes.append(mistake)
-        if mistakes:
-            raise Mistakes(mistakes)
-        return tuple(found)
+        return _read_each(((f"[{index}]", item) for index, item in enumerate(items)), parse_item)
 
     return parse
 
 
 def checked(check: Callable[[str], object]) -> Callable[[object], tuple[str, ...]]:
-    """Return a parser of a list of texts, each of which `check` accepts; it raises ValueError with the reason."""
+    """Return a parser of a list of texts, each of which `check` accepts; it raises ValueError with a sentence."""
 
     def parse_item(raw: object) -> str:
         item = text(raw)
         try:
             check(item)
         except ValueError as error:
-            raise Mistake(str(error)) from error
+            raise Mistake(str(error), complete=True) from error
         return item
 
     return list_of(parse_item)
@@ -226,29 +218,64 @@ def table_of(parse_item: Callable[[str, str], T], *, example: str) -> Callable[[
         example: An entry of such a list.
     """
 
+    def read(entry: tuple[str, object] | Mistake) -> T:
+        if isinstance(entry, Mistake):
+            raise entry
+        name, value = entry
+        if not isinstance(value, str):
+            raise Mistake(f"must be text such as {example.partition('=')[2]}", value)
+        return parse_item(name, value)
+
     def parse(raw: object) -> tuple[T, ...]:
-        found: list[T] = []
-        mistakes: list[Mistake] = []
-        entries = list(raw.items()) if isinstance(raw, dict) else _pairs(raw, example)
-        for name, value in entries:
-            try:
-                if not isinstance(value, str):
-                    raise Mistake("must be text", value)
-                found.append(parse_item(name, value))
-            except Mistake as mistake:
-                mistake.part = f".{name}{mistake.part}"
-                mistakes.append(mistake)
-        twice = [name for index, (name, _) in enumerate(entries) if name in dict(entries[:index])]
-        mistakes += [Mistake("is there twice", part=f".{name}") for name in twice]
-        if mistakes:
-            raise Mistakes(mistakes)
-        return tuple(found)
+        return _read_each(_entries(raw, example), read)
 
     return parse
 
 
-def _pairs(raw: object, example: str) -> list[tuple[str, object]]:
+def _entries(raw: object, example: str) -> Iterable[tuple[str, tuple[str, object] | Mistake]]:
+    """Yield the part and the (name, value) of each entry, or what is wrong with an entry that has none."""
+    if isinstance(raw, dict):
+        yield from ((_key(name), (name, value)) for name, value in raw.items())
+        return
     items = raw.split() if isinstance(raw, str) else raw
-    if not isinstance(items, list | tuple) or not all(isinstance(item, str) and "=" in item for item in items):
+    if not isinstance(items, list | tuple):
         raise Mistake(f"must be a table, or a list such as {example}", raw)
-    return [(name, value) for name, _, value in (item.partition("=") for item in items)]
+    names: set[str] = set()
+    for index, item in enumerate(items):
+        name, equals, value = item.partition("=") if isinstance(item, str) else ("", "", "")
+        if not equals:
+            yield f"[{index}]", Mistake(f"must be NAME=VALUE, such as {example}", item)
+        elif name in names:
+            yield f"[{index}]", Mistake(f"repeats {name}; list each once")
+        else:
+            yield _key(name), (name, value)
+        names.add(name)
+
+
+def _key(name: str) -> str:
+    """Write a key of a table as TOML does, with quotes where a bare key could not be written."""
+    return f".{name}" if re.fullmatch(r"[A-Za-z0-9_-]+", name) else f".{json.dumps(name, ensure_ascii=False)}"
+
+
+def _read_each(items: Iterable[tuple[str, X]], read: Callable[[X], T]) -> tuple[T, ...]:
+    """
+    Read every item of a setting.
+
+    Args:
+        items: Each with its part of the setting.
+        read: Reads one.
+
+    Raises:
+        Mistakes: Of all items, each with its part.
+    """
+    found: list[T] = []
+    mistakes: list[Mistake] = []
+    for part, item in items:
+        try:
+            found.append(read(item))
+        except Mistake as mistake:
+            mistake.part = f"{part}{mistake.part}"
+            mistakes.append(mistake)
+    if mistakes:
+        raise Mistakes(mistakes)
+    return tuple(found)

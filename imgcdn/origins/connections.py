@@ -244,12 +244,12 @@ class Transport(HTTPAdapter):
         """Leave the pool as it is: its context verifies. Here each connection would read the whole CA bundle anew."""
 
 
-def tls_context(ca_bundle: str = "") -> ssl.SSLContext:
+def tls_context(ca_bundle: str) -> ssl.SSLContext:
     """
     Return what certificates are checked against.
 
     Args:
-        ca_bundle: A PEM file instead of the packaged authorities.
+        ca_bundle: A PEM file; empty for the packaged authorities.
 
     Raises:
         ConfigError: The file cannot be read.

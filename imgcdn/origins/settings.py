@@ -19,23 +19,34 @@ def _network(text: str) -> None:
     try:
         ipaddress.ip_network(text)
     except ValueError as error:
-        raise ValueError(f"{text!r} is not a network such as 10.0.0.0/8") from error
+        raise ValueError(f"{text!r} {_why_no_network(text)}") from error
+
+
+def _why_no_network(text: str) -> str:
+    try:
+        return f"is an address within a network; write {ipaddress.ip_network(text, strict=False)}"
+    except ValueError:
+        return "is not a network such as 10.0.0.0/8"
 
 
 def _mount(prefix: str, base: str) -> Mount:
     segments = prefix.strip("/").split("/")
     if not prefix.startswith("/") or not all(segment and not segment.startswith(".") for segment in segments):
         raise Mistake("must be a path such as /cms")
+    wanted = "must lead to a base URL such as https://cms.internal/media"
+    if not base.lower().startswith(("https://", "http://")):
+        raise Mistake(wanted, base)
     try:
         return Mount(prefix.strip("/"), parse_remote(base))
-    except (InvalidParam, Forbidden) as error:
-        reason = error.log or error.detail.removeprefix("url ")
-        raise Mistake(f"must lead to a base URL such as https://cms.internal/media; {base!r}: {reason}") from error
+    except InvalidParam as error:
+        raise Mistake(f"{wanted}; this one {error.detail.removeprefix('url ')}") from error
+    except Forbidden as error:
+        raise Mistake(f"{wanted}; this one has {error.log}") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OriginSettings:
-    """Where originals come from, how they are fetched, and for how long they are believed."""
+    """Where originals come from, how they are fetched, and for how long they are fresh."""
 
     root: Path = setting(Path("sample_images"), folder, "Folder with the originals.")
     allow: tuple[str, ...] = setting(
@@ -47,23 +58,30 @@ class OriginSettings:
     mounts: tuple[Mount, ...] = setting(
         (),
         table_of(_mount, example="/cms=https://cms.internal/media"),
-        "Paths that are fetched from a base URL, such as `/cms=https://cms.internal/media`.",
+        "Paths that stand for a base URL. With `/cms=https://cms.internal/media`, `/img/cms/a.jpg` is fetched from "
+        "`https://cms.internal/media/a.jpg`.",
     )
     allow_addresses: tuple[str, ...] = setting(
-        (), checked(_network), "Networks that may be connected to although they are not public, as CIDRs."
+        (),
+        checked(_network),
+        "Networks that origins may be in although their addresses are not public, such as `10.0.0.0/8`.",
     )
     resolve: tuple[str, ...] = setting(
-        (), checked(parse_override), "Addresses of hosts, as HOST:PORT:ADDRESS, used instead of a look-up."
+        (), checked(parse_override), "Addresses of hosts, as HOST:PORT:ADDRESS. They are used instead of DNS."
     )
     ca_bundle: str = setting(
         "",
         optional_text,
-        "PEM file with the authorities that sign the certificates of origins. Default: the packaged ones.",
+        "PEM file with the authorities that sign the certificates of origins. Without it, the packaged ones are used.",
     )
     fetchers: int = setting(32, integer(1, 1024), "Originals that one HTTP worker fetches at the same time.")
-    fetches_per_host: int = setting(8, integer(1, 1024), "Of these, from one origin host.")
+    fetches_per_host: int = setting(
+        8, integer(1, 1024), "Originals that one HTTP worker fetches from one host at the same time."
+    )
     connect_timeout_s: float = setting(3.0, seconds(0.1, 600), "Seconds for connecting to an origin.")
-    read_timeout_s: float = setting(10.0, seconds(0.1, 600), "Seconds for which an origin may send nothing.")
+    read_timeout_s: float = setting(
+        10.0, seconds(0.1, 600), "Seconds that an origin may let pass without sending anything."
+    )
     fetch_timeout_s: float = setting(15.0, seconds(0.1, 600), "Wall-clock seconds for one fetch, redirects included.")
     min_ttl: int = setting(60, integer(0, _YEAR_S), "Seconds for which a remote original is fresh, at least.")
     default_ttl: int = setting(
@@ -84,6 +102,9 @@ class OriginSettings:
         if not self.root.is_dir():
             yield ("root",), f"root: there is no folder {self.root}; name one: imgcdn serve FOLDER"
         if self.ca_bundle and not Path(self.ca_bundle).is_file():
-            yield ("ca_bundle",), f"ca_bundle: there is no file {self.ca_bundle}"
-        if not self.min_ttl <= self.default_ttl <= self.max_ttl:
-            yield ("min_ttl", "default_ttl", "max_ttl"), "min_ttl, default_ttl and max_ttl must ascend"
+            text = f"ca_bundle: there is no file {self.ca_bundle}; name a PEM file, or leave ca_bundle out"
+            yield ("ca_bundle",), text
+        ttls = self.min_ttl, self.default_ttl, self.max_ttl
+        if list(ttls) != sorted(ttls):
+            text = "min_ttl, default_ttl and max_ttl must ascend; they are {}, {} and {}".format(*ttls)
+            yield ("min_ttl", "default_ttl", "max_ttl"), text

@@ -1,4 +1,4 @@
-"""The settings of how long and how many requests wait."""
+"""The settings of waiting."""
 
 from dataclasses import dataclass
 

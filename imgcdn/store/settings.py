@@ -9,21 +9,25 @@ from imgcdn.core.setting import byte_count, folder, setting
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSettings:
-    """What is kept, where, and how much of it."""
+    """What is kept on disk, where, and how much of it."""
 
     cache_dir: Path = setting(
-        Path(".imgcdn-cache"), folder, "Folder for what is kept: new, empty, or made by an earlier run."
+        Path(".imgcdn-cache"),
+        folder,
+        "Folder for variants and copies of originals: a new or empty one, or the one of an earlier run.",
     )
     cache_max_bytes: int = setting(
         2**30,
         byte_count,
-        "Ceiling for variants. The least recently used ones are evicted first. 0: nothing is kept.",
+        "Bytes of variants to keep. The least recently used ones are evicted first. With 0, nothing is kept.",
     )
     originals_max_bytes: int = setting(
-        2**30, byte_count, "Ceiling for copies of remote originals. The least recently used ones are evicted first."
+        2**30,
+        byte_count,
+        "Bytes of copies of remote originals to keep. The least recently used ones are evicted first.",
     )
     min_free_bytes: int = setting(
-        256 * 2**20, byte_count, "Bytes to leave free on the disk of the cache; below that nothing is written."
+        256 * 2**20, byte_count, "Bytes to leave free on the disk of the cache. With less, nothing is written."
     )
 
     def __post_init__(self) -> None:

@@ -36,6 +36,15 @@ def test_a_default_is_of_its_type_and_passes_its_own_parser(name: str) -> None:
     assert field.metadata["help"].endswith(".")
 
 
+@pytest.mark.parametrize("name", [name for name in DECLARED if isinstance(value(Config(), name), Enum)])
+def test_the_help_of_a_choice_names_every_word(name: str) -> None:
+    default = value(Config(), name)
+    help_text = DECLARED[name][1].metadata["help"]
+
+    assert isinstance(default, Enum)
+    assert not [word_of(each) for each in type(default) if f"`{word_of(each)}`" not in help_text]
+
+
 def test_no_two_rooms_declare_a_setting_of_one_name() -> None:
     names = [field.name for kind in ROOMS.values() for field in fields(kind)]
 
@@ -233,7 +242,7 @@ def test_a_cache_beside_or_beneath_the_originals_is_none(cache_dir: str, folder:
 
 def test_a_render_may_not_take_longer_than_its_request() -> None:
     assert mistakes({"render_timeout_s": 11, "request_timeout_s": 10}) == (
-        "render_timeout_s must not be above request_timeout_s",
+        "render_timeout_s must not be above request_timeout_s, which is 10; it is 11",
     )
 
 

@@ -1,123 +1,206 @@
 """What an operator is told: what is wrong, about the part that is wrong, and what to write instead."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from imgcdn.config import Config, load
+from imgcdn.config import DECLARED, Config, load
 from imgcdn.core.request.rules import Preset, Rules
 from imgcdn.core.request.widths import WidthPolicy, Widths
 from tests.support.configs import mistakes
 from tests.support.planning import RULES
 
+#: Setting, a mistake that is typical of it as a variable gives it, and what follows the variable's name in the message.
+TYPICAL = [
+    ("bind", "8000", " must be HOST:PORT, [IPV6]:PORT or unix:/PATH, not '8000'"),
+    ("workers", "0", " must be an integer from 1 to 256, not '0'"),
+    ("header_timeout_s", "10s", " must be a number of seconds from 0.1 to 600, not '10s'"),
+    ("idle_timeout_s", "0", " must be a number of seconds from 0.1 to 600, not '0'"),
+    ("write_timeout_s", "", " must be a number of seconds from 0.1 to 600, not ''"),
+    ("max_connections", "none", " must be an integer from 1 to 1000000, not 'none'"),
+    ("max_unsent_bytes", "32 M", " must be a number of bytes, such as 500000, 512MB or 2GiB, not '32 M'"),
+    ("drain_timeout_s", "900", " must be a number of seconds from 0 to 600, not '900'"),
+    ("max_age_s", "1h", " must be an integer from 0 to 31536000, not '1h'"),
+    ("stale_while_revalidate_s", "-1", " must be an integer from 0 to 31536000, not '-1'"),
+    (
+        "cache_control",
+        "no-store\r\nX: y",
+        " must be the value of an HTTP header, in visible ASCII characters and spaces, not 'no-store\\r\\nX: y'",
+    ),
+    ("access_log", "none", " must be one of all, misses, off, not 'none'"),
+    ("log_format", "JSON", " must be one of text, json, not 'JSON'"),
+    ("root", "", " must be a path, not ''"),
+    ("root", "~nobody-of-this-name", " must be a path whose ~ has a home folder, not '~nobody-of-this-name'"),
+    ("allow", "a.test ftp://b.test", "[1]: 'ftp://b.test': only https:// and http:// can be allowed"),
+    ("allow", "https://", "[0]: 'https://' names no host"),
+    ("allow", "https://me@a.test", "[0]: 'https://me@a.test' has a user name in the URL"),
+    ("mounts", "cms=https://a.test", ".cms must be a path such as /cms"),
+    (
+        "mounts",
+        "/cms=nowhere",
+        """."/cms" must lead to a base URL such as https://cms.internal/media, not 'nowhere'""",
+    ),
+    (
+        "mounts",
+        "/cms=https://me@a.test",
+        """."/cms" must lead to a base URL such as https://cms.internal/media; this one has a user name in the URL""",
+    ),
+    (
+        "mounts",
+        "/cms=https://",
+        """."/cms" must lead to a base URL such as https://cms.internal/media; this one names no host""",
+    ),
+    ("mounts", "/a=https://a.test /b", "[1] must be NAME=VALUE, such as /cms=https://cms.internal/media, not '/b'"),
+    ("allow_addresses", "10.0.0.0/99", "[0]: '10.0.0.0/99' is not a network such as 10.0.0.0/8"),
+    ("allow_addresses", "fd00::/8 10.0.0.7/8", "[1]: '10.0.0.7/8' is an address within a network; write 10.0.0.0/8"),
+    ("resolve", "a.test:443", "[0]: 'a.test:443' is not HOST:PORT:ADDRESS, as in img.example:443:192.0.2.7"),
+    ("fetchers", "0", " must be an integer from 1 to 1024, not '0'"),
+    ("fetches_per_host", "0", " must be an integer from 1 to 1024, not '0'"),
+    ("connect_timeout_s", "3s", " must be a number of seconds from 0.1 to 600, not '3s'"),
+    ("read_timeout_s", "0", " must be a number of seconds from 0.1 to 600, not '0'"),
+    ("fetch_timeout_s", "1e2", " must be a number of seconds from 0.1 to 600, not '1e2'"),
+    ("min_ttl", "1m", " must be an integer from 0 to 31536000, not '1m'"),
+    ("default_ttl", "1.5", " must be an integer from 0 to 31536000, not '1.5'"),
+    ("max_ttl", "99999999", " must be an integer from 0 to 31536000, not '99999999'"),
+    ("max_pixels", "64M", " must be an integer from 1 to 1000000000, not '64M'"),
+    ("max_source_bytes", "1.5GB", " must be a number of bytes, such as 500000, 512MB or 2GiB, not '1.5GB'"),
+    ("cache_dir", "", " must be a path, not ''"),
+    ("cache_max_bytes", "5TB", " must be a number of bytes, such as 500000, 512MB or 2GiB, not '5TB'"),
+    ("originals_max_bytes", "-1", " must be a number of bytes, such as 500000, 512MB or 2GiB, not '-1'"),
+    ("min_free_bytes", "5%", " must be a number of bytes, such as 500000, 512MB or 2GiB, not '5%'"),
+    ("formats", "avif, webp", "[0] must be one of avif, webp, not 'avif,'"),
+    ("formats", "avif avif", "[1] repeats avif; list each once"),
+    ("max_dimension", "20000", " must be an integer from 1 to 16383, not '20000'"),
+    ("width_policy", "round", " must be one of any, snap, strict, not 'round'"),
+    ("widths", "320 0 640", "[1] must be an integer from 1 to 16383, not '0'"),
+    ("widths", "", " must list widths in pixels, such as 320 640 1280, not ''"),
+    ("presets", "thumb=w=wide", ".thumb: w must be an integer from 1 to 999999999"),
+    ("presets", "thumb=p=other", ".thumb: p belongs to a request; a preset cannot have it"),
+    ("presets", "a=w=1 thumb", "[1] must be NAME=VALUE, such as thumb=w=200&h=200&fit=cover, not 'thumb'"),
+    ("presets", "a=w=1 a=w=2", "[1] repeats a; list each once"),
+    ("params", "preset", " must be one of any, presets, not 'preset'"),
+    ("auto_target", "95", " must be an integer from 40 to 90, not '95'"),
+    ("save_data", "on", " must be true or false, not 'on'"),
+    ("animation_formats", "gif", "[0] must be one of avif, webp, not 'gif'"),
+    ("avif_min_pixels", "-1", " must be an integer from 0 to 1000000000, not '-1'"),
+    ("avif_max_pixels", "20MP", " must be an integer from 0 to 1000000000, not '20MP'"),
+    ("effort", "settled", " must be one of fast, thorough, not 'settled'"),
+    ("thorough_s_per_megapixel", "0", " must be a number of seconds from 0.05 to 60, not '0'"),
+    ("color", "cmyk", " must be one of srgb, keep, not 'cmyk'"),
+    ("renderers", "auto", " must be an integer from 1 to 256, not 'auto'"),
+    ("render_queue", "0", " must be an integer from 1 to 10000, not '0'"),
+    ("renderer_memory_bytes", "4G", " must be a number of bytes, such as 500000, 512MB or 2GiB, not '4G'"),
+    ("render_timeout_s", "601", " must be a number of seconds from 0.1 to 600, not '601'"),
+    ("request_timeout_s", "inf", " must be a number of seconds from 0.1 to 600, not 'inf'"),
+    ("max_waiting", "0", " must be an integer from 1 to 100000, not '0'"),
+]
+
+
+@pytest.mark.parametrize(("name", "raw", "end"), [pytest.param(*row, id=f"{row[0]}={row[1]}") for row in TYPICAL])
+def test_the_message_says_what_is_wrong_and_what_to_write(name: str, raw: str, end: str) -> None:
+    assert mistakes(environ={f"IMGCDN_{name.upper()}": raw}) == (f"IMGCDN_{name.upper()}{end}",)
+
+
+def test_every_setting_has_a_row() -> None:
+    # Any text may name a bundle; the message about one that is not there has a row below.
+    assert {name for name, *_ in TYPICAL} == DECLARED.keys() - {"ca_bundle"}
+
 
 @pytest.mark.parametrize(
     ("name", "raw", "expected"),
     [
-        pytest.param(
-            "widths", "320 0 640", "IMGCDN_WIDTHS[1] must be an integer from 1 to 16383, not '0'", id="a width"
-        ),
-        pytest.param(
-            "widths", "", "IMGCDN_WIDTHS must list widths in pixels, such as 320 640 1280, not ''", id="no widths"
-        ),
-        pytest.param("formats", "avif, webp", "IMGCDN_FORMATS[0] must be one of avif, webp, not 'avif,'", id="a comma"),
-        pytest.param("formats", "avif avif", "IMGCDN_FORMATS[1] repeats avif; list each once", id="a repetition"),
-        pytest.param(
-            "allow_addresses",
-            "10.0.0.0/99",
-            "IMGCDN_ALLOW_ADDRESSES[0]: '10.0.0.0/99' is not a network such as 10.0.0.0/8",
-            id="a network",
-        ),
-        pytest.param(
-            "allow",
-            "a.test ftp://b.test",
-            "IMGCDN_ALLOW[1]: 'ftp://b.test': only https:// and http:// can be allowed",
-            id="a pattern",
-        ),
-        pytest.param(
-            "resolve",
-            "img.test:443",
-            "IMGCDN_RESOLVE[0]: 'img.test:443' is not HOST:PORT:ADDRESS, as in img.example:443:192.0.2.7",
-            id="an address of a host",
-        ),
-        pytest.param(
-            "mounts",
-            "cms=https://a.test",
-            "IMGCDN_MOUNTS.cms must be a path such as /cms",
-            id="a mount without a slash",
-        ),
-        pytest.param(
-            "mounts",
-            "/cms=nowhere",
-            "IMGCDN_MOUNTS./cms must lead to a base URL such as https://cms.internal/media; 'nowhere': must be a path "
-            "or begin with https://",
-            id="a mount that leads nowhere",
-        ),
-        pytest.param(
-            "mounts",
-            "/cms",
-            "IMGCDN_MOUNTS must be a table, or a list such as /cms=https://cms.internal/media, not '/cms'",
-            id="half a mount",
-        ),
-        pytest.param(
-            "presets", "thumb=w=wide", "IMGCDN_PRESETS.thumb: w must be an integer from 1 to 999999999", id="a preset"
-        ),
-        pytest.param("presets", "a=w=1 a=w=2", "IMGCDN_PRESETS.a is there twice", id="a preset twice"),
-        pytest.param(
-            "presets",
-            "thumb=p=other",
-            "IMGCDN_PRESETS.thumb: p belongs to a request; a preset cannot have it",
-            id="a preset in a preset",
-        ),
-        pytest.param(
-            "bind", "8000", "IMGCDN_BIND must be HOST:PORT, [IPV6]:PORT or unix:/PATH, not '8000'", id="an address"
-        ),
-        pytest.param("workers", "0", "IMGCDN_WORKERS must be an integer from 1 to 256, not '0'", id="an integer"),
-        pytest.param(
-            "render_timeout_s",
-            "1e2",
-            "IMGCDN_RENDER_TIMEOUT_S must be a number of seconds from 0.1 to 600, not '1e2'",
-            id="seconds",
-        ),
-        pytest.param(
-            "cache_max_bytes",
-            "5TB",
-            "IMGCDN_CACHE_MAX_BYTES must be a number of bytes, such as 500000, 512MB or 2GiB, not '5TB'",
-            id="bytes",
-        ),
-        pytest.param(
-            "cache_control",
-            "no-store\r\nX: y",
-            "IMGCDN_CACHE_CONTROL must be the value of an HTTP header, in visible ASCII characters and spaces, "
-            "not 'no-store\\r\\nX: y'",
-            id="a header",
-        ),
-        pytest.param("save_data", "on", "IMGCDN_SAVE_DATA must be true or false, not 'on'", id="a switch"),
-        pytest.param("effort", "settled", "IMGCDN_EFFORT must be one of fast, thorough, not 'settled'", id="a choice"),
-        pytest.param("root", "", "IMGCDN_ROOT must be text, not ''", id="an empty text"),
-        pytest.param("work", "1", "IMGCDN_WORK is not a setting; did you mean workers?", id="an unknown setting"),
-    ],
-)
-def test_the_message_says_what_is_wrong_and_what_to_write(name: str, raw: str, expected: str) -> None:
-    assert mistakes(environ={f"IMGCDN_{name.upper()}": raw}) == (expected,)
-
-
-@pytest.mark.parametrize(
-    ("name", "raw", "expected"),
-    [
+        pytest.param("formats", ["jpeg"], "--formats[0] must be one of avif, webp, not 'jpeg'", id="another format"),
         pytest.param(
             "formats", [["avif"]], "--formats[0] must be one of avif, webp, not ['avif']", id="a list in a list"
+        ),
+        pytest.param(
+            "formats",
+            [{"name": "avif"}],
+            "--formats[0] must be one of avif, webp, not {'name': 'avif'}",
+            id="a table in a list",
         ),
         pytest.param("formats", {"a": 1}, "--formats must be a list, not {'a': 1}", id="a table for a list"),
         pytest.param(
             "widths", [True], "--widths[0] must be an integer from 1 to 16383, not True", id="true for a width"
         ),
-        pytest.param("presets", {"a": 5}, "--presets.a must be text, not 5", id="a number for parameters"),
+        pytest.param(
+            "presets",
+            {"a": 5},
+            "--presets.a must be text such as w=200&h=200&fit=cover, not 5",
+            id="a number for parameters",
+        ),
+        pytest.param(
+            "presets",
+            ["a=w=1", 5],
+            "--presets[1] must be NAME=VALUE, such as thumb=w=200&h=200&fit=cover, not 5",
+            id="a number for a preset",
+        ),
+        pytest.param(
+            "mounts",
+            {"/cms": True},
+            '--mounts."/cms" must be text such as https://cms.internal/media, not True',
+            id="true for a base",
+        ),
+        pytest.param(
+            "mounts",
+            True,
+            "--mounts must be a table, or a list such as /cms=https://cms.internal/media, not True",
+            id="true for mounts",
+        ),
         pytest.param("allow", [5], "--allow[0] must be text, not 5", id="a number for a pattern"),
     ],
 )
 def test_the_message_names_the_part_of_a_value_from_a_file(name: str, raw: object, expected: str) -> None:
     assert mistakes({name: raw}) == (expected,)
+
+
+def test_an_unknown_setting_is_told_with_the_nearest() -> None:
+    assert mistakes(environ={"IMGCDN_WORK": "1"}) == ("IMGCDN_WORK is not a setting; did you mean workers?",)
+
+
+def test_every_entry_of_a_table_that_is_wrong_is_named() -> None:
+    assert mistakes({"mounts": "/a=nowhere b=https://b.test /c /d=https://d.test /d=https://e.test"}) == (
+        """--mounts."/a" must lead to a base URL such as https://cms.internal/media, not 'nowhere'""",
+        "--mounts.b must be a path such as /cms",
+        "--mounts[2] must be NAME=VALUE, such as /cms=https://cms.internal/media, not '/c'",
+        "--mounts[4] repeats /d; list each once",
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        pytest.param(
+            {"ca_bundle": "authorities.pem"},
+            "ca_bundle: there is no file authorities.pem; name a PEM file, or leave ca_bundle out",
+            id="a bundle that is not there",
+        ),
+        pytest.param(
+            {"min_ttl": 100, "default_ttl": 50},
+            "min_ttl, default_ttl and max_ttl must ascend; they are 100, 50 and 31536000",
+            id="a default below the least",
+        ),
+        pytest.param(
+            {"render_timeout_s": 11, "request_timeout_s": 10.5},
+            "render_timeout_s must not be above request_timeout_s, which is 10.5; it is 11",
+            id="a render beyond its request",
+        ),
+    ],
+)
+def test_settings_that_cannot_work_together_are_told_with_their_values(settings: dict[str, Any], expected: str) -> None:
+    assert mistakes(settings) == (expected,)
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        pytest.param("missing.toml", "missing.toml: cannot be read: No such file or directory", id="no file"),
+        pytest.param("sample_images", "sample_images: cannot be read: Is a directory", id="a folder"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named_once(file: str, expected: str) -> None:
+    assert mistakes(file=Path(file)) == (expected,)
 
 
 def test_every_item_that_is_wrong_is_named() -> None:
@@ -141,7 +224,7 @@ def test_every_item_that_is_wrong_is_named() -> None:
         ),
         pytest.param(
             {"presets": "=w=1"},
-            ["--presets.: a preset's name must be up to 64 letters, digits, dots, underscores or hyphens"],
+            ["""--presets."": a preset's name must be up to 64 letters, digits, dots, underscores or hyphens"""],
             id="no name",
         ),
         pytest.param(

@@ -24,7 +24,7 @@ def params_of(query: str) -> Params:
 
 def plan_of(target: str) -> Plan:
     request = parse(Target.read(target), RULES)
-    Routes().route(request.source)
+    Routes([], []).route(request.source)
     return plan_for(PHOTO, request.params, BOTH, LIMITS)
 
 

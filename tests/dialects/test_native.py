@@ -16,7 +16,7 @@ from tests.support.planning import RULES
 def request_of(target: str) -> ImageRequest:
     """Read and route a target, with nothing mounted and nothing allowed."""
     request = parse(Target.read(target), RULES)
-    return replace(request, source=Routes().route(request.source))
+    return replace(request, source=Routes([], []).route(request.source))
 
 
 def refusal_of(target: str) -> InvalidParam:

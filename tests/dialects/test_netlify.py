@@ -20,7 +20,7 @@ ENDPOINT = "/.netlify/images"
 def request_of(query: str) -> ImageRequest:
     """Read and route a target, with nothing mounted and nothing allowed."""
     request = parse(Target.read(f"{ENDPOINT}?{query}"), RULES)
-    return replace(request, source=Routes().route(request.source))
+    return replace(request, source=Routes([], []).route(request.source))
 
 
 def params_of(query: str) -> Params:

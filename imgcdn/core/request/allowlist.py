@@ -87,8 +87,10 @@ def _parse_pattern(text: str) -> _Pattern:
         raise ValueError(f"{text!r}: a * in a host stands for one whole label and comes first, as in *.example.com")
     try:
         parsed = parse_remote(f"{scheme}://{authority}{slash}{tail}")
-    except (InvalidParam, Forbidden) as error:
-        raise ValueError(f"{text!r}: {error.log or error.detail}") from error
+    except InvalidParam as error:
+        raise ValueError(f"{text!r} {error.detail.removeprefix('url ')}") from error
+    except Forbidden as error:
+        raise ValueError(f"{text!r} has {error.log}") from error
     if parsed.host.endswith("."):
         raise ValueError(f"{text!r}: the host ends with a point")
     path, _, query = parsed.target.partition("?")

@@ -36,7 +36,7 @@ class Routes:
         allowlist: Patterns of remote URLs; none admits none.
     """
 
-    def __init__(self, mounts: Sequence[Mount] = (), allowlist: Sequence[str] = ()) -> None:
+    def __init__(self, mounts: Sequence[Mount], allowlist: Sequence[str]) -> None:
         self._mounts = sorted(mounts, key=lambda mount: -len(mount.prefix))
         self._allowlist = Allowlist(allowlist)
 

@@ -24,7 +24,7 @@ def _preset(name: str, query: str) -> Preset:
     try:
         return parse_preset(name, query)
     except InvalidParam as error:
-        raise Mistake(error.detail) from error
+        raise Mistake(error.detail, complete=True) from error
 
 
 def _widths(raw: object) -> tuple[int, ...]:
@@ -42,7 +42,7 @@ class RequestSettings:
     formats: tuple[str, ...] = setting(
         tuple(fmt.name for fmt in NEGOTIATED),
         names(*(fmt.name for fmt in NEGOTIATED)),
-        "Formats that are negotiated by `Accept`, the preferred one first.",
+        "Formats that are negotiated by `Accept`, the preferred one first: `avif`, `webp`, both or none.",
     )
     max_dimension: int = setting(
         MAX_DIMENSION, integer(1, 16_383), "Largest `w` and `h` that a URL may ask for, in pixels."
@@ -60,7 +60,9 @@ class RequestSettings:
         "Names for sets of parameters. With `thumb=w=200&h=200&fit=cover`, a URL may say `p=thumb`.",
     )
     params: ParamsPolicy = setting(
-        ParamsPolicy.ANY, choice(ParamsPolicy), "Whether a URL may ask for any output, or for presets alone."
+        ParamsPolicy.ANY,
+        choice(ParamsPolicy),
+        "What a URL may ask for: any output (`any`), or presets alone (`presets`).",
     )
     auto_target: int = setting(
         DEFAULT_TARGET,

@@ -1,8 +1,8 @@
 """
-The settings of all rooms in one place: gathered from flags, variables, a file and defaults, checked, and explained.
+The settings of all rooms: gathered from flags, variables, a file and defaults, then checked and explained.
 
-Each room declares its own in `<room>/settings.py`. Their names are one flat list: a setting is one key of imgcdn.toml,
-one `IMGCDN_*` variable and, where the command line names it, one flag.
+Each room declares its settings in `<room>/settings.py`. All names share one flat list: a setting is one key of
+imgcdn.toml, one `IMGCDN_*` variable and, for some settings, one flag of the command line.
 """
 
 import json
@@ -30,10 +30,10 @@ from imgcdn.web.settings import WebSettings
 
 DEFAULT_FILE = "imgcdn.toml"
 
-# What Kubernetes sets in every pod beside a Service that is named imgcdn; "IMGCDN_PORT" holds a URL there.
+# Kubernetes sets these variables in every pod beside a Service named imgcdn. Its IMGCDN_PORT, for example, is a URL.
 _SERVICE_LINK = re.compile(r"service_(host|port(_\w+)?)=.*|port=[a-z]+://.*|port_[0-9]+_(tcp|udp|sctp)(_\w+)?=.*")
 
-#: (settings concerned, what is wrong with them together)
+#: (settings concerned, what is wrong with their combination)
 Problem = tuple[tuple[str, ...], str]
 
 
@@ -72,11 +72,11 @@ DECLARED = {each.name: (room, each) for room, kind in ROOMS.items() for each in 
 @dataclass(frozen=True, slots=True)
 class Explained:
     """
-    One setting as it is in force.
+    The value of one setting, and where it was given.
 
     Args:
-        name: Of the setting.
-        value: What the service uses.
+        name: Name of the setting.
+        value: The value that the service uses.
         given_by: Where it was written: a flag, a variable, or a file and its key; empty for the default.
     """
 
@@ -113,7 +113,7 @@ def _entry(item: Preset | Mount) -> str:
 
 @dataclass(slots=True)
 class _Gathered:
-    """What was found in all layers; a later layer replaces an earlier one."""
+    """The values and the mistakes of all layers. A value in a later layer replaces that of an earlier one."""
 
     values: dict[str, object] = field(default_factory=dict)
     given_by: dict[str, str] = field(default_factory=dict)
@@ -127,15 +127,15 @@ def load(
     file: Path | None = None,
 ) -> Config:
     """
-    Gather the settings: flags before `IMGCDN_*` variables before the file before defaults.
+    Gather the settings. Flags override `IMGCDN_*` variables, variables override the file, and the file the defaults.
 
     Args:
         flags: Values from the command line; None counts as not given.
-        environ: Default: the process's environment.
-        file: A TOML file that must exist; None for imgcdn.toml in the current folder, where there is one.
+        environ: Environment variables; None for those of the process.
+        file: A TOML file, which must exist; None for imgcdn.toml in the current folder, if it exists.
 
     Raises:
-        ConfigError: With every mistake in all of them.
+        ConfigError: There are mistakes. The error lists every one, from all layers.
     """
     return explain(flags, environ, file)[0]
 
@@ -146,43 +146,43 @@ def explain(
     file: Path | None = None,
 ) -> tuple[Config, list[Explained]]:
     """
-    Gather the settings, and tell where each of them comes from.
+    Gather the settings, and say where each of them was given.
 
     Args:
         flags, environ, file: As for `load`.
 
     Raises:
-        ConfigError: As `load`.
+        ConfigError: As for `load`.
     """
-    found = _gather(flags or {}, os.environ if environ is None else environ, file)
-    config = _composed(found.values)
-    found.problems += [text for names, text in _problems(config) if found.refused.isdisjoint(names)]
-    if found.problems:
-        raise ConfigError(tuple(found.problems))
+    gathered = _gather(flags or {}, os.environ if environ is None else environ, file)
+    config = _compose(gathered.values)
+    gathered.problems += [text for names, text in _problems(config) if gathered.refused.isdisjoint(names)]
+    if gathered.problems:
+        raise ConfigError(tuple(gathered.problems))
     explained = [
-        Explained(name, getattr(getattr(config, room), name), found.given_by.get(name, ""))
+        Explained(name, getattr(getattr(config, room), name), gathered.given_by.get(name, ""))
         for name, (room, _) in DECLARED.items()
     ]
     return config, explained
 
 
 def _gather(flags: Mapping[str, object], environ: Mapping[str, str], file: Path | None) -> _Gathered:
-    found = _Gathered()
+    gathered = _Gathered()
     given = {name: value for name, value in flags.items() if value is not None}
     layers: list[list[tuple[str, str, object]]] = [
-        _from_file(file, found.problems),
+        _from_file(file, gathered.problems),
         [(name, f"IMGCDN_{name.upper()}", value) for name, value in _from_environ(environ)],
         [(name, f"--{name.replace('_', '-')}", value) for name, value in given.items()],
     ]
     for name, written, raw in (item for layer in layers for item in layer):
         try:
-            found.values[name] = _read(name, raw)
-            found.given_by[name] = written
+            gathered.values[name] = _read(name, raw)
+            gathered.given_by[name] = written
         except Mistake as mistake:
-            found.refused.add(name)
+            gathered.refused.add(name)
             every = mistake.all if isinstance(mistake, Mistakes) else (mistake,)
-            found.problems += [_sentence(written, each) for each in every]
-    return found
+            gathered.problems += [_sentence(written, each) for each in every]
+    return gathered
 
 
 def _sentence(written: str, mistake: Mistake) -> str:
@@ -190,7 +190,7 @@ def _sentence(written: str, mistake: Mistake) -> str:
     return f"{written}{mistake.part}{':' if mistake.complete else ''} {mistake.text}"
 
 
-def _composed(values: Mapping[str, object]) -> Config:
+def _compose(values: Mapping[str, object]) -> Config:
     rooms = {
         room: kind(**{each.name: values[each.name] for each in fields(kind) if each.name in values})
         for room, kind in ROOMS.items()
@@ -214,11 +214,11 @@ def _from_file(file: Path | None, problems: list[str]) -> list[tuple[str, str, o
 
 
 def _from_environ(environ: Mapping[str, str]) -> Iterable[tuple[str, str]]:
-    """Yield our variables; IMGCDN_TEST_* belong to the test suite, IMGCDN_CONFIG to the command line."""
+    """Yield the variables that give settings. IMGCDN_TEST_* is for the tests, IMGCDN_CONFIG for the command line."""
     for variable, value in environ.items():
         name = variable.removeprefix("IMGCDN_").lower()
-        theirs = name == "config" or name.startswith("test_") or _SERVICE_LINK.fullmatch(f"{name}={value}")
-        if variable.startswith("IMGCDN_") and not theirs:
+        is_other = name == "config" or name.startswith("test_") or _SERVICE_LINK.fullmatch(f"{name}={value}")
+        if variable.startswith("IMGCDN_") and not is_other:
             yield name, value
 
 
@@ -230,7 +230,7 @@ def _read(name: str, raw: object) -> object:
 
 
 def _problems(config: Config) -> Iterable[Problem]:
-    """Yield what no setting can see alone: the settings concerned, and what is wrong with them."""
+    """Yield the mistakes in combinations of settings: the settings concerned, and what is wrong."""
     yield from config.origins.problems()
     root, cache_dir = config.origins.root, config.store.cache_dir
     if root.resolve().is_relative_to(cache_dir.resolve()):

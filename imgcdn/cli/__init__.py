@@ -1,4 +1,4 @@
-"""The command line. Each command is a module and one line of `COMMANDS`."""
+"""The command line. Each command is a module and one line in `COMMANDS`."""
 
 import argparse
 import sys
@@ -13,16 +13,16 @@ _EXIT_USAGE = 2
 
 
 class Command(Protocol):
-    """A module with one command. It imports what only its `run` needs inside of `run`."""
+    """A module that holds one command. Imports that only `run` needs are inside `run`, so `--help` loads little."""
 
     NAME: str
     HELP: str
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare what the command takes."""
+        """Declare the command's arguments."""
 
     def run(self, options: argparse.Namespace) -> int:
-        """Run it and return the exit status."""
+        """Run the command and return its exit status."""
 
 
 COMMANDS: tuple[Command, ...] = (serve, check)

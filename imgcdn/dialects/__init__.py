@@ -1,4 +1,4 @@
-"""URL grammars of image CDNs. Each is a pure function: raw target -> what is asked for."""
+"""URL grammars of image CDNs. Each is a pure function from a raw target to an `ImageRequest`."""
 
 from imgcdn.core.request.rules import Rules
 from imgcdn.dialects import astro, native, netlify
@@ -10,7 +10,7 @@ DIALECTS: tuple[Dialect, ...] = (native, netlify, astro)
 
 
 def find(target: Target) -> Dialect | None:
-    """Return the dialect that a target belongs to; None for a target that asks for no image."""
+    """Return the dialect that a target belongs to; None when the target is not the URL of an image."""
     for dialect in DIALECTS:
         if dialect.matches(target):
             return dialect
@@ -22,7 +22,7 @@ def parse(target: Target, rules: Rules) -> ImageRequest:
     Read a target that belongs to a dialect.
 
     Raises:
-        RequestError: It is not valid; the error carries the status of its dialect.
+        RequestError: The target is not valid. The error carries the status that its dialect gives.
     """
     dialect = find(target)
     assert dialect is not None

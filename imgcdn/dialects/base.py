@@ -1,5 +1,5 @@
 """
-The seam for URL grammars: what a dialect sees, what it returns, and what it decides by itself.
+The seam for URL grammars: what a dialect sees, what it returns and what it decides itself.
 
 A dialect is a module with the functions of `Dialect` and one line in `imgcdn.dialects.DIALECTS`.
 """
@@ -15,12 +15,12 @@ from imgcdn.errors import ImgcdnError
 
 class Target(NamedTuple):
     """
-    What a dialect sees of a request: everything that its answer may depend on, so all of it is in the memo's key.
+    The part of a request that a dialect sees. A parse may depend on all of it, so all of it is in the memo's key.
 
     Args:
-        path: Raw, as it came over the wire: percent-encoded, each byte one character (latin-1).
-        query: Likewise, without the question mark.
-        host: The request's host, where the configuration gives that host to a dialect; otherwise empty.
+        path: The raw path, as it came over the wire: percent-encoded, one character for each byte (latin-1).
+        query: The raw query in the same form, without the question mark.
+        host: The request's host, if the configuration gives that host to a dialect; otherwise empty.
     """
 
     path: str
@@ -45,10 +45,10 @@ class ImageRequest:
     What one URL asks for.
 
     Args:
-        source: The original.
-        params: The output.
-        v: The caller's version of the source; None when not given.
-        download: The name to save the picture under, without an extension; None to show it.
+        source: The source of the original.
+        params: The parameters of the output.
+        v: The version of the source that the URL names; None when it names none.
+        download: The name under which a browser saves the picture, without an extension; None when it shows it.
     """
 
     source: Source
@@ -75,11 +75,11 @@ class Dialect(Protocol):
         Read a target that belongs to this dialect.
 
         Args:
-            rules: What the service admits. A dialect with widths of its own replaces `rules.widths`.
+            rules: The parameters that the service accepts. A dialect with its own widths replaces `rules.widths`.
 
         Raises:
-            RequestError: It is not valid.
+            RequestError: The target is not valid.
         """
 
     def status_of(self, error: ImgcdnError) -> int:
-        """Return the status that this dialect answers an error with."""
+        """Return this dialect's status for an error."""

@@ -1,7 +1,7 @@
 """
 The service's own URLs: `/img?url=SOURCE&w=...` and `/img/SOURCE?w=...`, two spellings of one request.
 
-A target is decoded once, here. What stays percent-encoded after that is part of a name.
+A target is percent-decoded once, here. An escape that is still there afterwards is part of a name.
 """
 
 from imgcdn.core.request.params import collect, parse_download, parse_version
@@ -28,10 +28,10 @@ def parse(target: Target, rules: Rules) -> ImageRequest:
     Read a target.
 
     Raises:
-        InvalidParam: Something in it is not valid; the error names the parameter.
+        InvalidParam: A parameter is not valid. The error names it.
         Forbidden: The source is of a kind that is not served.
     """
-    pairs = [_decoded_pair(pair) for pair in target.query.split("&") if pair]
+    pairs = [_decode_pair(pair) for pair in target.query.split("&") if pair]
     in_path = target.path[len(PREFIX) + 1 :]
     if in_path:
         pairs.append(("url", decode(in_path, param="url")))
@@ -46,7 +46,7 @@ def parse(target: Target, rules: Rules) -> ImageRequest:
     )
 
 
-def _decoded_pair(pair: str) -> tuple[str, str]:
+def _decode_pair(pair: str) -> tuple[str, str]:
     written, _, value = pair.replace("+", " ").partition("=")
     name = decode(written, param="")
     return name, decode(value, param=name[:64])

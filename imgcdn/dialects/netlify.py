@@ -1,14 +1,19 @@
 """
 Netlify Image CDN's URLs: `/.netlify/images?url=SOURCE&w=...`.
 
-The rules are those of https://docs.netlify.com/build/image-cdn/overview/ and, where that is silent, of Netlify's own
-local server, the package @netlify/images: an unknown parameter is ignored, of a repeated one the first counts, of a
-name and its alias the name, an empty one is absent, and upper and lower case differ. A transformation that is not
-valid is 404, a missing url 400. Nothing is enlarged, which is where we depart from Netlify.
+The rules are those of https://docs.netlify.com/build/image-cdn/overview/. Where that document is silent, they are those
+of Netlify's own local server, the package @netlify/images:
 
-`url` is decoded once, as every parameter. What comes out is a URL reference, and its path may be encoded itself:
-`hero%2520x.jpg` and `hero%20x.jpg` in the query both name the file `hero x.jpg`, and a `%` in a file's name is written
-`%2525`. There is no third decoding, and whether the name may be served is judged afterwards.
+* An unknown parameter is ignored, and an empty one counts as absent.
+* The first of a repeated parameter counts. A name counts before its alias.
+* Upper and lower case differ.
+* The status is 404 for a transformation that is not valid, and 400 for a missing url.
+
+This dialect departs from Netlify in one rule: it never enlarges.
+
+`url` is decoded once, like every parameter. The result is a URL reference, whose path may itself be encoded and is then
+decoded a second time: `hero%2520x.jpg` and `hero%20x.jpg` in the query both name the file `hero x.jpg`, and a `%` in a
+file's name is written `%2525`. Nothing is decoded a third time. Whether the name may be served is checked afterwards.
 """
 
 from imgcdn.core.output.geometry import Fit
@@ -28,14 +33,14 @@ _SPELLINGS = {
     for name in ("url", "w", "h", "fit", "position", "fm", "q")
 }
 
-#: With the names of sharp, which Netlify's local server and clients written for it pass through.
+#: Includes sharp's names, which Netlify's local server and the clients written for it pass through.
 _FITS = {
     **{name: FITS[name] for name in ("contain", "cover", "fill")},
     "inside": Fit.CONTAIN,
     "outside": Fit.OUTSIDE,
 }
 
-#: With sharp's spelling of the center.
+#: Includes sharp's spelling of the center.
 _POSITIONS = {**{words: place for words, place in POSITIONS.items() if "," not in words}, "centre": POSITIONS["center"]}
 
 
@@ -70,5 +75,5 @@ def _params(raw: dict[str, str], rules: Rules) -> Params:
     if "position" in arguments:
         arguments["position"] = " ".join(arguments["position"].replace(",", " ").split())
     if "q" in arguments:
-        Integers(1, 100).parse(arguments["q"], "q")  # Netlify does not know auto
+        Integers(1, 100).parse(arguments["q"], "q")  # Netlify has no q=auto
     return rules.params(arguments, fits=_FITS, positions=_POSITIONS, formats=PICTURES)

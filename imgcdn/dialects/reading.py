@@ -1,4 +1,4 @@
-"""What the dialects share: how text and sources are read from a raw target."""
+"""What the dialects share: reading text and sources from a raw target."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -17,11 +17,11 @@ def decode(raw: str, *, param: str) -> str:
     Percent-decode a piece of a raw target, once.
 
     Args:
-        raw: Each byte one character (latin-1, as WSGI has it).
-        param: The parameter to blame.
+        raw: The piece, one character for each byte (latin-1, as in WSGI).
+        param: The parameter that the error names.
 
     Raises:
-        InvalidParam: What comes out is not UTF-8.
+        InvalidParam: The decoded bytes are not UTF-8.
     """
     try:
         return unquote_to_bytes(raw.encode("latin-1")).decode("utf-8")
@@ -53,31 +53,31 @@ def first_values(query: str, spellings: Mapping[str, Sequence[str]]) -> dict[str
 
 def parse_source(url: str, *, is_reference: bool = False) -> Source:
     """
-    Read a source as a parameter names it.
+    Read the source that a parameter names.
 
     Args:
         url: A path or an absolute URL, taken out of the target and decoded once.
-        is_reference: Whether a path is the path of a URL, in which `%20` is a space and `#` ends it. Otherwise it is
-            the name of a file as it stands.
+        is_reference: Whether a path is the path of a URL, in which `%20` is a space and `#` ends the path. Otherwise
+            the path is the name of a file, taken literally.
 
     Raises:
-        InvalidParam: It names nothing, or has control characters.
+        InvalidParam: The URL is not valid, names no file, or has control characters.
         Forbidden: The source is of a kind that is never served.
     """
     _check_characters(url)
     if _REMOTE.match(url):
-        # A space that a form encoded as `+`: every URL parser that people use makes it %20 (WHATWG URL, section 4.4).
+        # Forms encode a space as `+`. Common URL parsers write a space as %20 (WHATWG URL, section 4.4).
         return Source("remote", parse_remote(url.replace(" ", "%20")).url)
     location, _, query = url.partition("?")
     if is_reference:
-        location = _path_decoded(location.partition("#")[0])
+        location = _decode_path(location.partition("#")[0])
     location = location.removeprefix("/")
     if not location:
         raise InvalidParam("url must name an image: /photo.jpg", param="url")
     return Source("local", location, query.partition("#")[0] if is_reference else query)
 
 
-def _path_decoded(path: str) -> str:
+def _decode_path(path: str) -> str:
     try:
         name = unquote(path, errors="strict")
     except UnicodeDecodeError as error:

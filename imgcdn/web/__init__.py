@@ -1,1 +1,1 @@
-"""The edge: HTTP in, HTTP out."""
+"""The edge of the service: HTTP requests in, HTTP responses out."""

@@ -1,8 +1,8 @@
 """
-The ASGI edge: hits first, then admission, then waiting without a thread; everything else is the Flask application's.
+The ASGI application. It answers hits at once, waits for renders without a thread, and leaves the rest to Flask.
 
-A request that needs a render is counted before anything is spent on it and is refused with 503 when too many wait
-already. It waits as a task of the event loop, so a thousand of them hold no thread and delay no hit.
+A request that needs a render is counted before any work is done for it. It gets 503 when too many are already waiting.
+It waits as a task of the event loop, so a thousand waiting requests hold no thread and delay no hit.
 """
 
 import asyncio
@@ -38,11 +38,11 @@ _PAGE_THREADS = 4
 
 class Edge:
     """
-    The service as an ASGI application. One a worker process.
+    The service as an ASGI application; each worker process has one.
 
     Args:
         config: The settings.
-        parts: The service and what it is made of.
+        parts: The service and its components.
     """
 
     def __init__(self, config: Config, parts: Parts) -> None:
@@ -52,7 +52,7 @@ class Edge:
         self._parts = parts
         self._hits = Hits(config.web, config.request, parts, draining=lambda: self.draining)
         self._loop = ServiceLoop(parts)
-        self._pages = WSGIMiddleware(create_pages(parts, self._loop).wsgi_app, workers=_PAGE_THREADS)  # type: ignore[arg-type]  # a2wsgi types WSGI anew
+        self._pages = WSGIMiddleware(create_pages(parts, self._loop).wsgi_app, workers=_PAGE_THREADS)  # type: ignore[arg-type]  # a2wsgi declares its own types of WSGI
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -65,24 +65,24 @@ class Edge:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self._response(from_scope(scope), receive)
         if response is None:
-            await self._pages(scope, receive, send)  # type: ignore[arg-type]  # a2wsgi has its own types of ASGI
+            await self._pages(scope, receive, send)  # type: ignore[arg-type]  # a2wsgi declares its own types of ASGI
         else:
             await _send(response, send)
 
     async def _response(self, request: Request, receive: Receive) -> Response | None:
-        """Return the answer to an image request; None for what is a page's."""
+        """Return the response for an image or an endpoint; None when the pages answer."""
         began = time.perf_counter()
         try:
             response = self._hits.answer(request)
             if response is None and self._hits.is_image(request):
-                response = await self._rendered(request, receive, began)
-        except Exception:  # noqa: BLE001  # the last resort of a request: the client gets 500, the log the traceback
+                response = await self._respond_after_render(request, receive, began)
+        except Exception:  # noqa: BLE001  # the last resort of a request: 500 to the client, the traceback to the log
             _log.exception("a request failed")
             response = refuse(InternalError("The request failed. The log has the reason."), request)
             access(self._config.web, request, response, began)
         return response
 
-    async def _rendered(self, request: Request, receive: Receive, began: float) -> Response:
+    async def _respond_after_render(self, request: Request, receive: Receive, began: float) -> Response:
         note = ""
         try:
             response = await self._wait(request, receive)
@@ -98,16 +98,16 @@ class Edge:
         image, client = self._hits.parse(request)
         self.waiting += 1
         work = asyncio.ensure_future(self._parts.service.get(image, client))
-        gone = asyncio.ensure_future(_left(receive))
+        disconnect = asyncio.ensure_future(_wait_for_disconnect(receive))
         try:
-            await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((work, disconnect), return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
                 raise Overloaded("The client left.")
             return self._hits.respond(work.result(), image, request)
         finally:
             self.waiting -= 1
             work.cancel()
-            gone.cancel()
+            disconnect.cancel()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -124,14 +124,14 @@ def _http_date(unix_time: int) -> bytes:
     return formatdate(unix_time, usegmt=True).encode()
 
 
-async def _left(receive: Receive) -> None:
+async def _wait_for_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 async def _send(response: Response, send: Send) -> None:
-    # Ours, because gunicorn's may be a second old, and no Last-Modified may lie after it (RFC 9110, section 8.8.2.1).
+    # gunicorn's Date may be a second old, but Last-Modified must not be later than Date (RFC 9110, section 8.8.2.1).
     headers = [*response.headers, (b"date", _http_date(int(time.time()))), (b"server", b"imgcdn")]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    # Not always bytes, which ASGI asks for: our connections take slices of what may stay on disk.
+    # ASGI requires bytes. Our connections also take a body that stays on disk, and send slices of it.
     await send({"type": "http.response.body", "body": response.body})

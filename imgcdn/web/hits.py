@@ -1,7 +1,7 @@
 """
-What can be answered at once: variants that are there, 304, refusals, health. No framework, no thread, no lock.
+Responses that can be given at once: stored variants, 304, errors and endpoints. No framework, no thread, no lock.
 
-The same object stands in front of the ASGI edge and of the WSGI application.
+The ASGI application and the WSGI application both try them first.
 """
 
 import time
@@ -27,43 +27,43 @@ from imgcdn.web.settings import AccessLog, WebSettings
 
 MAX_TARGET_LENGTH = 8_000
 
-#: Longer targets are parsed every time: remembered, they would be memory for anybody to fill.
+#: Longer targets are parsed every time. If they were memoised, a client could fill the memory with them.
 _MEMO_TARGET_LENGTH = 512
 _METHODS = ("GET", "HEAD")
 
 
 class Hits:
     """
-    Answers requests for what is there.
+    Answers the requests that need neither a render nor a page.
 
     Args:
-        settings: What is said to caches, and what is logged.
-        asked: What a request may ask for.
-        parts: The service, and what it may fetch.
-        draining: Tells whether the process is about to stop.
+        settings: The lifetimes for caches, and which requests are logged.
+        request_settings: What a request may ask for.
+        parts: The service and its components.
+        draining: Returns whether the process is about to stop.
     """
 
     def __init__(
         self,
         settings: WebSettings,
-        asked: RequestSettings,
+        request_settings: RequestSettings,
         parts: Parts,
         *,
         draining: Callable[[], bool] = lambda: False,
     ) -> None:
         self._settings = settings
-        self._asked = asked
+        self._request_settings = request_settings
         self._parts = parts
         self._service = parts.service
         self._context = Context(parts, draining)
         self._lifetimes = Lifetimes(settings.max_age_s, settings.stale_while_revalidate_s, settings.cache_control)
-        self._rules = asked.rules
-        # By all that a parse depends on.
+        self._rules = request_settings.rules
+        # The key has everything that the result of a parse depends on.
         self._requests: Memo[tuple[Target, bool], ImageRequest] = Memo(16_384)
         self._classes: Memo[str | None, ClientClass] = Memo(1_024)
 
     def answer(self, request: Request) -> Response | None:
-        """Return the response, or None when it has to be made or is a page's."""
+        """Return the response; None when it needs a render or belongs to a page."""
         route = router.find(request.path)
         if route is None and not self.is_image(request):
             return None
@@ -84,33 +84,33 @@ class Hits:
 
     def parse(self, request: Request) -> tuple[ImageRequest, ClientClass]:
         """
-        Read an image request: one whose path belongs to a dialect.
+        Parse a request whose path belongs to a dialect.
 
         Raises:
-            RequestError: It is not valid.
+            RequestError: The request is not valid.
         """
         if len(request.target) > MAX_TARGET_LENGTH:
             raise TargetTooLong(f"A URL may have up to {MAX_TARGET_LENGTH} characters.")
         if b"cdn-loop" in request.headers and is_loop(request.header(b"cdn-loop"), self._parts.loop_id):
             raise Forbidden("this service asked itself: an allowed URL or a mount leads here")
         target = Target.read(request.target)
-        thrifty = self._asked.save_data and wants_less(request.header(b"save-data"))
+        thrifty = self._request_settings.save_data and wants_less(request.header(b"save-data"))
         image = self._requests.get((target, thrifty))
         if image is None:
-            image = self._parsed(target)
+            image = self._parse_target(target)
             if thrifty:
                 image = replace(image, params=lower_quality(image.params))
             if len(request.target) <= _MEMO_TARGET_LENGTH:
                 self._requests.put((target, thrifty), image)
         return image, self._client_class(request.header(b"accept"))
 
-    def _parsed(self, target: Target) -> ImageRequest:
+    def _parse_target(self, target: Target) -> ImageRequest:
         parsed = dialects.parse(target, self._rules)
         return replace(parsed, source=self._parts.routes.route(parsed.source))
 
     def respond(self, delivery: Delivery, image: ImageRequest, request: Request) -> Response:
-        """Return the answer for what the service delivered."""
-        return deliver(delivery, image, request, self._lifetimes, save_data=self._asked.save_data)
+        """Return the response for a delivery of the service."""
+        return deliver(delivery, image, request, self._lifetimes, save_data=self._request_settings.save_data)
 
     def _image(self, request: Request) -> Response | None:
         if request.method == "OPTIONS":
@@ -119,19 +119,19 @@ class Hits:
             raise MethodNotAllowed("Use GET or HEAD.")
         image, client = self.parse(request)
         if request.method == "HEAD" or is_conditional(request):
-            found = self._service.lookup(image, client, body=False)
-            if found is None:
+            delivery = self._service.lookup(image, client, body=False)
+            if delivery is None:
                 return None
-            response = self.respond(found, image, request)
+            response = self.respond(delivery, image, request)
             if response.status == 304 or request.method == "HEAD":
                 return response
-        found = self._service.lookup(image, client)
-        return None if found is None else self.respond(found, image, request)
+        delivery = self._service.lookup(image, client)
+        return None if delivery is None else self.respond(delivery, image, request)
 
     def _client_class(self, accept: str | None) -> ClientClass:
-        known = self._classes.get(accept)
-        if known is None:
-            known = client_class(accept, self._asked.formats)
+        client = self._classes.get(accept)
+        if client is None:
+            client = client_class(accept, self._request_settings.formats)
             if accept is None or len(accept) <= _MEMO_TARGET_LENGTH:
-                self._classes.put(accept, known)
-        return known
+                self._classes.put(accept, client)
+        return client

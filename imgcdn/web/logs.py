@@ -1,4 +1,4 @@
-"""One line a request, and how lines are written."""
+"""The access log, with one line for each request, and the two forms of log lines."""
 
 import json
 import logging
@@ -15,11 +15,11 @@ _FIELDS = ("status", "cache", "format", "bytes", "total_ms", "target", "note")
 
 def access(settings: WebSettings, request: Request, response: Response, began: float, *, note: str = "") -> None:
     """
-    Log one answer.
+    Log one response.
 
     Args:
-        began: `time.perf_counter()` when the request came.
-        note: What the operator should know and the client should not.
+        began: `time.perf_counter()` when the request arrived.
+        note: A text for the operator, which the client does not get.
     """
     if settings.access_log is AccessLog.OFF:
         return
@@ -40,7 +40,7 @@ def access(settings: WebSettings, request: Request, response: Response, began: f
 
 
 class TextFormatter(logging.Formatter):
-    """A line for people: the message, then `name=value`."""
+    """Writes lines for people: the message, then `name=value`."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = f"{self.formatTime(record)} {record.levelname} {record.name}: {super().format(record)}"
@@ -49,7 +49,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """A line for machines."""
+    """Writes lines for machines: a JSON object each."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields: dict[str, object] = {
@@ -65,7 +65,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure(log_format: LogFormat) -> None:
-    """Send the package's log lines to stderr."""
+    """Write the package's log lines to stderr."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if log_format is LogFormat.JSON else TextFormatter())
     logger = logging.getLogger("imgcdn")

@@ -1,4 +1,4 @@
-"""Where the service's coroutines run when a thread asks for them."""
+"""The event loop on which threads run the coroutines of the service."""
 
 import asyncio
 import threading
@@ -14,8 +14,8 @@ class ServiceLoop:
     """
     The event loop of one process's service.
 
-    Under ASGI it is the server's own. Under WSGI it begins in a thread with the first call, which is after the
-    server has forked.
+    Under ASGI it is the server's own loop. Under WSGI it runs in a thread, which starts with the first call: that comes
+    after the server has forked.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -24,11 +24,11 @@ class ServiceLoop:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def bind(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Use a loop that runs already and whose owner starts and stops the service."""
+        """Use a running loop, whose owner starts and stops the service."""
         self._loop = loop
 
     def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Run a coroutine and wait for it. Not from the loop's own thread."""
+        """Run a coroutine and return its result. Never call this from the loop's own thread."""
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()

@@ -1,4 +1,4 @@
-"""One HTTP request, without its framework, and how it is read from WSGI and ASGI."""
+"""An HTTP request, independent of any framework, and how to read it from WSGI and ASGI."""
 
 from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any, NamedTuple
@@ -10,12 +10,12 @@ _READ_HEADERS = ("ACCEPT", "IF_NONE_MATCH", "IF_MODIFIED_SINCE", "CDN_LOOP", "SA
 
 class Request(NamedTuple):
     """
-    One request, without its framework.
+    One HTTP request, independent of any framework.
 
     Args:
-        method: As sent.
-        target: Raw, as it came over the wire: path and query, percent-encoded.
-        headers: Lower-case names; a repeated header's values are joined with a comma.
+        method: The method, as it was sent.
+        target: The raw path and query, as they came over the wire: percent-encoded.
+        headers: Values by lower-case names; those of a repeated header are joined with a comma.
     """
 
     method: str
@@ -28,7 +28,7 @@ class Request(NamedTuple):
         return self.target.partition("?")[0]
 
     def header(self, name: bytes) -> str | None:
-        """Return a header's value; None when it was not sent."""
+        """Return the value of a header; None when it was not sent."""
         value = self.headers.get(name)
         return None if value is None else value.decode("latin-1")
 
@@ -37,7 +37,7 @@ def from_environ(environ: WSGIEnvironment) -> Request:
     """
     Read a request from its WSGI environ.
 
-    PATH_INFO is decoded and has lost %2F; most servers pass the raw target beside it.
+    PATH_INFO is already decoded and has lost %2F. Most servers also pass the raw target.
     """
     target = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
     if not target.startswith("/"):
@@ -55,11 +55,11 @@ def from_scope(scope: MutableMapping[str, Any]) -> Request:
     target = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
     if scope["query_string"]:
         target = f"{target}?{scope['query_string'].decode('latin-1')}"
-    return Request(scope["method"], target, _joined(scope["headers"]))
+    return Request(scope["method"], target, _join_repeated(scope["headers"]))
 
 
-def _joined(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """Return the headers as a dict, a repeated one's values joined (RFC 9110, section 5.3)."""
+def _join_repeated(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Return the headers as a dict, with the values of a repeated header joined (RFC 9110, section 5.3)."""
     pairs = list(pairs)
     headers = dict(pairs)
     if len(headers) < len(pairs):

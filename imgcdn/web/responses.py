@@ -1,8 +1,8 @@
 """
-Deliveries and errors -> status, headers and body. The only room that knows what HTTP calls them.
+HTTP responses for deliveries and errors: status, headers and body.
 
-RFC 9110 (semantics), 9111 (caching), 9211 (Cache-Status), 9457 (problem details), 5861 (stale-while-revalidate),
-6266 (Content-Disposition), 8246 (immutable).
+The rules are those of RFC 9110 (semantics), 9111 (caching), 9211 (Cache-Status), 9457 (problem details), 5861
+(stale-while-revalidate), 6266 (Content-Disposition) and 8246 (immutable).
 """
 
 import html
@@ -29,12 +29,12 @@ Header = tuple[bytes, bytes]
 
 PROBLEMS_PATH = "/-/problems/"
 
-#: Errors may be over in a moment, so nobody keeps them; a missing file is asked for by every visitor of a page.
+#: An error may soon pass, so no cache may keep it. A missing file is an exception: every visitor of a page requests it.
 _NOT_FOUND_MAX_AGE_S = 10
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _FILE_NAME_MAX_BYTES = 100
 
-#: Larger bodies go out in pieces of this.
+#: Larger bodies are sent in slices of this size.
 SLICE_BYTES = 32 * 1024
 
 _OPEN_TO_ALL: tuple[Header, ...] = (
@@ -48,7 +48,7 @@ _PAGE_POLICY = b"default-src 'none'; style-src 'unsafe-inline'"
 
 
 class Response(NamedTuple):
-    """One answer, without its framework. `headers` have lower-case names; `body` is empty for HEAD and 304."""
+    """An HTTP response. The names of `headers` are in lower case; `body` is empty for HEAD and 304."""
 
     status: int
     headers: list[Header]
@@ -72,10 +72,10 @@ class Lifetimes(NamedTuple):
 
 def slices(body: Body) -> Iterable[bytes]:
     """
-    Yield a body piece by piece.
+    Return the slices of a body.
 
     Raises:
-        OSError: It is on a disk that fails.
+        OSError: The body is on a disk that cannot be read.
     """
     if isinstance(body, bytes):
         return [body]
@@ -89,11 +89,11 @@ def deliver(
     Return the 200 for a variant, or the 304 when the client has it.
 
     Args:
-        save_data: Whether Save-Data may have lower_quality the quality.
+        save_data: Whether the service lowers the quality for Save-Data.
     """
     variant = delivery.variant
-    kept = _cache_control(delivery, lifetimes, versioned=image.v is not None)
-    shared = _shared_headers(variant.digest, variant.made_at, vary(image.params, save_data=save_data), kept)
+    cache_control = _cache_control(delivery, lifetimes, versioned=image.v is not None)
+    shared = _shared_headers(variant.digest, variant.made_at, vary(image.params, save_data=save_data), cache_control)
     if is_unchanged(variant, request):
         return Response(304, [*shared, _cache_status(delivery, lifetimes)], b"")
     described = _content_headers(variant.format, variant.length, image.source.stem, image.download)
@@ -110,25 +110,25 @@ def is_unchanged(variant: Variant, request: Request) -> bool:
     """
     Tell whether the client's copy is this variant (RFC 9110, section 13.1).
 
-    If-None-Match is compared weakly, and where it is sent If-Modified-Since does not count.
+    If-None-Match is compared weakly. If-Modified-Since counts only when If-None-Match was not sent.
     """
     tags = request.header(b"if-none-match")
     if tags is not None:
         return tags.strip() == "*" or etag(variant.digest) in re.findall(r'"[^"]*"', tags)
-    # A year of two digits is read as the one nearest to the variant's own date.
+    # A two-digit year means the year nearest to the variant's own date.
     since = http_date(request.header(b"if-modified-since") or "", now=variant.made_at)
     return since is not None and variant.made_at <= since
 
 
 def refuse(error: ImgcdnError, request: Request) -> Response:
-    """Return the answer for an error: a problem document, or a small page for a person who navigated here."""
+    """Return the response for an error: a small page if the client accepts HTML, otherwise a problem document."""
     page = "text/html" in (request.header(b"accept") or "").lower()
     body = _page(error) if page else _problem(error)
-    kept = f"public, max-age={_NOT_FOUND_MAX_AGE_S}" if isinstance(error, SourceNotFound) else "no-store"
+    cache_control = f"public, max-age={_NOT_FOUND_MAX_AGE_S}" if isinstance(error, SourceNotFound) else "no-store"
     headers = [
         (b"content-type", b"text/html; charset=utf-8" if page else b"application/problem+json"),
         (b"content-length", str(len(body)).encode()),
-        (b"cache-control", kept.encode()),
+        (b"cache-control", cache_control.encode()),
         (b"vary", VARY.encode()),
         *_OPEN_TO_ALL,
     ]
@@ -136,13 +136,13 @@ def refuse(error: ImgcdnError, request: Request) -> Response:
         headers = [(name, _PAGE_POLICY if name == b"content-security-policy" else value) for name, value in headers]
     if error.retry_after_s is not None:
         headers.append((b"retry-after", str(error.retry_after_s).encode()))
-    if isinstance(error, MethodNotAllowed):  # RFC 9110, section 15.5.6: a 405 names what is allowed
+    if isinstance(error, MethodNotAllowed):  # RFC 9110, section 15.5.6: a 405 lists the allowed methods
         headers.append((b"allow", ", ".join(error.allowed).encode()))
     return Response(error.http_status, headers, b"" if request.method == "HEAD" else body)
 
 
 def options() -> Response:
-    """Return the answer to OPTIONS, a CORS preflight among others."""
+    """Return the response to OPTIONS, which CORS preflights use."""
     return Response(
         204,
         [
@@ -157,7 +157,7 @@ def options() -> Response:
 
 
 def document(status: int, fields: Mapping[str, object], request: Request) -> Response:
-    """Return a small JSON document that nobody keeps."""
+    """Return a small JSON document that no cache may keep."""
     body = json.dumps(fields).encode() + b"\n"
     headers = [
         (b"content-type", b"application/json"),
@@ -168,14 +168,14 @@ def document(status: int, fields: Mapping[str, object], request: Request) -> Res
     return Response(status, headers, b"" if request.method == "HEAD" else body)
 
 
-# Memoised: a hit is answered with the same headers thousands of times, and building them costs a third of it.
+# Memoised: hits repeat the same headers thousands of times, and building them is a third of the cost of a hit.
 @lru_cache(maxsize=8_192)
-def _shared_headers(digest: bytes, made_at: int, varies: str, kept: str) -> tuple[Header, ...]:
-    """Return what a 200 and a 304 both carry."""
+def _shared_headers(digest: bytes, made_at: int, varies: str, cache_control: str) -> tuple[Header, ...]:
+    """Return the headers that a 200 and a 304 share."""
     headers = [
         (b"etag", etag(digest).encode()),
         (b"last-modified", formatdate(made_at, usegmt=True).encode()),
-        (b"cache-control", kept.encode()),
+        (b"cache-control", cache_control.encode()),
     ]
     if varies:
         headers.append((b"vary", varies.encode()))
@@ -196,7 +196,7 @@ def _content_headers(format_name: str, length: int, stem: str, download: str | N
 
 
 def _disposition(kind: str, stem: str, extension: str) -> str:
-    """Name the file for somebody who saves it: once in ASCII, once as it is (RFC 6266, appendix D)."""
+    """Name the file for saving, once in ASCII and once in UTF-8 (RFC 6266, appendix D)."""
     short = stem.encode("utf-8")[:_FILE_NAME_MAX_BYTES].decode("utf-8", "ignore")
     plain = re.sub(r"[^A-Za-z0-9 ._()-]", "_", short)
     encoded = quote(f"{short}.{extension}", safe="")
@@ -204,7 +204,7 @@ def _disposition(kind: str, stem: str, extension: str) -> str:
 
 
 def _cache_control(delivery: Delivery, lifetimes: Lifetimes, *, versioned: bool) -> str:
-    """Nobody keeps an answer for longer than the original is known to be the same, unless its URL says which it is."""
+    """Return Cache-Control. Without `v`, max-age ends no later than the freshness of the original."""
     if delivery.private:
         return "no-store"
     if lifetimes.cache_control:
@@ -216,8 +216,8 @@ def _cache_control(delivery: Delivery, lifetimes: Lifetimes, *, versioned: bool)
 
 
 def _remaining_s(delivery: Delivery, lifetimes: Lifetimes) -> int:
-    known_s = delivery.fresh_for_s
-    return lifetimes.max_age_s if known_s is None else min(known_s, lifetimes.max_age_s)
+    fresh_s = delivery.fresh_for_s
+    return lifetimes.max_age_s if fresh_s is None else min(fresh_s, lifetimes.max_age_s)
 
 
 def _cache_status(delivery: Delivery, lifetimes: Lifetimes) -> Header:

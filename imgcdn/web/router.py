@@ -1,7 +1,7 @@
 """
-One table of what the service answers at once beside images: path -> endpoint.
+The table of endpoints, which answer at once: path -> endpoint.
 
-An image belongs to a dialect (`imgcdn.dialects.DIALECTS`); every other path is a page's (`imgcdn.web.pages`).
+Paths of images belong to dialects (`imgcdn.dialects.DIALECTS`). All other paths belong to pages (`imgcdn.web.pages`).
 """
 
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from imgcdn.web.responses import Response
 @dataclass(frozen=True, slots=True)
 class Route:
     """
-    One path and what answers it.
+    One path and its endpoint.
 
     Args:
-        path: Raw and exact.
+        path: The raw path, which has to match exactly.
         endpoint: Returns the response, without waiting for anything.
-        methods: What it answers; everything else is 405.
+        methods: The methods that the endpoint answers; any other gets 405.
     """
 
     path: str
@@ -50,5 +50,5 @@ _BY_PATH = {route.path: route for route in ROUTES}
 
 
 def find(path: str) -> Route | None:
-    """Return the route of a raw path; None where the path is an image's or a page's."""
+    """Return the route of a raw path; None when the path belongs to an image or a page."""
     return _BY_PATH.get(path)

@@ -1,4 +1,4 @@
-"""gunicorn, started from our settings and nothing else."""
+"""gunicorn, configured by our settings alone."""
 
 import math
 import os
@@ -16,12 +16,12 @@ from imgcdn.service.assembly import assemble
 from imgcdn.web.asgi import Edge
 from imgcdn.web.worker import STOPPING
 
-#: Of a request line, which is the target with the method and version around it: our own limit, with a clear answer,
-#: is reached first. gunicorn allows no more than this.
+#: Bytes of a request line: method, target and version. gunicorn allows no more than this. Our own limit for targets is
+#: lower and gives a clear error.
 _REQUEST_LINE_LIMIT = 8_190
 
-#: Bytes that the kernel takes for a client before it sends them. Without a bound a reader that stalls holds 2.5 MB
-#: there, and one that is slow shows no progress for a minute.
+#: Unsent bytes that the kernel buffers for a client. Without this bound, a stalled reader holds 2.5 MB there, and a
+#: slow one shows no progress for a minute.
 _UNSENT_IN_KERNEL = 128 * 1024
 
 
@@ -30,19 +30,19 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     The service under gunicorn.
 
     Args:
-        config: The settings; the workers read them, too.
-        when_ready: Called once, when the service listens, with the address: HOST:PORT or unix:/PATH.
+        config: The settings, which the workers read too.
+        when_ready: Called once with the address, HOST:PORT or unix:/PATH, when the service listens.
     """
 
     def __init__(self, config: Config, *, when_ready: Callable[[str], None]) -> None:
         self.config = config
         self._when_ready = when_ready
-        # Put together here, before any fork, so that a mistake is told before anything listens.
+        # Assembled before any fork, so that a mistake is reported before anything listens.
         self._parts = assemble(config)
         super().__init__()
 
     def load_config(self) -> None:
-        """Set what gunicorn needs to know."""
+        """Set gunicorn's own settings."""
         settings: dict[str, Any] = {
             "bind": self.config.web.bind,
             "workers": self.config.web.workers,
@@ -54,7 +54,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
             "control_socket_disable": True,
             "proc_name": "imgcdn",
             "loglevel": "warning",
-            "when_ready": lambda arbiter: self._listens(arbiter.LISTENERS[0].sock),
+            "when_ready": lambda arbiter: self._tune_and_announce(arbiter.LISTENERS[0].sock),
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
@@ -63,9 +63,9 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         """Return the application that every worker serves."""
         return Edge(self.config, self._parts)
 
-    def _listens(self, listener: socket.socket) -> None:
+    def _tune_and_announce(self, listener: socket.socket) -> None:
         if listener.family != socket.AF_UNIX:
-            # Inherited by what is accepted; before a worker is there, which would be too late for the first.
+            # Accepted sockets inherit this. Once a worker runs, it would be too late for the first of them.
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_IN_KERNEL)
         self._when_ready(_address(listener.getsockname()))
 
@@ -78,17 +78,17 @@ def _address(name: str | tuple[Any, ...]) -> str:
 
 
 def _raise_file_limit() -> None:
-    """Allow as many open files as we may: the usual 1024 is there for programs that call select()."""
+    """Raise the limit of open files as far as permitted. The usual 1024 exists for programs that call select()."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _hold_signals_over_forks() -> None:
     """
-    Keep what is to stop a worker until it listens to signals.
+    Block the signals that stop a worker, from its fork until it has its own handlers.
 
-    Between its fork and that moment it has the handlers of gunicorn's master, which would take the signal and do
-    nothing; and the master sends it once, then waits for as long as a drain may take.
+    Until then it has the handlers of gunicorn's master, which would take the signal and do nothing. The master sends
+    the signal only once, then waits for as long as a drain may take.
     """
     os.register_at_fork(
         before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING),

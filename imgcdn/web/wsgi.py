@@ -1,8 +1,8 @@
 """
 The whole service as a WSGI application, for any WSGI server.
 
-Hits are answered before Flask. What has to be rendered waits for the same service as behind the ASGI edge; its event
-loop runs in a thread of its own here.
+Hits and endpoints are answered before Flask. A render goes through the same service as under ASGI, but here the
+service's event loop runs in a thread of its own.
 """
 
 import time
@@ -30,10 +30,10 @@ def create_app(config: Config | None = None) -> Flask:
     Build the whole service as a WSGI application.
 
     Args:
-        config: The settings; default: from the environment and imgcdn.toml.
+        config: The settings; None to load them from the environment and imgcdn.toml.
 
     Raises:
-        ConfigError: The settings cannot work.
+        ConfigError: A setting is not valid, or two of them conflict.
     """
     config = config or load()
     parts = assemble(config)
@@ -46,7 +46,7 @@ def create_app(config: Config | None = None) -> Flask:
 
 
 class HitsMiddleware:
-    """Answers what is there before Flask is asked."""
+    """Answers hits and endpoints before Flask sees the request."""
 
     def __init__(self, application: WSGIApplication, hits: Hits) -> None:
         self._application = application
@@ -62,7 +62,7 @@ class HitsMiddleware:
 
 
 def _add_images(app: Flask, config: Config, parts: Parts, hits: Hits, loop: ServiceLoop) -> None:
-    # Not by routes: Flask decodes a path before it looks, and a grammar is found by the raw one.
+    # Not a Flask route: Flask matches decoded paths, but dialects match raw ones.
     @app.before_request
     def respond_to_image() -> FlaskResponse | None:
         request = from_environ(flask_request.environ)

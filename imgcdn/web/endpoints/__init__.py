@@ -1,1 +1,1 @@
-"""What the service answers beside images and pages: one module a subject, one line in `web.router` an endpoint."""
+"""Endpoints: what the service answers besides images and pages. Each is a function here and a line in `web.router`."""

@@ -1,4 +1,4 @@
-"""What an endpoint is handed."""
+"""The type of an endpoint, and the context it is given."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from imgcdn.web.responses import Response
 @dataclass(frozen=True, slots=True)
 class Context:
     """
-    What endpoints may use.
+    What an endpoint may use to answer.
 
     Args:
-        parts: The service and what it is made of.
-        draining: Tells whether the process is about to stop.
+        parts: The service and its components.
+        draining: Returns whether the process is about to stop.
     """
 
     parts: Parts

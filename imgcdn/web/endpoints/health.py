@@ -1,4 +1,4 @@
-"""Whether the process is alive, and whether it wants requests."""
+"""Health: whether the process is alive, and whether it should get requests."""
 
 from imgcdn.web.endpoints.base import Context
 from imgcdn.web.request import Request
@@ -6,12 +6,12 @@ from imgcdn.web.responses import Response, document
 
 
 def alive(context: Context, request: Request) -> Response:
-    """Answer 200 for as long as the process answers at all."""
+    """Answer 200: a process that answers is alive."""
     return document(200, {"status": "alive"}, request)
 
 
 def ready(context: Context, request: Request) -> Response:
-    """Answer 503 only while the process drains. Storage that fails is named, and is no reason to stop asking."""
+    """Answer 503 only while the process drains. Failing storage is reported, but the process still serves requests."""
     if context.draining():
         return document(503, {"status": "draining", "degraded": []}, request)
     degraded = ["storage"] if context.parts.service.store.probe_writing() else []

@@ -1,4 +1,4 @@
-"""The Flask application: the pages. Images and what can be answered at once never reach it."""
+"""The Flask application, which serves the pages. Images and endpoints are answered before its routes are tried."""
 
 from http import HTTPStatus
 
@@ -24,13 +24,13 @@ _PAGE_HEADERS = {
 
 
 def create_pages(parts: Parts, loop: ServiceLoop) -> Flask:
-    """Build the pages alone, for an edge that answers the pictures."""
+    """Build the application for the pages alone. The caller answers images and endpoints."""
     app = Flask(__name__, static_url_path="/-/static")
 
     @app.get("/")
     def welcome() -> str:
-        found = loop.run(lambda: samples(parts.files, parts.service))
-        return render_template("welcome.html", samples=found)
+        shown = loop.run(lambda: samples(parts.files, parts.service))
+        return render_template("welcome.html", samples=shown)
 
     @app.get(f"{PROBLEMS_PATH}<slug>")
     def problem(slug: str) -> str:
@@ -39,7 +39,7 @@ def create_pages(parts: Parts, loop: ServiceLoop) -> Flask:
             raise SourceNotFound("There is no such problem.")
         return render_template("problem.html", kind=kinds[slug], all=public_errors())
 
-    app.after_request(_secured)
+    app.after_request(_add_page_headers)
     app.register_error_handler(
         ImgcdnError, lambda error: flask_response_from(refuse(error, from_environ(flask_request.environ)))
     )
@@ -47,14 +47,14 @@ def create_pages(parts: Parts, loop: ServiceLoop) -> Flask:
     return app
 
 
-def _secured(response: FlaskResponse) -> FlaskResponse:
+def _add_page_headers(response: FlaskResponse) -> FlaskResponse:
     for name, value in _PAGE_HEADERS.items():
         response.headers.setdefault(name, value)
     return response
 
 
 def _http_error(error: HTTPException) -> FlaskResponse:
-    """Answer what Flask itself refuses the way we refuse everything."""
+    """Give an error that Flask itself raises the same form as all our errors."""
     request = from_environ(flask_request.environ)
     if error.code == HTTPStatus.METHOD_NOT_ALLOWED:
         return flask_response_from(refuse(MethodNotAllowed("Use GET or HEAD."), request))
@@ -66,7 +66,7 @@ def _http_error(error: HTTPException) -> FlaskResponse:
 
 
 def flask_response_from(response: Response) -> FlaskResponse:
-    """Return one of our responses as one of Flask's."""
+    """Convert a response to Flask's class."""
     flask_response = FlaskResponse(slices(response.body), status=response.status)
     flask_response.headers.clear()
     for name, value in response.headers:

@@ -1,4 +1,4 @@
-"""What the welcome page shows: the root's first pictures, each in three widths."""
+"""The samples on the welcome page: the first pictures of the root, each in three widths."""
 
 from dataclasses import dataclass
 
@@ -9,11 +9,11 @@ from imgcdn.markup import ImageCDN
 from imgcdn.origins.local import LocalFetcher, pictures
 from imgcdn.service.images import ImageService
 
-_PARTS = (4, 2, 1)  # of the original's width, or of the widest that a page of cards can use
-_WIDEST = 1600
+_DIVISORS = (4, 2, 1)  # of the widest candidate
+_MAX_WIDTH = 1600  # the widest that a page of cards can use; a smaller original ends at its own width
 _SIZES = "(min-width: 60rem) 24rem, 100vw"
-_MOST = 12
-_AT_ONCE = 2  # pictures that are in sight when the page opens
+_MAX_SAMPLES = 12
+_FIRST_IN_SIGHT = 2  # pictures that are in sight when the page opens
 
 _CDN = ImageCDN()  # on the page's own host
 
@@ -21,11 +21,11 @@ _CDN = ImageCDN()  # on the page's own host
 @dataclass(frozen=True, slots=True)
 class Sample:
     """
-    One picture of the page.
+    One picture on the page.
 
     Args:
-        size: Of the original, upright.
-        img: Its `<img>`.
+        size: Size of the original after orientation.
+        img: The `<img>` tag.
         candidates: (width, URL), ascending, none wider than the original.
     """
 
@@ -36,26 +36,26 @@ class Sample:
 
     @property
     def example(self) -> str:
-        """The middle candidate's URL, to copy and change."""
+        """The URL of the middle candidate, for visitors to copy and change."""
         return self.candidates[len(self.candidates) // 2][1]
 
 
 async def samples(files: LocalFetcher, service: ImageService) -> list[Sample]:
-    """Return the first pictures directly in the root, those that can be read."""
-    names = list(pictures(files.root))[:_MOST]
-    found: list[Sample] = []
+    """Return samples of the first pictures directly in the root, without those that cannot be read."""
+    names = list(pictures(files.root))[:_MAX_SAMPLES]
+    shown: list[Sample] = []
     for name in names:
         try:
             facts = await service.describe(Source("local", name))
-        except ImgcdnError:  # a broken file among good ones is no reason to show none
+        except ImgcdnError:  # one broken file must not hide the others
             continue
-        found.append(_sample(name, facts.size, in_sight=len(found) < _AT_ONCE))
-    return found
+        shown.append(_sample(name, facts.size, in_sight=len(shown) < _FIRST_IN_SIGHT))
+    return shown
 
 
 def _sample(name: str, size: Size, *, in_sight: bool) -> Sample:
-    widths = sorted({max(1, min(size[0], _WIDEST) // part) for part in _PARTS})
-    # The file's name in words: nothing else is known of the picture.
+    widths = sorted({max(1, min(size[0], _MAX_WIDTH) // divisor) for divisor in _DIVISORS})
+    # The words of the file's name, because nothing else says what the picture shows.
     alt = name.rpartition(".")[0].replace("_", " ").replace("-", " ")
     img = _CDN.img(name, alt=alt, source_size=size, widths=widths, sizes=_SIZES, priority=in_sight)
     return Sample(name, size, img, tuple((width, _CDN.url(name, width=width)) for width in widths))

@@ -1,6 +1,6 @@
 "use strict";
 
-// The page works without this: it adds the copy buttons and tells what the browser received.
+// The page works without this script, which adds the copy buttons and shows what the browser received.
 
 function absolute(url) {
   return new URL(url, location.href).href;
@@ -31,14 +31,14 @@ function markWidth(sample, url) {
   }
 }
 
-// What the browser itself noted when it loaded the picture; not every browser tells the media type.
+// Return what the browser recorded when it loaded the picture. Some browsers do not record the media type.
 function noted(url) {
   const entry = performance.getEntriesByName(url, "resource").at(-1);
   return { mediaType: entry?.contentType || "", bytes: entry?.encodedBodySize || 0 };
 }
 
-// A script's own request says "Accept: */*", which negotiates another variant than an <img> does.
-// Asked for by the media type that came, it is the same one.
+// A script's own request says "Accept: */*", which may negotiate another variant than an <img> does.
+// An Accept with the media type that the <img> received gets the same variant.
 async function headers(url, mediaType) {
   const response = await fetch(url, { method: "HEAD", headers: { Accept: mediaType }, cache: "no-store" });
   return response.ok ? response.headers : new Headers();
@@ -60,7 +60,7 @@ async function tellReceived(sample, picture) {
       facts[1] = received.has("Content-Length") ? kilobytes(Number(received.get("Content-Length"))) : facts[1];
       facts.push(received.get("Cache-Status") || "");
     } catch {
-      // The picture is on the page all the same; what the browser noted has to do.
+      // The picture is shown all the same, with what the browser recorded.
     }
   }
   if (picture.currentSrc === url) {
@@ -71,7 +71,7 @@ async function tellReceived(sample, picture) {
 for (const sample of document.querySelectorAll(".sample")) {
   const picture = sample.querySelector("img");
   prepareCopying(sample);
-  // Again after each choice: a wider window, another screen.
+  // Runs again when the browser chooses another candidate, for a wider window or another screen.
   picture.addEventListener("load", () => tellReceived(sample, picture));
   picture.addEventListener("error", () => { sample.querySelector(".received").textContent = "This picture did not load."; });
   if (picture.complete && picture.naturalWidth > 0) {

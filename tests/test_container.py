@@ -263,8 +263,10 @@ class TestImage:
     def test_it_answers_each_client_in_its_format(self, image: Image, tmp_path: Path) -> None:
         with image.run(tmp_path) as service:
             for accept, got in ((CHROME, "avif"), ("image/webp", "webp"), ("*/*", "jpeg")):
-                answer = service.get("/img/chelsea.png?w=400", accept)
-                assert (answer.status, answer.headers["content-type"]) == (200, f"image/{got}"), service.log.read_text()
+                response = service.get("/img/chelsea.png?w=400", accept)
+                assert (response.status, response.headers["content-type"]) == (200, f"image/{got}"), (
+                    service.log.read_text()
+                )
             assert json.loads(service.get("/-/readyz").body) == {"status": "ready", "degraded": []}
 
     def test_it_keeps_its_cache_over_a_restart_and_leaves_with_0(self, image: Image, tmp_path: Path) -> None:

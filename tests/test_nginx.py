@@ -56,17 +56,17 @@ def _nginx(folder: Path, upstream: int) -> Iterator[int]:
 
 
 def test_the_browsers_accept_gets_through_nginx(proxied: Service) -> None:
-    answer = proxied.get("/img/chelsea.png?w=400", CHROME, headers={"Accept-Encoding": "gzip"})
-    assert (answer.status, answer.headers["content-type"]) == (200, "image/avif")
-    assert answer.headers["vary"] == "Accept"
-    assert "content-encoding" not in answer.headers
+    response = proxied.get("/img/chelsea.png?w=400", CHROME, headers={"Accept-Encoding": "gzip"})
+    assert (response.status, response.headers["content-type"]) == (200, "image/avif")
+    assert response.headers["vary"] == "Accept"
+    assert "content-encoding" not in response.headers
     assert proxied.get("/img/chelsea.png?w=400", "image/png").headers["content-type"] == "image/jpeg"
 
 
 def test_a_picture_is_validated_through_nginx(proxied: Service) -> None:
     tag = proxied.get("/img/chelsea.png?w=300", CHROME).headers["etag"]
-    answer = proxied.get("/img/chelsea.png?w=300", CHROME, headers={"If-None-Match": tag})
-    assert (answer.status, answer.headers["etag"], answer.body) == (304, tag, b"")
+    response = proxied.get("/img/chelsea.png?w=300", CHROME, headers={"If-None-Match": tag})
+    assert (response.status, response.headers["etag"], response.body) == (304, tag, b"")
 
 
 def test_a_head_through_nginx_has_the_headers_of_the_get(proxied: Service) -> None:

@@ -210,7 +210,7 @@ def test_the_service_reads_in_each_candidate_what_was_asked(arguments: dict[str,
         height = None if expected.height is None else expected.height * width // 200
         shape = {"width": width, "height": height}
         wanted = {name: getattr(expected, name) for name in Params.__slots__} | shape
-        assert reading.asked(url) == ("photos/a.jpg", Params(**wanted), arguments.get("v"))
+        assert reading.read_url(url) == ("photos/a.jpg", Params(**wanted), arguments.get("v"))
 
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"))

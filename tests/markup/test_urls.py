@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from imgcdn import ImageCDN
 from imgcdn.core.output.geometry import Fit
 from imgcdn.core.request.params import Params
-from tests.support.markup_reading import asked
+from tests.support.markup_reading import read_url
 
 CDN = ImageCDN()
 
@@ -72,7 +72,7 @@ def test_parameters_come_in_the_order_of_the_readme() -> None:
     )
     assert url == "/img/a.jpg?w=300&h=200&dpr=1.5&fit=cover&position=top&fm=avif&q=60&bg=fff&enlarge=1&still=1&v=7"
     expected = Params(450, 300, Fit.COVER, (50, 0), "avif", 60, (255, 255, 255), enlarge=True, still=True)
-    assert asked(url) == ("a.jpg", expected, "7")
+    assert read_url(url) == ("a.jpg", expected, "7")
 
 
 def test_the_other_parameters_are_arguments_too() -> None:
@@ -153,7 +153,7 @@ _NAMES = st.lists(_SEGMENTS.filter(lambda part: part not in (".", "..")), min_si
 
 @given(_NAMES)
 def test_the_service_reads_every_name_back(name: str) -> None:
-    assert asked(CDN.url(name, width=9)) == (name, Params(width=9), None)
+    assert read_url(CDN.url(name, width=9)) == (name, Params(width=9), None)
 
 
 @given(st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1).filter(lambda rest: rest[0] != "/"))

@@ -73,7 +73,7 @@ def sockets() -> Iterator[Path]:
 
 @pytest.fixture
 def bench(tmp_path: Path, sockets: Path) -> Iterator[Bench]:
-    with at.running({"/a.jpg": at.answer(PHOTO, cache_control="max-age=600")}) as origin:
+    with at.running({"/a.jpg": at.respond(PHOTO, cache_control="max-age=600")}) as origin:
         yield Bench(tmp_path, sockets, origin)
 
 
@@ -89,7 +89,7 @@ def test_an_origin_is_asked_again_when_its_word_has_run_out(bench: Bench) -> Non
             assert catalog.current(bench.source(), None) is not None
 
     asyncio.run(scenario())
-    assert bench.origin.asked("/a.jpg") == 2
+    assert bench.origin.count("/a.jpg") == 2
 
 
 def test_an_unseen_version_asks_once_and_no_more_than_every_ten_seconds(bench: Bench) -> None:
@@ -106,16 +106,16 @@ def test_an_unseen_version_asks_once_and_no_more_than_every_ten_seconds(bench: B
             assert catalog.current(bench.source(), "2") is None
 
     asyncio.run(scenario())
-    assert bench.origin.asked("/a.jpg") == 2
+    assert bench.origin.count("/a.jpg") == 2
 
 
 @pytest.mark.parametrize(
     ("script", "error", "lasting_s"),
     [
-        pytest.param(at.answer(status=404), SourceNotFound, 10, id="404"),
-        pytest.param(at.answer(status=500), OriginError, 2, id="500"),
-        pytest.param(at.answer(status=503, retry_after="20"), OriginError, 20, id="it asks for 20 s"),
-        pytest.param(at.answer(status=429, retry_after="9000"), OriginError, 60, id="it asks for hours"),
+        pytest.param(at.respond(status=404), SourceNotFound, 10, id="404"),
+        pytest.param(at.respond(status=500), OriginError, 2, id="500"),
+        pytest.param(at.respond(status=503, retry_after="20"), OriginError, 20, id="it asks for 20 s"),
+        pytest.param(at.respond(status=429, retry_after="9000"), OriginError, 60, id="it asks for hours"),
         pytest.param(at.dropped, OriginError, 2, id="it hangs up"),
     ],
 )
@@ -134,7 +134,7 @@ def test_a_failure_is_remembered_for_a_while(
             assert record.negative is not None
             bench.now += 1
             assert catalog.current(bench.source(), None) is None
-            bench.origin.scripts["/a.jpg"] = at.answer(PHOTO)
+            bench.origin.scripts["/a.jpg"] = at.respond(PHOTO)
             assert (await catalog.refresh(bench.source(), None)).record.facts is not None
 
     asyncio.run(scenario())
@@ -145,7 +145,7 @@ def test_a_slow_host_takes_no_more_than_its_share_of_the_fetches(bench: Bench) -
 
     def slow(exchange: at.Exchange) -> None:
         release.wait(30)
-        exchange.answer(PHOTO)
+        exchange.respond(PHOTO)
 
     async def scenario() -> None:
         async with bench.catalog(fetches_per_host=2) as catalog:

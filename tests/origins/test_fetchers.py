@@ -72,7 +72,7 @@ def a_folder(tmp_path: Path) -> Iterator[Kind]:
 
 @contextmanager
 def a_web_server(tmp_path: Path) -> Iterator[Kind]:
-    with at.running({"/b.jpg": at.answer(status=404)}) as origin:
+    with at.running({"/b.jpg": at.respond(status=404)}) as origin:
         yield Web(origin)
 
 

@@ -33,7 +33,7 @@ from tests.support.origin import NAME, OTHER_NAME, Origin, running
 
 
 def test_only_what_the_allowlist_admits_is_fetched(make: Make) -> None:
-    with running({"/m/a.jpg": at.answer(BODY), "/a.jpg": at.answer(BODY)}) as origin:
+    with running({"/m/a.jpg": at.respond(BODY), "/a.jpg": at.respond(BODY)}) as origin:
         fetcher = make(admits=Allowlist([f"http://{NAME}:{origin.port}/m/**"]).admits)
         assert get(fetcher, origin.url("/m/a.jpg"))[1] == BODY
         error = refused(fetcher, origin.url("/a.jpg"), Forbidden)
@@ -47,7 +47,7 @@ def test_only_what_the_allowlist_admits_is_fetched(make: Make) -> None:
     ["2130706433", "0x7f000001", "0177.0.0.1", "127.1", "127.0.0.1", "0", "0x0", "localhost", "[::1]", "[::]"],
 )
 def test_no_spelling_of_this_machine_gets_past_the_system_resolver(host: str) -> None:
-    with running({"/a.jpg": at.answer(BODY)}) as origin:
+    with running({"/a.jpg": at.respond(BODY)}) as origin:
         fetcher = HttpFetcher(replace(POLICY, addresses=AddressRule()))
         refused(fetcher, origin.url(host=host), Forbidden)
         fetcher.close()
@@ -65,7 +65,7 @@ def test_no_spelling_of_this_machine_gets_past_the_system_resolver(host: str) ->
     ],
 )
 def test_one_bad_answer_refuses_all(make: Make, answers: list[str]) -> None:
-    with running({"/a.jpg": at.answer(BODY)}) as origin:
+    with running({"/a.jpg": at.respond(BODY)}) as origin:
         error = refused(make(Names({NAME: [answers]})), origin.url(), Forbidden)
         assert origin.connections == 0
 
@@ -78,7 +78,7 @@ def test_one_bad_answer_refuses_all(make: Make, answers: list[str]) -> None:
 def pair() -> Iterator[tuple[Origin, Origin]]:
     """An origin, and one at the same port of an address that is forbidden."""
     with running() as good, running(host=FORBIDDEN_ADDRESS, port=good.port) as bad:
-        good.scripts["/a.jpg"] = bad.scripts["/a.jpg"] = at.answer(BODY)
+        good.scripts["/a.jpg"] = bad.scripts["/a.jpg"] = at.respond(BODY)
         yield good, bad
 
 
@@ -90,7 +90,7 @@ def test_a_name_that_changes_after_the_check_was_resolved_only_once(make: Make, 
     names = Names({NAME: REBOUND})
     assert get(make(names), good.url())[1] == BODY
 
-    assert names.asked == [NAME]
+    assert names.looked_up == [NAME]
     assert (good.connections, bad.connections) == (1, 0)
 
 
@@ -122,7 +122,7 @@ def test_a_retry_goes_to_a_checked_address(make: Make, pair: tuple[Origin, Origi
     get(fetcher, good.url("/a.jpg"))
     refused(fetcher, good.url("/b.jpg"), Forbidden)
 
-    assert (good.connections, good.asked("/b.jpg"), bad.connections) == (1, 1, 0)
+    assert (good.connections, good.count("/b.jpg"), bad.connections) == (1, 1, 0)
 
 
 def test_a_redirect_goes_to_a_checked_address(make: Make, pair: tuple[Origin, Origin]) -> None:
@@ -145,11 +145,11 @@ def test_the_address_of_an_override_is_checked_like_any_other(make: Make, pair: 
     admitting = AddressRule([ip_network("127.0.0.0/8")])
     assert get(make(names, overrides=at_bad, addresses=admitting), good.url())[1] == BODY
 
-    assert (bad.connections, names.asked) == (1, [])
+    assert (bad.connections, names.looked_up) == (1, [])
 
 
 def test_the_next_address_is_tried_where_one_does_not_answer(make: Make) -> None:
-    with running({"/a.jpg": at.answer(BODY)}) as origin:
+    with running({"/a.jpg": at.respond(BODY)}) as origin:
         rule = AddressRule([ip_network("127.0.0.0/8")])
         names = Names({NAME: [["127.0.0.3", "127.0.0.4", LOOPBACK]]})
         assert get(make(names, addresses=rule), origin.url())[1] == BODY
@@ -202,7 +202,7 @@ def test_a_deadline_does_not_cut_what_another_fetch_uses_by_now(make: Make) -> N
 
 def test_the_certificate_is_checked_against_the_name(make: Make, certificate: tuple[Path, Path]) -> None:
     names = {NAME: [[LOOPBACK]], "elsewhere.test": [[LOOPBACK]]}
-    with running({"/a.jpg": at.answer(BODY)}, tls=certificate) as origin:
+    with running({"/a.jpg": at.respond(BODY)}, tls=certificate) as origin:
         fetcher = make(Names(names), ca_bundle=str(certificate[0]))
         assert get(fetcher, origin.url())[1] == BODY
         error = refused(fetcher, origin.url(host="elsewhere.test"), OriginError)
@@ -216,7 +216,7 @@ def test_a_certificate_of_nobody_is_refused(
 ) -> None:
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
         monkeypatch.setenv(name, str(certificate[0]))
-    with running({"/a.jpg": at.answer(BODY)}, tls=certificate) as origin:
+    with running({"/a.jpg": at.respond(BODY)}, tls=certificate) as origin:
         refused(make(), origin.url(), OriginError)
         assert origin.requests == []
 

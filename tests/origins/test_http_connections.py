@@ -15,11 +15,11 @@ from tests.support.paths import PACKAGE
 
 
 def test_a_request_on_a_connection_just_closed_is_sent_once_more(make: Make) -> None:
-    with running({"/a.jpg": at.answer(BODY), "/b.jpg": at.in_turn(at.dropped, at.answer(BODY))}) as origin:
+    with running({"/a.jpg": at.respond(BODY), "/b.jpg": at.in_turn(at.dropped, at.respond(BODY))}) as origin:
         fetcher = make()
         get(fetcher, origin.url("/a.jpg"))
         assert get(fetcher, origin.url("/b.jpg"))[1] == BODY
-        assert (origin.connections, origin.asked("/b.jpg")) == (2, 2)
+        assert (origin.connections, origin.count("/b.jpg")) == (2, 2)
 
 
 def test_the_second_try_is_on_a_new_connection_also_where_more_are_kept_alive(make: Make) -> None:
@@ -27,10 +27,10 @@ def test_the_second_try_is_on_a_new_connection_also_where_more_are_kept_alive(ma
 
     def together(exchange: at.Exchange) -> None:
         both.wait(timeout=10)
-        exchange.answer(BODY)
+        exchange.respond(BODY)
 
     def dropped_on_old(exchange: at.Exchange) -> None:
-        (at.dropped if exchange.request.connection <= 2 else at.answer(BODY))(exchange)
+        (at.dropped if exchange.request.connection <= 2 else at.respond(BODY))(exchange)
 
     with running({"/a.jpg": together, "/b.jpg": dropped_on_old}) as origin:
         fetcher = make()
@@ -45,21 +45,21 @@ def test_the_second_try_is_on_a_new_connection_also_where_more_are_kept_alive(ma
 
 @pytest.mark.parametrize("kept_alive", [False, True])
 def test_there_is_no_other_retry(make: Make, kept_alive: bool) -> None:
-    with running({"/a.jpg": at.answer(BODY), "/b.jpg": at.dropped}) as origin:
+    with running({"/a.jpg": at.respond(BODY), "/b.jpg": at.dropped}) as origin:
         fetcher = make()
         if kept_alive:
             get(fetcher, origin.url("/a.jpg"))
         refused(fetcher, origin.url("/b.jpg"), OriginError)
-        assert origin.asked("/b.jpg") == (2 if kept_alive else 1)
+        assert origin.count("/b.jpg") == (2 if kept_alive else 1)
 
 
-@pytest.mark.parametrize("script", [at.answer(status=500), at.half(BODY), at.zipped(BODY)])
+@pytest.mark.parametrize("script", [at.respond(status=500), at.half(BODY), at.zipped(BODY)])
 def test_an_answer_is_never_asked_for_twice(make: Make, script: at.Script) -> None:
-    with running({"/a.jpg": at.answer(BODY), "/b.jpg": script}) as origin:
+    with running({"/a.jpg": at.respond(BODY), "/b.jpg": script}) as origin:
         fetcher = make()
         get(fetcher, origin.url("/a.jpg"))
         refused(fetcher, origin.url("/b.jpg"), OriginError)
-        assert origin.asked("/b.jpg") == 1
+        assert origin.count("/b.jpg") == 1
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_a_body_is_read_no_further_than_the_limit(make: Make, script: at.Script)
 
 
 def test_a_body_of_exactly_the_limit_is_taken(make: Make) -> None:
-    with running({"/a.jpg": at.answer(BODY)}) as origin:
+    with running({"/a.jpg": at.respond(BODY)}) as origin:
         assert len(get(make(max_source_bytes=len(BODY)), origin.url())[1]) == len(BODY)
         refused(make(max_source_bytes=len(BODY) - 1), origin.url(), ImageTooLarge)
 
@@ -72,7 +72,7 @@ def test_a_fetch_ends_at_its_deadline(make: Make, certificate: tuple[Path, Path]
 def test_the_deadline_holds_on_a_connection_that_was_kept_alive(
     make: Make, certificate: tuple[Path, Path], script: at.Script
 ) -> None:
-    with running({"/a.jpg": at.answer(BODY), "/b.jpg": script}, tls=certificate) as origin:
+    with running({"/a.jpg": at.respond(BODY), "/b.jpg": script}, tls=certificate) as origin:
         fetcher = make(total_timeout_s=SLACK_S, ca_bundle=str(certificate[0]))
         get(fetcher, origin.url("/a.jpg"))
         began = time.monotonic()
@@ -95,7 +95,7 @@ def test_a_connection_made_when_the_time_is_up_ends_at_once() -> None:
 def test_the_deadline_is_for_all_hops_together(make: Make) -> None:
     def slow_redirect(exchange: at.Exchange) -> None:
         exchange.wait(0.8 * DEADLINE_S)
-        exchange.answer(status=302, headers={"Location": "/b.jpg"})
+        exchange.respond(status=302, headers={"Location": "/b.jpg"})
 
     with running({"/a.jpg": slow_redirect, "/b.jpg": slow_redirect}) as origin:
         refused(make(total_timeout_s=DEADLINE_S), origin.url(), OriginTimeout)

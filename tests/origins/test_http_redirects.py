@@ -18,7 +18,7 @@ from tests.support.origin import NAME, Origin, running
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_followed(make: Make, status: int) -> None:
-    with running({"/a.jpg": at.redirect("b.jpg#x", status), "/b.jpg": at.answer(BODY)}) as origin:
+    with running({"/a.jpg": at.redirect("b.jpg#x", status), "/b.jpg": at.respond(BODY)}) as origin:
         fetched, body = get(make(), origin.url())
 
     assert body == BODY
@@ -28,10 +28,10 @@ def test_a_redirect_is_followed(make: Make, status: int) -> None:
 
 def test_three_redirects_are_followed_and_no_fourth(make: Make) -> None:
     scripts = {f"/{step}": at.redirect(f"/{step + 1}") for step in range(4)}
-    with running({**scripts, "/4": at.answer(BODY)}) as origin:
+    with running({**scripts, "/4": at.respond(BODY)}) as origin:
         assert get(make(), origin.url("/1"))[1] == BODY
         refused(make(), origin.url("/0"), OriginError)
-        assert origin.asked("/4") == 1
+        assert origin.count("/4") == 1
 
 
 def test_a_redirect_in_a_circle_ends(make: Make) -> None:
@@ -67,12 +67,12 @@ def test_each_hop_is_judged_like_the_first(make: Make, location: str, error: typ
 
 
 def test_a_redirect_without_a_location_is_the_origins_error(make: Make) -> None:
-    with running({"/a.jpg": at.answer(status=302)}) as origin:
+    with running({"/a.jpg": at.respond(status=302)}) as origin:
         refused(make(), origin.url(), OriginError)
 
 
 def test_a_redirect_may_leave_tls_only_where_the_allowlist_says_so(make: Make, certificate: tuple[Path, Path]) -> None:
-    with running({"/b.jpg": at.answer(BODY)}) as plain, running(tls=certificate) as secure:
+    with running({"/b.jpg": at.respond(BODY)}) as plain, running(tls=certificate) as secure:
         secure.scripts["/a.jpg"] = at.redirect(plain.url("/b.jpg"))
         only_tls, both = [f"{NAME}:{secure.port}"], [f"{NAME}:{secure.port}", f"http://{NAME}:{plain.port}"]
         ca_bundle = str(certificate[0])
@@ -87,7 +87,7 @@ def test_the_body_of_a_redirect_is_not_read_without_limit(make: Make) -> None:
         while True:
             exchange.send(b"x" * 65_536)
 
-    with running({"/a.jpg": endless_redirect, "/b.jpg": at.answer(BODY)}) as origin:
+    with running({"/a.jpg": endless_redirect, "/b.jpg": at.respond(BODY)}) as origin:
         assert get(make(), origin.url())[1] == BODY
         assert origin.connections == 2
 
@@ -101,7 +101,7 @@ NOTHING = Allowlist([])
 
 
 def test_a_mount_needs_no_allowlist_and_no_public_address(make: Make) -> None:
-    with running({"/media/a%20b.jpg": at.answer(BODY)}) as origin:
+    with running({"/media/a%20b.jpg": at.respond(BODY)}) as origin:
         base, url = mount(origin, ["a b.jpg"])
         fetcher = make(base=base, admits=NOTHING.admits, addresses=AddressRule())
         assert get(fetcher, url.url, mounted=True)[1] == BODY
@@ -120,7 +120,7 @@ def test_a_mount_needs_no_allowlist_and_no_public_address(make: Make) -> None:
 def test_a_mounts_redirect_stays_beneath_it_or_passes_as_an_ordinary_url(
     make: Make, location: str, allowed: bool
 ) -> None:
-    with running({"/media/b.jpg": at.answer(BODY)}) as origin:
+    with running({"/media/b.jpg": at.respond(BODY)}) as origin:
         base, url = mount(origin, ["a.jpg"])
         origin.scripts["/media/a.jpg"] = at.redirect(location.format(port=origin.port))
         fetcher = make(base=base, admits=NOTHING.admits, addresses=AddressRule())
@@ -131,16 +131,16 @@ def test_a_mounts_redirect_stays_beneath_it_or_passes_as_an_ordinary_url(
 
 
 def test_a_mounts_connection_is_not_used_for_an_ordinary_url_of_its_host(make: Make) -> None:
-    with running({"/media/a.jpg": at.answer(BODY), "/a.jpg": at.answer(BODY)}) as origin:
+    with running({"/media/a.jpg": at.respond(BODY), "/a.jpg": at.respond(BODY)}) as origin:
         base, url = mount(origin, ["a.jpg"])
         fetcher = make(base=base, addresses=AddressRule())
         get(fetcher, url.url, mounted=True)
         refused(fetcher, origin.url("/a.jpg"), Forbidden)
         refused(fetcher, url.url, Forbidden)
-        assert (origin.connections, origin.asked("/a.jpg")) == (1, 0)
+        assert (origin.connections, origin.count("/a.jpg")) == (1, 0)
 
 
 def test_a_mount_is_no_exemption_for_another_base(make: Make) -> None:
-    with running({"/a.jpg": at.answer(BODY)}) as origin:
+    with running({"/a.jpg": at.respond(BODY)}) as origin:
         base, _ = mount(origin, ["a.jpg"])
         refused(make(base=base, addresses=AddressRule()), origin.url("/a.jpg"), Forbidden, mounted=True)

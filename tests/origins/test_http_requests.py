@@ -17,7 +17,7 @@ from tests.support.origin import NAME, running
 
 
 def test_an_original_is_fetched_with_what_freshness_needs(make: Make) -> None:
-    script = at.answer(BODY, etag='"a"', last_modified="x", cache_control="max-age=60", set_cookie="a=b", server="x")
+    script = at.respond(BODY, etag='"a"', last_modified="x", cache_control="max-age=60", set_cookie="a=b", server="x")
     with running({"/a.jpg": script}) as origin:
         fetched, body = get(make(), origin.url())
 
@@ -36,7 +36,7 @@ def test_a_request_carries_what_is_ours_and_nothing_else(
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    script = at.answer(BODY, set_cookie="a=b; Path=/")
+    script = at.respond(BODY, set_cookie="a=b; Path=/")
     with running({"/a.jpg": script}) as origin:
         fetcher = make()
         get(fetcher, origin.url())
@@ -81,7 +81,7 @@ def test_the_target_that_was_judged_is_sent_byte_for_byte(make: Make) -> None:
 
 @pytest.mark.parametrize("host", [LOOPBACK, "::1"])
 def test_an_address_can_be_a_host(make: Make, host: str) -> None:
-    with running({"/a.jpg": at.answer(BODY)}, host=host) as origin:
+    with running({"/a.jpg": at.respond(BODY)}, host=host) as origin:
         named = f"[{host}]" if ":" in host else host
         fetcher = make(lambda host, port: [host])
         assert get(fetcher, origin.url(host=named))[1] == BODY
@@ -90,7 +90,7 @@ def test_an_address_can_be_a_host(make: Make, host: str) -> None:
 
 def test_connections_are_kept_alive(make: Make) -> None:
     names = Names(AT_HOME)
-    scripts = {"/a.jpg": at.answer(BODY), "/b.jpg": at.redirect("/a.jpg"), "/c.jpg": at.answer(status=404)}
+    scripts = {"/a.jpg": at.respond(BODY), "/b.jpg": at.redirect("/a.jpg"), "/c.jpg": at.respond(status=404)}
     with running(scripts) as origin:
         fetcher = make(names)
         for path in ("/a.jpg", "/b.jpg", "/a.jpg"):
@@ -99,7 +99,7 @@ def test_connections_are_kept_alive(make: Make) -> None:
         get(fetcher, origin.url("/a.jpg"))
 
         assert origin.connections == 1
-    assert names.asked == [NAME]
+    assert names.looked_up == [NAME]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_validators_go_to_the_url_that_they_came_from_and_to_no_other(make: Make
 
 
 def test_a_304_that_was_not_asked_for_is_the_origins_error(make: Make) -> None:
-    with running({"/a.jpg": at.answer(status=304)}) as origin:
+    with running({"/a.jpg": at.respond(status=304)}) as origin:
         error = refused(make(), origin.url(), OriginError)
         refused(make(), origin.url(), OriginError, known=Validators("https://else.test/", '"a"'))
 
@@ -145,7 +145,7 @@ def test_a_304_that_was_not_asked_for_is_the_origins_error(make: Make) -> None:
 
 
 def test_a_validator_that_would_break_a_header_is_not_sent(make: Make) -> None:
-    with running({"/a.jpg": at.answer(BODY)}) as origin:
+    with running({"/a.jpg": at.respond(BODY)}) as origin:
         get(make(), origin.url(), known=Validators(origin.url(), '"a"\r\nX: y', "\u20ac" * 10))
         assert not {"if-none-match", "if-modified-since", "x"} & origin.requests[0].headers.keys()
 
@@ -159,7 +159,7 @@ def test_a_validator_that_would_break_a_header_is_not_sent(make: Make) -> None:
     ],
 )
 def test_a_status_is_translated_once(make: Make, status: int, error: type[ImgcdnError]) -> None:
-    with running({"/a.jpg": at.answer(b"secret", status=status)}) as origin:
+    with running({"/a.jpg": at.respond(b"secret", status=status)}) as origin:
         found = refused(make(), origin.url(), error)
 
     assert f"{status}" in found.log
@@ -167,7 +167,7 @@ def test_a_status_is_translated_once(make: Make, status: int, error: type[Imgcdn
 
 
 def test_203_is_as_good_as_200(make: Make) -> None:
-    with running({"/a.jpg": at.answer(BODY, status=203)}) as origin:
+    with running({"/a.jpg": at.respond(BODY, status=203)}) as origin:
         assert get(make(), origin.url())[1] == BODY
 
 
@@ -183,7 +183,7 @@ def test_203_is_as_good_as_200(make: Make) -> None:
     ],
 )
 def test_an_origin_may_ask_to_be_left_alone(make: Make, status: int, value: str, expected: int | None) -> None:
-    with running({"/a.jpg": at.answer(status=status, retry_after=value)}) as origin:
+    with running({"/a.jpg": at.respond(status=status, retry_after=value)}) as origin:
         error = refused(make(), origin.url(), OriginError)
 
     assert isinstance(error, OriginError)
@@ -218,7 +218,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
             at.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n012345"), id="two lengths"
         ),
         pytest.param(at.zipped(BODY), id="compressed, though identity was asked for"),
-        pytest.param(at.answer(BODY, content_encoding="br"), id="a coding that we do not even know"),
+        pytest.param(at.respond(BODY, content_encoding="br"), id="a coding that we do not even know"),
         pytest.param(
             at.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"), id="compressed on the way"
         ),
@@ -240,8 +240,8 @@ def test_what_cannot_be_used_is_the_origins_error(make: Make, script: at.Script)
             at.raw(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" * 3 + HEAD_OF_TEN + b"0123456789"), id="hints first"
         ),
         pytest.param(at.raw(b"HTTP/1.1 100 Continue\r\n\r\n" + HEAD_OF_TEN + b"0123456789"), id="continue first"),
-        pytest.param(at.answer(b"0123456789", content_encoding="identity"), id="identity, spelled out"),
-        pytest.param(at.answer(b"0123456789", content_type="text/html"), id="a type that is not believed"),
+        pytest.param(at.respond(b"0123456789", content_encoding="identity"), id="identity, spelled out"),
+        pytest.param(at.respond(b"0123456789", content_type="text/html"), id="a type that is not believed"),
     ],
 )
 def test_what_is_whole_is_taken(make: Make, script: at.Script) -> None:

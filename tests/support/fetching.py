@@ -33,10 +33,10 @@ class Names:
 
     def __init__(self, answers: Mapping[str, Sequence[Sequence[str]]]) -> None:
         self._answers = {name: list(given) for name, given in answers.items()}
-        self.asked: list[str] = []
+        self.looked_up: list[str] = []
 
     def __call__(self, host: str, port: int) -> Sequence[str]:
-        self.asked.append(host)
+        self.looked_up.append(host)
         given = self._answers.get(host)
         if given is None:
             raise OSError(f"no such name: {host}")

@@ -55,7 +55,7 @@ def widths(srcset: str) -> list[int]:
     return [width for width, _ in candidates(srcset)]
 
 
-def asked(url: str) -> tuple[str, Params, str | None]:
+def read_url(url: str) -> tuple[str, Params, str | None]:
     """Tell what the service reads out of a URL: the file, the output, the version."""
     request = native.parse(Target.read(url), RULES)
     return request.source.location, request.params, request.v

@@ -56,7 +56,7 @@ class Exchange:
         fields = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
         self.send(f"HTTP/1.1 {status} {_REASONS.get(status, 'Status')}\r\n{fields}\r\n".encode("latin-1"))
 
-    def answer(self, body: bytes = b"", *, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+    def respond(self, body: bytes = b"", *, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
         self.head(status, {"Content-Length": str(len(body)), **(headers or {})})
         if status not in (204, 304):
             self.send(body)
@@ -69,14 +69,14 @@ class Exchange:
 Script = Callable[[Exchange], None]
 
 
-def answer(body: bytes = b"", *, status: int = 200, **headers: str) -> Script:
+def respond(body: bytes = b"", *, status: int = 200, **headers: str) -> Script:
     """A plain response; `cache_control="..."` is the header Cache-Control."""
     named = {name.replace("_", "-").title(): value for name, value in headers.items()}
-    return lambda exchange: exchange.answer(body, status=status, headers=named)
+    return lambda exchange: exchange.respond(body, status=status, headers=named)
 
 
 def redirect(to: str, status: int = 302, body: bytes = b"moved") -> Script:
-    return lambda exchange: exchange.answer(body, status=status, headers={"Location": to})
+    return lambda exchange: exchange.respond(body, status=status, headers={"Location": to})
 
 
 def in_turn(*scripts: Script) -> Script:
@@ -98,7 +98,7 @@ def validated(body: bytes, *, etag: str = "", last_modified: str = "") -> Script
         named = {name: value for name, value in headers.items() if value}
         same = etag and given.get("if-none-match") == etag
         same = same or (last_modified and given.get("if-modified-since") == last_modified)
-        exchange.answer(b"" if same else body, status=304 if same else 200, headers=named)
+        exchange.respond(b"" if same else body, status=304 if same else 200, headers=named)
 
     return script
 
@@ -176,7 +176,7 @@ def half(body: bytes) -> Script:
 
 
 def zipped(body: bytes) -> Script:
-    return answer(gzip.compress(body), content_encoding="gzip")
+    return respond(gzip.compress(body), content_encoding="gzip")
 
 
 def dropped(exchange: Exchange) -> None:
@@ -211,7 +211,7 @@ class Origin:
     def url(self, path: str = "/a.jpg", host: str = NAME) -> str:
         return f"{self.scheme}://{host}:{self.port}{path}"
 
-    def asked(self, target: str) -> int:
+    def count(self, target: str) -> int:
         """How many requests there were for a target."""
         return sum(request.target == target for request in self.requests)
 
@@ -310,7 +310,7 @@ class _Server:
             if self._tls:
                 # On a duplicate, since TLS takes the object over and `stop` has to reach the connection.
                 sock = self._tls.wrap_socket(raw_sock.dup(), server_side=True)
-            while (request := _read_request(sock, number)) and self._answer(request, sock):
+            while (request := _read_request(sock, number)) and self._respond(request, sock):
                 pass
         except OSError:  # the client has left, as it may
             pass
@@ -320,11 +320,11 @@ class _Server:
             sock.close()
             raw_sock.close()
 
-    def _answer(self, request: Request, sock: socket.socket) -> bool:
+    def _respond(self, request: Request, sock: socket.socket) -> bool:
         with self._lock:
             self._origin.requests.append(request)
         exchange = Exchange(request, sock, self._stopping)
-        self._origin.scripts.get(request.target, answer(b"nothing here", status=404))(exchange)
+        self._origin.scripts.get(request.target, respond(b"nothing here", status=404))(exchange)
         return exchange.keep
 
 

@@ -23,7 +23,7 @@ CHROME = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """One response; header names in lower case."""
 
     status: int
@@ -51,7 +51,7 @@ class Service:
 
     def get(
         self, target: str, accept: str | None = None, *, method: str = "GET", headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    ) -> Response:
         """Ask for a raw target, on a connection of its own."""
         connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
         try:
@@ -60,7 +60,7 @@ class Service:
                 connection.putheader(name, value)
             connection.endheaders()
             response = connection.getresponse()
-            return Answer(
+            return Response(
                 response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
             )
         finally:

@@ -14,12 +14,12 @@ PHOTO = "/img/photo.jpg?w=200"
 
 
 def test_a_200_carries_what_it_promises(service: Service) -> None:
-    answer = service.get("/img/a%20folder/%C3%BCn%C3%AF%20c%C3%B6d%C3%A9.jpg?w=60", CHROME)
-    headers = answer.headers
-    assert answer.status == 200
+    response = service.get("/img/a%20folder/%C3%BCn%C3%AF%20c%C3%B6d%C3%A9.jpg?w=60", CHROME)
+    headers = response.headers
+    assert response.status == 200
     assert headers["content-type"] == "image/webp"
-    assert int(headers["content-length"]) == len(answer.body)
-    assert headers["etag"] == f'"{hashlib.sha256(answer.body).hexdigest()[:32]}"'
+    assert int(headers["content-length"]) == len(response.body)
+    assert headers["etag"] == f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
     assert (
         parsedate_to_datetime(headers["last-modified"]).timestamp()
         <= parsedate_to_datetime(headers["date"]).timestamp()
@@ -64,8 +64,8 @@ def test_head_is_get_without_a_body(service: Service) -> None:
 
 
 def test_head_of_an_error_has_no_body(service: Service) -> None:
-    answer = service.get("/img/missing.jpg", method="HEAD")
-    assert (answer.status, answer.body) == (404, b"")
+    response = service.get("/img/missing.jpg", method="HEAD")
+    assert (response.status, response.body) == (404, b"")
 
 
 @pytest.mark.parametrize(
@@ -74,22 +74,22 @@ def test_head_of_an_error_has_no_body(service: Service) -> None:
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_matching_tag_is_304(service: Service, tags: str, method: str) -> None:
     full = service.get(PHOTO, CHROME)
-    answer = service.get(
+    response = service.get(
         PHOTO, CHROME, method=method, headers={"If-None-Match": tags.format(etag=full.headers["etag"])}
     )
-    assert (answer.status, answer.body) == (304, b"")
+    assert (response.status, response.body) == (304, b"")
     for name in ("etag", "cache-control", "vary", "last-modified"):
-        assert answer.headers[name] == full.headers[name]
-    assert "date" in answer.headers
-    assert "content-type" not in answer.headers
+        assert response.headers[name] == full.headers[name]
+    assert "date" in response.headers
+    assert "content-type" not in response.headers
 
 
 @pytest.mark.parametrize("tags", ['"other"', 'W/"other"', "garbage", '"', ""], ids=repr)
 def test_another_tag_is_200(service: Service, tags: str) -> None:
     service.get(PHOTO)
-    answer = service.get(PHOTO, headers={"If-None-Match": tags})
-    assert answer.status == 200
-    assert len(answer.body) == int(answer.headers["content-length"])
+    response = service.get(PHOTO, headers={"If-None-Match": tags})
+    assert response.status == 200
+    assert len(response.body) == int(response.headers["content-length"])
 
 
 @pytest.mark.parametrize(
@@ -118,15 +118,15 @@ def test_a_tag_counts_before_a_date(service: Service) -> None:
 
 
 def test_a_condition_on_a_cold_variant_renders_before_it_is_judged(service: Service) -> None:
-    answer = service.get("/img/photo.jpg?w=203", headers={"If-None-Match": "*"})
-    assert answer.status == 304
-    assert answer.headers["cache-status"] == "imgcdn; fwd=miss; stored"
+    response = service.get("/img/photo.jpg?w=203", headers={"If-None-Match": "*"})
+    assert response.status == 304
+    assert response.headers["cache-status"] == "imgcdn; fwd=miss; stored"
 
 
 def test_a_range_is_not_offered_and_not_answered(service: Service) -> None:
     service.get(PHOTO)
-    answer = service.get(PHOTO, headers={"Range": "bytes=0-9"})
-    assert answer.status == 200
+    response = service.get(PHOTO, headers={"Range": "bytes=0-9"})
+    assert response.status == 200
 
 
 @pytest.mark.parametrize(
@@ -145,8 +145,8 @@ def test_a_range_is_not_offered_and_not_answered(service: Service) -> None:
     ],
 )
 def test_sizes(service: Service, query: str, size: tuple[int, int]) -> None:
-    answer = service.get(f"/img/photo.jpg?{query}")
-    assert Image.open(io.BytesIO(answer.body)).size == size
+    response = service.get(f"/img/photo.jpg?{query}")
+    assert Image.open(io.BytesIO(response.body)).size == size
 
 
 def test_orientation_is_applied_before_sizing(service: Service) -> None:
@@ -163,8 +163,8 @@ def test_position_chooses_what_survives(service: Service) -> None:
 
 
 def test_background_replaces_transparency(service: Service) -> None:
-    answer = service.get("/img/alpha.png?w=60&bg=0f0&fm=png")
-    image = Image.open(io.BytesIO(answer.body)).convert("RGBA")
+    response = service.get("/img/alpha.png?w=60&bg=0f0&fm=png")
+    image = Image.open(io.BytesIO(response.body)).convert("RGBA")
     assert image.getpixel((55, 20)) == (0, 255, 0, 255)
 
 
@@ -182,9 +182,9 @@ def test_health(service: Service) -> None:
 
 def test_a_picture_too_large_to_be_read_at_once_arrives_whole(service: Service) -> None:
     target = "/img/noise.png?fm=png&w=500"
-    answers = [service.get(target) for _ in range(3)]
-    assert len(answers[0].body) > LARGE_BYTES
-    assert {hashlib.sha256(answer.body).hexdigest()[:32] for answer in answers} == {
-        answers[0].headers["etag"].strip('"')
+    responses = [service.get(target) for _ in range(3)]
+    assert len(responses[0].body) > LARGE_BYTES
+    assert {hashlib.sha256(response.body).hexdigest()[:32] for response in responses} == {
+        responses[0].headers["etag"].strip('"')
     }
-    assert service.get(target, method="HEAD").headers["content-length"] == str(len(answers[0].body))
+    assert service.get(target, method="HEAD").headers["content-length"] == str(len(responses[0].body))

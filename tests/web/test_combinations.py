@@ -41,19 +41,19 @@ def test_what_comes_is_what_its_type_says(service: Service, seed: int) -> None:
         asked = {name: chance.choice(values) for name, values in VALUES.items() if chance.random() < 0.3}
         target = f"/img/{chance.choice(samples)}?{urlencode(asked)}"
         headers = {"Save-Data": "on"} if chance.random() < 0.5 else {}
-        answer = service.get(target, chance.choice(ACCEPTS), headers=headers)
-        assert answer.status == 200, (target, answer.body)
-        _check(answer, target)
+        response = service.get(target, chance.choice(ACCEPTS), headers=headers)
+        assert response.status == 200, (target, response.body)
+        _check(response, target)
 
 
-def _check(answer: serving.Answer, target: str) -> None:
-    kind = answer.headers["content-type"]
+def _check(response: serving.Response, target: str) -> None:
+    kind = response.headers["content-type"]
     if kind.startswith("image/"):
-        image = Image.open(io.BytesIO(answer.body))
+        image = Image.open(io.BytesIO(response.body))
         image.load()
         assert Image.MIME[image.format or ""] == kind, target
     elif kind == "application/json":
-        assert json.loads(answer.body)["width"] > 0, target
+        assert json.loads(response.body)["width"] > 0, target
     else:
         assert kind == "text/plain; charset=utf-8", target
-        assert 20 < len(answer.body) < 400, target
+        assert 20 < len(response.body) < 400, target

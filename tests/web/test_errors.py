@@ -45,10 +45,10 @@ ERRORS = [
 def test_an_error_says_what_is_wrong(
     service: Service, target: str, status: int, slug: str, members: dict[str, object]
 ) -> None:
-    answer = service.get(target, "image/avif,image/webp,*/*")
-    problem = json.loads(answer.body)
-    assert answer.status == problem["status"] == status
-    assert answer.headers["content-type"] == "application/problem+json"
+    response = service.get(target, "image/avif,image/webp,*/*")
+    problem = json.loads(response.body)
+    assert response.status == problem["status"] == status
+    assert response.headers["content-type"] == "application/problem+json"
     assert problem["type"] == f"/-/problems/{slug}"
     assert problem["title"]
     assert len(problem["detail"]) > 10
@@ -57,9 +57,9 @@ def test_an_error_says_what_is_wrong(
 
 @pytest.mark.parametrize(("target", "status", "slug", "members"), ERRORS)
 def test_nobody_keeps_an_error(service: Service, target: str, status: int, slug: str, members: object) -> None:
-    answer = service.get(target)
-    assert answer.headers["vary"] == "Accept"
-    assert answer.headers["cache-control"] == ("public, max-age=10" if status == 404 else "no-store")
+    response = service.get(target)
+    assert response.headers["vary"] == "Accept"
+    assert response.headers["cache-control"] == ("public, max-age=10" if status == 404 else "no-store")
 
 
 @pytest.mark.parametrize(("target", "status", "slug", "members"), ERRORS)
@@ -72,17 +72,17 @@ def test_an_error_stores_no_variant(service: Service, target: str, status: int, 
 
 @pytest.mark.parametrize("slug", sorted({str(param.values[2]) for param in ERRORS}), ids=str)
 def test_a_problem_type_is_a_page(service: Service, slug: str) -> None:
-    answer = service.get(f"/-/problems/{slug}")
-    assert answer.status == 200
-    assert answer.headers["content-type"].startswith("text/html")
-    assert slug.encode() in answer.body
+    response = service.get(f"/-/problems/{slug}")
+    assert response.status == 200
+    assert response.headers["content-type"].startswith("text/html")
+    assert slug.encode() in response.body
 
 
 def test_a_person_gets_a_page(service: Service) -> None:
-    answer = service.get("/img/missing%3Cb%3E.jpg?w=%3Cscript%3E", "text/html,application/xhtml+xml,*/*;q=0.8")
-    assert answer.status == 400
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert b"<script" not in answer.body
+    response = service.get("/img/missing%3Cb%3E.jpg?w=%3Cscript%3E", "text/html,application/xhtml+xml,*/*;q=0.8")
+    assert response.status == 400
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert b"<script" not in response.body
 
 
 def test_no_detail_names_a_path(service: Service) -> None:
@@ -94,21 +94,21 @@ def test_no_detail_names_a_path(service: Service) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "TRACE"])
 def test_other_methods_are_refused(service: Service, method: str) -> None:
-    answer = service.get("/img/photo.jpg", method=method)
-    assert answer.status == 405
-    assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
+    response = service.get("/img/photo.jpg", method=method)
+    assert response.status == 405
+    assert response.headers["allow"] == "GET, HEAD, OPTIONS"
 
 
 def test_options_answers_a_preflight(service: Service) -> None:
-    answer = service.get("/img/photo.jpg", method="OPTIONS")
-    assert answer.status == 204
-    assert answer.headers["access-control-allow-origin"] == "*"
-    assert answer.headers["access-control-allow-methods"] == "GET, HEAD, OPTIONS"
+    response = service.get("/img/photo.jpg", method="OPTIONS")
+    assert response.status == 204
+    assert response.headers["access-control-allow-origin"] == "*"
+    assert response.headers["access-control-allow-methods"] == "GET, HEAD, OPTIONS"
 
 
 def test_a_path_that_is_nothing_is_404(service: Service) -> None:
-    answer = service.get("/nothing/here")
-    assert (answer.status, answer.headers["content-type"]) == (404, "application/problem+json")
+    response = service.get("/nothing/here")
+    assert (response.status, response.headers["content-type"]) == (404, "application/problem+json")
 
 
 def test_an_unknown_problem_is_404(service: Service) -> None:

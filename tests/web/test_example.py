@@ -62,13 +62,13 @@ def _held(service: Service, pictures: threading.Event) -> Iterator[str]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             pictures.wait()
-            answer = service.get(self.path, self.headers["Accept"])
-            self.send_response(answer.status)
+            response = service.get(self.path, self.headers["Accept"])
+            self.send_response(response.status)
             for name in ("content-type", "content-length", "cache-control", "vary"):
-                if name in answer.headers:
-                    self.send_header(name, answer.headers[name])
+                if name in response.headers:
+                    self.send_header(name, response.headers[name])
             self.end_headers()
-            self.wfile.write(answer.body)
+            self.wfile.write(response.body)
 
         def log_message(self, format: str, *args: object) -> None:
             """Keep the test's output for what fails."""

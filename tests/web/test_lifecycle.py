@@ -27,16 +27,16 @@ def test_fifty_first_requests_at_once_are_one_render(root: Path, tmp_path: Path,
     with start(root, tmp_path, workers=2) as service:
         gate = threading.Barrier(50)
 
-        def ask(_: int) -> serving.Answer:
+        def ask(_: int) -> serving.Response:
             gate.wait()
             return service.get("/img/photo.jpg?w=500&fm=avif")
 
         with ThreadPoolExecutor(50) as pool:
-            answers = list(pool.map(ask, range(50)))
-        statuses = Counter(answer.headers["cache-status"] for answer in answers)
-        assert {answer.status for answer in answers} == {200}
+            responses = list(pool.map(ask, range(50)))
+        statuses = Counter(response.headers["cache-status"] for response in responses)
+        assert {response.status for response in responses} == {200}
         assert statuses["imgcdn; fwd=miss; stored"] == 1
-        assert len({answer.body for answer in answers}) == 1
+        assert len({response.body for response in responses}) == 1
         assert len(service.variants()) == 1
 
 
@@ -44,8 +44,8 @@ def test_fifty_first_requests_at_once_are_one_render(root: Path, tmp_path: Path,
 def test_a_failing_leader_fails_its_followers(root: Path, tmp_path: Path, start: Start) -> None:
     (root / "truncated.jpg").write_bytes((root / "photo.jpg").read_bytes()[:9_000])
     with start(root, tmp_path, workers=2) as service, ThreadPoolExecutor(20) as pool:
-        answers = list(pool.map(lambda _: service.get("/img/truncated.jpg?w=500"), range(20)))
-    assert {answer.status for answer in answers} == {422}
+        responses = list(pool.map(lambda _: service.get("/img/truncated.jpg?w=500"), range(20)))
+    assert {response.status for response in responses} == {422}
 
 
 @pytest.mark.parametrize("start", FLAVOURS)
@@ -108,11 +108,11 @@ def test_a_damaged_variant_is_made_again(root: Path, tmp_path: Path) -> None:
             path = service.cache / "current" / made
             path.write_bytes(DAMAGES[name](path.read_bytes()))
     with serving.edge(root, tmp_path) as service:
-        answers = {name: service.get(target) for name, target in targets.items()}
-    assert {name: answer.headers["cache-status"] for name, answer in answers.items()} == dict.fromkeys(
+        responses = {name: service.get(target) for name, target in targets.items()}
+    assert {name: response.headers["cache-status"] for name, response in responses.items()} == dict.fromkeys(
         DAMAGES, "imgcdn; fwd=miss; stored"
     )
-    assert {name: answer.body for name, answer in answers.items()} == before
+    assert {name: response.body for name, response in responses.items()} == before
 
 
 @pytest.mark.parametrize("start", FLAVOURS)
@@ -120,8 +120,8 @@ def test_without_a_cache_folder_it_serves_all_the_same(root: Path, tmp_path: Pat
     (tmp_path / "file").write_bytes(b"")
     with start(root, tmp_path, cache_dir=tmp_path / "file" / "cache") as service:
         for _ in range(2):
-            answer = service.get("/img/photo.jpg?w=100")
-            assert (answer.status, answer.headers["cache-status"]) == (200, "imgcdn; fwd=miss")
+            response = service.get("/img/photo.jpg?w=100")
+            assert (response.status, response.headers["cache-status"]) == (200, "imgcdn; fwd=miss")
         ready = service.get("/-/readyz")
         assert (ready.status, json.loads(ready.body)["degraded"]) == (200, ["storage"])
         assert "cannot be written" in service.log.read_text()
@@ -135,19 +135,19 @@ def test_sigterm_finishes_what_runs_and_says_so_meanwhile(root: Path, tmp_path: 
         while not list((tmp_path / "cache" / "current").rglob("record")) and time.monotonic() < deadline:
             threading.Event().wait(0.01)
         service.process.send_signal(signal.SIGTERM)
-        answer = _until_draining(service)
+        response = _until_draining(service)
         assert not slow.done()
-        assert (answer.status, json.loads(answer.body)["status"]) == (503, "draining")
+        assert (response.status, json.loads(response.body)["status"]) == (503, "draining")
         assert slow.result(60).status in (200, 504)
         assert service.process.wait(30) == 0
 
 
-def _until_draining(service: Service) -> serving.Answer:
+def _until_draining(service: Service) -> serving.Response:
     deadline = time.monotonic() + 10
-    answer = service.get("/-/readyz")
-    while answer.status == 200 and time.monotonic() < deadline:
-        answer = service.get("/-/readyz")
-    return answer
+    response = service.get("/-/readyz")
+    while response.status == 200 and time.monotonic() < deadline:
+        response = service.get("/-/readyz")
+    return response
 
 
 def test_a_service_that_has_only_just_started_stops_as_well(root: Path, tmp_path: Path) -> None:
@@ -205,10 +205,10 @@ def _descendants(pid: int) -> list[int]:
 
 def test_too_many_waiting_requests_are_refused(root: Path, tmp_path: Path) -> None:
     with serving.edge(root, tmp_path, workers=1, max_waiting=1, renderers=1) as service, ThreadPoolExecutor(12) as pool:
-        answers = list(pool.map(lambda width: service.get(f"/img/photo.jpg?w={width}&fm=avif&q=95"), range(500, 512)))
-        refused = [answer for answer in answers if answer.status == 503]
-        assert {answer.status for answer in answers} == {200, 503}
-        assert all(answer.headers["retry-after"] == "1" for answer in refused)
+        responses = list(pool.map(lambda width: service.get(f"/img/photo.jpg?w={width}&fm=avif&q=95"), range(500, 512)))
+        refused = [response for response in responses if response.status == 503]
+        assert {response.status for response in responses} == {200, 503}
+        assert all(response.headers["retry-after"] == "1" for response in refused)
 
 
 def test_a_render_over_its_deadline_is_504_and_the_next_works(root: Path, tmp_path: Path) -> None:

@@ -20,17 +20,17 @@ def test_the_table_has_84_requests() -> None:
 
 @pytest.mark.parametrize(("row", "kind"), [pytest.param(*item, id=f"{item[0]['id']}: {item[1]}") for item in ROWS])
 def test_each_client_gets_the_format_it_can_show(service: Service, row: dict[str, str], kind: str) -> None:
-    answer = service.get(SOURCES[kind], row["accept"])
-    assert answer.status == 200
-    assert answer.headers["content-type"] == f"image/{row[kind]}"
-    assert answer.headers["vary"] == "Accept"
+    response = service.get(SOURCES[kind], row["accept"])
+    assert response.status == 200
+    assert response.headers["content-type"] == f"image/{row[kind]}"
+    assert response.headers["vary"] == "Accept"
 
 
 @pytest.mark.parametrize("name", ["avif", "webp", "jpeg", "png", "gif"])
 def test_a_fixed_format_does_not_vary(service: Service, name: str) -> None:
-    answer = service.get(f"/img/photo.jpg?w=90&fm={name}", CHROME)
-    assert answer.headers["content-type"] == f"image/{name}"
-    assert "vary" not in answer.headers
+    response = service.get(f"/img/photo.jpg?w=90&fm={name}", CHROME)
+    assert response.headers["content-type"] == f"image/{name}"
+    assert "vary" not in response.headers
 
 
 def test_jpg_is_another_spelling_of_jpeg(service: Service) -> None:
@@ -38,8 +38,8 @@ def test_jpg_is_another_spelling_of_jpeg(service: Service) -> None:
 
 
 def test_fm_auto_negotiates(service: Service) -> None:
-    answer = service.get("/img/photo.jpg?fm=auto", CHROME)
-    assert (answer.headers["content-type"], answer.headers["vary"]) == ("image/avif", "Accept")
+    response = service.get("/img/photo.jpg?fm=auto", CHROME)
+    assert (response.headers["content-type"], response.headers["vary"]) == ("image/avif", "Accept")
 
 
 def test_several_accept_lines_count_as_one(service: Service) -> None:

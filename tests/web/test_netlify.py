@@ -71,12 +71,12 @@ def is_size(size: tuple[int, int], expected: str) -> bool:
 def test_every_url_of_a_client_is_answered_as_expected(moved: Service, request: pytest.FixtureRequest) -> None:
     def wrong(row: Row) -> str:
         target, status, size = row
-        answer = moved.get(target, "*/*")
-        if answer.status != status:
-            return f"{target}: {answer.status}, not {status}"
+        response = moved.get(target, "*/*")
+        if response.status != status:
+            return f"{target}: {response.status}, not {status}"
         if status != 200:
             return ""
-        with Image.open(io.BytesIO(answer.body)) as image:
+        with Image.open(io.BytesIO(response.body)) as image:
             format_asked = parse_qs(urlsplit(target).query).get("fm", ["jpeg"])[0].replace("jpg", "jpeg")
             if str(image.format).lower() != format_asked:
                 return f"{target}: {image.format}"
@@ -109,11 +109,11 @@ def test_both_grammars_share_a_variant(service: Service, query: str, native: str
     first = service.get(f"/img?url=photo.jpg&{native}", CHROME)
     before = service.variants()
 
-    answer = service.get(f"{ENDPOINT}?url=/photo.jpg&{query}", CHROME)
+    response = service.get(f"{ENDPOINT}?url=/photo.jpg&{query}", CHROME)
 
-    assert answer.status == 200
-    assert answer.headers["etag"] == first.headers["etag"]
-    assert "hit" in answer.headers["cache-status"]
+    assert response.status == 200
+    assert response.headers["etag"] == first.headers["etag"]
+    assert "hit" in response.headers["cache-status"]
     assert service.variants() == before
 
 
@@ -134,10 +134,10 @@ def test_both_grammars_share_a_variant(service: Service, query: str, native: str
 def test_an_error_has_netlifys_status(
     service: Service, endpoint: str, query: str, status: int, slug: str, members: dict[str, str]
 ) -> None:
-    answer = service.get(endpoint + query)
+    response = service.get(endpoint + query)
 
-    problem = json.loads(answer.body)
-    assert answer.status == problem["status"] == status
+    problem = json.loads(response.body)
+    assert response.status == problem["status"] == status
     assert problem["type"] == f"/-/problems/{slug}"
     assert {name: problem[name] for name in members} == members
 
@@ -167,9 +167,9 @@ def test_no_depth_of_encoding_gets_a_name_past_the_folders_rules(
     for _ in range(depth):
         url = re.sub(r"[^A-Za-z0-9]", lambda match: f"%{ord(match[0]):02x}", url)
 
-    answer = service.get(f"{ENDPOINT}?url=/{url}")
+    response = service.get(f"{ENDPOINT}?url=/{url}")
 
-    assert answer.status == (403 if path == "/photo.jpg" and depth < 2 else 404)
+    assert response.status == (403 if path == "/photo.jpg" and depth < 2 else 404)
 
 
 def test_a_path_beside_the_endpoint_is_nothing(service: Service) -> None:
@@ -179,6 +179,6 @@ def test_a_path_beside_the_endpoint_is_nothing(service: Service) -> None:
 
 @pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("OPTIONS", 204), ("POST", 405)])
 def test_methods_are_those_of_the_native_grammar(service: Service, method: str, status: int) -> None:
-    answer = service.get(f"{ENDPOINT}?url=photo.jpg&w=77", method=method)
+    response = service.get(f"{ENDPOINT}?url=photo.jpg&w=77", method=method)
 
-    assert (answer.status, answer.body != b"") == (status, method == "POST")
+    assert (response.status, response.body != b"") == (status, method == "POST")

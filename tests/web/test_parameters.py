@@ -12,15 +12,15 @@ from tests.support import pictures, serving
 from tests.support.serving import Service
 from tests.support.variants import colour_at, near
 
-# The chart's quarters as the answer shows them, in reading order.
+# The chart's quarters as the response shows them, in reading order.
 PLACES = ((0.2, 0.2), (0.8, 0.2), (0.2, 0.8), (0.8, 0.8))
 COLOURS = ("RED", "GREEN", "BLUE", "WHITE")
 
 
 def picture(service: Service, target: str) -> Image.Image:
-    answer = service.get(target)
-    assert answer.status == 200, answer.body
-    return Image.open(io.BytesIO(answer.body))
+    response = service.get(target)
+    assert response.status == 200, response.body
+    return Image.open(io.BytesIO(response.body))
 
 
 def quarters(image: Image.Image) -> str:
@@ -91,11 +91,11 @@ def test_a_trimmed_picture_has_lost_its_border(service: Service) -> None:
 
 def test_a_crop_beyond_what_trimming_left_is_told_as_any_other(service: Service) -> None:
     for query in ("crop=600,0,50,50", "flip=h&trim=0&crop=300,0,50,50"):
-        answer = service.get(f"/img/alpha.png?{query}")
-        problem = json.loads(answer.body)
-        assert (answer.status, problem["param"]) == (400, "crop")
+        response = service.get(f"/img/alpha.png?{query}")
+        problem = json.loads(response.body)
+        assert (response.status, problem["param"]) == (400, "crop")
         assert problem["nearest"] == ("550,0,50,50" if "trim" not in query else "250,0,50,50")
-        assert answer.headers["cache-control"] == "no-store"
+        assert response.headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize(
@@ -123,8 +123,8 @@ def test_requests_for_the_same_picture_share_it(service: Service, one: str, othe
     ],
 )
 def test_a_download_is_an_attachment_with_its_name(service: Service, dl: str, plain: str, encoded: str) -> None:
-    answer = service.get(f"/img/photo.jpg?w=50&dl={dl}")
-    assert answer.headers["content-disposition"] == f"attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}"
+    response = service.get(f"/img/photo.jpg?w=50&dl={dl}")
+    assert response.headers["content-disposition"] == f"attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}"
 
 
 @pytest.mark.parametrize(
@@ -144,8 +144,8 @@ def test_a_download_is_an_attachment_with_its_name(service: Service, dl: str, pl
     ],
 )
 def test_a_value_that_may_not_be_is_400_and_named(service: Service, query: str, param: str) -> None:
-    answer = service.get(f"/img/photo.jpg?{query}")
-    assert (answer.status, json.loads(answer.body)["param"]) == (400, param)
+    response = service.get(f"/img/photo.jpg?{query}")
+    assert (response.status, json.loads(response.body)["param"]) == (400, param)
 
 
 @pytest.fixture(scope="module")
@@ -188,9 +188,9 @@ def test_a_preset_is_a_name_for_its_parameters(closed: Service) -> None:
     ],
 )
 def test_nothing_but_presets_is_admitted(closed: Service, target: str, status: int, members: dict[str, str]) -> None:
-    answer = closed.get(target)
-    problem = json.loads(answer.body)
-    assert answer.status == status
+    response = closed.get(target)
+    problem = json.loads(response.body)
+    assert response.status == status
     assert {name: problem[name] for name in members} == members
 
 
@@ -212,6 +212,6 @@ def test_widths_are_rounded_up_to_the_ladder(snapping: Service, target: str, siz
 def test_a_width_outside_the_ladder_is_refused_with_the_nearest_in_it(strict: Service) -> None:
     assert picture(strict, "/img/photo.jpg?w=64&dpr=2").size == (128, 85)
     for target, status in (("/img/photo.jpg?w=100", 400), ("/.netlify/images?url=/photo.jpg&w=100", 404)):
-        answer = strict.get(target)
-        problem = json.loads(answer.body)
-        assert (answer.status, problem["param"], problem["nearest"]) == (status, "w", "128")
+        response = strict.get(target)
+        problem = json.loads(response.body)
+        assert (response.status, problem["param"], problem["nearest"]) == (status, "w", "128")

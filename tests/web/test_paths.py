@@ -77,9 +77,9 @@ def test_what_is_not_is_404(guarded: Service, target: str) -> None:
     ],
 )
 def test_what_is_no_path_is_refused(guarded: Service, target: str, status: int) -> None:
-    answer = guarded.get(target)
-    assert answer.status == status
-    assert "set-cookie" not in answer.headers
+    response = guarded.get(target)
+    assert response.status == status
+    assert "set-cookie" not in response.headers
 
 
 def test_a_link_swapped_after_a_hit_leads_nowhere(tmp_path: Path) -> None:

@@ -26,14 +26,14 @@ WEBP = "image/webp,*/*;q=0.8"
 )
 def test_the_answer_says_what_it_is(service: Service, target: str, accept: str, expected: str) -> None:
     for _ in range(2):  # as it is made, then as it is kept
-        answer = service.get(target, accept)
+        response = service.get(target, accept)
         extension = {"jpeg": "jpg"}.get(expected, expected)
-        assert (answer.status, Image.open(io.BytesIO(answer.body)).format) == (200, expected.upper())
-        assert answer.headers["content-type"] == f"image/{expected}"
-        assert f'.{extension}"' in answer.headers["content-disposition"]
-        assert answer.headers.get("vary") == (None if "fm=" in target else "Accept")
+        assert (response.status, Image.open(io.BytesIO(response.body)).format) == (200, expected.upper())
+        assert response.headers["content-type"] == f"image/{expected}"
+        assert f'.{extension}"' in response.headers["content-disposition"]
+        assert response.headers.get("vary") == (None if "fm=" in target else "Accept")
     assert service.get(target, accept, method="HEAD").headers["content-type"] == f"image/{expected}"
-    assert service.get(target, accept, headers={"If-None-Match": answer.headers["etag"]}).status == 304
+    assert service.get(target, accept, headers={"If-None-Match": response.headers["etag"]}).status == 304
 
 
 def test_a_screenshot_arrives_without_loss(service: Service) -> None:

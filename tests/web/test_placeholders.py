@@ -1,4 +1,4 @@
-"""Placeholders over HTTP: answers like any other, but text."""
+"""Placeholders over HTTP: responses like any other, but text."""
 
 import base64
 import hashlib
@@ -25,11 +25,11 @@ KINDS = {
 @pytest.mark.parametrize("fm", KINDS)
 def test_an_answer_carries_what_a_pictures_does(service: Service, fm: str) -> None:
     media_type, extension = KINDS[fm]
-    answer = service.get(f"/img/photo.jpg?fm={fm}", CHROME)
-    headers = answer.headers
-    assert (answer.status, headers["content-type"]) == (200, media_type)
-    assert int(headers["content-length"]) == len(answer.body)
-    assert headers["etag"] == f'"{hashlib.sha256(answer.body).hexdigest()[:32]}"'
+    response = service.get(f"/img/photo.jpg?fm={fm}", CHROME)
+    headers = response.headers
+    assert (response.status, headers["content-type"]) == (200, media_type)
+    assert int(headers["content-length"]) == len(response.body)
+    assert headers["etag"] == f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
     assert "vary" not in headers
     assert headers["cache-control"] == "public, max-age=3600, stale-while-revalidate=86400"
     assert headers["x-content-type-options"] == "nosniff"
@@ -42,14 +42,14 @@ def test_an_answer_carries_what_a_pictures_does(service: Service, fm: str) -> No
 
 
 def test_the_answers_are_what_they_are_called(service: Service) -> None:
-    answers = {fm: service.get(f"/img/photo.jpg?fm={fm}").body.decode("ascii") for fm in KINDS}
-    facts = json.loads(answers["json"])
-    assert {fm: answers[fm] for fm in KINDS if fm != "json"} == {fm: facts[fm] for fm in KINDS if fm != "json"}
+    responses = {fm: service.get(f"/img/photo.jpg?fm={fm}").body.decode("ascii") for fm in KINDS}
+    facts = json.loads(responses["json"])
+    assert {fm: responses[fm] for fm in KINDS if fm != "json"} == {fm: facts[fm] for fm in KINDS if fm != "json"}
     assert (facts["width"], facts["height"], facts["format"], facts["frames"]) == (600, 400, "jpeg", 1)
-    assert from_blurhash(answers["blurhash"], (4, 3)).size == (4, 3)
-    assert from_thumbhash(answers["thumbhash"]).size == (32, 23)
-    assert base64.b64decode(answers["lqip"].partition(",")[2])[8:12] == b"WEBP"
-    assert len(answers["lqip"]) < 400
+    assert from_blurhash(responses["blurhash"], (4, 3)).size == (4, 3)
+    assert from_thumbhash(responses["thumbhash"]).size == (32, 23)
+    assert base64.b64decode(responses["lqip"].partition(",")[2])[8:12] == b"WEBP"
+    assert len(responses["lqip"]) < 400
 
 
 @pytest.mark.parametrize("fm", KINDS)
@@ -69,9 +69,9 @@ def test_it_is_kept_and_validated_like_any_variant(service: Service, fm: str) ->
 def test_what_does_not_show_shares_the_variant(service: Service, fm: str) -> None:
     service.get(f"/img/alpha.png?fm={fm}")
     before = service.variants()
-    answer = service.get(f"/img/alpha.png?fm={fm}&w=320&q=30&blur=4&sharpen=2&still=1&v=7")
-    assert answer.headers["cache-status"].startswith("imgcdn; hit")
-    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    response = service.get(f"/img/alpha.png?fm={fm}&w=320&q=30&blur=4&sharpen=2&still=1&v=7")
+    assert response.headers["cache-status"].startswith("imgcdn; hit")
+    assert response.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert service.variants() == before
 
 
@@ -93,15 +93,15 @@ def test_a_crop_is_another_placeholder(service: Service) -> None:
     ],
 )
 def test_an_error_is_the_same_as_for_a_picture(service: Service, target: str, status: int, slug: str) -> None:
-    answer = service.get(target)
-    assert (answer.status, answer.headers["content-type"]) == (status, "application/problem+json")
-    assert json.loads(answer.body)["type"] == f"/-/problems/{slug}"
+    response = service.get(target)
+    assert (response.status, response.headers["content-type"]) == (status, "application/problem+json")
+    assert json.loads(response.body)["type"] == f"/-/problems/{slug}"
 
 
 @pytest.mark.parametrize("fm", KINDS)
 def test_netlify_does_not_have_them(service: Service, fm: str) -> None:
-    answer = service.get(f"/.netlify/images?url=/photo.jpg&fm={fm}")
-    assert (answer.status, json.loads(answer.body)["param"]) == (404, "fm")
+    response = service.get(f"/.netlify/images?url=/photo.jpg&fm={fm}")
+    assert (response.status, json.loads(response.body)["param"]) == (404, "fm")
 
 
 @pytest.fixture(scope="module")

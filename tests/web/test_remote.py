@@ -24,7 +24,7 @@ FLAVOURS = [pytest.param(serving.edge, id="edge"), pytest.param(serving.wsgi, id
 
 @pytest.fixture
 def origin() -> Iterator[Origin]:
-    with at.running({"/a.jpg": at.answer(PHOTO, cache_control="max-age=600")}) as running:
+    with at.running({"/a.jpg": at.respond(PHOTO, cache_control="max-age=600")}) as running:
         yield running
 
 
@@ -69,38 +69,38 @@ def image(origin: Origin, path: str = "/a.jpg", query: str = "w=100", host: str 
 def test_eight_widths_of_a_cold_source_fetch_it_once(root: Path, tmp_path: Path, origin: Origin, start: Start) -> None:
     with start(root, tmp_path, **trusting(origin)) as service, ThreadPoolExecutor(8) as pool:
         targets = [image(origin, query=f"w={width}") for width in range(50, 450, 50)]
-        answers = list(pool.map(service.get, targets))
-        assert [answer.status for answer in answers] == [200] * 8
-        assert {answer.headers["content-disposition"] for answer in answers} == {
+        responses = list(pool.map(service.get, targets))
+        assert [response.status for response in responses] == [200] * 8
+        assert {response.headers["content-disposition"] for response in responses} == {
             "inline; filename=\"a.jpg\"; filename*=UTF-8''a.jpg"
         }
-        assert origin.asked("/a.jpg") == 1
+        assert origin.count("/a.jpg") == 1
         assert len(service.variants()) == 9  # eight and the original
 
 
 @pytest.mark.parametrize("start", FLAVOURS)
 def test_a_herd_is_one_fetch_and_one_render(root: Path, tmp_path: Path, origin: Origin, start: Start) -> None:
     with start(root, tmp_path, workers=2, **trusting(origin)) as service:
-        statuses = Counter(answer.headers["cache-status"] for answer in _herd(service, image(origin)))
-    assert origin.asked("/a.jpg") == 1
+        statuses = Counter(response.headers["cache-status"] for response in _herd(service, image(origin)))
+    assert origin.count("/a.jpg") == 1
     assert statuses["imgcdn; fwd=miss; stored"] == 1
     assert sum(statuses.values()) == 50
 
 
 @pytest.mark.parametrize("start", FLAVOURS)
 def test_a_herd_on_an_origin_that_fails_asks_it_once(root: Path, tmp_path: Path, origin: Origin, start: Start) -> None:
-    origin.scripts["/a.jpg"] = at.answer(b"out of order", status=503, retry_after="30")
+    origin.scripts["/a.jpg"] = at.respond(b"out of order", status=503, retry_after="30")
     with start(root, tmp_path, workers=2, **trusting(origin)) as service:
-        answers = _herd(service, image(origin))
-    assert {answer.status for answer in answers} == {502}
-    assert all(0 < int(answer.headers["retry-after"]) <= 30 for answer in answers)
-    assert origin.asked("/a.jpg") == 1
+        responses = _herd(service, image(origin))
+    assert {response.status for response in responses} == {502}
+    assert all(0 < int(response.headers["retry-after"]) <= 30 for response in responses)
+    assert origin.count("/a.jpg") == 1
 
 
-def _herd(service: Service, target: str) -> list[serving.Answer]:
+def _herd(service: Service, target: str) -> list[serving.Response]:
     gate = threading.Barrier(50)
 
-    def ask(_: int) -> serving.Answer:
+    def ask(_: int) -> serving.Response:
         gate.wait()
         return service.get(target)
 
@@ -112,7 +112,7 @@ def test_over_tls_with_the_operators_authority(
     root: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     certificate = at.certificate(tmp_path_factory.mktemp("tls"))
-    with at.running({"/a.jpg": at.answer(PHOTO)}, tls=certificate) as origin:
+    with at.running({"/a.jpg": at.respond(PHOTO)}, tls=certificate) as origin:
         with serving.edge(root, tmp_path, **trusting(origin, ca_bundle=certificate[0])) as service:
             assert service.get(image(origin)).status == 200
         with serving.edge(root, tmp_path, **trusting(origin, cache_dir=tmp_path / "other")) as service:
@@ -133,15 +133,15 @@ def test_a_304_keeps_the_variants(asking: tuple[Service, Origin]) -> None:
 
 def test_a_200_with_the_same_bytes_keeps_them_too(asking: tuple[Service, Origin]) -> None:
     service, origin = asking
-    origin.scripts["/same"] = at.answer(PHOTO)
+    origin.scripts["/same"] = at.respond(PHOTO)
     assert service.get(image(origin, "/same")).headers["cache-status"] == "imgcdn; fwd=miss; stored"
     assert service.get(image(origin, "/same")).headers["cache-status"] == "imgcdn; fwd=stale; fwd-status=200"
-    assert origin.asked("/same") == 2
+    assert origin.count("/same") == 2
 
 
 def test_other_bytes_are_another_picture(asking: tuple[Service, Origin]) -> None:
     service, origin = asking
-    origin.scripts["/other"] = at.in_turn(at.answer(PHOTO), at.answer(OTHER))
+    origin.scripts["/other"] = at.in_turn(at.respond(PHOTO), at.respond(OTHER))
     first, second = (service.get(image(origin, "/other")) for _ in range(2))
     assert (first.status, second.status) == (200, 200)
     assert first.headers["etag"] != second.headers["etag"]
@@ -149,7 +149,7 @@ def test_other_bytes_are_another_picture(asking: tuple[Service, Origin]) -> None
 
 def test_max_age_is_what_remains_of_the_origins(shared: tuple[Service, Origin]) -> None:
     service, origin = shared
-    origin.scripts["/600"] = at.answer(PHOTO, cache_control="max-age=600")
+    origin.scripts["/600"] = at.respond(PHOTO, cache_control="max-age=600")
     service.get(image(origin, "/600"))
     hit = service.get(image(origin, "/600"))
     assert hit.headers["cache-status"].startswith("imgcdn; hit; ttl=")
@@ -159,25 +159,25 @@ def test_max_age_is_what_remains_of_the_origins(shared: tuple[Service, Origin]) 
 
 def test_v_shares_the_variant_and_is_immutable(shared: tuple[Service, Origin]) -> None:
     service, origin = shared
-    origin.scripts["/v"] = at.answer(PHOTO, cache_control="max-age=600")
+    origin.scripts["/v"] = at.respond(PHOTO, cache_control="max-age=600")
     service.get(image(origin, "/v"))
     for v in ("1", "2", "1"):
-        answer = service.get(image(origin, "/v", query=f"w=100&v={v}"))
-        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
-        assert "hit" in answer.headers["cache-status"]
-    assert origin.asked("/v") == 1, "made-up versions do not make us ask more often than every ten seconds"
+        response = service.get(image(origin, "/v", query=f"w=100&v={v}"))
+        assert response.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert "hit" in response.headers["cache-status"]
+    assert origin.count("/v") == 1, "made-up versions do not make us ask more often than every ten seconds"
 
 
 @pytest.mark.parametrize("said", ["no-store", "private", "private, max-age=600"])
 def test_what_may_not_be_kept_is_not(shared: tuple[Service, Origin], said: str) -> None:
     service, origin = shared
     path = f"/{quote(said, safe='')}"
-    origin.scripts[path] = at.answer(PHOTO, cache_control=said)
+    origin.scripts[path] = at.respond(PHOTO, cache_control=said)
     before = service.files()
     for count in (1, 2):
-        answer = service.get(image(origin, path))
-        assert (answer.status, answer.headers["cache-control"]) == (200, "no-store")
-        assert origin.asked(path) == count
+        response = service.get(image(origin, path))
+        assert (response.status, response.headers["cache-control"]) == (200, "no-store")
+        assert origin.count(path) == count
     assert service.files() == before
     assert not list((service.cache / "tmp").iterdir())
 
@@ -190,23 +190,23 @@ def test_an_original_that_was_evicted_is_fetched_again(root: Path, tmp_path: Pat
         kept.unlink()
         assert service.get(image(origin)).headers["cache-status"].startswith("imgcdn; hit")
         assert service.get(image(origin, query="w=101")).status == 200
-        assert origin.asked("/a.jpg") == 2
+        assert origin.count("/a.jpg") == 2
 
 
 def test_originals_survive_a_restart(root: Path, tmp_path: Path, origin: Origin) -> None:
     for width in (100, 200):
         with serving.edge(root, tmp_path, **trusting(origin)) as service:
             assert service.get(image(origin, query=f"w={width}")).status == 200
-    assert origin.asked("/a.jpg") == 1
+    assert origin.count("/a.jpg") == 1
 
 
 @pytest.mark.parametrize(
     ("script", "status", "slug"),
     [
-        pytest.param(at.answer(b"", status=404), 404, "source-not-found", id="404"),
-        pytest.param(at.answer(b"", status=410), 404, "source-not-found", id="410"),
-        pytest.param(at.answer(b"secret words", status=403), 502, "origin-error", id="403"),
-        pytest.param(at.answer(b"secret words", status=500), 502, "origin-error", id="500"),
+        pytest.param(at.respond(b"", status=404), 404, "source-not-found", id="404"),
+        pytest.param(at.respond(b"", status=410), 404, "source-not-found", id="410"),
+        pytest.param(at.respond(b"secret words", status=403), 502, "origin-error", id="403"),
+        pytest.param(at.respond(b"secret words", status=500), 502, "origin-error", id="500"),
         pytest.param(at.redirect("/redirects%20in%20a%20circle"), 502, "origin-error", id="redirects in a circle"),
         pytest.param(at.redirect("http://127.0.0.1/secret"), 403, "forbidden", id="redirects inside"),
         pytest.param(at.half(PHOTO), 502, "origin-error", id="half a body"),
@@ -214,8 +214,8 @@ def test_originals_survive_a_restart(root: Path, tmp_path: Path, origin: Origin)
         pytest.param(at.drip_body, 504, "origin-timeout", id="drips"),
         pytest.param(at.silent, 504, "origin-timeout", id="silent"),
         pytest.param(at.endless, 413, "image-too-large", id="endless"),
-        pytest.param(at.answer(b"<html>secret words"), 415, "unsupported-image", id="a page"),
-        pytest.param(at.answer(PHOTO[:9_000]), 422, "corrupt-image", id="half a picture"),
+        pytest.param(at.respond(b"<html>secret words"), 415, "unsupported-image", id="a page"),
+        pytest.param(at.respond(PHOTO[:9_000]), 422, "corrupt-image", id="half a picture"),
     ],
 )
 def test_an_origins_faults_are_told_apart_and_remembered(
@@ -225,13 +225,13 @@ def test_an_origins_faults_are_told_apart_and_remembered(
     path = f"/{quote(request.node.callspec.id)}"
     origin.scripts[path] = script
     before = [name for name in service.variants() if not name.endswith("original")]
-    answer = service.get(image(origin, path))
+    response = service.get(image(origin, path))
     asked = len(origin.requests)
     again = service.get(image(origin, path, query="w=300"))
-    assert (answer.status, again.status) == (status, status)
-    assert json.loads(answer.body)["type"] == f"/-/problems/{slug}"
-    assert b"secret" not in answer.body
-    assert b"127.0.0.1" not in answer.body
+    assert (response.status, again.status) == (status, status)
+    assert json.loads(response.body)["type"] == f"/-/problems/{slug}"
+    assert b"secret" not in response.body
+    assert b"127.0.0.1" not in response.body
     assert len(origin.requests) == asked, "nobody asks again at once"
     assert [name for name in service.variants() if not name.endswith("original")] == before
     assert not list((service.cache / "tmp").iterdir())
@@ -239,7 +239,7 @@ def test_an_origins_faults_are_told_apart_and_remembered(
 
 def test_a_404_at_validation_drops_what_was_made(asking: tuple[Service, Origin]) -> None:
     service, origin = asking
-    origin.scripts["/gone"] = at.in_turn(at.answer(PHOTO), at.answer(b"", status=404))
+    origin.scripts["/gone"] = at.in_turn(at.respond(PHOTO), at.respond(b"", status=404))
     before = service.variants()
     assert [service.get(image(origin, "/gone")).status for _ in range(2)] == [200, 404]
     assert service.variants() == before
@@ -247,7 +247,7 @@ def test_a_404_at_validation_drops_what_was_made(asking: tuple[Service, Origin])
 
 def test_an_error_at_validation_drops_nothing(asking: tuple[Service, Origin]) -> None:
     service, origin = asking
-    origin.scripts["/failing"] = at.in_turn(at.answer(PHOTO), at.answer(b"", status=500))
+    origin.scripts["/failing"] = at.in_turn(at.respond(PHOTO), at.respond(b"", status=500))
     before = len(service.variants())
     assert [service.get(image(origin, "/failing")).status for _ in range(2)] == [200, 502]
     assert len(service.variants()) == before + 2
@@ -262,11 +262,11 @@ def test_every_refusal_reads_alike_and_the_log_says_why(root: Path, tmp_path: Pa
             "/img?url=https://elsewhere.example/a.jpg",
             f"/img?url=http://user@{NAME}:{origin.port}/a.jpg",
         ]
-        answers = [service.get(target) for target in targets]
+        responses = [service.get(target) for target in targets]
         service.stop()
         notes = [json.loads(line).get("note", "") for line in service.log.read_text().splitlines() if line[:1] == "{"]
-    assert {answer.status for answer in answers} == {403}
-    assert len({answer.body for answer in answers}) == 1
+    assert {response.status for response in responses} == {403}
+    assert len({response.body for response in responses}) == 1
     assert origin.connections == 0
     for word in ("allow_addresses", "--allow", "user name"):
         assert any(word in note for note in notes), word
@@ -279,7 +279,7 @@ def test_without_an_allowlist_nothing_is_fetched(root: Path, tmp_path: Path, ori
 
 
 def test_a_mount_needs_no_allowlist_and_keeps_beneath_its_base(root: Path, tmp_path: Path, origin: Origin) -> None:
-    origin.scripts["/media/a.jpg"] = origin.scripts["/media/a.jpg?x=1"] = at.answer(PHOTO)
+    origin.scripts["/media/a.jpg"] = origin.scripts["/media/a.jpg?x=1"] = at.respond(PHOTO)
     with serving.edge(root, tmp_path, mounts=f"/cms=http://127.0.0.1:{origin.port}/media") as service:
         assert service.get("/img/cms/a.jpg?w=100").status == 200
         assert service.get("/img?url=/cms/a.jpg%3Fx%3D1&w=100").status == 200
@@ -295,8 +295,8 @@ def test_a_request_that_comes_back_is_refused(root: Path, tmp_path: Path) -> Non
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with serving.edge(root, tmp_path, bind=f"127.0.0.1:{port}", mounts=f"/me=http://127.0.0.1:{port}/img") as service:
-        answer = service.get("/img/me/photo.jpg")
-        assert answer.status == 502
+        response = service.get("/img/me/photo.jpg")
+        assert response.status == 502
         assert "asked itself" in service.log.read_text()
 
 
@@ -304,16 +304,16 @@ def test_without_a_disk_it_fetches_and_serves(root: Path, tmp_path: Path, origin
     (tmp_path / "file").write_bytes(b"")
     with serving.edge(root, tmp_path, **trusting(origin, cache_dir=tmp_path / "file" / "cache")) as service:
         for width in (100, 101):
-            answer = service.get(image(origin, query=f"w={width}"))
-            assert (answer.status, answer.headers["cache-status"]) == (200, "imgcdn; fwd=miss")
-        origin.scripts["/private"] = at.answer(PHOTO, cache_control="private")
+            response = service.get(image(origin, query=f"w={width}"))
+            assert (response.status, response.headers["cache-status"]) == (200, "imgcdn; fwd=miss")
+        origin.scripts["/private"] = at.respond(PHOTO, cache_control="private")
         assert service.get(image(origin, "/private")).status == 200
         assert service.get(image(origin, "/missing")).status == 404
 
 
 def test_nothing_of_the_clients_request_reaches_the_origin(shared: tuple[Service, Origin]) -> None:
     service, origin = shared
-    origin.scripts["/client"] = at.answer(PHOTO)
+    origin.scripts["/client"] = at.respond(PHOTO)
     secrets = {"Cookie": "c=secret", "Authorization": "secret", "X-Forwarded-For": "secret", "Referer": "secret"}
     assert service.get(image(origin, "/client"), headers=secrets).status == 200
     (request,) = (request for request in origin.requests if request.target == "/client")

@@ -64,16 +64,16 @@ def test_vary_names_what_counts(obedient: Service, target: str, vary: str | None
     got = obedient.get(target, CHROME, headers=headers)
     head = obedient.get(target, CHROME, method="HEAD", headers=headers)
     unchanged = obedient.get(target, CHROME, headers={**headers, "If-None-Match": got.headers["etag"]})
-    assert [answer.status for answer in (got, head, unchanged)] == [200, 200, 304]
-    assert [answer.headers.get("vary") for answer in (got, head, unchanged)] == [vary] * 3
+    assert [response.status for response in (got, head, unchanged)] == [200, 200, 304]
+    assert [response.headers.get("vary") for response in (got, head, unchanged)] == [vary] * 3
 
 
 def test_the_other_picture_is_not_unchanged(obedient: Service) -> None:
     target = "/img/photo.jpg?w=330"
     usual = obedient.get(target, CHROME)
-    answer = obedient.get(target, CHROME, headers={**LESS, "If-None-Match": usual.headers["etag"]})
-    assert answer.status == 200
-    assert answer.headers["etag"] != usual.headers["etag"]
+    response = obedient.get(target, CHROME, headers={**LESS, "If-None-Match": usual.headers["etag"]})
+    assert response.status == 200
+    assert response.headers["etag"] != usual.headers["etag"]
 
 
 def test_off_is_as_if_it_were_not_sent(obedient: Service) -> None:
@@ -99,6 +99,6 @@ def test_q_auto_is_a_picture_of_its_own(service: Service) -> None:
 
 
 def test_a_word_that_is_no_quality_is_refused_with_both_choices(service: Service) -> None:
-    answer = service.get("/img/photo.jpg?q=best")
-    assert answer.status == 400
-    assert b"q must be an integer from 1 to 100 or auto" in answer.body
+    response = service.get("/img/photo.jpg?q=best")
+    assert response.status == 400
+    assert b"q must be an integer from 1 to 100 or auto" in response.body

@@ -193,8 +193,8 @@ def test_a_connection_that_is_not_used_again_is_closed_in_time(run: Run) -> None
 
 
 def test_half_a_body_is_never_waited_for(patient: Service) -> None:
-    answer = patient.raw(b"POST /img/photo.jpg HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nx")
-    assert answer.startswith(b"HTTP/1.1 405 ")
+    response = patient.raw(b"POST /img/photo.jpg HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nx")
+    assert response.startswith(b"HTTP/1.1 405 ")
 
 
 def test_a_reader_that_stalls_is_closed_and_one_that_reads_slowly_is_not(run: Run) -> None:
@@ -262,8 +262,8 @@ def test_a_picture_that_is_cut_short_on_disk_ends_early_and_is_rendered_anew(
         received += _all_of(reader)
         assert received.startswith(b"HTTP/1.1 200 ")
         assert len(received) < 2_000_000
-        answer = service.get(f"{LARGE}{WIDTHS[0]}")
-        assert (len(answer.body) > 2_000_000, answer.headers["cache-status"]) == (True, "imgcdn; fwd=miss; stored")
+        response = service.get(f"{LARGE}{WIDTHS[0]}")
+        assert (len(response.body) > 2_000_000, response.headers["cache-status"]) == (True, "imgcdn; fwd=miss; stored")
 
 
 def test_a_picture_that_is_purged_meanwhile_is_sent_to_its_end(run: Run, cache: Path, tmp_path: Path) -> None:

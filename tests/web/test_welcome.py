@@ -31,10 +31,10 @@ def test_every_sample_is_there_in_three_widths(tmp_path: Path) -> None:
 
 
 def test_the_page_asks_nobody_else(service: Service) -> None:
-    answer = service.get("/")
-    assert "default-src 'none'" in answer.headers["content-security-policy"]
-    assert not re.findall(rb"(?:src|href)=[\"']?(?:https?:)?//", answer.body)
-    for path in re.findall(rb'(?:src|href)="(/-/static/[^"]+)"', answer.body):
+    response = service.get("/")
+    assert "default-src 'none'" in response.headers["content-security-policy"]
+    assert not re.findall(rb"(?:src|href)=[\"']?(?:https?:)?//", response.body)
+    for path in re.findall(rb'(?:src|href)="(/-/static/[^"]+)"', response.body):
         assert service.get(path.decode()).status == 200
 
 
@@ -47,9 +47,9 @@ def test_a_broken_picture_hides_no_other(service: Service) -> None:
 def test_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
     with serving.edge(tmp_path / "root", tmp_path) as service:
-        answer = service.get("/")
-        assert answer.status == 200
-        assert b"imgcdn serve path/to/pictures" in answer.body
+        response = service.get("/")
+        assert response.status == 200
+        assert b"imgcdn serve path/to/pictures" in response.body
 
 
 @pytest.mark.browser

@@ -19,7 +19,7 @@ def request_of(target: str) -> ImageRequest:
     return replace(request, source=Routes().route(request.source))
 
 
-def refusal_of(target: str) -> InvalidParam:
+def error_of(target: str) -> InvalidParam:
     with pytest.raises(InvalidParam) as caught:
         request_of(target)
     return caught.value
@@ -131,13 +131,13 @@ def test_a_remote_source_is_refused_with_one_public_text(form: str, url: str) ->
     ],
 )
 def test_what_does_not_parse_is_refused_and_named(target: str, param: str) -> None:
-    assert refusal_of(target).param == param
+    assert error_of(target).param == param
 
 
 @pytest.mark.parametrize("code", ["00", "09", "0a", "0D", "1b", "1f", "7f", "c2%80", "c2%9f"])
 @pytest.mark.parametrize("form", ["/img?url=/a{}.jpg", "/img/a{}.jpg"])
 def test_a_control_character_in_a_source_is_refused(form: str, code: str) -> None:
-    error = refusal_of(form.format(f"%{code}"))
+    error = error_of(form.format(f"%{code}"))
 
     assert error.param == "url"
     assert "control characters" in error.detail
@@ -159,7 +159,7 @@ def test_a_control_character_in_a_source_is_refused(form: str, code: str) -> Non
     ],
 )
 def test_what_is_not_utf8_is_refused(target: str, param: str) -> None:
-    error = refusal_of(target)
+    error = error_of(target)
 
     assert error.param == param
     assert "UTF-8" in error.detail

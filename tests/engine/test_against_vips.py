@@ -17,7 +17,7 @@ from imgcdn.engine.probe import probe
 from tests.engine.test_corpus import expected
 from tests.support import pictures, profiles
 from tests.support.paths import CORPUS, PACKAGE
-from tests.support.variants import MAX_PIXELS, developed
+from tests.support.variants import MAX_PIXELS, render_image
 
 WIDTH = 160
 PRESS = PACKAGE / "engine" / "profiles" / "CGATS001Compat-v2-micro.icc"
@@ -82,7 +82,7 @@ def _on_grey(image: Image.Image) -> Image.Image:
 
 def _difference(original: bytes) -> tuple[float, bool]:
     """Return the mean difference, and whether the picture was resampled."""
-    ours = developed(original, Params(width=WIDTH, format="png", still=True))
+    ours = render_image(original, Params(width=WIDTH, format="png", still=True))
     resampled = probe(io.BytesIO(original), max_pixels=MAX_PIXELS).size != ours.size
     theirs = _of_vips(original, ours.size)
     mean = ImageStat.Stat(ImageChops.difference(_on_grey(ours), _on_grey(theirs))).mean

@@ -13,7 +13,7 @@ from imgcdn.engine.probe import probe
 from imgcdn.engine.render import render
 from tests.support import pictures, profiles
 from tests.support.planning import FAST, LIMITS
-from tests.support.variants import CRISP_Q, MAX_PIXELS, colour_at, developed, near
+from tests.support.variants import CRISP_Q, MAX_PIXELS, colour_at, near, render_image
 
 PATCH = (200, 100, 50)
 # PATCH taken from Display P3 to sRGB, as LittleCMS and the matrices by hand agree.
@@ -57,11 +57,11 @@ def _hole(image: Image.Image) -> Image.Image:
     ],
 )
 def test_pixels_come_out_in_srgb(original: bytes, expected: tuple[int, int, int]) -> None:
-    assert near(colour_at(developed(original, Params(format="png")), 0.2, 0.5), (*expected, 255), tolerance=2)
+    assert near(colour_at(render_image(original, Params(format="png")), 0.2, 0.5), (*expected, 255), tolerance=2)
 
 
 def test_a_profile_leaves_alpha_alone() -> None:
-    image = developed(pictures.png(_hole(_patch("RGBA")), icc=profiles.display_p3()), Params(format="png"))
+    image = render_image(pictures.png(_hole(_patch("RGBA")), icc=profiles.display_p3()), Params(format="png"))
     assert colour_at(image, 0.9, 0.5)[3] == 0
 
 
@@ -82,7 +82,7 @@ def test_adobe_inverted_inks_come_out_right(
     ink: tuple[int, int, int, int], icc: bytes, expected: tuple[int, int, int]
 ) -> None:
     original = pictures.jpeg(Image.new("CMYK", (32, 32), ink), icc=icc)
-    assert near(colour_at(developed(original, Params(format="png")), 0.5, 0.5), expected, tolerance=6)
+    assert near(colour_at(render_image(original, Params(format="png")), 0.5, 0.5), expected, tolerance=6)
 
 
 @pytest.mark.parametrize(
@@ -101,29 +101,29 @@ def test_adobe_inverted_inks_come_out_right(
     ],
 )
 def test_png_keeps_as_many_bands_as_say_something(original: bytes, mode: str) -> None:
-    assert developed(original, Params(width=45, format="png")).mode == mode
+    assert render_image(original, Params(width=45, format="png")).mode == mode
 
 
 def test_sixteen_bits_are_scaled_and_not_clipped() -> None:
-    image = developed(pictures.wide_grey_png(), Params(format="png")).convert("L")
+    image = render_image(pictures.wide_grey_png(), Params(format="png")).convert("L")
     found = image.crop((0, 30, 90, 31)).tobytes()
     assert all(abs(value - 255 * x / 89) <= 1 for x, value in enumerate(found))
 
 
 def test_a_key_of_sixteen_bits_is_a_hole() -> None:
-    image = developed(pictures.keyed_wide_grey_png(), Params(format="png"))
+    image = render_image(pictures.keyed_wide_grey_png(), Params(format="png"))
     assert colour_at(image, 0, 0.5)[3] == 0
     assert colour_at(image, 0.5, 0.5)[3] == 255
 
 
 def test_a_keyed_colour_is_a_hole() -> None:
-    image = developed(pictures.keyed_png(), Params(format="png"))
+    image = render_image(pictures.keyed_png(), Params(format="png"))
     assert colour_at(image, 0.8, 0.2)[3] == 0
     assert colour_at(image, 0.2, 0.2) == (*pictures.RED, 255)
 
 
 def test_a_palettes_alphas_are_kept() -> None:
-    image = developed(pictures.palette_png_with_transparency(), Params(format="png"))
+    image = render_image(pictures.palette_png_with_transparency(), Params(format="png"))
     assert [colour_at(image, across, down)[3] for across, down in ((0.2, 0.2), (0.8, 0.2), (0.8, 0.8))] == [255, 0, 128]
 
 
@@ -132,7 +132,7 @@ def test_a_palette_is_expanded_before_it_is_resized() -> None:
     stripes.putpalette([0, 0, 0, 255, 255, 255])
     for x in range(0, 64, 2):
         stripes.paste(1, (x, 0, x + 1, 8))
-    grey = colour_at(developed(pictures.png(stripes), Params(width=16, format="png")), 0.5, 0.5)
+    grey = colour_at(render_image(pictures.png(stripes), Params(width=16, format="png")), 0.5, 0.5)
     assert near(grey, (128, 128, 128), tolerance=10)
 
 
@@ -186,7 +186,7 @@ def _gamma(value: int, primaries: tuple[int, ...] = ()) -> dict[str, bytes]:
 def test_colours_named_without_a_profile_come_out_as_in_a_browser(
     original: bytes, expected: tuple[int, int, int]
 ) -> None:
-    assert near(colour_at(developed(original, Params(format="png")), 0.5, 0.5), expected, tolerance=3)
+    assert near(colour_at(render_image(original, Params(format="png")), 0.5, 0.5), expected, tolerance=3)
 
 
 @pytest.mark.parametrize("level", [32, 64, 96, 128, 148, 160, 192, 224])
@@ -207,12 +207,12 @@ def test_high_dynamic_range_is_as_bright_as_in_a_browser(
         if kind == "avif"
         else pictures.coded_png(grey, cICP=bytes([9, transfer, 0, 1]))
     )
-    assert near(colour_at(developed(original, Params(format="png")), 0.5, 0.5), (painted[level],) * 3, tolerance=3)
+    assert near(colour_at(render_image(original, Params(format="png")), 0.5, 0.5), (painted[level],) * 3, tolerance=3)
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_inks_keep_their_corners_in_every_format(fmt: str) -> None:
-    image = developed(pictures.cmyk_jpeg(), Params(width=45, format=fmt, q=CRISP_Q))
+    image = render_image(pictures.cmyk_jpeg(), Params(width=45, format=fmt, q=CRISP_Q))
     red, green, blue, white = (
         colour_at(image, across, down) for across, down in ((0.2, 0.2), (0.8, 0.2), (0.2, 0.8), (0.8, 0.8))
     )

@@ -23,7 +23,7 @@ from imgcdn.errors import ImageError, UnsupportedImage
 from tests.support import pictures
 from tests.support.paths import CORPUS, TABLES
 from tests.support.planning import FAST, LIMITS
-from tests.support.variants import MAX_PIXELS, developed, film, psnr, total_ms
+from tests.support.variants import MAX_PIXELS, decode_frames, psnr, render_image, total_ms
 
 TABLE = TABLES / "corpus.tsv"
 
@@ -55,7 +55,7 @@ def _rendered(original: bytes, params: Params) -> EncodedImage:
     """Render, and hold the result against the plan and against a decoder."""
     plan = plan_for(_facts(original), params, (), LIMITS)
     encoded = render(io.BytesIO(original), plan, FAST)
-    frames = film(encoded.body)
+    frames = decode_frames(encoded.body)
     assert {frame.image.size for frame in frames} == {plan.size}
     assert encoded.frames == len(frames)
     return encoded
@@ -92,7 +92,7 @@ def test_every_file_of_an_unsupported_kind_is_refused_as_such() -> None:
 def upright() -> dict[int, Image.Image]:
     """One photograph, stored in each orientation, as it comes out."""
     params = Params(width=160, format="png")
-    return {way: developed(pictures.oriented_photograph(way, (480, 320)), params) for way in range(1, 9)}
+    return {way: render_image(pictures.oriented_photograph(way, (480, 320)), params) for way in range(1, 9)}
 
 
 @pytest.mark.parametrize(("one", "other"), list(itertools.combinations(range(1, 9), 2)))
@@ -133,7 +133,7 @@ if CORPUS.is_dir():
     @pytest.mark.parametrize("path", _table(_files("exif")))
     def test_a_turned_photograph_is_what_turning_and_resizing_it_gives(path: Path) -> None:
         original = path.read_bytes()
-        image = developed(original, Params(width=160, format="png"))
+        image = render_image(original, Params(width=160, format="png"))
         upright = ImageOps.exif_transpose(Image.open(io.BytesIO(original)))
         assert psnr(image, upright.resize(image.size, Image.Resampling.LANCZOS)) > 35
 
@@ -144,4 +144,4 @@ if CORPUS.is_dir():
         plan = plan_for(_facts(original), Params(width=80, format=fmt), (), LIMITS)
         encoded = render(io.BytesIO(original), plan, FAST)
         if encoded.frames > 1:
-            assert total_ms(film(encoded.body)) == total_ms(film(original))
+            assert total_ms(decode_frames(encoded.body)) == total_ms(decode_frames(original))

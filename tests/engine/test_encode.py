@@ -12,7 +12,7 @@ from imgcdn.core.values import Effort
 from imgcdn.engine.encode import encode, reduce_to_palette
 from tests.support import pictures
 from tests.support.planning import THOROUGH
-from tests.support.variants import reopened, variant
+from tests.support.variants import decode_variant, variant
 
 
 def _encoding(
@@ -49,12 +49,12 @@ def test_avif_is_sampled_like_this(mode: str, encoder: str, full_chroma: bool, f
 @pytest.mark.parametrize("size", [(1, 1), (3, 40), (40, 3)])
 def test_avif_may_be_tiny(size: tuple[int, int]) -> None:
     encoded = encode(Image.new("RGB", size, pictures.RED), _encoding("avif", "aom", full_chroma=True))
-    assert reopened(encoded).size == size
+    assert decode_variant(encoded).size == size
 
 
 def test_avif_of_the_highest_quality_loses_nothing_but_the_change_of_colour_space() -> None:
     image = pictures.photograph((64, 48))
-    shown = reopened(encode(image, _encoding("avif", "aom", quality=100, full_chroma=True))).convert("RGB")
+    shown = decode_variant(encode(image, _encoding("avif", "aom", quality=100, full_chroma=True))).convert("RGB")
     difference = ImageChops.difference(shown, image).convert("L")
     assert not any(difference.histogram()[4:])
 
@@ -68,7 +68,7 @@ def test_each_effort_decodes_to_nearly_the_same_picture(fmt: str, encoder: str, 
     fast, thorough = (encode(image, _encoding(fmt, encoder, full_chroma=True, effort=effort)) for effort in Effort)
     assert fast.body != thorough.body
     for encoded in (fast, thorough):
-        difference = ImageChops.difference(reopened(encoded).convert(mode), image)
+        difference = ImageChops.difference(decode_variant(encoded).convert(mode), image)
         assert ImageStat.Stat(difference.convert("RGBA").convert("L")).rms[0] < 12
 
 
@@ -111,7 +111,7 @@ def test_quality_reaches_the_encoder() -> None:
     ],
 )
 def test_png_takes_a_palette_only_where_nothing_is_lost(original: bytes, mode: str) -> None:
-    found = reopened(variant(original, Params(format="png")))
+    found = decode_variant(variant(original, Params(format="png")))
     wanted = Image.open(io.BytesIO(original)).convert("RGBA")
     visible = [
         Image.alpha_composite(Image.new("RGBA", wanted.size, "gray"), image.convert("RGBA"))
@@ -128,7 +128,7 @@ def test_png_takes_a_palette_only_where_nothing_is_lost(original: bytes, mode: s
 def test_a_gif_pixel_is_there_from_half_alpha_on(alpha: int, clear: bool) -> None:
     image = Image.new("RGBA", (8, 8), (*pictures.RED, alpha))
     image.putpixel((0, 0), (*pictures.BLUE, 255))
-    found = reopened(encode(image, _encoding("gif", "gif", quality=None))).convert("RGBA")
+    found = decode_variant(encode(image, _encoding("gif", "gif", quality=None))).convert("RGBA")
     assert found.getpixel((0, 0)) == (*pictures.BLUE, 255)
     assert found.getpixel((4, 4)) == ((0, 0, 0, 0) if clear else (*pictures.RED, 255))
 

@@ -10,7 +10,7 @@ from imgcdn.engine.probe import probe
 from imgcdn.errors import ImageError
 from tests.support import pictures
 from tests.support.pictures import GifPart, packed_gif
-from tests.support.variants import MAX_PIXELS, colour_at, developed, film, frame_at, variant
+from tests.support.variants import MAX_PIXELS, colour_at, decode_frames, frame_at, render_image, variant
 
 CANVAS = (8, 4)
 WHOLE, LEFT, RIGHT = (0, 0, 8, 4), (0, 0, 4, 4), (4, 0, 4, 4)
@@ -65,7 +65,7 @@ R, G, B, NOTHING = (*pictures.RED, 255), (*pictures.GREEN, 255), (*pictures.BLUE
 def test_each_instant_shows_what_a_browser_shows(
     frames: list[GifPart], expected: list[tuple[tuple[int, ...], tuple[int, ...]]]
 ) -> None:
-    shown = film(variant(packed_gif(CANVAS, frames), Params(format="gif")).body)
+    shown = decode_frames(variant(packed_gif(CANVAS, frames), Params(format="gif")).body)
     for index, (left, right) in enumerate(expected):
         image = frame_at(shown, 100 * index + 50)
         found = [colour_at(image, across, 0.5) for across in (0.2, 0.8)]
@@ -75,7 +75,7 @@ def test_each_instant_shows_what_a_browser_shows(
 def test_a_still_leaves_its_gap_open() -> None:
     original = packed_gif(CANVAS, [GifPart(RIGHT, 1)])
     assert probe(io.BytesIO(original), max_pixels=MAX_PIXELS).alpha
-    image = developed(original, Params(format="png"))
+    image = render_image(original, Params(format="png"))
     assert [colour_at(image, 0.2, 0.5)[3], colour_at(image, 0.8, 0.5)] == [0, G]
 
 
@@ -92,4 +92,4 @@ def test_cut_anywhere_a_gif_renders_or_is_refused() -> None:
             encoded = variant(whole[:length], Params(format="gif"))
         except ImageError:
             continue
-        assert {frame.image.size for frame in film(encoded.body)} == {CANVAS}
+        assert {frame.image.size for frame in decode_frames(encoded.body)} == {CANVAS}

@@ -15,7 +15,7 @@ from imgcdn.engine.render import render
 from tests.support import drawings, pictures
 from tests.support.paths import CORPUS, SAMPLES
 from tests.support.planning import FAST, LIMITS
-from tests.support.variants import MAX_PIXELS, reopened
+from tests.support.variants import MAX_PIXELS, decode_variant
 
 Draw = Callable[[], Image.Image]
 
@@ -130,7 +130,7 @@ def test_a_graphic_goes_out_in_the_smallest_coding(
     draw: Draw, params: Params, client: tuple[str, ...], formats: set[str]
 ) -> None:
     encoded = _variant(draw(), params, client)
-    assert {encoded.format, (reopened(encoded).format or "").lower()} == formats
+    assert {encoded.format, (decode_variant(encoded).format or "").lower()} == formats
 
 
 @pytest.mark.parametrize(
@@ -143,14 +143,14 @@ def test_a_graphic_goes_out_in_the_smallest_coding(
     ],
 )
 def test_a_screenshot_loses_nothing(params: Params, client: tuple[str, ...]) -> None:
-    found = reopened(_variant(drawings.screenshot(), params, client)).convert("RGB")
+    found = decode_variant(_variant(drawings.screenshot(), params, client)).convert("RGB")
     assert ImageChops.difference(found, drawings.screenshot()).getbbox() is None
 
 
 @pytest.mark.parametrize("name", ["avif", "jpeg", "webp"])
 def test_red_text_on_white_does_not_smear(name: str) -> None:
     page = _at(drawings.red_text(), 640)
-    found = reopened(_variant(page, Params(format=name))).convert("RGB")
+    found = decode_variant(_variant(page, Params(format=name))).convert("RGB")
     # In JPEG at 4:2:0 the letters are a dull brown, on average 110 steps less red.
     lost = ImageChops.subtract(_redness(page), _redness(found))
     letters = _redness(page).point(lambda value: 255 if value > 200 else 0)

@@ -21,7 +21,7 @@ from imgcdn.engine.placeholder import LQIP_CHARACTERS, dominant
 from tests.support import laden, pictures, profiles
 from tests.support.hash_reading import from_blurhash, from_thumbhash
 from tests.support.paths import CORPUS
-from tests.support.variants import colour_at, developed, near, variant
+from tests.support.variants import colour_at, near, render_image, variant
 
 # A hash holds some ten waves, in 19 steps (BlurHash) or 16, so it rounds off what has edges: of a third or a quarter of
 # a picture it is off by up to 32 and 17 of 255 among the photographs of the corpus, by 38 and 30 in the drawn ones,
@@ -66,7 +66,7 @@ def distance(one: Image.Image, other: Image.Image, grid: tuple[int, int]) -> flo
 def check_likeness(original: bytes) -> None:
     """Hold all placeholders of a picture against the picture."""
     facts = facts_of(original)
-    shown = developed(original, Params(width=100, height=100, format="png"))
+    shown = render_image(original, Params(width=100, height=100, format="png"))
     grid = (4, 3) if shown.width >= shown.height else (3, 4)
     assert distance(from_blurhash(facts["blurhash"], (32, 32)), shown, grid) < _BLURHASH_TOLERANCE
     assert distance(from_thumbhash(facts["thumbhash"]), shown, grid) < _THUMBHASH_TOLERANCE
@@ -107,7 +107,7 @@ if CORPUS.is_dir():
 
     def test_a_placeholder_looks_more_like_its_photograph_than_like_any_other() -> None:
         originals = [path.read_bytes() for path in sorted((CORPUS / "photos").glob("*"))]
-        shown = [developed(original, Params(width=100, height=100, format="png")) for original in originals]
+        shown = [render_image(original, Params(width=100, height=100, format="png")) for original in originals]
         facts = [facts_of(original) for original in originals]
         read: dict[str, Callable[[str], Image.Image]] = {
             "blurhash": lambda text: from_blurhash(text, (32, 32)),
@@ -127,7 +127,7 @@ if CORPUS.is_dir():
 
 def test_a_placeholder_looks_like_no_mirror_image() -> None:
     original = pictures.png()
-    facts, shown = facts_of(original), developed(original, Params(format="png"))
+    facts, shown = facts_of(original), render_image(original, Params(format="png"))
     for image in (
         from_blurhash(facts["blurhash"], (32, 32)),
         from_thumbhash(facts["thumbhash"]),

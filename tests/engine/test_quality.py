@@ -11,7 +11,7 @@ from imgcdn.engine.quality import search
 from tests.support import pictures
 from tests.support.paths import ROOT
 from tests.support.planning import FAST
-from tests.support.variants import planned, reopened, variant
+from tests.support.variants import decode_variant, make_plan, variant
 
 MEASURED = ROOT / "docs" / "quality" / "auto.csv"
 ENCODERS = ("jpeg", "webp", "svt", "aom")
@@ -113,7 +113,7 @@ def test_an_encoding_follows_the_target(fmt: str) -> None:
 
 def test_an_encoding_is_the_one_of_the_q_that_was_found() -> None:
     image = pictures.photograph((320, 240))
-    plan = planned(pictures.jpeg(image), Params(format="jpeg", q=None))
+    plan = make_plan(pictures.jpeg(image), Params(format="jpeg", q=None))
     q = least_q(image, 75, "jpeg")
     encoding = photograph_encoding(plan, FAST)
     assert choose_quality(image, encoding) == Encoding("jpeg", "jpeg", q)
@@ -132,7 +132,7 @@ def test_a_picture_that_is_trimmed_to_a_sliver_is_still_an_avif() -> None:
     drawn = Image.new("RGB", (300, 300), "white")
     drawn.paste((200, 0, 0), (10, 100, 290, 102))
     found = variant(pictures.png(drawn), Params(format="avif", q=None, trim=0))
-    assert reopened(found).size == (280, 2)
+    assert decode_variant(found).size == (280, 2)
 
 
 @pytest.mark.parametrize("encoder", QUALITIES)

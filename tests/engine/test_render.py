@@ -13,7 +13,7 @@ from imgcdn.errors import CorruptImage
 from tests.support import laden, pictures
 from tests.support.paths import ROOT
 from tests.support.planning import FAST
-from tests.support.variants import CRISP_Q, colour_at, developed, near, planned, reopened, variant
+from tests.support.variants import CRISP_Q, colour_at, decode_variant, make_plan, near, render_image, variant
 
 CORNERS = {(0.2, 0.2): "RED", (0.8, 0.2): "GREEN", (0.2, 0.8): "BLUE", (0.8, 0.8): "WHITE"}
 
@@ -55,7 +55,7 @@ def _wanted(name: str) -> tuple[int, ...]:
 @pytest.mark.parametrize("original", _table(OPAQUE))
 def test_every_kind_becomes_every_format_with_its_corners_where_they_were(original: bytes, fmt: str) -> None:
     encoded = variant(original, Params(width=45, format=fmt, q=CRISP_Q))
-    image = reopened(encoded)
+    image = decode_variant(encoded)
     assert (encoded.format, encoded.size, encoded.frames, image.size) == (fmt, (45, 30), 1, (45, 30))
     for (across, down), name in CORNERS.items():
         assert near(colour_at(image, across, down), (*_wanted(name), 255)), name
@@ -64,7 +64,7 @@ def test_every_kind_becomes_every_format_with_its_corners_where_they_were(origin
 @pytest.mark.parametrize("fmt", FORMATS)
 @pytest.mark.parametrize("original", _table(GREY))
 def test_every_grey_kind_stays_colourless_in_every_format(original: bytes, fmt: str) -> None:
-    red, green, blue, alpha = colour_at(developed(original, Params(width=45, format=fmt, q=CRISP_Q)), 0.8, 0.8)
+    red, green, blue, alpha = colour_at(render_image(original, Params(width=45, format=fmt, q=CRISP_Q)), 0.8, 0.8)
     assert max(red, green, blue) - min(red, green, blue) <= 3
     assert min(red, green, blue) > 100
     assert alpha == 255
@@ -73,7 +73,7 @@ def test_every_grey_kind_stays_colourless_in_every_format(original: bytes, fmt: 
 @pytest.mark.parametrize("fmt", [name for name, fmt in FORMATS.items() if fmt.alpha])
 @pytest.mark.parametrize("original", _table(HOLED))
 def test_a_hole_stays_a_hole(original: bytes, fmt: str) -> None:
-    image = developed(original, Params(width=45, format=fmt, q=CRISP_Q))
+    image = render_image(original, Params(width=45, format=fmt, q=CRISP_Q))
     assert near(colour_at(image, 0.2, 0.2), (*pictures.RED, 255))
     assert colour_at(image, 0.8, 0.8)[3] <= 8
 
@@ -89,17 +89,17 @@ def test_a_hole_stays_a_hole(original: bytes, fmt: str) -> None:
 def test_jpeg_lays_a_hole_on_the_background(
     original: bytes, background: tuple[int, int, int] | None, expected: tuple[int, ...]
 ) -> None:
-    image = developed(original, Params(width=45, format="jpeg", q=CRISP_Q, background=background))
+    image = render_image(original, Params(width=45, format="jpeg", q=CRISP_Q, background=background))
     assert near(colour_at(image, 0.8, 0.8), expected)
 
 
 def test_a_background_fills_holes_in_a_format_with_alpha_too() -> None:
-    image = developed(pictures.rgba_png(), Params(format="png", background=(10, 120, 200)))
+    image = render_image(pictures.rgba_png(), Params(format="png", background=(10, 120, 200)))
     assert colour_at(image, 0.8, 0.8) == (10, 120, 200, 255)
 
 
 def test_nothing_of_a_hidden_colour_bleeds_into_an_edge() -> None:
-    image = developed(pictures.rgba_png(), Params(width=31, format="png")).convert("RGBA")
+    image = render_image(pictures.rgba_png(), Params(width=31, format="png")).convert("RGBA")
     red, green, blue, alpha = image.split()
     seen = [
         pixel for pixel in zip(*(band.tobytes() for band in (red, green, blue, alpha)), strict=True) if pixel[3] > 8
@@ -116,7 +116,7 @@ def test_nothing_of_a_hidden_colour_bleeds_into_an_edge() -> None:
 )
 @pytest.mark.parametrize("fmt", ["png", "avif"])
 def test_every_orientation_comes_out_upright_once(draw: Callable[[int], bytes], orientation: int, fmt: str) -> None:
-    image = developed(draw(orientation), Params(width=45, format=fmt, q=CRISP_Q))
+    image = render_image(draw(orientation), Params(width=45, format=fmt, q=CRISP_Q))
     assert image.size == (45, 30)
     assert image.getexif().get(0x0112, 1) == 1
     for (across, down), name in CORNERS.items():
@@ -127,7 +127,7 @@ def test_every_orientation_comes_out_upright_once(draw: Callable[[int], bytes], 
 def test_a_crop_counts_in_upright_pixels_also_where_the_decoder_scaled(orientation: int) -> None:
     # 1001 x 667 divides by none of 2, 4, 8: the drafted picture's last pixels are fractions.
     original = pictures.oriented_jpeg(orientation, (1001, 667))
-    image = developed(original, Params(width=40, height=40, fit=Fit.COVER, position=(100, 0), format="png"))
+    image = render_image(original, Params(width=40, height=40, fit=Fit.COVER, position=(100, 0), format="png"))
     # The right 667 of 1001 pixels: the middle line of the chart lies at (500 - 334) / 667 of the output.
     assert near(colour_at(image, 0.15, 0.2), pictures.RED)
     assert near(colour_at(image, 0.35, 0.2), pictures.GREEN)
@@ -174,13 +174,13 @@ def test_equal_input_gives_equal_bytes() -> None:
 
 def test_a_render_reads_the_file_from_its_beginning() -> None:
     file = io.BytesIO(pictures.jpeg())
-    plan = planned(file.getvalue(), Params(width=45))
+    plan = make_plan(file.getvalue(), Params(width=45))
     file.seek(100)
     assert render(file, plan, FAST).size == (45, 30)
 
 
 def test_enlarging_invents_pixels_when_asked() -> None:
-    image = developed(pictures.jpeg(), Params(width=180, enlarge=True, format="png"))
+    image = render_image(pictures.jpeg(), Params(width=180, enlarge=True, format="png"))
     assert image.size == (180, 120)
     assert near(colour_at(image, 0.8, 0.2), pictures.GREEN)
 

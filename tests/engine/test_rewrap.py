@@ -21,7 +21,7 @@ from imgcdn.errors import CorruptImage, ImageError
 from tests.support import laden, pictures, profiles
 from tests.support.paths import CORPUS, SAMPLES
 from tests.support.planning import FAST, LIMITS
-from tests.support.variants import MAX_PIXELS, reopened
+from tests.support.variants import MAX_PIXELS, decode_variant
 
 BOTH = ("avif", "webp")
 
@@ -216,7 +216,7 @@ def test_a_jpeg_that_would_grow_is_sent_as_it_is_coded(client: tuple[str, ...]) 
     encoded = _rendered(SMALL, Params(q=95), client)
     assert (encoded.format, encoded.size, encoded.frames) == ("jpeg", (300, 200), 1)
     assert encoded.body == rewrap_jpeg(SMALL)
-    assert reopened(encoded).tobytes() == Image.open(io.BytesIO(SMALL)).tobytes()
+    assert decode_variant(encoded).tobytes() == Image.open(io.BytesIO(SMALL)).tobytes()
 
 
 def test_a_png_that_would_grow_is_sent_as_it_is_coded() -> None:
@@ -273,12 +273,12 @@ def test_it_is_sent_only_where_it_looks_the_same(original: bytes, keep_profile: 
     encoded = _rendered(original, Params(q=100, format="jpeg"), keep_profile=keep_profile)
     profile = profiles.display_p3() if keep_profile else b""
     assert (encoded.body == rewrap_jpeg(original, profile)) is own
-    assert reopened(encoded).info.get("icc_profile", b"") == profile
+    assert decode_variant(encoded).info.get("icc_profile", b"") == profile
     assert b"secret" not in encoded.body
 
 
 def test_a_wide_grey_is_not_sent_as_it_is_coded() -> None:
-    assert reopened(_rendered(pictures.wide_grey_png(), Params(format="png"))).mode == "L"
+    assert decode_variant(_rendered(pictures.wide_grey_png(), Params(format="png"))).mode == "L"
 
 
 def _corpus(*suffixes: str) -> list[Path]:

@@ -27,7 +27,7 @@ from imgcdn.engine.smart import locate_subject
 from tests.support import pictures
 from tests.support.paths import ROOT
 from tests.support.planning import FAST, LIMITS
-from tests.support.variants import MAX_PIXELS, colour_at, developed, film, near, planned, psnr, variant
+from tests.support.variants import MAX_PIXELS, colour_at, decode_frames, make_plan, near, psnr, render_image, variant
 
 CORPUS = ROOT.parent / "shared" / "corpus"
 TABLE = ROOT / "tests" / "tables" / "subjects.tsv"
@@ -134,7 +134,7 @@ def test_a_flat_picture_is_cut_at_its_center(image: Image.Image) -> None:
     original = pictures.jpeg(image) if image.mode == "CMYK" else pictures.png(image)
     for size in ((60, 60), (90, 160), (160, 90)):
         params = replace(SMART, width=size[0], height=size[1])
-        assert resolved_plan(original, params) == planned(original, replace(params, position=CENTER))
+        assert resolved_plan(original, params) == make_plan(original, replace(params, position=CENTER))
 
 
 def test_a_flat_jpeg_is_the_picture_that_center_gives() -> None:
@@ -191,7 +191,7 @@ def test_a_drafted_jpeg_is_cut_where_the_whole_one_is() -> None:
     lefts = []
     for edge, scale in ((100, 8), (300, 4), (600, 2), (1600, 1)):
         params = replace(SQUARE, width=edge, height=edge)
-        assert decode(io.BytesIO(original), planned(original, params)).scale == scale
+        assert decode(io.BytesIO(original), make_plan(original, params)).scale == scale
         crop = resolved_plan(original, params).crop
         assert crop is not None
         assert crop[2] - crop[0] == 1600
@@ -202,7 +202,7 @@ def test_a_drafted_jpeg_is_cut_where_the_whole_one_is() -> None:
 def test_the_crop_of_a_drafted_jpeg_shows_what_the_plan_says() -> None:
     original = pictures.jpeg(scene((1801, 1201), RIGHT))
     crop = resolved_plan(original, SQUARE).crop
-    found = developed(original, SQUARE)
+    found = render_image(original, SQUARE)
     assert crop is not None
     wanted = scene((1801, 1201), RIGHT).resize((60, 60), Image.Resampling.LANCZOS, box=crop)
     assert psnr(found, wanted) > 35
@@ -241,7 +241,7 @@ def test_an_animation_is_cut_where_its_first_frame_says(fmt: str, trim: int | No
         frame.putpixel((0, 0), pictures.BLUE)
         frame.putpixel((299, 99), pictures.BLUE)
     original = pictures.animated_gif(frames, [100, 100, 100])
-    shown = film(variant(original, replace(SQUARE, format=fmt, trim=trim)).body)
+    shown = decode_frames(variant(original, replace(SQUARE, format=fmt, trim=trim)).body)
     assert {one.image.size for one in shown} == {(60, 60)}
     red = [
         any(near(colour_at(one.image, x / 20, 0.45), pictures.RED, tolerance=60) for x in range(20)) for one in shown
@@ -254,12 +254,12 @@ def test_a_still_of_an_animation_is_cut_as_the_animation_is() -> None:
     frames = [scene((300, 100), spot) for spot in (RIGHT, LEFT)]
     original = pictures.animated_gif(frames, [100, 100])
     moving, still = (variant(original, replace(SQUARE, format="gif", still=still)) for still in (False, True))
-    assert psnr(film(moving.body)[0].image, film(still.body)[0].image) > 30
+    assert psnr(decode_frames(moving.body)[0].image, decode_frames(still.body)[0].image) > 30
 
 
 def test_the_same_picture_is_cut_alike_every_time() -> None:
     original = pictures.jpeg(pictures.photograph((900, 500)))
-    plan = planned(original, SQUARE)
+    plan = make_plan(original, SQUARE)
     assert len({render(io.BytesIO(original), plan, FAST).body for _ in range(3)}) == 1
 
 

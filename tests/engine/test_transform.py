@@ -12,7 +12,7 @@ from imgcdn.engine.probe import probe
 from imgcdn.errors import InvalidParam
 from tests.support import pictures
 from tests.support.planning import LIMITS
-from tests.support.variants import CRISP_Q, colour_at, developed, film, near, variant
+from tests.support.variants import CRISP_Q, colour_at, decode_frames, near, render_image, variant
 
 
 def _error(found: Image.Image, wanted: Image.Image) -> float:
@@ -25,7 +25,7 @@ def _error(found: Image.Image, wanted: Image.Image) -> float:
 def test_a_draft_differs_little_from_the_full_decode(width: int) -> None:
     original = pictures.jpeg(pictures.photograph((803, 601)))
     full = Image.open(io.BytesIO(original)).convert("RGB")
-    found = developed(original, Params(width=width, format="png"))
+    found = render_image(original, Params(width=width, format="png"))
     assert _error(found, full.resize(found.size, Image.Resampling.LANCZOS)) < 2.0
 
 
@@ -58,7 +58,7 @@ def test_a_jpeg_is_decoded_with_a_quarter_more_pixels_than_needed(params: Params
 def test_a_drafted_picture_is_not_shifted_by_its_orientation(orientation: int) -> None:
     # One source pixel more than a multiple of 8: counting the last, nearly empty pixel whole would shift the middle.
     size = (1601, 1201)
-    found = developed(pictures.oriented_jpeg(orientation, size), Params(width=100, format="png"))
+    found = render_image(pictures.oriented_jpeg(orientation, size), Params(width=100, format="png"))
     wanted = pictures.chart(size).resize(found.size, Image.Resampling.LANCZOS)
     assert _error(found, wanted) < 12.0
 
@@ -71,7 +71,7 @@ def test_a_drafted_picture_is_not_shifted_by_its_orientation(orientation: int) -
     ],
 )
 def test_a_cover_crop_keeps_its_side(position: tuple[int, int], kept: tuple[int, int, int]) -> None:
-    image = developed(
+    image = render_image(
         pictures.png(), Params(width=20, height=60, fit=Fit.COVER, position=position, format="png")
     ).convert("RGB")
     assert image.size == (20, 60)
@@ -84,14 +84,14 @@ def test_a_crop_may_end_between_pixels() -> None:
     for x, value in enumerate((0, 80, 160, 240)):
         row.putpixel((x, 0), value)
     wide = row.resize((4, 3), Image.Resampling.NEAREST)
-    image = developed(pictures.png(wide), Params(width=3, height=3, fit=Fit.COVER, format="png"))
+    image = render_image(pictures.png(wide), Params(width=3, height=3, fit=Fit.COVER, format="png"))
     values = [image.convert("L").getpixel((x, 1)) for x in range(3)]
     assert values == pytest.approx([40, 120, 200], abs=12)
 
 
 def test_equal_size_changes_no_pixel() -> None:
     original = pictures.photograph()
-    found = developed(pictures.png(original), Params(format="png"))
+    found = render_image(pictures.png(original), Params(format="png"))
     assert ImageChops.difference(found, original).getbbox() is None
 
 
@@ -123,7 +123,7 @@ def _corners(image: Image.Image) -> str:
 @pytest.mark.parametrize(("turn", "expected"), TURNED)
 def test_a_turn_comes_after_the_orientation(orientation: int, turn: int, expected: str) -> None:
     original = pictures.oriented_jpeg(orientation, (1001, 667))  # scaled while it is decoded, and not evenly
-    image = developed(original, Params(width=60, turn=turn, format="png"))
+    image = render_image(original, Params(width=60, turn=turn, format="png"))
     assert image.size == ((60, 40) if turn < 5 else (60, 90))
     assert _corners(image) == expected
 
@@ -151,7 +151,7 @@ def test_every_kind_passes_all_steps(original: bytes, fmt: str) -> None:
         format=fmt,
         background=(10, 20, 30, 200),
     )
-    assert developed(original, everything).size == (50, 70)
+    assert render_image(original, everything).size == (50, 70)
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6])
@@ -167,7 +167,7 @@ def test_every_kind_passes_all_steps(original: bytes, fmt: str) -> None:
 def test_a_crop_counts_in_the_upright_picture(
     crop: Crop, expected: tuple[int, int, int], size: tuple[int, int], orientation: int
 ) -> None:
-    image = developed(pictures.oriented_png(orientation), Params(crop=crop, format="png"))
+    image = render_image(pictures.oriented_png(orientation), Params(crop=crop, format="png"))
     assert image.size == size
     for across, down in [(0.0, 0.0), (0.99, 0.0), (0.0, 0.99), (0.99, 0.99)]:
         assert colour_at(image, across, down)[:3] == expected
@@ -175,13 +175,13 @@ def test_a_crop_counts_in_the_upright_picture(
 
 def test_a_crop_counts_in_the_turned_picture() -> None:
     # A quarter turn puts blue at the top left.
-    image = developed(pictures.png(), Params(turn=6, crop=Crop(0, 0, 30, 45, relative=False), format="png"))
+    image = render_image(pictures.png(), Params(turn=6, crop=Crop(0, 0, 30, 45, relative=False), format="png"))
     assert {colour_at(image, across, down)[:3] for across in (0, 0.99) for down in (0, 0.99)} == {pictures.BLUE}
 
 
 def test_a_crop_of_a_drafted_jpeg_is_where_it_was_asked_for() -> None:
     crop = Crop(400, 200, 201, 267, relative=False)
-    found = developed(pictures.jpeg(pictures.chart((1001, 667))), Params(width=50, crop=crop, format="png"))
+    found = render_image(pictures.jpeg(pictures.chart((1001, 667))), Params(width=50, crop=crop, format="png"))
     wanted = pictures.chart((1001, 667)).crop((400, 200, 601, 467)).resize(found.size, Image.Resampling.LANCZOS)
     assert _error(found, wanted) < 12.0
 
@@ -204,7 +204,7 @@ def _bordered(colour: tuple[int, ...], mode: str = "RGB") -> Image.Image:
     ],
 )
 def test_a_border_is_cut_away(original: bytes, tolerance: int) -> None:
-    image = developed(original, Params(trim=tolerance, format="png"))
+    image = render_image(original, Params(trim=tolerance, format="png"))
     assert image.size == pictures.SIZE
     assert colour_at(image, 0, 0)[:3] != colour_at(image, 0.99, 0)[:3]
 
@@ -212,7 +212,7 @@ def test_a_border_is_cut_away(original: bytes, tolerance: int) -> None:
 @pytest.mark.parametrize("orientation", [1, 6, 8])
 def test_a_border_of_a_jpeg_needs_some_tolerance(orientation: int) -> None:
     original = pictures.jpeg(_bordered((128, 128, 128)), quality=80, exif=pictures.exif_block(orientation))
-    image = developed(original, Params(trim=40, format="png"))
+    image = render_image(original, Params(trim=40, format="png"))
     assert sorted(image.size) == pytest.approx([60, 90], abs=3)
 
 
@@ -234,7 +234,7 @@ def test_a_wide_tolerance_compares_across_the_whole_range() -> None:
 def test_what_comes_after_a_trim_counts_in_what_is_left() -> None:
     original = pictures.png(_bordered((9, 9, 9)))
     crop = Crop(50, 0, 50, 50, relative=True)
-    image = developed(original, Params(width=30, height=30, fit=Fit.COVER, trim=0, crop=crop, format="png"))
+    image = render_image(original, Params(width=30, height=30, fit=Fit.COVER, trim=0, crop=crop, format="png"))
     assert image.size == (30, 30)
     assert {colour_at(image, across, down)[:3] for across in (0, 0.99) for down in (0, 0.99)} == {pictures.GREEN}
 
@@ -252,7 +252,7 @@ def test_an_animation_loses_the_border_that_all_frames_share(fmt: str) -> None:
     for frame, left in zip(frames, (10, 30, 50), strict=True):
         frame.paste(pictures.RED, (left, 20, left + 20, 40))
     encoded = variant(pictures.animated_gif(frames, [100, 100, 100]), Params(trim=0, format=fmt))
-    shown = film(encoded.body)
+    shown = decode_frames(encoded.body)
     assert encoded.size == shown[0].image.size == (60, 20)
     for place, one in enumerate(shown):
         seen = [near(colour_at(one.image, (x + 0.5) / 3, 0.5), pictures.RED, tolerance=40) for x in range(3)]
@@ -262,7 +262,7 @@ def test_an_animation_loses_the_border_that_all_frames_share(fmt: str) -> None:
 def test_every_frame_passes_the_steps_that_a_still_passes() -> None:
     frames = [pictures.chart(), pictures.chart().transpose(Image.Transpose.ROTATE_180)]
     params = Params(width=60, height=60, fit=Fit.PAD, turn=2, background=(9, 99, 9))
-    shown = film(variant(pictures.animated_gif(frames, [100, 100]), params).body)
+    shown = decode_frames(variant(pictures.animated_gif(frames, [100, 100]), params).body)
     for frame, expected in zip(shown, ("GREEN RED WHITE BLUE", "BLUE WHITE RED GREEN"), strict=True):
         assert frame.image.size == (60, 60)
         assert _corners(frame.image.crop((0, 10, 60, 50))) == expected
@@ -281,33 +281,33 @@ def test_every_frame_passes_the_steps_that_a_still_passes() -> None:
 )
 @pytest.mark.parametrize("original", [pictures.png(), pictures.opaque_rgba_png(), pictures.grey_png()])
 def test_a_margin_fills_the_box(original: bytes, params: Params, margin: tuple[int, ...]) -> None:
-    image = developed(original, replace(params, width=60, height=60, fit=Fit.PAD, format="png"))
+    image = render_image(original, replace(params, width=60, height=60, fit=Fit.PAD, format="png"))
     assert image.size == (60, 60)
     assert {colour_at(image, across, down) for across in (0, 0.99) for down in (0, 0.15, 0.84, 0.99)} == {margin}
     assert colour_at(image, 0, 0.18)[3] == colour_at(image, 0.99, 0.82)[3] == 255
 
 
 def test_a_margin_is_clear_around_a_picture_with_holes() -> None:
-    image = developed(pictures.rgba_png(), Params(width=60, height=60, fit=Fit.PAD, format="png"))
+    image = render_image(pictures.rgba_png(), Params(width=60, height=60, fit=Fit.PAD, format="png"))
     assert {colour_at(image, across, down)[3] for across in (0, 0.99) for down in (0, 0.99)} == {0}
     assert near(colour_at(image, 0.2, 0.3), (*pictures.RED, 255))
 
 
 def test_a_margin_in_a_format_without_alpha_shows_its_colour_on_white() -> None:
     params = Params(width=60, height=60, fit=Fit.PAD, format="jpeg", background=(0, 100, 255, 51), q=CRISP_Q)
-    image = developed(pictures.rgba_png(), params)
+    image = render_image(pictures.rgba_png(), params)
     for across, down in ((0.5, 0.0), (0.5, 0.99), (0.8, 0.5)):  # margins, and what lies beneath the hole
         assert near(colour_at(image, across, down), (204, 224, 255))
 
 
 def test_a_half_clear_background_lies_beneath_a_hole() -> None:
-    image = developed(pictures.rgba_png(), Params(format="png", background=(10, 120, 200, 128)))
+    image = render_image(pictures.rgba_png(), Params(format="png", background=(10, 120, 200, 128)))
     assert colour_at(image, 0.8, 0.8) == (10, 120, 200, 128)
     assert colour_at(image, 0.2, 0.2) == (*pictures.RED, 255)
 
 
 def test_a_position_places_a_padded_picture() -> None:
     params = Params(width=60, height=60, fit=Fit.PAD, position=(50, 100), format="png", background=(9, 9, 9))
-    image = developed(pictures.png(), params)
+    image = render_image(pictures.png(), params)
     assert colour_at(image, 0.5, 0.3)[:3] == (9, 9, 9)
     assert _corners(image.crop((0, 20, 60, 60))) == "RED GREEN BLUE WHITE"

@@ -26,8 +26,8 @@ from tests.support.fetching import (
     SLACK_S,
     Make,
     Names,
+    fetch_error,
     get,
-    refused,
 )
 from tests.support.origin import NAME, OTHER_NAME, Origin, running
 
@@ -36,7 +36,7 @@ def test_only_what_the_allowlist_admits_is_fetched(make: Make) -> None:
     with running({"/m/a.jpg": at.respond(BODY), "/a.jpg": at.respond(BODY)}) as origin:
         fetcher = make(admits=Allowlist([f"http://{NAME}:{origin.port}/m/**"]).admits)
         assert get(fetcher, origin.url("/m/a.jpg"))[1] == BODY
-        error = refused(fetcher, origin.url("/a.jpg"), Forbidden)
+        error = fetch_error(fetcher, origin.url("/a.jpg"), Forbidden)
         assert len(origin.requests) == 1
 
     assert "allowlist" in error.log
@@ -49,7 +49,7 @@ def test_only_what_the_allowlist_admits_is_fetched(make: Make) -> None:
 def test_no_spelling_of_this_machine_gets_past_the_system_resolver(host: str) -> None:
     with running({"/a.jpg": at.respond(BODY)}) as origin:
         fetcher = HttpFetcher(replace(POLICY, addresses=AddressRule()))
-        refused(fetcher, origin.url(host=host), Forbidden)
+        fetch_error(fetcher, origin.url(host=host), Forbidden)
         fetcher.close()
         assert origin.connections == 0
 
@@ -66,7 +66,7 @@ def test_no_spelling_of_this_machine_gets_past_the_system_resolver(host: str) ->
 )
 def test_one_bad_answer_refuses_all(make: Make, answers: list[str]) -> None:
     with running({"/a.jpg": at.respond(BODY)}) as origin:
-        error = refused(make(Names({NAME: [answers]})), origin.url(), Forbidden)
+        error = fetch_error(make(Names({NAME: [answers]})), origin.url(), Forbidden)
         assert origin.connections == 0
 
     assert NAME in error.log
@@ -110,7 +110,7 @@ def test_a_connection_that_was_closed_is_made_anew_to_a_checked_address(
     good.scripts["/a.jpg"] = at.raw(HEAD_OF_TEN + b"0123456789")
     fetcher = make(Names({NAME: REBOUND}))
     get(fetcher, good.url())
-    refused(fetcher, good.url(), Forbidden)
+    fetch_error(fetcher, good.url(), Forbidden)
 
     assert bad.connections == 0
 
@@ -120,7 +120,7 @@ def test_a_retry_goes_to_a_checked_address(make: Make, pair: tuple[Origin, Origi
     good.scripts["/b.jpg"] = at.dropped
     fetcher = make(Names({NAME: REBOUND}))
     get(fetcher, good.url("/a.jpg"))
-    refused(fetcher, good.url("/b.jpg"), Forbidden)
+    fetch_error(fetcher, good.url("/b.jpg"), Forbidden)
 
     assert (good.connections, good.count("/b.jpg"), bad.connections) == (1, 1, 0)
 
@@ -129,7 +129,7 @@ def test_a_redirect_goes_to_a_checked_address(make: Make, pair: tuple[Origin, Or
     good, bad = pair
     good.scripts["/b.jpg"] = at.in_turn(at.redirect(good.url(host=OTHER_NAME)))
     fetcher = make(Names({NAME: [[LOOPBACK]], OTHER_NAME: [[FORBIDDEN_ADDRESS]]}))
-    refused(fetcher, good.url("/b.jpg"), Forbidden)
+    fetch_error(fetcher, good.url("/b.jpg"), Forbidden)
 
     assert (good.connections, bad.connections) == (1, 0)
 
@@ -140,7 +140,7 @@ def test_the_address_of_an_override_is_checked_like_any_other(make: Make, pair: 
     at_good = {(NAME, good.port): [LOOPBACK]}
     at_bad = {(NAME, good.port): [FORBIDDEN_ADDRESS]}
     assert get(make(names, overrides=at_good), good.url())[1] == BODY
-    refused(make(names, overrides=at_bad), good.url(), Forbidden)
+    fetch_error(make(names, overrides=at_bad), good.url(), Forbidden)
     assert bad.connections == 0
     admitting = AddressRule([ip_network("127.0.0.0/8")])
     assert get(make(names, overrides=at_bad, addresses=admitting), good.url())[1] == BODY
@@ -167,7 +167,7 @@ def test_an_origin_that_is_not_there_is_the_origins_error(
     make: Make, answers: Mapping[str, Sequence[Sequence[str]]], why: str
 ) -> None:
     rule = AddressRule([ip_network("127.0.0.0/8")])
-    error = refused(make(Names(answers), addresses=rule), f"http://{NAME}:9/", OriginError)
+    error = fetch_error(make(Names(answers), addresses=rule), f"http://{NAME}:9/", OriginError)
 
     assert why in error.log
 
@@ -184,7 +184,7 @@ def test_a_deadline_does_not_cut_what_another_fetch_uses_by_now(make: Make) -> N
     with running({"/slow": at.silent}) as elsewhere, running({"/long": long}) as origin:
         origin.scripts["/a.jpg"] = at.redirect(elsewhere.url("/slow"))
         fetcher = make(total_timeout_s=SLACK_S)
-        first = threading.Thread(target=lambda: refused(fetcher, origin.url("/a.jpg"), OriginTimeout))
+        first = threading.Thread(target=lambda: fetch_error(fetcher, origin.url("/a.jpg"), OriginTimeout))
         first.start()
         while not elsewhere.requests:
             time.sleep(0.01)
@@ -205,7 +205,7 @@ def test_the_certificate_is_checked_against_the_name(make: Make, certificate: tu
     with running({"/a.jpg": at.respond(BODY)}, tls=certificate) as origin:
         fetcher = make(Names(names), ca_bundle=str(certificate[0]))
         assert get(fetcher, origin.url())[1] == BODY
-        error = refused(fetcher, origin.url(host="elsewhere.test"), OriginError)
+        error = fetch_error(fetcher, origin.url(host="elsewhere.test"), OriginError)
         assert origin.requests[0].headers["host"] == f"{NAME}:{origin.port}"
 
     assert "certificate" in error.log.lower()
@@ -217,7 +217,7 @@ def test_a_certificate_of_nobody_is_refused(
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
         monkeypatch.setenv(name, str(certificate[0]))
     with running({"/a.jpg": at.respond(BODY)}, tls=certificate) as origin:
-        refused(make(), origin.url(), OriginError)
+        fetch_error(make(), origin.url(), OriginError)
         assert origin.requests == []
 
 

@@ -9,7 +9,7 @@ from imgcdn.errors import (
 )
 from imgcdn.origins.http import is_loop
 from tests.support import origin as at
-from tests.support.fetching import BODY, Make, get, refused
+from tests.support.fetching import BODY, Make, fetch_error, get
 from tests.support.origin import running
 from tests.support.paths import PACKAGE
 
@@ -49,7 +49,7 @@ def test_there_is_no_other_retry(make: Make, kept_alive: bool) -> None:
         fetcher = make()
         if kept_alive:
             get(fetcher, origin.url("/a.jpg"))
-        refused(fetcher, origin.url("/b.jpg"), OriginError)
+        fetch_error(fetcher, origin.url("/b.jpg"), OriginError)
         assert origin.count("/b.jpg") == (2 if kept_alive else 1)
 
 
@@ -58,7 +58,7 @@ def test_an_answer_is_never_asked_for_twice(make: Make, script: at.Script) -> No
     with running({"/a.jpg": at.respond(BODY), "/b.jpg": script}) as origin:
         fetcher = make()
         get(fetcher, origin.url("/a.jpg"))
-        refused(fetcher, origin.url("/b.jpg"), OriginError)
+        fetch_error(fetcher, origin.url("/b.jpg"), OriginError)
         assert origin.count("/b.jpg") == 1
 
 

@@ -16,7 +16,7 @@ from imgcdn.errors import (
 from imgcdn.origins.base import Stop
 from imgcdn.origins.connections import Watch
 from tests.support import origin as at
-from tests.support.fetching import BODY, DEADLINE_S, SLACK_S, Make, get, refused
+from tests.support.fetching import BODY, DEADLINE_S, SLACK_S, Make, fetch_error, get
 from tests.support.origin import NAME, running
 
 
@@ -43,7 +43,7 @@ def test_a_body_is_read_no_further_than_the_limit(make: Make, script: at.Script)
 def test_a_body_of_exactly_the_limit_is_taken(make: Make) -> None:
     with running({"/a.jpg": at.respond(BODY)}) as origin:
         assert len(get(make(max_source_bytes=len(BODY)), origin.url())[1]) == len(BODY)
-        refused(make(max_source_bytes=len(BODY) - 1), origin.url(), ImageTooLarge)
+        fetch_error(make(max_source_bytes=len(BODY) - 1), origin.url(), ImageTooLarge)
 
 
 SLOW = {
@@ -63,7 +63,7 @@ def test_a_fetch_ends_at_its_deadline(make: Make, certificate: tuple[Path, Path]
     with running({"/a.jpg": script}, tls=certificate if tls else None) as origin:
         fetcher = make(total_timeout_s=DEADLINE_S, ca_bundle=str(certificate[0]))
         began = time.monotonic()
-        refused(fetcher, origin.url(), OriginTimeout)
+        fetch_error(fetcher, origin.url(), OriginTimeout)
 
     assert time.monotonic() - began < DEADLINE_S + SLACK_S
 
@@ -76,7 +76,7 @@ def test_the_deadline_holds_on_a_connection_that_was_kept_alive(
         fetcher = make(total_timeout_s=SLACK_S, ca_bundle=str(certificate[0]))
         get(fetcher, origin.url("/a.jpg"))
         began = time.monotonic()
-        refused(fetcher, origin.url("/b.jpg"), OriginTimeout)
+        fetch_error(fetcher, origin.url("/b.jpg"), OriginTimeout)
         assert origin.connections == 1
 
     assert time.monotonic() - began < 2 * SLACK_S
@@ -98,7 +98,7 @@ def test_the_deadline_is_for_all_hops_together(make: Make) -> None:
         exchange.respond(status=302, headers={"Location": "/b.jpg"})
 
     with running({"/a.jpg": slow_redirect, "/b.jpg": slow_redirect}) as origin:
-        refused(make(total_timeout_s=DEADLINE_S), origin.url(), OriginTimeout)
+        fetch_error(make(total_timeout_s=DEADLINE_S), origin.url(), OriginTimeout)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_handshake_that_never_ends_is_cut(
 ) -> None:
     with running(tls=certificate, handshake=False) as origin:
         began = time.monotonic()
-        refused(make(**changes), origin.url(), OriginTimeout)
+        fetch_error(make(**changes), origin.url(), OriginTimeout)
 
     assert time.monotonic() - began < DEADLINE_S + SLACK_S
 
@@ -121,7 +121,7 @@ def test_a_handshake_that_never_ends_is_cut(
 def test_an_origin_that_says_nothing_is_given_its_time_to_read(make: Make) -> None:
     with running({"/a.jpg": at.silent}) as origin:
         began = time.monotonic()
-        refused(make(read_timeout_s=DEADLINE_S), origin.url(), OriginTimeout)
+        fetch_error(make(read_timeout_s=DEADLINE_S), origin.url(), OriginTimeout)
 
     assert time.monotonic() - began < DEADLINE_S + SLACK_S
 
@@ -132,7 +132,7 @@ def test_a_look_up_that_hangs_is_left_behind(make: Make, bound: str) -> None:
     began = time.monotonic()
     try:
         fetcher = make(lambda host, port: answered.wait() and [], **{bound: DEADLINE_S})
-        refused(fetcher, f"http://{NAME}/", OriginTimeout)
+        fetch_error(fetcher, f"http://{NAME}/", OriginTimeout)
     finally:
         answered.set()
 
@@ -151,7 +151,7 @@ def test_hung_look_ups_are_bounded(make: Make) -> None:
     fetcher = make(hang, connect_timeout_s=DEADLINE_S)
     errors: list[ImgcdnError] = []
     threads = [
-        threading.Thread(target=lambda: errors.append(refused(fetcher, f"http://{NAME}/", OriginTimeout)))
+        threading.Thread(target=lambda: errors.append(fetch_error(fetcher, f"http://{NAME}/", OriginTimeout)))
         for _ in range(40)
     ]
     try:

@@ -12,7 +12,7 @@ from imgcdn.errors import (
 )
 from imgcdn.origins.addresses import AddressRule
 from tests.support import origin as at
-from tests.support.fetching import BODY, Make, get, refused
+from tests.support.fetching import BODY, Make, fetch_error, get
 from tests.support.origin import NAME, Origin, running
 
 
@@ -30,13 +30,13 @@ def test_three_redirects_are_followed_and_no_fourth(make: Make) -> None:
     scripts = {f"/{step}": at.redirect(f"/{step + 1}") for step in range(4)}
     with running({**scripts, "/4": at.respond(BODY)}) as origin:
         assert get(make(), origin.url("/1"))[1] == BODY
-        refused(make(), origin.url("/0"), OriginError)
+        fetch_error(make(), origin.url("/0"), OriginError)
         assert origin.count("/4") == 1
 
 
 def test_a_redirect_in_a_circle_ends(make: Make) -> None:
     with running({"/a.jpg": at.redirect("/a.jpg")}) as origin:
-        refused(make(), origin.url(), OriginError)
+        fetch_error(make(), origin.url(), OriginError)
         assert len(origin.requests) == 4
 
 
@@ -62,13 +62,13 @@ def test_each_hop_is_judged_like_the_first(make: Make, location: str, error: typ
     with running() as origin:
         fetcher = make(admits=Allowlist([f"http://{NAME}:{origin.port}/m/**"]).admits)
         origin.scripts["/m/a"] = at.redirect(location.format(port=origin.port))
-        refused(fetcher, origin.url("/m/a"), error)
+        fetch_error(fetcher, origin.url("/m/a"), error)
         assert [request.target for request in origin.requests] == ["/m/a"]
 
 
 def test_a_redirect_without_a_location_is_the_origins_error(make: Make) -> None:
     with running({"/a.jpg": at.respond(status=302)}) as origin:
-        refused(make(), origin.url(), OriginError)
+        fetch_error(make(), origin.url(), OriginError)
 
 
 def test_a_redirect_may_leave_tls_only_where_the_allowlist_says_so(make: Make, certificate: tuple[Path, Path]) -> None:
@@ -76,7 +76,7 @@ def test_a_redirect_may_leave_tls_only_where_the_allowlist_says_so(make: Make, c
         secure.scripts["/a.jpg"] = at.redirect(plain.url("/b.jpg"))
         only_tls, both = [f"{NAME}:{secure.port}"], [f"{NAME}:{secure.port}", f"http://{NAME}:{plain.port}"]
         ca_bundle = str(certificate[0])
-        refused(make(admits=Allowlist(only_tls).admits, ca_bundle=ca_bundle), secure.url(), Forbidden)
+        fetch_error(make(admits=Allowlist(only_tls).admits, ca_bundle=ca_bundle), secure.url(), Forbidden)
         assert plain.connections == 0
         assert get(make(admits=Allowlist(both).admits, ca_bundle=ca_bundle), secure.url())[1] == BODY
 
@@ -127,7 +127,7 @@ def test_a_mounts_redirect_stays_beneath_it_or_passes_as_an_ordinary_url(
         if allowed:
             assert get(fetcher, url.url, mounted=True)[1] == BODY
         else:
-            refused(fetcher, url.url, Forbidden, mounted=True)
+            fetch_error(fetcher, url.url, Forbidden, mounted=True)
 
 
 def test_a_mounts_connection_is_not_used_for_an_ordinary_url_of_its_host(make: Make) -> None:
@@ -135,12 +135,12 @@ def test_a_mounts_connection_is_not_used_for_an_ordinary_url_of_its_host(make: M
         base, url = mount(origin, ["a.jpg"])
         fetcher = make(base=base, addresses=AddressRule())
         get(fetcher, url.url, mounted=True)
-        refused(fetcher, origin.url("/a.jpg"), Forbidden)
-        refused(fetcher, url.url, Forbidden)
+        fetch_error(fetcher, origin.url("/a.jpg"), Forbidden)
+        fetch_error(fetcher, url.url, Forbidden)
         assert (origin.connections, origin.count("/a.jpg")) == (1, 0)
 
 
 def test_a_mount_is_no_exemption_for_another_base(make: Make) -> None:
     with running({"/a.jpg": at.respond(BODY)}) as origin:
         base, _ = mount(origin, ["a.jpg"])
-        refused(make(base=base, addresses=AddressRule()), origin.url("/a.jpg"), Forbidden, mounted=True)
+        fetch_error(make(base=base, addresses=AddressRule()), origin.url("/a.jpg"), Forbidden, mounted=True)

@@ -12,7 +12,7 @@ from imgcdn.errors import (
 from imgcdn.origins.base import Validators
 from imgcdn.origins.http import ACCEPT, USER_AGENT
 from tests.support import origin as at
-from tests.support.fetching import AT_HOME, BODY, HEAD_OF_TEN, LOOPBACK, Make, Names, get, refused
+from tests.support.fetching import AT_HOME, BODY, HEAD_OF_TEN, LOOPBACK, Make, Names, fetch_error, get
 from tests.support.origin import NAME, running
 
 
@@ -95,7 +95,7 @@ def test_connections_are_kept_alive(make: Make) -> None:
         fetcher = make(names)
         for path in ("/a.jpg", "/b.jpg", "/a.jpg"):
             get(fetcher, origin.url(path))
-        refused(fetcher, origin.url("/c.jpg"), SourceNotFound)
+        fetch_error(fetcher, origin.url("/c.jpg"), SourceNotFound)
         get(fetcher, origin.url("/a.jpg"))
 
         assert origin.connections == 1
@@ -115,7 +115,7 @@ def test_an_origin_is_asked_whether_it_changed(make: Make, etag: str, last_modif
     with running({"/a.jpg": at.validated(BODY, etag=etag, last_modified=last_modified)}) as origin:
         fetcher = make()
         first, _ = get(fetcher, origin.url())
-        again, body = get(fetcher, origin.url(), known=first.validators)
+        again, body = get(fetcher, origin.url(), validators=first.validators)
         assert origin.connections == 1
 
     assert (again.modified, again.version, body) == (False, None, b"")
@@ -126,7 +126,7 @@ def test_validators_go_to_the_url_that_they_came_from_and_to_no_other(make: Make
     with running({"/a.jpg": at.redirect("/b.jpg"), "/b.jpg": at.validated(BODY, etag='"b"')}) as origin:
         fetcher = make()
         first, _ = get(fetcher, origin.url())
-        again, _ = get(fetcher, origin.url(), known=first.validators)
+        again, _ = get(fetcher, origin.url(), validators=first.validators)
         asked = [(request.target, "if-none-match" in request.headers) for request in origin.requests]
 
     assert first.validators
@@ -137,8 +137,8 @@ def test_validators_go_to_the_url_that_they_came_from_and_to_no_other(make: Make
 
 def test_a_304_that_was_not_asked_for_is_the_origins_error(make: Make) -> None:
     with running({"/a.jpg": at.respond(status=304)}) as origin:
-        error = refused(make(), origin.url(), OriginError)
-        refused(make(), origin.url(), OriginError, known=Validators("https://else.test/", '"a"'))
+        error = fetch_error(make(), origin.url(), OriginError)
+        fetch_error(make(), origin.url(), OriginError, validators=Validators("https://else.test/", '"a"'))
 
     assert isinstance(error, OriginError)
     assert error.origin_status == 304
@@ -146,7 +146,7 @@ def test_a_304_that_was_not_asked_for_is_the_origins_error(make: Make) -> None:
 
 def test_a_validator_that_would_break_a_header_is_not_sent(make: Make) -> None:
     with running({"/a.jpg": at.respond(BODY)}) as origin:
-        get(make(), origin.url(), known=Validators(origin.url(), '"a"\r\nX: y', "\u20ac" * 10))
+        get(make(), origin.url(), validators=Validators(origin.url(), '"a"\r\nX: y', "\u20ac" * 10))
         assert not {"if-none-match", "if-modified-since", "x"} & origin.requests[0].headers.keys()
 
 
@@ -160,7 +160,7 @@ def test_a_validator_that_would_break_a_header_is_not_sent(make: Make) -> None:
 )
 def test_a_status_is_translated_once(make: Make, status: int, error: type[ImgcdnError]) -> None:
     with running({"/a.jpg": at.respond(b"secret", status=status)}) as origin:
-        found = refused(make(), origin.url(), error)
+        found = fetch_error(make(), origin.url(), error)
 
     assert f"{status}" in found.log
     assert not isinstance(found, OriginError) or found.origin_status == status
@@ -184,7 +184,7 @@ def test_203_is_as_good_as_200(make: Make) -> None:
 )
 def test_an_origin_may_ask_to_be_left_alone(make: Make, status: int, value: str, expected: int | None) -> None:
     with running({"/a.jpg": at.respond(status=status, retry_after=value)}) as origin:
-        error = refused(make(), origin.url(), OriginError)
+        error = fetch_error(make(), origin.url(), OriginError)
 
     assert isinstance(error, OriginError)
     assert (error.retry_after_s, error.origin_retry_after_s) == (expected, expected)
@@ -226,7 +226,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 )
 def test_what_cannot_be_used_is_the_origins_error(make: Make, script: at.Script) -> None:
     with running({"/a.jpg": script}) as origin:
-        refused(make(), origin.url(), OriginError)
+        fetch_error(make(), origin.url(), OriginError)
 
 
 @pytest.mark.parametrize(

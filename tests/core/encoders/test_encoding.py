@@ -15,7 +15,7 @@ from tests.support.planning import (
     PHOTO,
     THOROUGH,
     WEBP_FIRST,
-    planned,
+    make_plan,
 )
 
 
@@ -47,7 +47,7 @@ from tests.support.planning import (
     ],
 )
 def test_q_sets_the_encoder(fmt: str, q: int | None, expected: Encoding) -> None:
-    assert photograph_encoding(planned(PHOTO, Params(format=fmt, q=q)), FAST) == expected
+    assert photograph_encoding(make_plan(PHOTO, Params(format=fmt, q=q)), FAST) == expected
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_q_sets_the_encoder(fmt: str, q: int | None, expected: Encoding) -> None
 def test_avif_that_only_a_url_wants_so_large_is_made_by_the_quicker_encoder(
     size: Size, q: int, expected: tuple[str, bool]
 ) -> None:
-    encoding = photograph_encoding(planned(replace(PHOTO, size=size), Params(format="avif", q=q)), FAST)
+    encoding = photograph_encoding(make_plan(replace(PHOTO, size=size), Params(format="avif", q=q)), FAST)
 
     assert (encoding.encoder, encoding.full_chroma) == expected
 
@@ -83,13 +83,13 @@ def test_avif_that_only_a_url_wants_so_large_is_made_by_the_quicker_encoder(
 def test_thorough_encoders_try_as_hard_as_their_budget_allows(
     size: Size, fmt: str, expected: tuple[Effort, int | None]
 ) -> None:
-    encoding = photograph_encoding(planned(replace(PHOTO, size=size), Params(format=fmt)), THOROUGH)
+    encoding = photograph_encoding(make_plan(replace(PHOTO, size=size), Params(format=fmt)), THOROUGH)
 
     assert (encoding.effort, encoding.speed) == expected
 
 
 def test_a_wider_budget_makes_thorough_encoders_slower() -> None:
-    plan = planned(replace(PHOTO, size=(800, 500)), Params(format="avif"))
+    plan = make_plan(replace(PHOTO, size=(800, 500)), Params(format="avif"))
     budgets = [replace(THOROUGH, s_per_megapixel=seconds) for seconds in (0.05, 0.5, 1.0, 6.0, 60.0)]
 
     assert [photograph_encoding(plan, budget).speed for budget in budgets] == [9, 8, 7, 5, 5]
@@ -98,7 +98,7 @@ def test_a_wider_budget_makes_thorough_encoders_slower() -> None:
 
 @pytest.mark.parametrize("fmt", ["webp", "gif"])
 def test_an_animation_is_encoded_fast_in_any_case(fmt: str) -> None:
-    plan = planned(ANIMATION, Params(format=fmt))
+    plan = make_plan(ANIMATION, Params(format=fmt))
 
     assert photograph_encoding(plan, THOROUGH) == photograph_encoding(plan, FAST)
 
@@ -142,7 +142,7 @@ PLAIN_PNG = Encoding("png", "png", None, full_chroma=False)
 def test_a_graphic_may_be_coded_in_other_ways_that_the_client_shows(
     facts: Facts, params: Params, client: tuple[str, ...], expected: tuple[Encoding, ...] | None
 ) -> None:
-    plan = planned(facts, params, client)
+    plan = make_plan(facts, params, client)
 
     assert graphic_encodings(plan, FAST) == (expected or (photograph_encoding(plan, FAST),))
 
@@ -150,7 +150,7 @@ def test_a_graphic_may_be_coded_in_other_ways_that_the_client_shows(
 def test_every_encoding_of_a_graphic_is_of_a_format_that_the_plan_names() -> None:
     for client in (NEITHER, BOTH, WEBP_FIRST, ("avif",), ("webp",)):
         for width in (50, 640, 1550, 2725):
-            plan = planned(PHOTO, Params(width=width), client)
+            plan = make_plan(PHOTO, Params(width=width), client)
             formats = {encoding.format for encoding in graphic_encodings(plan, FAST)}
             assert formats <= {plan.format, *plan.others}
             assert set(plan.others) <= formats

@@ -16,7 +16,7 @@ from imgcdn.core.request.negotiation import ClientClass
 from imgcdn.core.request.params import Params
 from imgcdn.core.values import Facts
 from tests.core.output.test_keys import clients, facts, limits, params
-from tests.support.planning import ALPHA_PNG, ANIMATION, BOTH, FAST, PHOTO, THOROUGH, planned
+from tests.support.planning import ALPHA_PNG, ANIMATION, BOTH, FAST, PHOTO, THOROUGH, make_plan
 
 VERSION = "ab" * 32
 
@@ -34,25 +34,29 @@ class LaterPlan(Plan):
 # Another value in this table means that stored variants are rendered anew. Give the reason in the commit, and where the
 # bytes of a plan changed raise OUTPUT_VERSION instead.
 PINNED = [
-    pytest.param(planned(PHOTO), "3c4fe0f9d9393445", id="photograph, nothing asked"),
-    pytest.param(planned(PHOTO, Params(width=640), BOTH), "a630fca6915329a3", id="photograph, avif and webp"),
-    pytest.param(planned(PHOTO, COVER), "3b54dc110093a140", id="cover"),
+    pytest.param(make_plan(PHOTO), "3c4fe0f9d9393445", id="photograph, nothing asked"),
+    pytest.param(make_plan(PHOTO, Params(width=640), BOTH), "a630fca6915329a3", id="photograph, avif and webp"),
+    pytest.param(make_plan(PHOTO, COVER), "3b54dc110093a140", id="cover"),
     pytest.param(
-        planned(PHOTO, Params(width=300, height=200, fit=Fit.COVER, position=Smart.SUBJECT)),
+        make_plan(PHOTO, Params(width=300, height=200, fit=Fit.COVER, position=Smart.SUBJECT)),
         "83947b0dbc7e8689",
         id="smart",
     ),
-    pytest.param(planned(PHOTO, Params(width=640, q=None), BOTH), "944ff5ab694269ed", id="q=auto"),
+    pytest.param(make_plan(PHOTO, Params(width=640, q=None), BOTH), "944ff5ab694269ed", id="q=auto"),
     pytest.param(
-        planned(PHOTO, Params(trim=9, width=300, height=300, fit=Fit.PAD)), "d71953e6012a4f79", id="trimmed and padded"
+        make_plan(PHOTO, Params(trim=9, width=300, height=300, fit=Fit.PAD)),
+        "d71953e6012a4f79",
+        id="trimmed and padded",
     ),
     pytest.param(
-        planned(PHOTO, Params(turn=6, blur=2.5, sharpen=1.0)), "166a168152b652e4", id="turned, blurred, sharpened"
+        make_plan(PHOTO, Params(turn=6, blur=2.5, sharpen=1.0)), "166a168152b652e4", id="turned, blurred, sharpened"
     ),
-    pytest.param(planned(ALPHA_PNG, Params(format="jpeg")), "f0adbfeec2d1d6f9", id="alpha on white"),
-    pytest.param(planned(ALPHA_PNG, Params(width=640), BOTH, keep_profile=True), "05be52789cdb27d1", id="profile kept"),
-    pytest.param(planned(ANIMATION, client=("webp",)), "34e13b4e7f498561", id="animation"),
-    pytest.param(planned(PHOTO, Params(format="json")), "53bde8085cc233db", id="json"),
+    pytest.param(make_plan(ALPHA_PNG, Params(format="jpeg")), "f0adbfeec2d1d6f9", id="alpha on white"),
+    pytest.param(
+        make_plan(ALPHA_PNG, Params(width=640), BOTH, keep_profile=True), "05be52789cdb27d1", id="profile kept"
+    ),
+    pytest.param(make_plan(ANIMATION, client=("webp",)), "34e13b4e7f498561", id="animation"),
+    pytest.param(make_plan(PHOTO, Params(format="json")), "53bde8085cc233db", id="json"),
 ]
 
 
@@ -107,7 +111,7 @@ def test_a_later_field_that_was_asked_for_shows() -> None:
 
 @pytest.mark.parametrize("fmt", [None, "avif", "webp", "jpeg"])
 def test_a_thorough_render_has_the_key_of_the_fast_one(fmt: str | None) -> None:
-    plan = planned(PHOTO, Params(width=400, format=fmt), BOTH)
+    plan = make_plan(PHOTO, Params(width=400, format=fmt), BOTH)
 
     # One plan, so one key: effort is the render's alone.
     assert photograph_encoding(plan, FAST) != photograph_encoding(plan, THOROUGH)

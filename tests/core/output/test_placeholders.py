@@ -19,7 +19,7 @@ CUT_OUT = Facts("png", (3000, 2000), frames=1, alpha=True)
 ANIMATION = Facts("gif", (600, 400), frames=12, alpha=True)
 
 
-def planned(query: str, fm: str = "lqip", facts: Facts = PHOTO, client: tuple[str, ...] = ()) -> Plan:
+def make_plan(query: str, fm: str = "lqip", facts: Facts = PHOTO, client: tuple[str, ...] = ()) -> Plan:
     params = parse(Target.read(f"/img/a.jpg?fm={fm}&{query}".rstrip("&")), RULES).params
     return plan_for(facts, params, client, LIMITS)
 
@@ -44,7 +44,7 @@ def planned(query: str, fm: str = "lqip", facts: Facts = PHOTO, client: tuple[st
     ],
 )
 def test_what_does_not_show_in_a_placeholder_is_not_in_its_plan(fm: str, one: str, other: str) -> None:
-    assert planned(one, fm) == planned(other, fm)
+    assert make_plan(one, fm) == make_plan(other, fm)
 
 
 @pytest.mark.parametrize("fm", PLACEHOLDERS)
@@ -62,11 +62,11 @@ def test_what_does_not_show_in_a_placeholder_is_not_in_its_plan(fm: str, one: st
     ],
 )
 def test_what_shows_is(fm: str, one: str, other: str) -> None:
-    assert planned(one, fm) != planned(other, fm)
+    assert make_plan(one, fm) != make_plan(other, fm)
 
 
 def test_each_placeholder_has_a_plan_of_its_own_whatever_the_client() -> None:
-    plans = {planned("", fm, client=client) for fm in PLACEHOLDERS for client in ((), ("avif", "webp"))}
+    plans = {make_plan("", fm, client=client) for fm in PLACEHOLDERS for client in ((), ("avif", "webp"))}
     assert {plan.format for plan in plans} == set(PLACEHOLDERS)
     assert len(plans) == len(PLACEHOLDERS)
 
@@ -83,24 +83,24 @@ def test_each_placeholder_has_a_plan_of_its_own_whatever_the_client() -> None:
     ],
 )
 def test_the_copy_is_small_and_has_the_shape_of_the_answer(query: str, size: Size) -> None:
-    assert planned(query).size == size
+    assert make_plan(query).size == size
 
 
 def test_a_margin_is_as_wide_as_in_the_picture_itself() -> None:
-    assert planned("w=400&h=400&fit=pad").place == (0, 11, 64, 53)
+    assert make_plan("w=400&h=400&fit=pad").place == (0, 11, 64, 53)
     # Without leave to enlarge it, a small picture lies in a large margin.
     small = replace(PHOTO, size=(100, 100))
-    assert planned("w=400&h=400&fit=pad", facts=small).place == (24, 24, 40, 40)
-    assert planned("w=400&h=400&fit=pad&enlarge=1", facts=small).place is None
+    assert make_plan("w=400&h=400&fit=pad", facts=small).place == (24, 24, 40, 40)
+    assert make_plan("w=400&h=400&fit=pad&enlarge=1", facts=small).place is None
 
 
 def test_a_trimmed_picture_is_as_small() -> None:
-    plan = resolve_trim(planned("trim=3&w=600&h=600&fit=pad"), (3000, 2000), (0, 0, 1000, 2000))
+    plan = resolve_trim(make_plan("trim=3&w=600&h=600&fit=pad"), (3000, 2000), (0, 0, 1000, 2000))
     assert (plan.size, plan.place) == ((64, 64), (16, 0, 48, 64))
 
 
 def test_json_alone_tells_of_the_original() -> None:
-    assert {fm: planned("", fm).original for fm in PLACEHOLDERS} == {
+    assert {fm: make_plan("", fm).original for fm in PLACEHOLDERS} == {
         "blurhash": None,
         "thumbhash": None,
         "lqip": None,
@@ -112,13 +112,13 @@ def test_json_alone_tells_of_the_original() -> None:
     ("fm", "background"), [("blurhash", WHITE), ("thumbhash", None), ("lqip", None), ("json", None)]
 )
 def test_transparency_is_kept_where_the_placeholder_has_it(fm: str, background: tuple[int, ...] | None) -> None:
-    assert planned("", fm, CUT_OUT).background == background
-    assert planned("bg=102030", fm, CUT_OUT).background == (16, 32, 48)
+    assert make_plan("", fm, CUT_OUT).background == background
+    assert make_plan("bg=102030", fm, CUT_OUT).background == (16, 32, 48)
 
 
 @pytest.mark.parametrize("fm", PLACEHOLDERS)
 def test_of_an_animation_it_is_the_first_frame(fm: str) -> None:
-    assert not planned("", fm, ANIMATION).animated
+    assert not make_plan("", fm, ANIMATION).animated
 
 
 @pytest.mark.parametrize("fm", PLACEHOLDERS)

@@ -8,7 +8,7 @@ from imgcdn.core.output.plan import BESIDE_PIXELS, Plan, changes_pixels
 from imgcdn.core.request.arguments import RGB, RGBA
 from imgcdn.core.request.params import Params
 from imgcdn.core.values import Facts
-from tests.support.planning import ALPHA_PNG, ANIMATION, BOTH, NEITHER, OPAQUE_PNG, PHOTO, WEBP_FIRST, planned
+from tests.support.planning import ALPHA_PNG, ANIMATION, BOTH, NEITHER, OPAQUE_PNG, PHOTO, WEBP_FIRST, make_plan
 
 STILL_GIF = Facts("gif", (600, 400), frames=1, alpha=False)
 ANIMATED_WEBP = replace(ANIMATION, format="webp")
@@ -34,7 +34,7 @@ PLAIN = Params()
     ],
 )
 def test_a_client_that_names_neither_gets_what_every_client_shows(facts: Facts, params: Params, expected: str) -> None:
-    assert planned(facts, params).format == expected
+    assert make_plan(facts, params).format == expected
 
 
 @pytest.mark.parametrize(
@@ -49,13 +49,13 @@ def test_a_client_that_names_neither_gets_what_every_client_shows(facts: Facts, 
     ],
 )
 def test_a_client_gets_the_format_it_likes_best(facts: Facts, client: tuple[str, ...], expected: str) -> None:
-    assert planned(facts, client=client).format == expected
+    assert make_plan(facts, client=client).format == expected
 
 
 @pytest.mark.parametrize("fmt", ["avif", "webp", "jpeg", "png", "gif"])
 @pytest.mark.parametrize("facts", [PHOTO, ALPHA_PNG, ANIMATION])
 def test_a_format_that_was_asked_for_is_never_negotiated(facts: Facts, fmt: str) -> None:
-    plans = {planned(facts, Params(format=fmt), client) for client in (NEITHER, BOTH, WEBP_FIRST)}
+    plans = {make_plan(facts, Params(format=fmt), client) for client in (NEITHER, BOTH, WEBP_FIRST)}
 
     assert {plan.format for plan in plans} == {fmt}
     assert len(plans) == 1
@@ -78,7 +78,7 @@ def test_a_format_that_was_asked_for_is_never_negotiated(facts: Facts, fmt: str)
 def test_frames_are_kept_where_the_format_holds_them(
     facts: Facts, params: Params, client: tuple[str, ...], expected: bool
 ) -> None:
-    assert planned(facts, params, client).animated is expected
+    assert make_plan(facts, params, client).animated is expected
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_frames_are_kept_where_the_format_holds_them(
 def test_transparent_pixels_are_laid_on_a_background(
     facts: Facts, fmt: str, asked: RGB | RGBA | None, expected: RGB | RGBA | None
 ) -> None:
-    assert planned(facts, Params(format=fmt, background=asked)).background == expected
+    assert make_plan(facts, Params(format=fmt, background=asked)).background == expected
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_transparent_pixels_are_laid_on_a_background(
 def test_webp_comes_first_where_avif_is_not_worth_its_price(width: int, client: tuple[str, ...], expected: str) -> None:
     square = Facts("jpeg", (1000, 1000), frames=1, alpha=False)
 
-    plan = planned(square, Params(width=width), client, avif_min_pixels=100 * 100, avif_max_pixels=200 * 200)
+    plan = make_plan(square, Params(width=width), client, avif_min_pixels=100 * 100, avif_max_pixels=200 * 200)
 
     assert plan.format == expected
 
@@ -130,7 +130,7 @@ def test_webp_comes_first_where_avif_is_not_worth_its_price(width: int, client: 
     ],
 )
 def test_a_format_that_cannot_hold_the_size_is_passed_over(size: Size, client: tuple[str, ...], expected: str) -> None:
-    plan = planned(replace(PHOTO, size=size), client=client, avif_max_pixels=10**9)
+    plan = make_plan(replace(PHOTO, size=size), client=client, avif_max_pixels=10**9)
 
     assert (plan.format, plan.size) == (expected, size)
 
@@ -140,7 +140,7 @@ def test_a_format_that_cannot_hold_the_size_is_passed_over(size: Size, client: t
     [("webp", (16_383, 819)), ("avif", (16_384, 819)), ("jpeg", (20_000, 1000)), ("png", (20_000, 1000))],
 )
 def test_a_format_that_was_asked_for_shrinks_what_it_cannot_hold(fmt: str, expected: Size) -> None:
-    assert planned(replace(PHOTO, size=(20_000, 1000)), Params(format=fmt)).size == expected
+    assert make_plan(replace(PHOTO, size=(20_000, 1000)), Params(format=fmt)).size == expected
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_a_format_that_was_asked_for_shrinks_what_it_cannot_hold(fmt: str, expec
     ],
 )
 def test_a_source_is_enlarged_to_the_largest_dimension_at_most(params: Params, size: Size, expected: Size) -> None:
-    assert planned(replace(PHOTO, size=size), params, max_dimension=2000).size == expected
+    assert make_plan(replace(PHOTO, size=size), params, max_dimension=2000).size == expected
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_the_originals_own_coding_may_be_sent_where_nothing_changes_its_pixels(
     facts: Facts, params: Params, expected: bool
 ) -> None:
     for client in (NEITHER, BOTH):
-        assert planned(facts, params, client).rewrap is expected
+        assert make_plan(facts, params, client).rewrap is expected
 
 
 @pytest.mark.parametrize(
@@ -199,20 +199,20 @@ def test_the_originals_own_coding_may_be_sent_where_nothing_changes_its_pixels(
     ],
 )
 def test_a_webp_may_be_sent_as_it_is_to_clients_that_name_webp(client: tuple[str, ...], expected: bool) -> None:
-    assert planned(replace(PHOTO, format="webp"), client=client).rewrap is expected
+    assert make_plan(replace(PHOTO, format="webp"), client=client).rewrap is expected
 
 
 def test_an_animation_may_be_sent_as_it_is_where_every_frame_is_kept() -> None:
-    assert planned(ANIMATION).rewrap
-    assert not planned(ANIMATION, Params(still=True)).rewrap
-    assert not planned(ANIMATION, Params(format="webp")).rewrap
+    assert make_plan(ANIMATION).rewrap
+    assert not make_plan(ANIMATION, Params(still=True)).rewrap
+    assert not make_plan(ANIMATION, Params(format="webp")).rewrap
 
 
 def test_every_field_of_a_plan_forbids_the_originals_coding_unless_it_is_named_as_beside_the_pixels() -> None:
     """A step that is added later must not be dropped from a small picture because a list was forgotten."""
     changing = {field.name for field in fields(Plan)} - BESIDE_PIXELS
     assert {field.name for field in fields(Plan)} >= BESIDE_PIXELS
-    plain = replace(planned(PHOTO), rewrap=False)
+    plain = replace(make_plan(PHOTO), rewrap=False)
     asked: dict[str, Any] = {"size": (9, 9), "crop": (0, 0, 9, 9), "turn": 3, "blur": 1.0, "sharpen": 1.0}
     for name in changing:
         assert changes_pixels(replace(plain, **{name: asked.get(name, "anything else")}), PHOTO), name

@@ -11,7 +11,7 @@ def params_of(name: str, value: str) -> Params:
     return parse_params(collect([(name, value)]), max_dimension=8192)
 
 
-def refusal_of(name: str, value: str) -> InvalidParam:
+def error_of(name: str, value: str) -> InvalidParam:
     with pytest.raises(InvalidParam) as caught:
         params_of(name, value)
     return caught.value
@@ -22,7 +22,7 @@ def test_an_alias_is_the_same_parameter(alias: str, name: str) -> None:
     value = "png" if name == "fm" else "50"
 
     assert params_of(alias, value) == params_of(name, value)
-    assert refusal_of(alias, "0").param == name
+    assert error_of(alias, "0").param == name
 
 
 @pytest.mark.parametrize("name", [parameter.name for parameter in PARAMETERS])
@@ -73,7 +73,7 @@ def test_an_empty_parameter_is_refused(name: str) -> None:
     ],
 )
 def test_an_unknown_parameter_is_refused_with_the_nearest_name(written: str, nearest: str) -> None:
-    error = refusal_of(written, "5")
+    error = error_of(written, "5")
 
     assert (error.param, error.nearest) == (written, nearest)
     assert "is not a parameter" in error.detail
@@ -81,7 +81,7 @@ def test_an_unknown_parameter_is_refused_with_the_nearest_name(written: str, nea
 
 
 def test_an_unknown_name_is_quoted_short_and_printable() -> None:
-    error = refusal_of("a\r\nX: y\u202e" + "b" * 5000, "5")
+    error = error_of("a\r\nX: y\u202e" + "b" * 5000, "5")
 
     assert error.param.startswith("a??X: y?bbb")
     assert len(error.param) == 64
@@ -90,6 +90,6 @@ def test_an_unknown_name_is_quoted_short_and_printable() -> None:
 
 @pytest.mark.parametrize(("word", "name"), FOREIGN.items())
 def test_the_name_of_another_service_is_refused_with_ours(word: str, name: str) -> None:
-    error = refusal_of(word, "5")
+    error = error_of(word, "5")
 
     assert (error.param, error.nearest) == (word, name)

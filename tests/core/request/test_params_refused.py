@@ -10,7 +10,7 @@ def params_of(*pairs: tuple[str, str], max_dimension: int = 8192) -> Params:
     return parse_params(collect(pairs), max_dimension=max_dimension)
 
 
-def refusal_of(*pairs: tuple[str, str], max_dimension: int = 8192) -> InvalidParam:
+def error_of(*pairs: tuple[str, str], max_dimension: int = 8192) -> InvalidParam:
     with pytest.raises(InvalidParam) as caught:
         params_of(*pairs, max_dimension=max_dimension)
     return caught.value
@@ -40,7 +40,7 @@ def refusal_of(*pairs: tuple[str, str], max_dimension: int = 8192) -> InvalidPar
     ],
 )
 def test_what_is_no_integer_is_refused(name: str, value: str, nearest: str) -> None:
-    error = refusal_of((name, value))
+    error = error_of((name, value))
 
     assert (error.slug, error.param, error.nearest) == ("invalid-param", name, nearest)
     assert f"{name} must be an integer from 1 to" in error.detail
@@ -129,7 +129,7 @@ def test_what_is_no_integer_is_refused(name: str, value: str, nearest: str) -> N
     ],
 )
 def test_a_value_out_of_range_is_refused_with_the_nearest_one(name: str, value: str, nearest: str) -> None:
-    error = refusal_of((name, value))
+    error = error_of((name, value))
 
     assert (error.slug, error.param, error.nearest) == ("invalid-param", name, nearest)
     assert error.detail.startswith(f"{name} must be ")
@@ -154,7 +154,7 @@ def test_a_value_out_of_range_is_refused_with_the_nearest_one(name: str, value: 
     ],
 )
 def test_the_nearest_value_is_itself_accepted(name: str, value: str) -> None:
-    params_of((name, refusal_of((name, value)).nearest))
+    params_of((name, error_of((name, value)).nearest))
 
 
 @pytest.mark.parametrize("name", ["w", "h"])
@@ -162,7 +162,7 @@ def test_the_nearest_value_is_itself_accepted(name: str, value: str) -> None:
 def test_a_product_above_the_limit_is_refused(name: str, dpr: str, nearest: str) -> None:
     too_much = str(int(nearest) + 1)
 
-    error = refusal_of((name, too_much), ("dpr", dpr))
+    error = error_of((name, too_much), ("dpr", dpr))
 
     assert (error.param, error.nearest) == (name, nearest)
     params_of((name, nearest), ("dpr", dpr))
@@ -170,4 +170,4 @@ def test_a_product_above_the_limit_is_refused(name: str, dpr: str, nearest: str)
 
 def test_the_limit_is_a_setting() -> None:
     assert params_of(("w", "500"), max_dimension=500).width == 500
-    assert refusal_of(("w", "501"), max_dimension=500).nearest == "500"
+    assert error_of(("w", "501"), max_dimension=500).nearest == "500"

@@ -19,7 +19,7 @@ def params_of(rules: Rules, **arguments: str) -> Params:
     return rules.params(collect([("url", "/a.jpg"), *arguments.items()]))
 
 
-def refusal_of(rules: Rules, **arguments: str) -> InvalidParam:
+def error_of(rules: Rules, **arguments: str) -> InvalidParam:
     with pytest.raises(InvalidParam) as caught:
         params_of(rules, **arguments)
     return caught.value
@@ -36,14 +36,14 @@ def test_what_the_url_says_wins_over_the_preset() -> None:
 
 
 def test_an_unknown_preset_is_refused_with_the_nearest_name() -> None:
-    error = refusal_of(WITH_PRESETS, p="thum")
+    error = error_of(WITH_PRESETS, p="thum")
 
     assert (error.param, error.nearest) == ("p", "thumb")
     assert "p must be one of thumb, card" in error.detail
 
 
 def test_a_preset_where_there_is_none_is_refused() -> None:
-    assert refusal_of(RULES, p="thumb").param == "p"
+    assert error_of(RULES, p="thumb").param == "p"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_presets_alone_admit(arguments: dict[str, str]) -> None:
     ],
 )
 def test_presets_alone_refuse_everything_else(arguments: dict[str, str], param: str) -> None:
-    error = refusal_of(CLOSED, **arguments)
+    error = error_of(CLOSED, **arguments)
 
     assert error.param == param
     assert "p=thumb, p=card" in error.detail
@@ -77,7 +77,7 @@ def test_widths_are_snapped_after_dpr() -> None:
 
 
 def test_a_width_is_refused_by_the_value_that_was_written() -> None:
-    error = refusal_of(replace(RULES, widths=Widths(WidthPolicy.STRICT, (320, 640))), h="310", dpr="2")
+    error = error_of(replace(RULES, widths=Widths(WidthPolicy.STRICT, (320, 640))), h="310", dpr="2")
 
     assert (error.param, error.nearest) == ("h", "320")
     assert error.detail == "h times dpr must be one of 320, 640"

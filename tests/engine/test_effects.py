@@ -25,7 +25,7 @@ def _spread(image: Image.Image) -> float:
 
 
 @pytest.mark.parametrize("sigma", [0.3, 1.0, 3.0, 8.0])
-def test_a_blur_has_the_sigma_that_was_asked_for(sigma: float) -> None:
+def test_a_blur_has_the_sigma_that_was_requested(sigma: float) -> None:
     row = _row(render_image(pictures.png(_edge()), Params(blur=sigma, format="png")))
     slopes = [abs(b - a) for a, b in itertools.pairwise(row)]
     centre = sum(x * slope for x, slope in enumerate(slopes)) / sum(slopes)

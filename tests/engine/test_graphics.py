@@ -121,9 +121,9 @@ def test_the_test_takes_less_than_five_milliseconds() -> None:
         pytest.param(drawings.bars, Params(width=640), (), {"png"}, id="neither"),
         pytest.param(drawings.red_text, Params(width=640), (), {"jpeg"}, id="neither, where png is larger"),
         pytest.param(drawings.logo, Params(width=640), (), {"png"}, id="neither, with alpha"),
-        pytest.param(drawings.screenshot, Params(width=640, format="avif"), (), {"avif"}, id="avif asked for"),
-        pytest.param(drawings.screenshot, Params(format="webp"), (), {"webp"}, id="webp asked for"),
-        pytest.param(drawings.screenshot, Params(width=640, format="jpeg"), (), {"jpeg"}, id="jpeg asked for"),
+        pytest.param(drawings.screenshot, Params(width=640, format="avif"), (), {"avif"}, id="avif requested"),
+        pytest.param(drawings.screenshot, Params(format="webp"), (), {"webp"}, id="webp requested"),
+        pytest.param(drawings.screenshot, Params(width=640, format="jpeg"), (), {"jpeg"}, id="jpeg requested"),
     ],
 )
 def test_a_graphic_goes_out_in_the_smallest_coding(
@@ -137,7 +137,7 @@ def test_a_graphic_goes_out_in_the_smallest_coding(
     ("params", "client"),
     [
         pytest.param(Params(), BOTH, id="to a browser"),
-        pytest.param(Params(format="webp"), (), id="webp asked for"),
+        pytest.param(Params(format="webp"), (), id="webp requested"),
         pytest.param(Params(q=20), ("webp",), id="at a low quality"),
         pytest.param(Params(), (), id="to a client that names nothing"),
     ],

@@ -191,7 +191,7 @@ def test_a_placeholder_is_upright(way: int) -> None:
         pytest.param(Params(width=900, height=60, fit=Fit.PAD, background=(40, 60, 210)), "BLUE", id="pad"),
     ],
 )
-def test_a_placeholder_shows_what_was_asked_for(params: Params, expected: str) -> None:
+def test_a_placeholder_shows_what_was_requested(params: Params, expected: str) -> None:
     facts = facts_of(pictures.png(), **{name: getattr(params, name) for name in Params.__slots__ if name != "format"})
     # A corner of the quarter, beyond which a wave may swing.
     assert near(colour_at(from_uri(facts["lqip"]), 0.05, 0.1), getattr(pictures, expected), tolerance=40)

@@ -179,7 +179,7 @@ def test_a_crop_counts_in_the_turned_picture() -> None:
     assert {colour_at(image, across, down)[:3] for across in (0, 0.99) for down in (0, 0.99)} == {pictures.BLUE}
 
 
-def test_a_crop_of_a_drafted_jpeg_is_where_it_was_asked_for() -> None:
+def test_a_crop_of_a_drafted_jpeg_is_where_it_was_requested() -> None:
     crop = Crop(400, 200, 201, 267, relative=False)
     found = render_image(pictures.jpeg(pictures.chart((1001, 667))), Params(width=50, crop=crop, format="png"))
     wanted = pictures.chart((1001, 667)).crop((400, 200, 601, 467)).resize(found.size, Image.Resampling.LANCZOS)

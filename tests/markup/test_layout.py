@@ -83,12 +83,12 @@ def test_a_layout_offers_candidates(offer: Offer, candidates: tuple[int, ...], s
 @pytest.mark.parametrize(
     ("offer", "fallback"),
     [
-        pytest.param(offered(300), 300, id="the width asked for"),
+        pytest.param(offered(300), 300, id="the width requested"),
         pytest.param(offered(300, widths=(200, 400, 800)), 400, id="else the next wider candidate"),
         pytest.param(offered(300, widths=(100, 200)), 200, id="else the widest"),
         pytest.param(offered(source=(1600, 900), widths=(400, 800, 1600), sizes="50vw"), 800, id="else the middle one"),
         pytest.param(offered(300, layout="none", source=(200, 100)), 200, id="without srcset, the source's at most"),
-        pytest.param(offered(layout="none"), None, id="nothing asked"),
+        pytest.param(offered(layout="none"), None, id="layout none has no fallback width"),
     ],
 )
 def test_what_does_not_read_srcset_gets_one_of_them(offer: Offer, fallback: int | None) -> None:

@@ -217,7 +217,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         pytest.param(
             at.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n012345"), id="two lengths"
         ),
-        pytest.param(at.zipped(BODY), id="compressed, though identity was asked for"),
+        pytest.param(at.zipped(BODY), id="compressed, though identity was requested"),
         pytest.param(at.respond(BODY, content_encoding="br"), id="a coding that we do not even know"),
         pytest.param(
             at.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"), id="compressed on the way"

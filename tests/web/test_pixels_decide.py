@@ -18,7 +18,7 @@ WEBP = "image/webp,*/*;q=0.8"
         pytest.param("/img/screenshot.png", WEBP, "webp", id="to a client of webp"),
         pytest.param("/img/screenshot.png", "image/avif,*/*", "png", id="to a client of avif"),
         pytest.param("/img/screenshot.png", "*/*", "png", id="to any client"),
-        pytest.param("/img/screenshot.png?fm=jpg", CHROME, "jpeg", id="where jpeg is asked for"),
+        pytest.param("/img/screenshot.png?fm=jpg", CHROME, "jpeg", id="where jpeg is requested"),
         pytest.param("/img/small.jpg?q=100", CHROME, "jpeg", id="an original that would grow"),
         pytest.param("/img/small.jpg?q=100&w=599", CHROME, "avif", id="a pixel less of it"),
         pytest.param("/img/photo.jpg", CHROME, "avif", id="a photograph"),

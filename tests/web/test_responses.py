@@ -95,7 +95,7 @@ def test_vary(fmt: str | None, save_data: bool, expected: str | None, asked: dic
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [
-        pytest.param({}, False, id="nothing asked"),
+        pytest.param({}, False, id="no condition"),
         pytest.param({"if_none_match": TAG}, True, id="the tag"),
         pytest.param({"if_none_match": f"W/{TAG}"}, True, id="the tag, weak"),
         pytest.param({"if_none_match": f'"x", {TAG}'}, True, id="in a list"),

@@ -25,7 +25,7 @@ def obedient(
     ("target", "same_as"),
     [
         pytest.param("/img/photo.jpg?w=300", "/img/photo.jpg?w=300&q=49", id="negotiated"),
-        pytest.param("/img/photo.jpg?w=301&q=90", "/img/photo.jpg?w=301&q=59", id="a q that was asked for"),
+        pytest.param("/img/photo.jpg?w=301&q=90", "/img/photo.jpg?w=301&q=59", id="a q that was requested"),
         pytest.param("/img/photo.jpg?w=302&fm=jpg", "/img/photo.jpg?w=302&fm=jpg&q=49", id="jpeg"),
         pytest.param("/img/photo.jpg?w=303&fm=webp", "/img/photo.jpg?w=303&fm=webp&q=49", id="webp"),
         pytest.param("/img/photo.jpg?w=304&fm=avif", "/img/photo.jpg?w=304&fm=avif&q=49", id="avif"),

@@ -1,4 +1,4 @@
-"""Keys outlive a release: what may change in the code, and what must not."""
+"""Keys survive an upgrade: these tests say which changes of the code may change a key."""
 
 from dataclasses import MISSING, dataclass, field, fields
 from enum import Enum
@@ -25,16 +25,16 @@ COVER = Params(width=300, height=200, fit=Fit.COVER)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaterPlan(Plan):
-    """A plan as a later release may have it."""
+    """A plan with fields that a later release may add."""
 
     sepia: float = 0.0
     frame: tuple[int, int] | None = None
 
 
-# Another value in this table means that stored variants are rendered anew. Give the reason in the commit, and where the
-# bytes of a plan changed raise OUTPUT_VERSION instead.
+# A change in this table means that stored variants are rendered again; give the reason in the commit. If the same plan
+# must give other bytes, raise OUTPUT_VERSION instead.
 PINNED = [
-    pytest.param(make_plan(PHOTO), "3c4fe0f9d9393445", id="photograph, nothing asked"),
+    pytest.param(make_plan(PHOTO), "3c4fe0f9d9393445", id="photograph, no params"),
     pytest.param(make_plan(PHOTO, Params(width=640), BOTH), "a630fca6915329a3", id="photograph, avif and webp"),
     pytest.param(make_plan(PHOTO, COVER), "3b54dc110093a140", id="cover"),
     pytest.param(
@@ -61,12 +61,12 @@ PINNED = [
 
 
 @pytest.mark.parametrize(("plan", "expected"), PINNED)
-def test_the_key_of_a_plan_is_this(plan: Plan, expected: str) -> None:
+def test_the_key_of_a_plan_stays_the_same(plan: Plan, expected: str) -> None:
     assert variant_key(VERSION, plan)[:16] == expected
 
 
-def test_the_defaults_of_a_plan_are_these() -> None:
-    """A default stands in no key, so another default would give stored variants another meaning."""
+def test_the_defaults_of_a_plan_stay_the_same() -> None:
+    """A key leaves defaults out, so another default would change the meaning of stored variants."""
     defaults = {each.name: each.default for each in fields(Plan) if each.default is not MISSING}
 
     assert defaults == {
@@ -94,16 +94,14 @@ def test_the_defaults_of_a_plan_are_these() -> None:
 
 
 @given(facts=facts, params=params, client=clients, limits=limits)
-def test_a_field_that_is_added_later_renames_nothing(
-    facts: Facts, params: Params, client: ClientClass, limits: Limits
-) -> None:
+def test_a_new_field_changes_no_key(facts: Facts, params: Params, client: ClientClass, limits: Limits) -> None:
     plan = plan_for(facts, params, client, limits)
     later = LaterPlan(**{each.name: getattr(plan, each.name) for each in fields(Plan)})
 
     assert variant_key(VERSION, later) == variant_key(VERSION, plan)
 
 
-def test_a_later_field_that_was_asked_for_shows() -> None:
+def test_a_new_field_that_is_set_changes_the_key() -> None:
     assert variant_key(VERSION, LaterPlan(size=(1, 1), format="png", sepia=0.5)) != variant_key(
         VERSION, LaterPlan(size=(1, 1), format="png")
     )
@@ -113,19 +111,19 @@ def test_a_later_field_that_was_asked_for_shows() -> None:
 def test_a_thorough_render_has_the_key_of_the_fast_one(fmt: str | None) -> None:
     plan = make_plan(PHOTO, Params(width=400, format=fmt), BOTH)
 
-    # One plan, so one key: effort is the render's alone.
+    # Both renders have the same plan and so the same key: the plan does not contain the effort.
     assert photograph_encoding(plan, FAST) != photograph_encoding(plan, THOROUGH)
 
 
 @given(facts=facts, params=params, client=clients, limits=limits)
-def test_whatever_a_render_may_choose_is_allowed_to_every_request_with_that_key(
+def test_every_format_that_a_render_may_choose_suits_all_requests_with_that_key(
     facts: Facts, params: Params, client: ClientClass, limits: Limits
 ) -> None:
     plan = plan_for(facts, params, client, limits)
     encodings = {photograph_encoding(plan, FAST), *(() if plan.animated else graphic_encodings(plan, FAST))}
     chosen = {encoding.format for encoding in encodings} | ({facts.format} if plan.rewrap else set())
 
-    # What it may choose is in the key itself, so it is the same for all requests that share it.
+    # The key contains the choices, so they are the same for all requests that share it.
     assert chosen <= {plan.format, *plan.others, *([facts.format] if plan.rewrap else [])}
     negotiated = {fmt.name for fmt in NEGOTIATED}
     for name in chosen & set(FORMATS):
@@ -163,7 +161,7 @@ class Nested:
         ),
     ],
 )
-def test_the_text_of_a_value_is_this(value: object, expected: str) -> None:
+def test_a_value_has_this_canonical_text(value: object, expected: str) -> None:
     assert canonical(value) == expected
 
 

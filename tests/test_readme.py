@@ -1,4 +1,4 @@
-"""The README says what the code does."""
+"""The tables of the README match the code."""
 
 import pytest
 
@@ -10,11 +10,11 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_each_table_is_the_codes(name: str) -> None:
+def test_each_table_matches_the_code(name: str) -> None:
     assert f"<!-- {name} -->\n{TABLES[name]()}\n<!-- {name} -->" in README, "run: .venv/bin/python -m scripts.tables"
 
 
-def test_rewriting_changes_nothing() -> None:
+def test_writing_the_tables_again_changes_nothing() -> None:
     assert with_tables(README) == README
 
 
@@ -23,5 +23,5 @@ def test_a_parameter_has_a_row(name: str) -> None:
     assert f"\n| `{name}` " in README
 
 
-def test_the_largest_edge_of_the_parameters_is_the_settings() -> None:
+def test_the_default_of_max_dimension_is_the_limit_of_the_parameters() -> None:
     assert f"| `max_dimension` | `{MAX_DIMENSION}` |" in README

@@ -158,7 +158,7 @@ def test_a_table_of_the_file_is_an_unknown_setting() -> None:
         "CONFIG",
     ],
 )
-def test_a_variable_without_our_prefix_is_ignored(name: str) -> None:
+def test_variables_that_are_not_settings_are_ignored(name: str) -> None:
     assert load(environ={name: "1"}) == Config()
 
 

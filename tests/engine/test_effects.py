@@ -10,7 +10,7 @@ from tests.support.variants import colour_at, near, render_image
 
 
 def _edge() -> Image.Image:
-    """Black to the left of the middle, light grey to the right."""
+    """Draw a picture that is black left of the middle and light grey right of it."""
     image = Image.new("L", (80, 20), 40)
     image.paste(200, (40, 0, 80, 20))
     return image
@@ -34,7 +34,7 @@ def test_a_blur_has_the_sigma_that_was_requested(sigma: float) -> None:
     assert variance**0.5 == pytest.approx(sigma, rel=0.1, abs=0.15)
 
 
-def test_a_blur_counts_in_pixels_of_the_output() -> None:
+def test_sigma_is_in_pixels_of_the_output() -> None:
     original = pictures.png(pictures.photograph((360, 240)))
     small, large = (_spread(render_image(original, Params(width=width, blur=3.0, format="png"))) for width in (40, 320))
     assert small < large
@@ -49,9 +49,9 @@ def test_a_blur_may_be_wider_than_the_picture(size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("params", [Params(blur=3.0), Params(sharpen=4.0)], ids=["blur", "sharpen"])
 @pytest.mark.parametrize(
-    "original", [pictures.rgba_png(), pictures.grey_alpha_png()], ids=["magenta beneath", "grey beneath"]
+    "original", [pictures.rgba_png(), pictures.grey_alpha_png()], ids=["hidden magenta", "hidden grey"]
 )
-def test_nothing_of_a_hidden_colour_bleeds_into_what_is_seen(original: bytes, params: Params) -> None:
+def test_hidden_colours_do_not_bleed_into_visible_pixels(original: bytes, params: Params) -> None:
     plain = render_image(original, Params(format="png")).convert("RGBA")
     image = render_image(original, Params(blur=params.blur, sharpen=params.sharpen, format="png")).convert("RGBA")
     for across, down in ((0.45, 0.2), (0.49, 0.2), (0.45, 0.8), (0.49, 0.8)):
@@ -65,12 +65,12 @@ def test_a_blur_softens_the_edge_of_a_hole() -> None:
     assert 100 < alphas[10] < 156
 
 
-def test_sharpening_leaves_alpha_as_it_is() -> None:
+def test_sharpening_does_not_change_alpha() -> None:
     plain, sharp = (render_image(pictures.rgba_png(), Params(width=31, sharpen=x, format="png")) for x in (0.0, 5.0))
     assert plain.convert("RGBA").getchannel("A").tobytes() == sharp.convert("RGBA").getchannel("A").tobytes()
 
 
-def test_sharpening_grows_with_its_strength_and_leaves_flat_colours() -> None:
+def test_sharpening_grows_with_its_strength_and_does_not_change_flat_colours() -> None:
     rows = [_row(render_image(pictures.png(_edge()), Params(sharpen=x, format="png"))) for x in (0.0, 0.5, 1.0, 3.0)]
     steps = [row[40] - row[39] for row in rows]
     assert steps == sorted(set(steps))

@@ -1,4 +1,4 @@
-"""Parameters that have nothing to do with each other, together: whatever is asked, a picture or a reason comes back."""
+"""Unrelated parameters in one request: the response is always a picture of the stated type."""
 
 import io
 import json
@@ -16,7 +16,7 @@ from tests.support.serving import CHROME, Service
 ACCEPTS = [CHROME, "image/webp,*/*;q=0.8", "image/avif,*/*;q=0.8", "*/*"]
 EVERYTHING = {"save_data": "true", "animation_formats": "avif webp"}
 
-# The ends of these ranges make pictures that take seconds.
+# The largest values of these ranges give pictures that take seconds.
 QUICK = {
     "w": ["1", "50", "333", "900"],
     "h": ["1", "40", "500"],
@@ -28,13 +28,13 @@ VALUES = {**parameters.SAMPLES, **QUICK}
 
 @pytest.fixture(scope="module", params=["fast", "thorough"])
 def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """The service on the sample images, with everything that can be switched on."""
+    """Run the service on the sample images with all options switched on."""
     with serving.edge(SAMPLES, tmp_path_factory.mktemp("all"), effort=request.param, **EVERYTHING) as running:
         yield running
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_what_comes_is_what_its_type_says(service: Service, seed: int) -> None:
+def test_the_body_matches_the_content_type(service: Service, seed: int) -> None:
     chance = random.Random(seed)
     samples = sorted(path.name for path in SAMPLES.iterdir() if path.suffix != ".md")
     for _ in range(8):

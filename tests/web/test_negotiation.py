@@ -1,4 +1,4 @@
-"""Accept -> format, row for row, over HTTP."""
+"""The table from Accept to format, over HTTP."""
 
 import io
 from pathlib import Path
@@ -33,7 +33,7 @@ def test_a_fixed_format_does_not_vary(service: Service, name: str) -> None:
     assert "vary" not in response.headers
 
 
-def test_jpg_is_another_spelling_of_jpeg(service: Service) -> None:
+def test_jpg_means_jpeg(service: Service) -> None:
     assert service.get("/img/photo.jpg?w=91&fm=jpg").headers["content-type"] == "image/jpeg"
 
 
@@ -48,7 +48,7 @@ def test_several_accept_lines_count_as_one(service: Service) -> None:
     assert b"content-type: image/webp" in head
 
 
-def test_animations_become_avif_where_that_is_configured(originals: Path, tmp_path: Path) -> None:
+def test_animations_become_avif_when_it_is_configured(originals: Path, tmp_path: Path) -> None:
     with serving.edge(originals, tmp_path, animation_formats="avif webp") as service:
         moving = service.get("/img/animation.gif", CHROME)
         fixed = service.get("/img/animation.gif?fm=avif")

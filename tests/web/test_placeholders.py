@@ -1,4 +1,4 @@
-"""Placeholders over HTTP: responses like any other, but text."""
+"""Placeholders over HTTP: text with the headers of a picture."""
 
 import base64
 import hashlib
@@ -23,7 +23,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("fm", KINDS)
-def test_an_answer_carries_what_a_pictures_does(service: Service, fm: str) -> None:
+def test_a_placeholder_has_the_headers_of_a_picture(service: Service, fm: str) -> None:
     media_type, extension = KINDS[fm]
     response = service.get(f"/img/photo.jpg?fm={fm}", CHROME)
     headers = response.headers
@@ -41,7 +41,7 @@ def test_an_answer_carries_what_a_pictures_does(service: Service, fm: str) -> No
     assert attached == f"attachment; filename=\"facts.{extension}\"; filename*=UTF-8''facts.{extension}"
 
 
-def test_the_answers_are_what_they_are_called(service: Service) -> None:
+def test_each_placeholder_is_of_its_kind(service: Service) -> None:
     responses = {fm: service.get(f"/img/photo.jpg?fm={fm}").body.decode("ascii") for fm in KINDS}
     facts = json.loads(responses["json"])
     assert {fm: responses[fm] for fm in KINDS if fm != "json"} == {fm: facts[fm] for fm in KINDS if fm != "json"}
@@ -53,7 +53,7 @@ def test_the_answers_are_what_they_are_called(service: Service) -> None:
 
 
 @pytest.mark.parametrize("fm", KINDS)
-def test_it_is_kept_and_validated_like_any_variant(service: Service, fm: str) -> None:
+def test_a_placeholder_is_stored_and_validated_like_any_variant(service: Service, fm: str) -> None:
     target = f"/img/upright.jpg?fm={fm}"
     head = service.get(target, method="HEAD")
     assert (head.status, head.body, head.headers["cache-status"]) == (200, b"", "imgcdn; fwd=miss; stored")
@@ -66,7 +66,7 @@ def test_it_is_kept_and_validated_like_any_variant(service: Service, fm: str) ->
 
 
 @pytest.mark.parametrize("fm", KINDS)
-def test_what_does_not_show_shares_the_variant(service: Service, fm: str) -> None:
+def test_params_that_do_not_change_a_placeholder_share_the_variant(service: Service, fm: str) -> None:
     service.get(f"/img/alpha.png?fm={fm}")
     before = service.variants()
     response = service.get(f"/img/alpha.png?fm={fm}&w=320&q=30&blur=4&sharpen=2&still=1&v=7")
@@ -75,7 +75,7 @@ def test_what_does_not_show_shares_the_variant(service: Service, fm: str) -> Non
     assert service.variants() == before
 
 
-def test_a_crop_is_another_placeholder(service: Service) -> None:
+def test_another_crop_is_another_placeholder(service: Service) -> None:
     plain, cropped = (service.get(f"/img/photo.jpg?fm=json{more}") for more in ("", "&w=50&h=90&fit=cover"))
     assert cropped.headers["etag"] != plain.headers["etag"]
     before, after = json.loads(plain.body), json.loads(cropped.body)
@@ -106,7 +106,7 @@ def test_netlify_does_not_have_them(service: Service, fm: str) -> None:
 
 @pytest.fixture(scope="module")
 def closed(originals: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service that admits one placeholder as a preset."""
+    """Run a service that allows only one preset, a placeholder."""
     settings = {"presets": "blur=fm=lqip&w=60&h=60&fit=cover", "params": "presets", "color": "keep"}
     with serving.edge(originals, tmp_path_factory.mktemp("closed"), **settings) as running:
         yield running

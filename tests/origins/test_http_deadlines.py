@@ -26,9 +26,7 @@ from tests.support.origin import NAME, running
         pytest.param(at.endless, id="no length"),
         pytest.param(at.endless_chunks, id="chunks"),
         pytest.param(at.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 1000001\r\n\r\n"), id="a length, before any byte"),
-        pytest.param(
-            at.raw(b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 30 + b"\r\n\r\n"), id="a length beyond all"
-        ),
+        pytest.param(at.raw(b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 30 + b"\r\n\r\n"), id="a huge length"),
     ],
 )
 def test_a_body_is_read_no_further_than_the_limit(make: Make, script: at.Script) -> None:
@@ -40,7 +38,7 @@ def test_a_body_is_read_no_further_than_the_limit(make: Make, script: at.Script)
     assert caught.value.members == {"limit": 1_000_000, "unit": "bytes"}
 
 
-def test_a_body_of_exactly_the_limit_is_taken(make: Make) -> None:
+def test_a_body_of_exactly_the_limit_is_accepted(make: Make) -> None:
     with running({"/a.jpg": at.respond(BODY)}) as origin:
         assert len(get(make(max_source_bytes=len(BODY)), origin.url())[1]) == len(BODY)
         fetch_error(make(max_source_bytes=len(BODY) - 1), origin.url(), ImageTooLarge)
@@ -69,7 +67,7 @@ def test_a_fetch_ends_at_its_deadline(make: Make, certificate: tuple[Path, Path]
 
 
 @pytest.mark.parametrize("script", [pytest.param(SLOW[name], id=name) for name in ("a dripping header", "no answer")])
-def test_the_deadline_holds_on_a_connection_that_was_kept_alive(
+def test_the_deadline_applies_on_a_kept_alive_connection(
     make: Make, certificate: tuple[Path, Path], script: at.Script
 ) -> None:
     with running({"/a.jpg": at.respond(BODY), "/b.jpg": script}, tls=certificate) as origin:
@@ -82,7 +80,7 @@ def test_the_deadline_holds_on_a_connection_that_was_kept_alive(
     assert time.monotonic() - began < 2 * SLACK_S
 
 
-def test_a_connection_made_when_the_time_is_up_ends_at_once() -> None:
+def test_a_connection_made_after_the_deadline_is_closed_at_once() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs, Watch(0.01) as watch:
         while not watch.fired:
@@ -92,7 +90,7 @@ def test_a_connection_made_when_the_time_is_up_ends_at_once() -> None:
         assert theirs.recv(1) == b""
 
 
-def test_the_deadline_is_for_all_hops_together(make: Make) -> None:
+def test_all_redirects_together_have_one_deadline(make: Make) -> None:
     def slow_redirect(exchange: at.Exchange) -> None:
         exchange.wait(0.8 * DEADLINE_S)
         exchange.respond(status=302, headers={"Location": "/b.jpg"})
@@ -104,11 +102,11 @@ def test_the_deadline_is_for_all_hops_together(make: Make) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        pytest.param({"connect_timeout_s": DEADLINE_S}, id="by the time to connect"),
-        pytest.param({"total_timeout_s": DEADLINE_S}, id="by the time in all"),
+        pytest.param({"connect_timeout_s": DEADLINE_S}, id="by connect_timeout_s"),
+        pytest.param({"total_timeout_s": DEADLINE_S}, id="by the total timeout"),
     ],
 )
-def test_a_handshake_that_never_ends_is_cut(
+def test_a_handshake_that_never_ends_is_stopped(
     make: Make, certificate: tuple[Path, Path], changes: Mapping[str, float]
 ) -> None:
     with running(tls=certificate, handshake=False) as origin:
@@ -118,7 +116,7 @@ def test_a_handshake_that_never_ends_is_cut(
     assert time.monotonic() - began < DEADLINE_S + SLACK_S
 
 
-def test_an_origin_that_says_nothing_is_given_its_time_to_read(make: Make) -> None:
+def test_a_silent_origin_times_out_after_the_read_timeout(make: Make) -> None:
     with running({"/a.jpg": at.silent}) as origin:
         began = time.monotonic()
         fetch_error(make(read_timeout_s=DEADLINE_S), origin.url(), OriginTimeout)
@@ -127,7 +125,7 @@ def test_an_origin_that_says_nothing_is_given_its_time_to_read(make: Make) -> No
 
 
 @pytest.mark.parametrize("bound", ["connect_timeout_s", "total_timeout_s"])
-def test_a_look_up_that_hangs_is_left_behind(make: Make, bound: str) -> None:
+def test_a_look_up_that_hangs_does_not_outlast_the_deadline(make: Make, bound: str) -> None:
     answered = threading.Event()
     began = time.monotonic()
     try:
@@ -139,7 +137,7 @@ def test_a_look_up_that_hangs_is_left_behind(make: Make, bound: str) -> None:
     assert time.monotonic() - began < DEADLINE_S + SLACK_S
 
 
-def test_hung_look_ups_are_bounded(make: Make) -> None:
+def test_the_number_of_hanging_look_ups_is_bounded(make: Make) -> None:
     answered, lock, running_now = threading.Event(), threading.Lock(), []
 
     def hang(host: str, port: int) -> Sequence[str]:

@@ -47,7 +47,7 @@ def test_a_redirect_in_a_circle_ends(make: Make) -> None:
         pytest.param("http://origin.test:1/m/a.jpg", Forbidden, id="a port that is not allowed"),
         pytest.param("https://origin.test:{port}/m/a.jpg", Forbidden, id="a scheme that is not allowed"),
         pytest.param("/secret", Forbidden, id="a path that is not allowed"),
-        pytest.param("/m/%2e%2e/secret", Forbidden, id="an encoded way up"),
+        pytest.param("/m/%2e%2e/secret", Forbidden, id="an encoded parent"),
         pytest.param("//evil.test/m/a.jpg", Forbidden, id="another host without a scheme"),
         pytest.param("http://origin.test:{port}@evil.test/m/a.jpg", Forbidden, id="a host as a user"),
         pytest.param("file:///etc/passwd", Forbidden, id="a file"),
@@ -58,7 +58,7 @@ def test_a_redirect_in_a_circle_ends(make: Make) -> None:
         pytest.param("", OriginError, id="no location"),
     ],
 )
-def test_each_hop_is_judged_like_the_first(make: Make, location: str, error: type[ImgcdnError]) -> None:
+def test_each_redirect_is_checked_like_the_first_url(make: Make, location: str, error: type[ImgcdnError]) -> None:
     with running() as origin:
         fetcher = make(admits=Allowlist([f"http://{NAME}:{origin.port}/m/**"]).admits)
         origin.scripts["/m/a"] = at.redirect(location.format(port=origin.port))
@@ -66,12 +66,12 @@ def test_each_hop_is_judged_like_the_first(make: Make, location: str, error: typ
         assert [request.target for request in origin.requests] == ["/m/a"]
 
 
-def test_a_redirect_without_a_location_is_the_origins_error(make: Make) -> None:
+def test_a_redirect_without_a_location_is_an_origin_error(make: Make) -> None:
     with running({"/a.jpg": at.respond(status=302)}) as origin:
         fetch_error(make(), origin.url(), OriginError)
 
 
-def test_a_redirect_may_leave_tls_only_where_the_allowlist_says_so(make: Make, certificate: tuple[Path, Path]) -> None:
+def test_a_redirect_may_leave_tls_only_if_the_allowlist_allows_it(make: Make, certificate: tuple[Path, Path]) -> None:
     with running({"/b.jpg": at.respond(BODY)}) as plain, running(tls=certificate) as secure:
         secure.scripts["/a.jpg"] = at.redirect(plain.url("/b.jpg"))
         only_tls, both = [f"{NAME}:{secure.port}"], [f"{NAME}:{secure.port}", f"http://{NAME}:{plain.port}"]
@@ -81,7 +81,7 @@ def test_a_redirect_may_leave_tls_only_where_the_allowlist_says_so(make: Make, c
         assert get(make(admits=Allowlist(both).admits, ca_bundle=ca_bundle), secure.url())[1] == BODY
 
 
-def test_the_body_of_a_redirect_is_not_read_without_limit(make: Make) -> None:
+def test_the_body_of_a_redirect_is_read_only_up_to_a_limit(make: Make) -> None:
     def endless_redirect(exchange: at.Exchange) -> None:
         exchange.head(302, {"Location": "/b.jpg"})
         while True:
@@ -117,7 +117,7 @@ def test_a_mount_needs_no_allowlist_and_no_public_address(make: Make) -> None:
         pytest.param("http://origin.test:1/media/b.jpg", False, id="another port"),
     ],
 )
-def test_a_mounts_redirect_stays_beneath_it_or_passes_as_an_ordinary_url(
+def test_a_redirect_of_a_mount_stays_beneath_it_or_is_checked_as_an_ordinary_url(
     make: Make, location: str, allowed: bool
 ) -> None:
     with running({"/media/b.jpg": at.respond(BODY)}) as origin:
@@ -130,7 +130,7 @@ def test_a_mounts_redirect_stays_beneath_it_or_passes_as_an_ordinary_url(
             fetch_error(fetcher, url.url, Forbidden, mounted=True)
 
 
-def test_a_mounts_connection_is_not_used_for_an_ordinary_url_of_its_host(make: Make) -> None:
+def test_a_connection_of_a_mount_is_not_used_for_an_ordinary_url_of_its_host(make: Make) -> None:
     with running({"/media/a.jpg": at.respond(BODY), "/a.jpg": at.respond(BODY)}) as origin:
         base, url = mount(origin, ["a.jpg"])
         fetcher = make(base=base, addresses=AddressRule())
@@ -140,7 +140,7 @@ def test_a_mounts_connection_is_not_used_for_an_ordinary_url_of_its_host(make: M
         assert (origin.connections, origin.count("/a.jpg")) == (1, 0)
 
 
-def test_a_mount_is_no_exemption_for_another_base(make: Make) -> None:
+def test_a_mount_exempts_no_other_base(make: Make) -> None:
     with running({"/a.jpg": at.respond(BODY)}) as origin:
         base, _ = mount(origin, ["a.jpg"])
         fetch_error(make(base=base, addresses=AddressRule()), origin.url("/a.jpg"), Forbidden, mounted=True)

@@ -16,7 +16,7 @@ from tests.support.fetching import AT_HOME, BODY, HEAD_OF_TEN, LOOPBACK, Make, N
 from tests.support.origin import NAME, running
 
 
-def test_an_original_is_fetched_with_what_freshness_needs(make: Make) -> None:
+def test_a_fetch_returns_the_headers_that_freshness_needs(make: Make) -> None:
     script = at.respond(BODY, etag='"a"', last_modified="x", cache_control="max-age=60", set_cookie="a=b", server="x")
     with running({"/a.jpg": script}) as origin:
         fetched, body = get(make(), origin.url())
@@ -29,9 +29,7 @@ def test_an_original_is_fetched_with_what_freshness_needs(make: Make) -> None:
     assert fetched.received_at == 1_700_000_000.0
 
 
-def test_a_request_carries_what_is_ours_and_nothing_else(
-    make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_request_has_only_our_headers(make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "netrc").write_text(f"machine {NAME} login user password secret\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"):
@@ -68,7 +66,7 @@ TARGETS = [
 ]
 
 
-def test_the_target_that_was_judged_is_sent_byte_for_byte(make: Make) -> None:
+def test_the_target_that_was_checked_is_sent_byte_for_byte(make: Make) -> None:
     with running() as origin:
         fetcher = make()
         for target in TARGETS:
@@ -105,13 +103,13 @@ def test_connections_are_kept_alive(make: Make) -> None:
 @pytest.mark.parametrize(
     ("etag", "last_modified"),
     [
-        pytest.param('"a"', "", id="by its tag"),
+        pytest.param('"a"', "", id="by tag"),
         pytest.param('W/"a"', "", id="by a weak tag"),
-        pytest.param("unquoted", "", id="by a tag without quotes, sent as it came"),
-        pytest.param("", "Thu, 01 Jan 2026 00:00:00 GMT", id="by its date"),
+        pytest.param("unquoted", "", id="by a tag without quotes, sent unchanged"),
+        pytest.param("", "Thu, 01 Jan 2026 00:00:00 GMT", id="by date"),
     ],
 )
-def test_an_origin_is_asked_whether_it_changed(make: Make, etag: str, last_modified: str) -> None:
+def test_a_request_with_validators_is_conditional(make: Make, etag: str, last_modified: str) -> None:
     with running({"/a.jpg": at.validated(BODY, etag=etag, last_modified=last_modified)}) as origin:
         fetcher = make()
         first, _ = get(fetcher, origin.url())
@@ -122,20 +120,20 @@ def test_an_origin_is_asked_whether_it_changed(make: Make, etag: str, last_modif
     assert again.validators == first.validators
 
 
-def test_validators_go_to_the_url_that_they_came_from_and_to_no_other(make: Make) -> None:
+def test_validators_are_sent_only_to_the_url_that_they_came_from(make: Make) -> None:
     with running({"/a.jpg": at.redirect("/b.jpg"), "/b.jpg": at.validated(BODY, etag='"b"')}) as origin:
         fetcher = make()
         first, _ = get(fetcher, origin.url())
         again, _ = get(fetcher, origin.url(), validators=first.validators)
-        asked = [(request.target, "if-none-match" in request.headers) for request in origin.requests]
+        targets = [(request.target, "if-none-match" in request.headers) for request in origin.requests]
 
     assert first.validators
     assert first.validators.url == origin.url("/b.jpg")
     assert not again.modified
-    assert asked == [("/a.jpg", False), ("/b.jpg", False), ("/a.jpg", False), ("/b.jpg", True)]
+    assert targets == [("/a.jpg", False), ("/b.jpg", False), ("/a.jpg", False), ("/b.jpg", True)]
 
 
-def test_a_304_that_was_not_asked_for_is_the_origins_error(make: Make) -> None:
+def test_a_304_to_an_unconditional_request_is_an_origin_error(make: Make) -> None:
     with running({"/a.jpg": at.respond(status=304)}) as origin:
         error = fetch_error(make(), origin.url(), OriginError)
         fetch_error(make(), origin.url(), OriginError, validators=Validators("https://else.test/", '"a"'))
@@ -158,7 +156,7 @@ def test_a_validator_that_would_break_a_header_is_not_sent(make: Make) -> None:
         *((status, OriginError) for status in (500, 502, 503, 504, 599)),
     ],
 )
-def test_a_status_is_translated_once(make: Make, status: int, error: type[ImgcdnError]) -> None:
+def test_a_status_becomes_one_of_our_errors(make: Make, status: int, error: type[ImgcdnError]) -> None:
     with running({"/a.jpg": at.respond(b"secret", status=status)}) as origin:
         found = fetch_error(make(), origin.url(), error)
 
@@ -166,7 +164,7 @@ def test_a_status_is_translated_once(make: Make, status: int, error: type[Imgcdn
     assert not isinstance(found, OriginError) or found.origin_status == status
 
 
-def test_203_is_as_good_as_200(make: Make) -> None:
+def test_203_counts_as_200(make: Make) -> None:
     with running({"/a.jpg": at.respond(BODY, status=203)}) as origin:
         assert get(make(), origin.url())[1] == BODY
 
@@ -177,12 +175,12 @@ def test_203_is_as_good_as_200(make: Make) -> None:
         pytest.param(503, "7", 7, id="seconds"),
         pytest.param(429, "7", 7, id="too many requests"),
         pytest.param(503, "Tue, 14 Nov 2023 22:13:50 GMT", 30, id="a date"),
-        pytest.param(503, "86400", 60, id="no longer than a minute"),
+        pytest.param(503, "86400", 60, id="a minute at most"),
         pytest.param(503, "soon", None, id="garbled"),
-        pytest.param(403, "7", None, id="a negative does not pass"),
+        pytest.param(403, "7", None, id="Retry-After of a 403 is ignored"),
     ],
 )
-def test_an_origin_may_ask_to_be_left_alone(make: Make, status: int, value: str, expected: int | None) -> None:
+def test_the_error_has_the_retry_after_of_the_origin(make: Make, status: int, value: str, expected: int | None) -> None:
     with running({"/a.jpg": at.respond(status=status, retry_after=value)}) as origin:
         error = fetch_error(make(), origin.url(), OriginError)
 
@@ -202,29 +200,30 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         pytest.param(at.raw(CHUNKED + b"5\r\n01234\r\n"), id="no last chunk"),
         pytest.param(at.raw(CHUNKED + b"5\r\n01234\r\n0"), id="half the size of a chunk, which looks like the end"),
         pytest.param(at.raw(CHUNKED + b"5\r\n01234\r\n000"), id="half a size with zeros before it"),
-        pytest.param(at.raw(CHUNKED), id="no chunk at all"),
+        pytest.param(at.raw(CHUNKED), id="no chunk"),
         pytest.param(at.raw(CHUNKED + b"-5\r\n01234"), id="a negative size"),
         pytest.param(at.raw(CHUNKED + b"0x5\r\n01234\r\n0\r\n\r\n"), id="a size that only int() reads"),
         pytest.param(at.raw(CHUNKED + b"x\r\n"), id="no size"),
-        pytest.param(at.raw(CHUNKED + b"5;" + b"x" * 5_000), id="a size without end"),
-        pytest.param(at.dropped, id="no answer"),
+        pytest.param(at.raw(CHUNKED + b"5;" + b"x" * 5_000), id="an endless size"),
+        pytest.param(at.dropped, id="no response"),
         pytest.param(at.raw(b"HTTP/1.1 200 OK\r\nContent-"), id="half a header"),
         pytest.param(at.raw(b"SSH-2.0-OpenSSH_9\r\n"), id="another protocol"),
         pytest.param(at.raw(b"HTTP/2 200 OK\r\n\r\n"), id="another version"),
         pytest.param(at.raw(b"HTTP/1.1 abc\r\n\r\n"), id="no status"),
         pytest.param(at.raw(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 500 + b"\r\n"), id="five hundred headers"),
-        pytest.param(at.raw(b"HTTP/1.1 200 OK\r\nA: " + b"b" * 100_000 + b"\r\n\r\n"), id="a header without end"),
+        pytest.param(at.raw(b"HTTP/1.1 200 OK\r\nA: " + b"b" * 100_000 + b"\r\n\r\n"), id="an endless header"),
         pytest.param(
             at.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n012345"), id="two lengths"
         ),
         pytest.param(at.zipped(BODY), id="compressed, though identity was requested"),
-        pytest.param(at.respond(BODY, content_encoding="br"), id="a coding that we do not even know"),
+        pytest.param(at.respond(BODY, content_encoding="br"), id="an unknown content coding"),
         pytest.param(
-            at.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"), id="compressed on the way"
+            at.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+            id="a compressed transfer coding",
         ),
     ],
 )
-def test_what_cannot_be_used_is_the_origins_error(make: Make, script: at.Script) -> None:
+def test_an_invalid_response_is_an_origin_error(make: Make, script: at.Script) -> None:
     with running({"/a.jpg": script}) as origin:
         fetch_error(make(), origin.url(), OriginError)
 
@@ -237,19 +236,20 @@ def test_what_cannot_be_used_is_the_origins_error(make: Make, script: at.Script)
         pytest.param(at.raw(*(bytes([byte]) for byte in HEAD_OF_TEN + b"0123456789")), id="byte by byte"),
         pytest.param(at.raw(b"HTTP/1.0 200 OK\r\n\r\n0123456789"), id="until the connection closes"),
         pytest.param(
-            at.raw(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" * 3 + HEAD_OF_TEN + b"0123456789"), id="hints first"
+            at.raw(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" * 3 + HEAD_OF_TEN + b"0123456789"),
+            id="early hints first",
         ),
-        pytest.param(at.raw(b"HTTP/1.1 100 Continue\r\n\r\n" + HEAD_OF_TEN + b"0123456789"), id="continue first"),
+        pytest.param(at.raw(b"HTTP/1.1 100 Continue\r\n\r\n" + HEAD_OF_TEN + b"0123456789"), id="100 continue first"),
         pytest.param(at.respond(b"0123456789", content_encoding="identity"), id="identity, spelled out"),
-        pytest.param(at.respond(b"0123456789", content_type="text/html"), id="a type that is not believed"),
+        pytest.param(at.respond(b"0123456789", content_type="text/html"), id="a wrong content type"),
     ],
 )
-def test_what_is_whole_is_taken(make: Make, script: at.Script) -> None:
+def test_a_complete_response_is_accepted(make: Make, script: at.Script) -> None:
     with running({"/a.jpg": script}) as origin:
         assert get(make(), origin.url())[1] == b"0123456789"
 
 
-def test_what_follows_a_body_is_no_part_of_it(make: Make) -> None:
+def test_bytes_after_a_body_are_not_part_of_it(make: Make) -> None:
     with running(
         {"/a.jpg": at.raw(HEAD_OF_TEN + b"0123456789" + b"HTTP/1.1 200 OK\r\n\r\nsecret", close=False)}
     ) as origin:

@@ -1,4 +1,4 @@
-"""Which tests run on this machine, and what every run needs before its first test."""
+"""Choose the tests that can run on this machine, and prepare every run before its first test."""
 
 import os
 import shutil
@@ -17,12 +17,12 @@ from tests.support import pictures
 @dataclass(frozen=True, slots=True)
 class Tool:
     """
-    A program that tests with the marker of this name need.
+    A program that the tests with a certain marker need.
 
     Args:
-        commands: Its names; one of them is enough.
-        package: What brings it on Debian and Ubuntu.
-        root_with: A second program, which works for root only.
+        commands: Names of the program; one of them is enough.
+        package: Package that installs it on Debian and Ubuntu.
+        root_with: A second program that the tests need and only root can run.
     """
 
     commands: tuple[str, ...]
@@ -30,7 +30,7 @@ class Tool:
     root_with: str | None = None
 
     def lack(self) -> str:
-        """Say what keeps its tests from running here; empty when nothing does."""
+        """Say why its tests cannot run here; empty when they can."""
         # Debian keeps servers in sbin, which an ordinary user's PATH leaves out.
         path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin"])
         if not any(shutil.which(command, path=path) for command in self.commands):
@@ -40,7 +40,7 @@ class Tool:
         return f"root, for {self.root_with}" if self.root_with and os.geteuid() else ""
 
 
-# A property test has no deadline: an example that takes long shows a busy machine, not a wrong rule.
+# Property tests have no deadline: an example that takes long shows a busy machine, not a wrong rule.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
@@ -56,16 +56,16 @@ _left_out = pytest.StashKey[dict[str, int]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the encoder from real-time priority, before anything can have started a thread."""
+    """Give up the right to real-time priority, before any thread starts: no encoder may take it."""
     drop_realtime_capability()
     config.stash[_left_out] = {}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """
-    Leave out the tests whose tool is not installed, or refuse to start where all were asked for.
+    Leave out the tests whose tool is not installed; with IMGCDN_TEST_ALL=1, refuse to start instead.
 
-    Deselected and not skipped: a skip is a test that somebody switched off, and this suite has none.
+    They are deselected, not skipped: a skip marks a test that was switched off, and this suite has none.
     """
     missing = {name for name, tool in TOOLS.items() if tool.lack()}
     lacking = [(item, sorted(missing.intersection(mark.name for mark in item.iter_markers()))) for item in items]
@@ -78,22 +78,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             counts[name] = counts.get(name, 0) + 1
     if os.environ.get("IMGCDN_TEST_ALL") == "1":
         packages = " ".join(sorted(TOOLS[name].package for name in counts))
-        raise pytest.UsageError(f"IMGCDN_TEST_ALL=1, but {_described(counts)}. Install: apt install {packages}")
+        raise pytest.UsageError(f"IMGCDN_TEST_ALL=1, but {_describe(counts)}. Install: apt install {packages}")
     config.stash[_left_out] = counts
     items[:] = [item for item, tools in lacking if not tools]
     config.hook.pytest_deselected(items=dropped)
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
-    """Say in one line what was left out and how to get it."""
+    """Say in one line which tests were left out and what to install for them."""
     counts = config.stash[_left_out]
     if not counts:
         return []
     packages = " ".join(sorted(TOOLS[name].package for name in counts))
-    return [f"left out: {_described(counts)} (apt install {packages})"]
+    return [f"left out: {_describe(counts)} (apt install {packages})"]
 
 
-def _described(counts: dict[str, int]) -> str:
+def _describe(counts: dict[str, int]) -> str:
     return ", ".join(
         f"{count} {'test needs' if count == 1 else 'tests need'} {TOOLS[name].lack()}"
         for name, count in sorted(counts.items())
@@ -102,7 +102,7 @@ def _described(counts: dict[str, int]) -> str:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder that only this user can enter."""
+    """A folder that only the current user can enter."""
     made = tempfile.mkdtemp(prefix="imgcdn-test-", dir="/tmp")  # mkdtemp makes it private
     yield Path(made)
     shutil.rmtree(made)
@@ -110,7 +110,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
-    """An original that is rendered at once."""
+    """An original that renders quickly."""
     path = tmp_path / "small.png"
     path.write_bytes(pictures.png())
     return path
@@ -118,7 +118,7 @@ def small(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def huge(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An original of 64 million pixels: several seconds for any encoder, 192 MB decoded."""
+    """An original of 64 million pixels: it takes any encoder several seconds, and is 192 MB when decoded."""
     path = tmp_path_factory.mktemp("huge") / "huge.png"
     path.write_bytes(pictures.png(pictures.chart((8000, 8000))))
     return path

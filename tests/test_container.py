@@ -1,4 +1,4 @@
-"""The container: what its files say, and the image that they make."""
+"""The container: the files that describe it, and the image built from them."""
 
 import contextlib
 import fnmatch
@@ -28,7 +28,7 @@ _BASE = "python:3.13-slim"
 
 
 def _instructions() -> list[tuple[str, str]]:
-    """Return the Dockerfile's instructions and their arguments, comments gone and continued lines joined."""
+    """Return the instructions of the Dockerfile with their arguments, without comments, continued lines joined."""
     lines = [line for line in (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines() if line[:1] != "#"]
     joined = re.sub(r"\s*\\\n\s*", " ", "\n".join(lines))
     return [(line.partition(" ")[0], line.partition(" ")[2].strip()) for line in joined.splitlines() if line.strip()]
@@ -42,10 +42,10 @@ def _last_stage() -> dict[str, list[str]]:
     return stage
 
 
-# What the files say
+# The files
 
 
-def test_every_stage_names_its_base_literally() -> None:
+def test_every_stage_names_its_base_image_literally() -> None:
     assert [argument for name, argument in _instructions() if name == "FROM"] == [f"{_BASE} AS build", _BASE]
 
 
@@ -55,17 +55,17 @@ def test_the_image_runs_as_a_numbered_user_who_is_not_root() -> None:
 
 
 @pytest.mark.parametrize("name", ["ENTRYPOINT", "CMD"])
-def test_commands_are_lists_so_that_no_shell_keeps_the_signals(name: str) -> None:
+def test_commands_are_lists_so_that_no_shell_intercepts_signals(name: str) -> None:
     [command] = _last_stage()[name]
     assert all(isinstance(word, str) for word in json.loads(command))
 
 
-def test_the_health_check_needs_nothing_but_python() -> None:
+def test_the_health_check_needs_only_python() -> None:
     [check] = _last_stage()["HEALTHCHECK"]
     assert json.loads(check.partition("CMD ")[2]) == ["python3", "/opt/imgcdn/healthcheck.py"]
 
 
-def test_versions_are_those_of_the_constraints() -> None:
+def test_all_installs_use_the_constraints() -> None:
     installs = [
         command
         for name, argument in _instructions()
@@ -78,11 +78,11 @@ def test_versions_are_those_of_the_constraints() -> None:
         assert "--constraint constraints.txt" in command or "--no-deps --no-index" in command
 
 
-def test_nothing_is_added_from_elsewhere() -> None:
+def test_nothing_is_added_from_a_url() -> None:
     assert not [argument for name, argument in _instructions() if name == "ADD" or "://" in argument]
 
 
-def test_nothing_gets_to_the_build_that_the_image_does_not_copy() -> None:
+def test_the_build_context_has_only_what_the_image_copies() -> None:
     copies = [argument.split() for name, argument in _instructions() if name == "COPY" and "--from" not in argument]
     copied = {source for words in copies for source in words[:-1]}
     assert {rule[1:] for rule in _ignore_rules() if rule.startswith("!")} == copied
@@ -93,12 +93,12 @@ def test_nothing_gets_to_the_build_that_the_image_does_not_copy() -> None:
     [".git/HEAD", ".venv/bin/python", ".imgcdn-cache/CACHEDIR.TAG", ".mypy_cache/x", "tests/conftest.py", "bench/x.py",
      "imgcdn.toml", ".env", "imgcdn/web/__pycache__/app.cpython-313.pyc", "deploy/compose.yaml"],
 )  # fmt: skip
-def test_what_is_no_part_of_the_image_is_kept_out_of_the_build(path: str) -> None:
+def test_files_that_the_image_does_not_need_are_not_in_the_build_context(path: str) -> None:
     assert _is_ignored(path)
 
 
 @pytest.mark.parametrize("path", ["imgcdn/web/pages/static/welcome.css", "pyproject.toml", "deploy/healthcheck.py"])
-def test_what_is_part_of_the_image_gets_to_the_build(path: str) -> None:
+def test_files_that_the_image_needs_are_in_the_build_context(path: str) -> None:
     assert not _is_ignored(path)
 
 
@@ -108,7 +108,7 @@ def _ignore_rules() -> list[str]:
 
 
 def _is_ignored(path: str) -> bool:
-    """Apply the rules as Docker does: the last one that matches the path, or a folder above it, decides."""
+    """Apply the rules as Docker does: the last rule that matches the path, or a folder above it, decides."""
     above = [path, *(str(parent) for parent in Path(path).parents if parent.name)]
     ignored = False
     for rule in _ignore_rules():
@@ -124,15 +124,15 @@ def _is_ignored(path: str) -> bool:
 
 @pytest.mark.parametrize(
     ("bind", "shown"),
-    [("127.0.0.1:{port}", 0), ("0.0.0.0:{port}", 0), ("127.0.0.1:1", 1), ("unix:{folder}/nobody", 1)],
-    ids=["its address", "every address", "nobody there", "no such socket"],
+    [("127.0.0.1:{port}", 0), ("0.0.0.0:{port}", 0), ("127.0.0.1:1", 1), ("unix:{folder}/missing", 1)],
+    ids=["the address", "all addresses", "no listener", "no such socket"],
 )
-def test_the_health_check_asks_where_the_service_listens(tmp_path: Path, bind: str, shown: int) -> None:
+def test_the_health_check_connects_to_the_address_of_the_service(tmp_path: Path, bind: str, shown: int) -> None:
     with edge(SAMPLES, tmp_path) as service:
         assert _health(bind.format(port=service.port, folder=tmp_path)) == shown
 
 
-def test_the_health_check_asks_at_a_unix_socket_too(tmp_path: Path) -> None:
+def test_the_health_check_can_use_a_unix_socket(tmp_path: Path) -> None:
     path = tmp_path / "socket"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
@@ -154,14 +154,14 @@ def _with_bind(bind: str) -> dict[str, str]:
     return {**os.environ, "IMGCDN_BIND": bind}
 
 
-# The image itself. No registry is asked and no Docker engine is needed: buildah runs the Dockerfile on a base that is
-# made of Debian's packages, which is near to the real one.
+# The image. It needs neither a registry nor a Docker engine: buildah runs the Dockerfile on a base made of Debian
+# packages, which is close to the real base image.
 
 _PLACE = Path("/var/cache/imgcdn-tests")
 _TOOLS_S = 300
 _CACHE_MODE = 0o1777
 
-#: Starts a command as the first process of a container: the image's files read-only, its own /tmp, no capabilities.
+#: Starts a command as the first process of a container with read-only files, its own /tmp and no capabilities.
 _CONTAINER = """
 set -e
 root=$1 user=$2 images=$3 cache=$4; shift 4
@@ -181,8 +181,8 @@ class Image:
     The built image.
 
     Args:
-        config: What its instructions set, by Docker's names.
-        root: Its files.
+        config: Values that its instructions set, under Docker's names.
+        root: Folder with its files.
     """
 
     config: dict[str, Any]
@@ -190,10 +190,10 @@ class Image:
 
     @contextlib.contextmanager
     def run(self, folder: Path, images: Path | None = SAMPLES) -> Iterator[Service]:
-        """Run what the image says as the user it says, on a loopback port; the cache is `folder`/cache."""
+        """Run the command of the image as the user of the image, on a loopback port; the cache is `folder`/cache."""
         cache, log, port = folder / "cache", folder / "log", free_port()
         cache.mkdir(exist_ok=True)
-        cache.chmod(_CACHE_MODE)  # as a new volume is made from the image's folder
+        cache.chmod(_CACHE_MODE)  # like a new volume, it takes over the permissions of the image's folder
         settings = [*self.config["Env"], f"IMGCDN_BIND=127.0.0.1:{port}", "IMGCDN_MIN_FREE_BYTES=0"]
         command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", _CONTAINER, "container"]
         command += [str(self.root), self.config["User"], str(images or ""), str(cache), *settings]
@@ -207,7 +207,7 @@ class Image:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """Kill the container's first process, and so all: --kill-child is lost where the user changes (prctl(2))."""
+    """Kill the first process of the container, which ends all: --kill-child has no effect after setuid (prctl(2))."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     if process.poll() is None:
         for pid in children.read_text(encoding="ascii").split():
@@ -244,7 +244,7 @@ def _make_base() -> None:
 def image() -> Iterator[Image]:
     _PLACE.mkdir(mode=0o700, exist_ok=True)
     _make_base()
-    # pip in the build reaches its index the way it does out here.
+    # pip in the build uses the same index as pip outside it.
     shared = [Path("/etc/ssl/certs"), Path("/etc/pip.conf"), Path.home() / ".config/pip/pip.conf"]
     mounts = [word for path in shared if path.exists() for word in ("--volume", f"{path}:{path}:ro")]
     made = _buildah("bud", "--quiet", "--format", "docker", "--network", "host", "--pull-never", *mounts, ROOT)
@@ -260,14 +260,16 @@ def image() -> Iterator[Image]:
 @pytest.mark.buildah
 @pytest.mark.timeout(2 * _TOOLS_S)
 class TestImage:
-    def test_it_answers_each_client_in_its_format(self, image: Image, tmp_path: Path) -> None:
+    def test_it_sends_each_client_its_format(self, image: Image, tmp_path: Path) -> None:
         with image.run(tmp_path) as service:
             for accept, got in ((CHROME, "avif"), ("image/webp", "webp"), ("*/*", "jpeg")):
-                answer = service.get("/img/chelsea.png?w=400", accept)
-                assert (answer.status, answer.headers["content-type"]) == (200, f"image/{got}"), service.log.read_text()
+                response = service.get("/img/chelsea.png?w=400", accept)
+                assert (response.status, response.headers["content-type"]) == (200, f"image/{got}"), (
+                    service.log.read_text()
+                )
             assert json.loads(service.get("/-/readyz").body) == {"status": "ready", "degraded": []}
 
-    def test_it_keeps_its_cache_over_a_restart_and_leaves_with_0(self, image: Image, tmp_path: Path) -> None:
+    def test_it_keeps_its_cache_over_a_restart_and_exits_with_0(self, image: Image, tmp_path: Path) -> None:
         with image.run(tmp_path) as service:
             first = service.get("/img/chelsea.png?w=400", CHROME)
             assert _terminate(service) == 0
@@ -285,7 +287,7 @@ class TestImage:
         assert re.search(rf"^Gid:\t{group}\t{group}\t{group}\t{group}$", status, re.MULTILINE)
         assert "CapEff:\t0000000000000000\n" in status
 
-    def test_it_has_pictures_to_show_before_a_folder_is_mounted(self, image: Image, tmp_path: Path) -> None:
+    def test_it_shows_the_samples_when_no_folder_is_mounted(self, image: Image, tmp_path: Path) -> None:
         with image.run(tmp_path, images=None) as service:
             assert b"chelsea.png" in service.get("/", "text/html").body
 

@@ -44,13 +44,13 @@ by_class = pytest.mark.parametrize("error", [pytest.param(error, id=type(error).
 public = pytest.mark.parametrize("kind", [pytest.param(kind, id=kind.slug) for kind in public_errors()])
 
 
-def ours() -> dict[str, type[ImgcdnError]]:
+def our_errors() -> dict[str, type[ImgcdnError]]:
     found = {name: value for name, value in vars(errors).items() if isinstance(value, type)}
     return {name: kind for name, kind in found.items() if issubclass(kind, ImgcdnError)}
 
 
 def drawn_tree() -> dict[str, tuple[str, list[str]]]:
-    """Read the tree of the module's docstring: class -> (the class above it, its status and slug)."""
+    """Read the tree in the docstring of the module: class -> (its base class, its status and slug)."""
     tree: dict[str, tuple[str, list[str]]] = {}
     above: list[str] = []
     for line in str(errors.__doc__).split("```")[1].strip().splitlines():
@@ -63,11 +63,11 @@ def drawn_tree() -> dict[str, tuple[str, list[str]]]:
     return tree
 
 
-def test_the_docstring_draws_the_tree_as_it_is() -> None:
+def test_the_tree_in_the_docstring_matches_the_classes() -> None:
     published = public_errors()
     actual = {
         name: (kind.__bases__[0].__name__, [str(kind.status), kind.slug] if kind in published else [])
-        for name, kind in ours().items()
+        for name, kind in our_errors().items()
     }
 
     assert drawn_tree() == actual
@@ -88,7 +88,7 @@ def test_a_public_error_has_a_status_a_slug_and_a_title(kind: type[ImgcdnError])
     assert not kind.title.endswith(".")
 
 
-def test_public_errors_come_in_the_order_of_their_status() -> None:
+def test_public_errors_are_sorted_by_status() -> None:
     statuses = [kind.status for kind in public_errors()]
 
     assert statuses == sorted(statuses)
@@ -100,7 +100,7 @@ def test_there_is_an_example_of_every_error_that_is_raised() -> None:
 
 @by_class
 def test_an_error_survives_pickling_with_its_attributes(error: ImgcdnError) -> None:
-    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - bytes made in this test
 
     assert type(copy) is type(error)
     assert (str(copy), vars(copy)) == (str(error), vars(error))
@@ -108,11 +108,11 @@ def test_an_error_survives_pickling_with_its_attributes(error: ImgcdnError) -> N
 
 
 @by_class
-def test_what_the_log_says_is_not_in_the_detail(error: ImgcdnError) -> None:
+def test_the_detail_does_not_contain_the_text_for_the_log(error: ImgcdnError) -> None:
     assert not error.log or error.log not in error.detail
 
 
-def test_every_refusal_by_policy_reads_alike() -> None:
+def test_all_forbidden_errors_have_the_same_public_text() -> None:
     assert vars(Forbidden("address")) | {"log": ""} == vars(Forbidden("expired")) | {"log": ""}
 
 
@@ -120,17 +120,17 @@ def test_every_refusal_by_policy_reads_alike() -> None:
     ("error", "expected"),
     [
         pytest.param(InvalidParam("x", param="w", nearest="1"), {"param": "w", "nearest": "1"}, id="parameter"),
-        pytest.param(InvalidParam("x", param="w"), {"param": "w"}, id="nothing is near"),
-        pytest.param(InvalidParam("x"), {}, id="no name"),
+        pytest.param(InvalidParam("x", param="w"), {"param": "w"}, id="no nearest value"),
+        pytest.param(InvalidParam("x"), {}, id="no parameter"),
         pytest.param(ImageTooLarge("x", limit=9, unit="bytes"), {"limit": 9, "unit": "bytes"}, id="limit"),
-        pytest.param(SourceNotFound("x"), {}, id="nothing to add"),
+        pytest.param(SourceNotFound("x"), {}, id="no members"),
     ],
 )
-def test_a_problem_document_has_members_of_its_own(error: ImgcdnError, expected: dict[str, str | int]) -> None:
+def test_a_problem_document_has_the_members_of_its_error(error: ImgcdnError, expected: dict[str, str | int]) -> None:
     assert error.members == expected
 
 
-def test_only_what_passes_by_itself_says_when_to_try_again() -> None:
+def test_only_overload_has_a_time_to_retry() -> None:
     assert {error.slug for error in EXAMPLES if error.retry_after_s is not None} == {"overloaded"}
 
 
@@ -139,5 +139,5 @@ def test_a_single_mistake_may_be_given_as_text(problems: tuple[str, ...] | str) 
     assert ConfigError(problems).problems == ("one",)
 
 
-def test_every_mistake_stands_on_its_own_line() -> None:
+def test_each_mistake_is_on_its_own_line() -> None:
     assert str(ConfigError(("one", "two"))) == "one\ntwo"

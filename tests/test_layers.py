@@ -1,4 +1,4 @@
-"""The table "who may import whom" of the package, held by reading every import statement."""
+"""Check every import statement of the package against the table of allowed imports."""
 
 import ast
 import sys
@@ -15,7 +15,7 @@ _WITH_SETTINGS = ("origins", "renderers", "service", "store", "web")
 _BELOW_SERVICE = _BASE | _WORKERS | {"dialects", "markup"}
 
 #: Room -> what it may import beside itself: whole rooms, or one module of a room ("store/files"). A row for a single
-#: module ("renderers/child") replaces its room's row. "imgcdn" is the package's own __init__.
+#: module ("renderers/child") replaces the row of its room. "imgcdn" is the package's __init__.
 ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "core": {"errors"},
@@ -41,7 +41,7 @@ ROOMS: dict[str, set[str]] = {
     **{f"{room}/settings": _BASE for room in _WITH_SETTINGS},
 }
 
-#: Library -> the rooms that may import it. A library that is not here belongs nowhere.
+#: Library -> the rooms that may import it. No room may import a library that is not listed.
 LIBRARIES: dict[str, set[str]] = {
     "PIL": {"engine"},
     "pillow_avif": {"engine"},
@@ -93,12 +93,12 @@ PURE_MODULES = frozenset(
 )
 
 
-#: Module of a pure room -> what it may use beside that.
-PURE_EXCEPTIONS = {"core/setting": {"pathlib"}}  # it reads settings that are folders, and returns them as paths
+#: Module of a pure room -> further modules that it may use.
+PURE_EXCEPTIONS = {"core/setting": {"pathlib"}}  # some settings are folders, and it returns them as paths
 
 
 def _room_of(path: Path) -> str:
-    """Name the row of a path relative to the package; `imgcdn` for its own `__init__.py`."""
+    """Return the row for a path relative to the package; `imgcdn` for its `__init__.py`."""
     if path.parts == ("__init__.py",):
         return "imgcdn"
     module = path.with_suffix("").as_posix()
@@ -116,8 +116,8 @@ def _imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield from ((node.lineno, f"{module}.{alias.name}" if splits else module) for alias in node.names)
 
 
-def _refusal(room: str, module: str) -> str | None:
-    """Tell why this room may not import this module; None where it may."""
+def _objection(room: str, module: str) -> str | None:
+    """Say why this room may not import this module; None if it may."""
     top, _, rest = module.partition(".")
     if not top:
         return "relative imports hide which room they reach"
@@ -135,19 +135,21 @@ def _refusal(room: str, module: str) -> str | None:
 
 
 def violations(path: Path, text: str) -> list[str]:
-    """Return one sentence for each import that the table refuses; `path` is relative to the package."""
+    """Return one line for each import that the table forbids; `path` is relative to the package."""
     room = _room_of(path)
     if room not in ROOMS:
         return [f"{path}: {room} is not a room of the house"]
-    refusals = {(line, module, _refusal(room, module)) for line, module in _imports(ast.parse(text))}
-    return [f"{path}:{line}: import {module}: {why}" for line, module, why in sorted(refusals, key=str) if why]
+    objections = {(line, module, _objection(room, module)) for line, module in _imports(ast.parse(text))}
+    return [f"{path}:{line}: import {module}: {why}" for line, module, why in sorted(objections, key=str) if why]
 
 
-def test_every_import_goes_the_way_the_table_allows() -> None:
+def test_the_table_allows_every_import() -> None:
     modules = sorted(PACKAGE.rglob("*.py"))
     assert modules
-    found = [line for path in modules for line in violations(path.relative_to(PACKAGE), path.read_text("utf-8"))]
-    assert not found, "\n".join(found)
+    violation_lines = [
+        line for path in modules for line in violations(path.relative_to(PACKAGE), path.read_text("utf-8"))
+    ]
+    assert not violation_lines, "\n".join(violation_lines)
 
 
 @pytest.mark.parametrize(
@@ -159,13 +161,13 @@ def test_every_import_goes_the_way_the_table_allows() -> None:
         pytest.param("core/output/plan.py", "from urllib import request", "core is pure", id="core and the network"),
         pytest.param("core/output/plan.py", "from imgcdn import config", "may not import config", id="upward"),
         pytest.param(
-            "core/output/plan.py", "import imgcdn.config", "may not import config", id="upward, spelled otherwise"
+            "core/output/plan.py", "import imgcdn.config", "may not import config", id="upward, in another spelling"
         ),
         pytest.param(
             "renderers/child.py", "from imgcdn.store.disk import DiskStore", "import store", id="child and store"
         ),
         pytest.param("renderers/broker.py", "from imgcdn.engine.probe import probe", "import engine", id="the broker"),
-        pytest.param("errors.py", "from imgcdn.core import plan", "may not import core", id="errors are the floor"),
+        pytest.param("errors.py", "from imgcdn.core import plan", "may not import core", id="errors import nothing"),
         pytest.param("engine/decode.py", "from imgcdn.store.disk import Disk", "may not import store", id="sideways"),
         pytest.param("store/disk.py", "from imgcdn.config import Config", "may not import config", id="a worker"),
         pytest.param(
@@ -175,15 +177,15 @@ def test_every_import_goes_the_way_the_table_allows() -> None:
         pytest.param("web/wsgi.py", "from imgcdn import cli", "may not import cli", id="web and cli"),
         pytest.param("service/images.py", "from PIL import Image", "the library PIL", id="pillow beside the engine"),
         pytest.param("cli/serve.py", "import flask", "the library flask", id="flask beside the web"),
-        pytest.param("engine/decode.py", "import scipy.ndimage", "the library scipy", id="a library nobody listed"),
+        pytest.param("engine/decode.py", "import scipy.ndimage", "the library scipy", id="an unlisted library"),
         pytest.param("engine/decode.py", "from . import encode", "relative imports", id="relative"),
         pytest.param("web/wsgi.py", "import imgcdn", "the whole package", id="the package itself"),
-        pytest.param("shed/spade.py", "", "not a room of the house", id="a folder nobody listed"),
+        pytest.param("shed/spade.py", "", "not a room of the house", id="an unlisted folder"),
     ],
 )
 def test_a_violation_is_caught(path: str, text: str, why: str) -> None:
-    [found] = violations(Path(path), text)
-    assert why in found
+    [violation_lines] = violations(Path(path), text)
+    assert why in violation_lines
 
 
 @pytest.mark.parametrize(
@@ -191,7 +193,7 @@ def test_a_violation_is_caught(path: str, text: str, why: str) -> None:
     [
         pytest.param("core/output/plan.py", "import re\nfrom urllib.parse import unquote", id="core and pure modules"),
         pytest.param(
-            "core/output/plan.py", "from imgcdn.core import params\nimport imgcdn.errors", id="core and the floor"
+            "core/output/plan.py", "from imgcdn.core import params\nimport imgcdn.errors", id="core and errors"
         ),
         pytest.param("engine/decode.py", "from PIL import Image\nimport pillow_avif, os", id="engine and pillow"),
         pytest.param("origins/http.py", "from imgcdn import __version__", id="the version"),
@@ -199,9 +201,9 @@ def test_a_violation_is_caught(path: str, text: str, why: str) -> None:
         pytest.param("renderers/child.py", "from imgcdn.store.files import write_file", id="the child and one module"),
         pytest.param("service/images.py", "from imgcdn import engine, store", id="service and the workers"),
         pytest.param("cli/serve.py", "from imgcdn.web import asgi", id="cli and web"),
-        pytest.param("__main__.py", "from imgcdn.cli import main", id="the entry"),
+        pytest.param("__main__.py", "from imgcdn.cli import main", id="the entry point"),
         pytest.param("__init__.py", "from imgcdn.markup import ImageCDN", id="the public surface"),
     ],
 )
-def test_what_the_table_allows_passes(path: str, text: str) -> None:
+def test_an_allowed_import_passes(path: str, text: str) -> None:
     assert violations(Path(path), text) == []

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.nginx
 
 @pytest.fixture(scope="module")
 def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service whose `get` asks nginx, with the configuration of deploy/ on loopback ports."""
+    """Run a service behind nginx, with the configuration of deploy/ on loopback ports; `get` calls nginx."""
     folder = tmp_path_factory.mktemp("proxied")
     originals = folder / "originals"
     (originals / "a b").mkdir(parents=True)
@@ -35,7 +35,7 @@ def _nginx(folder: Path, upstream: int) -> Iterator[int]:
     port = free_port()
     text = (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8")
     for ours, theirs in (
-        ("/tmp/", f"{folder}/"),  # noqa: S108  # the container's own
+        ("/tmp/", f"{folder}/"),  # noqa: S108  # a path in the container
         ("server imgcdn:8000;", f"server 127.0.0.1:{upstream};"),
         ("listen 8080;", f"listen 127.0.0.1:{port};"),
         ("/dev/stdout", f"{folder}/access.log"),
@@ -55,18 +55,18 @@ def _nginx(folder: Path, upstream: int) -> Iterator[int]:
             process.wait(30)
 
 
-def test_the_browsers_accept_gets_through_nginx(proxied: Service) -> None:
-    answer = proxied.get("/img/chelsea.png?w=400", CHROME, headers={"Accept-Encoding": "gzip"})
-    assert (answer.status, answer.headers["content-type"]) == (200, "image/avif")
-    assert answer.headers["vary"] == "Accept"
-    assert "content-encoding" not in answer.headers
+def test_nginx_passes_the_accept_header_on(proxied: Service) -> None:
+    response = proxied.get("/img/chelsea.png?w=400", CHROME, headers={"Accept-Encoding": "gzip"})
+    assert (response.status, response.headers["content-type"]) == (200, "image/avif")
+    assert response.headers["vary"] == "Accept"
+    assert "content-encoding" not in response.headers
     assert proxied.get("/img/chelsea.png?w=400", "image/png").headers["content-type"] == "image/jpeg"
 
 
-def test_a_picture_is_validated_through_nginx(proxied: Service) -> None:
+def test_nginx_passes_conditional_requests_on(proxied: Service) -> None:
     tag = proxied.get("/img/chelsea.png?w=300", CHROME).headers["etag"]
-    answer = proxied.get("/img/chelsea.png?w=300", CHROME, headers={"If-None-Match": tag})
-    assert (answer.status, answer.headers["etag"], answer.body) == (304, tag, b"")
+    response = proxied.get("/img/chelsea.png?w=300", CHROME, headers={"If-None-Match": tag})
+    assert (response.status, response.headers["etag"], response.body) == (304, tag, b"")
 
 
 def test_a_head_through_nginx_has_the_headers_of_the_get(proxied: Service) -> None:
@@ -84,10 +84,10 @@ def test_a_head_through_nginx_has_the_headers_of_the_get(proxied: Service) -> No
         pytest.param("/img/100%25.png?w=100", 200, id="a percent sign"),
         pytest.param("/img?url=%2Fa%20b%2Fk%C3%A4the%20%231.png&w=100", 200, id="in the query"),
         pytest.param("/img/https%3A%2F%2Fexample.com%2Fa%2520b.jpg?w=100", 403, id="an encoded URL"),
-        pytest.param("/img/https://example.com//a/../b.jpg?w=100", 403, id="a URL as it is"),
+        pytest.param("/img/https://example.com//a/../b.jpg?w=100", 403, id="an unencoded URL"),
     ],
 )
-def test_a_target_gets_through_nginx_unchanged(proxied: Service, target: str, status: int) -> None:
+def test_nginx_passes_a_target_on_unchanged(proxied: Service, target: str, status: int) -> None:
     direct = _logged(proxied, target)
     assert proxied.get(target, CHROME).status == status
     assert _logged(proxied, target) == direct + 1

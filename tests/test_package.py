@@ -1,4 +1,4 @@
-"""The wheel, as somebody else would install it."""
+"""The wheel, installed as a user would install it."""
 
 import shutil
 import subprocess
@@ -23,7 +23,7 @@ def _run(*command: str | Path, cwd: Path) -> str:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy (a build writes beside its sources) and without a network."""
+    """Build the wheel without a network, from a copy because a build writes beside its sources."""
     folder = tmp_path_factory.mktemp("build")
     for name in _SOURCES:
         if (ROOT / name).is_dir():
@@ -38,25 +38,25 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of an environment that has the wheel, and sees the dependencies but not the source tree."""
+    """Make an environment with the wheel and the dependencies but without the source tree; return its interpreter."""
     home = tmp_path_factory.mktemp("elsewhere") / "venv"
     _run(sys.executable, "-m", "venv", "--without-pip", home, cwd=home.parent)
     interpreter = home / "bin" / "python"
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(interpreter)]
     _run(*pip, "install", "--no-deps", "--no-index", str(wheel), cwd=home.parent)
-    # A folder named in a .pth is searched, but its own .pth files are not read: our editable install stays unseen.
+    # Python searches a folder named in a .pth file but ignores the .pth files in it, such as our editable install.
     [site_packages] = home.glob("lib/python*/site-packages")
     (site_packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
     return interpreter
 
 
-def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
+def test_the_wheel_contains_every_file_of_the_package(wheel: Path) -> None:
     tree = {path.relative_to(ROOT).as_posix() for path in (ROOT / "imgcdn").rglob("*") if path.is_file()}
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("imgcdn/")}
     assert packed == {name for name in tree if "__pycache__" not in name}
 
 
-def test_the_wheel_is_typed_and_brings_its_templates(wheel: Path) -> None:
+def test_the_wheel_is_typed_and_contains_the_templates(wheel: Path) -> None:
     packed = set(zipfile.ZipFile(wheel).namelist())
     assert {
         "imgcdn/py.typed",
@@ -70,7 +70,7 @@ def test_the_installed_package_is_the_wheel(python: Path, tmp_path: Path) -> Non
     assert Path(where.strip()).is_relative_to(python.parent.parent)
 
 
-def test_the_installed_command_tells_its_version(python: Path, tmp_path: Path) -> None:
+def test_the_installed_command_prints_its_version(python: Path, tmp_path: Path) -> None:
     assert imgcdn.__version__ in _run(python.parent / "imgcdn", "--version", cwd=tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""The README says what the code does."""
+"""The tables of the README match the code."""
 
 import re
 from pathlib import Path
@@ -15,11 +15,11 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_each_table_is_the_codes(name: str) -> None:
+def test_each_table_matches_the_code(name: str) -> None:
     assert f"<!-- {name} -->\n{TABLES[name]()}\n<!-- {name} -->" in README, "run: .venv/bin/python -m scripts.tables"
 
 
-def test_rewriting_changes_nothing() -> None:
+def test_writing_the_tables_again_changes_nothing() -> None:
     assert with_tables(README) == README
 
 

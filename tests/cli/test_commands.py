@@ -1,4 +1,4 @@
-"""The table of commands: what CONTRIBUTING asks of a new one."""
+"""The table of commands: the steps that CONTRIBUTING lists for a new command."""
 
 import subprocess
 import sys
@@ -21,16 +21,16 @@ def test_every_module_of_the_folder_is_a_command_in_the_table() -> None:
 
 @pytest.mark.parametrize("name", [command.NAME for command in COMMANDS])
 def test_a_command_is_described_in_the_readme_and_in_the_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_:
         main(["--help"])
 
-    assert left.value.code == 0
+    assert exit_.value.code == 0
     assert name in capsys.readouterr().out
     assert f"imgcdn {name}" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], [], ["serve", "--help"]], ids=" ".join)
-def test_what_needs_no_server_loads_none(arguments: list[str]) -> None:
+def test_a_command_that_needs_no_server_does_not_load_one(arguments: list[str]) -> None:
     script = f"""
 import contextlib, sys
 from imgcdn.cli import main
@@ -48,7 +48,9 @@ def test_without_a_command_the_help_is_shown_and_the_status_is_2(capsys: pytest.
     assert "usage: imgcdn" in capsys.readouterr().out
 
 
-def test_every_mistake_in_the_settings_is_told_before_anything_listens(capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_mistakes_in_the_settings_are_reported_before_the_server_listens(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["serve", "no-such-folder", "--workers", "0"]) == 2
 
     told = capsys.readouterr().err.splitlines()

@@ -1,4 +1,4 @@
-"""A folder of its own for every test of settings, with pictures at the default place and without our variables."""
+"""Run each test of settings in its own folder, with originals at the default place and without IMGCDN_ variables."""
 
 import os
 from pathlib import Path

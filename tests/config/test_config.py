@@ -15,7 +15,7 @@ from tests.support.configs import mistakes, value, written
 from tests.support.paths import PACKAGE, ROOT
 
 
-def test_without_settings_the_defaults_hold(folder: Path) -> None:
+def test_without_settings_the_defaults_apply(folder: Path) -> None:
     config = load(environ={})
 
     assert config == Config()
@@ -24,7 +24,7 @@ def test_without_settings_the_defaults_hold(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", DECLARED)
-def test_a_default_is_of_its_type_and_passes_its_own_parser(name: str) -> None:
+def test_a_default_has_the_declared_type_and_passes_its_parser(name: str) -> None:
     room, field = DECLARED[name]
     default = value(Config(), name)
     kind = get_type_hints(ROOMS[room])[name]
@@ -52,7 +52,7 @@ def test_no_two_rooms_declare_a_setting_of_one_name() -> None:
 
 
 def test_every_room_with_settings_is_in_the_configuration() -> None:
-    """A settings.py that is forgotten in config.py would be read by nobody."""
+    """If config.py forgets a settings.py, its settings have no effect."""
     written = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("settings.py")}
     composed = {Path(*kind.__module__.split(".")[1:]).with_suffix(".py").as_posix() for kind in ROOMS.values()}
 
@@ -60,20 +60,20 @@ def test_every_room_with_settings_is_in_the_configuration() -> None:
     assert set(ROOMS) == {field.name for field in fields(Config)}
 
 
-def test_each_setting_is_explained_with_where_it_was_written() -> None:
+def test_explain_gives_the_value_and_the_place_of_each_setting() -> None:
     file = written("workers = 3\nrender_queue = 3\n")
 
     config, explained = explain({"workers": 5}, {"IMGCDN_MAX_WAITING": "4"}, file)
 
-    found = {each.name: (each.value, each.given_by) for each in explained}
-    assert list(found) == list(DECLARED)
-    assert found["workers"] == (5, "--workers")
-    assert found["max_waiting"] == (4, "IMGCDN_MAX_WAITING")
-    assert found["render_queue"] == (3, "written.toml: render_queue")
-    assert found["max_pixels"] == (config.origins.max_pixels, "")
+    values = {each.name: (each.value, each.given_by) for each in explained}
+    assert list(values) == list(DECLARED)
+    assert values["workers"] == (5, "--workers")
+    assert values["max_waiting"] == (4, "IMGCDN_MAX_WAITING")
+    assert values["render_queue"] == (3, "written.toml: render_queue")
+    assert values["max_pixels"] == (config.origins.max_pixels, "")
 
 
-def test_flags_come_before_variables_before_the_file_before_defaults() -> None:
+def test_flags_override_variables_which_override_the_file_which_overrides_defaults() -> None:
     file = written("workers = 3\nrender_queue = 3\nmax_waiting = 3\n")
     environ = {"IMGCDN_WORKERS": "4", "IMGCDN_RENDER_QUEUE": "4"}
 
@@ -87,23 +87,23 @@ def test_flags_come_before_variables_before_the_file_before_defaults() -> None:
     )
 
 
-def test_a_flag_that_was_not_given_hides_nothing() -> None:
+def test_an_absent_flag_overrides_nothing() -> None:
     assert load({"workers": None}, {"IMGCDN_WORKERS": "4"}).web.workers == 4
 
 
-def test_the_file_in_the_current_folder_is_read_by_itself() -> None:
+def test_the_file_in_the_current_folder_is_read_by_default() -> None:
     Path(DEFAULT_FILE).write_text("workers = 7\n", encoding="utf-8")
 
     assert load(environ={}).web.workers == 7
 
 
-def test_another_file_is_read_instead_of_it() -> None:
+def test_a_named_file_is_read_instead_of_the_default_one() -> None:
     Path(DEFAULT_FILE).write_text("workers = 7\n", encoding="utf-8")
 
     assert load(environ={}, file=written("render_queue = 8\n")).web.workers == Config().web.workers
 
 
-def test_the_processs_own_variables_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_variables_of_the_process_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMGCDN_WORKERS", "9")
 
     assert load().web.workers == 9
@@ -116,7 +116,7 @@ def test_the_processs_own_variables_are_read(monkeypatch: pytest.MonkeyPatch) ->
         pytest.param({"environ": {"IMGCDN_LOG_FORMAT": "xml"}}, "IMGCDN_LOG_FORMAT must", id="variable"),
     ],
 )
-def test_a_mistake_is_named_as_it_was_written(layer: dict[str, Any], start: str) -> None:
+def test_a_mistake_is_named_after_its_flag_or_variable(layer: dict[str, Any], start: str) -> None:
     assert mistakes(**layer)[0].startswith(start)
 
 
@@ -126,7 +126,7 @@ def test_a_mistake_in_the_file_is_named_with_the_file() -> None:
 
 def test_every_mistake_is_reported_at_once() -> None:
     file = written("workers = 0\nworker = 3\n")
-    environ = {"IMGCDN_BIND": "nowhere", "IMGCDN_CASHE_DIR": "/tmp/cache"}  # noqa: S108 - only named
+    environ = {"IMGCDN_BIND": "nowhere", "IMGCDN_CASHE_DIR": "/tmp/cache"}  # noqa: S108 - the path is not used
 
     problems = mistakes({"root": "missing", "render_timeout_s": 20, "request_timeout_s": 10}, environ, file)
 
@@ -144,7 +144,9 @@ def test_every_mistake_is_reported_at_once() -> None:
     ("name", "nearest"),
     [("worker", "workers"), ("cachedir", "cache_dir"), ("max_pixel", "max_pixels"), ("zzz", None)],
 )
-def test_an_unknown_setting_is_a_mistake_that_names_the_nearest(name: str, nearest: str | None) -> None:
+def test_an_unknown_setting_is_a_mistake_and_the_message_names_the_nearest_setting(
+    name: str, nearest: str | None
+) -> None:
     expected = f"IMGCDN_{name.upper()} is not a setting" + (f"; did you mean {nearest}?" if nearest else "")
 
     assert mistakes(environ={f"IMGCDN_{name.upper()}": "1"}) == (expected,)
@@ -165,11 +167,11 @@ def test_a_table_of_the_file_is_an_unknown_setting() -> None:
         "CONFIG",
     ],
 )
-def test_a_variable_that_is_no_setting_of_ours_is_left_alone(name: str) -> None:
+def test_variables_that_are_not_settings_are_ignored(name: str) -> None:
     assert load(environ={name: "1"}) == Config()
 
 
-def test_what_kubernetes_sets_beside_a_service_of_our_name_is_left_alone() -> None:
+def test_variables_that_kubernetes_sets_for_a_service_called_imgcdn_are_ignored() -> None:
     environ = {
         "IMGCDN_SERVICE_HOST": "10.0.0.7",
         "IMGCDN_SERVICE_PORT": "80",
@@ -184,7 +186,7 @@ def test_what_kubernetes_sets_beside_a_service_of_our_name_is_left_alone() -> No
     assert load(environ=environ) == Config()
 
 
-def test_a_port_that_a_person_wrote_is_a_mistake() -> None:
+def test_a_port_that_an_operator_wrote_is_a_mistake() -> None:
     assert mistakes(environ={"IMGCDN_PORT": "8000"})[0].startswith("IMGCDN_PORT is not a setting")
 
 
@@ -203,11 +205,11 @@ def test_a_file_that_does_not_parse_is_a_mistake(content: bytes) -> None:
 
 
 @pytest.mark.parametrize("file", ["missing.toml", "sample_images"])
-def test_a_file_that_was_named_must_be_there(file: str) -> None:
+def test_a_named_file_must_exist(file: str) -> None:
     assert mistakes(file=Path(file))[0].startswith(f"{file}: cannot be read")
 
 
-def test_a_missing_root_names_the_folder_and_the_remedy(folder: Path) -> None:
+def test_the_message_about_a_missing_root_names_the_folder_and_the_remedy(folder: Path) -> None:
     (problem,) = mistakes({"root": "missing"})
 
     assert problem == f"root: there is no folder {folder / 'missing'}; name one: imgcdn serve FOLDER"
@@ -219,14 +221,14 @@ def test_a_root_that_is_a_file_is_a_mistake() -> None:
     assert mistakes({"root": "picture.jpg"})[0].startswith("root: there is no folder")
 
 
-def test_a_value_that_was_refused_is_not_held_against_the_default() -> None:
+def test_an_invalid_root_is_reported_without_a_second_mistake_about_the_default_root() -> None:
     Path("sample_images").rmdir()
 
     assert [problem.partition(" ")[0] for problem in mistakes({"root": 5})] == ["--root"]
 
 
 @pytest.mark.parametrize("cache_dir", ["sample_images", "sample_images/", ".", "..", "link", "sample_images/../."])
-def test_a_cache_that_holds_the_originals_is_a_mistake(cache_dir: str) -> None:
+def test_a_cache_that_contains_the_originals_is_a_mistake(cache_dir: str) -> None:
     Path("link").symlink_to("sample_images", target_is_directory=True)
 
     (problem,) = mistakes({"cache_dir": cache_dir})
@@ -236,7 +238,7 @@ def test_a_cache_that_holds_the_originals_is_a_mistake(cache_dir: str) -> None:
 
 
 @pytest.mark.parametrize("cache_dir", ["sample_images/.cache", "sample_images2", "elsewhere/cache"])
-def test_a_cache_beside_or_beneath_the_originals_is_none(cache_dir: str, folder: Path) -> None:
+def test_a_cache_beside_or_beneath_the_originals_is_allowed(cache_dir: str, folder: Path) -> None:
     assert load({"cache_dir": cache_dir}, {}).store.cache_dir == folder / cache_dir
 
 
@@ -252,7 +254,7 @@ def test_a_tilde_is_the_home_folder(folder: Path, monkeypatch: pytest.MonkeyPatc
     assert load({"root": "~/sample_images"}, {}).origins.root == folder / "sample_images"
 
 
-def test_a_later_chdir_moves_no_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_later_chdir_does_not_change_the_folders(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = Config(
         origins=OriginSettings(root=Path("sample_images")), store=StoreSettings(cache_dir=Path("a/../cache"))
     )
@@ -261,9 +263,9 @@ def test_a_later_chdir_moves_no_folder(folder: Path, monkeypatch: pytest.MonkeyP
     assert (config.origins.root, config.store.cache_dir) == (folder / "sample_images", folder / "cache")
 
 
-def test_a_config_does_not_change() -> None:
+def test_a_config_cannot_be_changed() -> None:
     with pytest.raises(FrozenInstanceError):
-        Config().web.workers = 5  # type: ignore[misc]  # the point of the test
+        Config().web.workers = 5  # type: ignore[misc]  # the test expects this error
 
 
 def test_reading_settings_loads_no_library() -> None:

@@ -25,17 +25,17 @@ B = Preset("b", (("fm", "png"),))
         pytest.param("workers", 1, 1, id="integer"),
         pytest.param("save_data", True, True, id="switch"),
         pytest.param("save_data", "true", True, id="switch as text"),
-        pytest.param("save_data", "False", False, id="switch as text, with a capital"),
-        pytest.param("auto_target", "40", 40, id="least target"),
+        pytest.param("save_data", "False", False, id="switch as text, capitalised"),
+        pytest.param("auto_target", "40", 40, id="smallest target"),
         pytest.param("workers", "256", 256, id="integer as text"),
         pytest.param("max_dimension", "16383", 16_383, id="largest dimension"),
-        pytest.param("cache_max_bytes", 0, 0, id="no bytes"),
+        pytest.param("cache_max_bytes", 0, 0, id="zero bytes"),
         pytest.param("cache_max_bytes", "500000", 500_000, id="bytes without a unit"),
         pytest.param("cache_max_bytes", "2kB", 2_000, id="kilobytes"),
         pytest.param("cache_max_bytes", "512MB", 512_000_000, id="megabytes"),
         pytest.param("cache_max_bytes", "3 GB", 3_000_000_000, id="gigabytes after a space"),
         pytest.param("cache_max_bytes", "1KiB", 1_024, id="kibibytes"),
-        pytest.param("cache_max_bytes", "1mib", 1_048_576, id="mebibytes in small letters"),
+        pytest.param("cache_max_bytes", "1mib", 1_048_576, id="mebibytes in lower case"),
         pytest.param("cache_max_bytes", "2GiB", 2_147_483_648, id="gibibytes"),
         pytest.param("render_timeout_s", 5, 5.0, id="whole seconds"),
         pytest.param("render_timeout_s", 2.5, 2.5, id="seconds"),
@@ -67,22 +67,22 @@ def test_a_value_is_read(name: str, raw: object, expected: object) -> None:
         pytest.param("bind", "8000", id="bind port alone"),
         pytest.param("bind", ":8000", id="bind without a host"),
         pytest.param("bind", "localhost:", id="bind without a port"),
-        pytest.param("bind", "localhost:65536", id="bind port beyond"),
+        pytest.param("bind", "localhost:65536", id="bind port out of range"),
         pytest.param("bind", "localhost:\N{ARABIC-INDIC DIGIT EIGHT}0", id="bind port in another script"),
         pytest.param("bind", "::1:8000", id="bind ipv6 without brackets"),
         pytest.param("bind", "http://localhost:8000", id="bind a url"),
-        pytest.param("bind", "unix:relative", id="bind relative socket"),
+        pytest.param("bind", "unix:relative", id="bind relative path of a socket"),
         pytest.param("bind", "unix:/", id="bind the root folder"),
         pytest.param("bind", "", id="bind empty"),
         pytest.param("bind", 8000, id="bind a number"),
         pytest.param("root", 5, id="folder a number"),
         pytest.param("root", "", id="folder empty"),
         pytest.param("root", "a\0b", id="folder with a NUL"),
-        pytest.param("root", "~nobody-of-this-name/a", id="folder of an unknown user"),
-        pytest.param("workers", 0, id="integer below"),
-        pytest.param("workers", 257, id="integer above"),
-        pytest.param("auto_target", 39, id="target below"),
-        pytest.param("auto_target", 91, id="target above"),
+        pytest.param("root", "~no-user-of-this-name/a", id="folder of an unknown user"),
+        pytest.param("workers", 0, id="integer below its range"),
+        pytest.param("workers", 257, id="integer above its range"),
+        pytest.param("auto_target", 39, id="target below its range"),
+        pytest.param("auto_target", 91, id="target above its range"),
         pytest.param("save_data", "on", id="switch of another word"),
         pytest.param("save_data", 1, id="switch a number"),
         pytest.param("workers", True, id="integer a bool"),
@@ -99,9 +99,9 @@ def test_a_value_is_read(name: str, raw: object, expected: object) -> None:
         pytest.param("cache_max_bytes", "1.5GB", id="bytes a decimal"),
         pytest.param("cache_max_bytes", "5TB", id="bytes of an unknown unit"),
         pytest.param("cache_max_bytes", "GB", id="bytes without a number"),
-        pytest.param("render_timeout_s", 0, id="seconds below"),
+        pytest.param("render_timeout_s", 0, id="seconds below their range"),
         pytest.param("render_timeout_s", math.nan, id="seconds not a number"),
-        pytest.param("request_timeout_s", math.inf, id="seconds without end"),
+        pytest.param("request_timeout_s", math.inf, id="infinite seconds"),
         pytest.param("request_timeout_s", "1e2", id="seconds with an exponent"),
         pytest.param("request_timeout_s", True, id="seconds a bool"),
         pytest.param("formats", {"avif": True}, id="list a table"),
@@ -110,7 +110,7 @@ def test_a_value_is_read(name: str, raw: object, expected: object) -> None:
         pytest.param("log_format", ["text"], id="choice a list"),
     ],
 )
-def test_a_value_that_cannot_work_is_one_mistake_that_names_it(name: str, raw: object) -> None:
+def test_an_invalid_value_is_one_mistake_that_names_the_setting(name: str, raw: object) -> None:
     problems = mistakes({name: raw})
 
     assert len(problems) == 1
@@ -122,14 +122,14 @@ def test_a_value_that_cannot_work_is_one_mistake_that_names_it(name: str, raw: o
     ("share", "expected"),
     [
         pytest.param("100000 100000\n", 1, id="one CPU"),
-        pytest.param("20000 100000\n", 1, id="less than one"),
-        pytest.param("99900000 100000\n", None, id="more than there are"),
+        pytest.param("20000 100000\n", 1, id="less than one CPU"),
+        pytest.param("99900000 100000\n", None, id="more CPUs than the machine has"),
         pytest.param("max 100000\n", None, id="no limit"),
         pytest.param("", None, id="empty file"),
     ],
 )
-def test_a_containers_share_of_the_cpus_bounds_their_number(share: str, expected: int | None) -> None:
+def test_the_cpu_quota_of_a_container_limits_the_number_of_cpus(share: str, expected: int | None) -> None:
     Path("cpu.max").write_text(share, encoding="ascii")
-    all_of_them = cpu_count(Path("missing"))
+    all_cpus = cpu_count(Path("missing"))
 
-    assert cpu_count(Path("cpu.max")) == (expected or all_of_them)
+    assert cpu_count(Path("cpu.max")) == (expected or all_cpus)

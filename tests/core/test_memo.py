@@ -8,15 +8,15 @@ from imgcdn.core.memo import Memo
 
 
 @pytest.fixture
-def hasty_threads() -> Iterator[None]:
-    """Let threads take turns as often as the interpreter can."""
+def frequent_switches() -> Iterator[None]:
+    """Make the interpreter switch between threads as often as possible."""
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
     sys.setswitchinterval(interval)
 
 
-def test_the_entry_that_was_put_first_goes_first() -> None:
+def test_the_oldest_entry_is_evicted_first() -> None:
     memo: Memo[str, int] = Memo(2)
     for value, key in enumerate("abc"):
         memo.put(key, value)
@@ -24,7 +24,7 @@ def test_the_entry_that_was_put_first_goes_first() -> None:
     assert (memo.get("a"), memo.get("b"), memo.get("c")) == (None, 1, 2)
 
 
-def test_an_entry_that_is_put_again_drives_none_out() -> None:
+def test_replacing_an_entry_evicts_no_other() -> None:
     memo: Memo[str, int] = Memo(2)
     for value, key in enumerate("abb"):
         memo.put(key, value)
@@ -41,8 +41,8 @@ def test_an_entry_can_be_forgotten_more_than_once() -> None:
     assert memo.get("a") is None
 
 
-@pytest.mark.usefixtures("hasty_threads")
-def test_threads_that_put_at_the_same_time_do_not_disturb_each_other() -> None:
+@pytest.mark.usefixtures("frequent_switches")
+def test_threads_can_put_entries_at_the_same_time() -> None:
     memo: Memo[tuple[int, int], int] = Memo(50)
 
     def put_many(thread: int) -> None:

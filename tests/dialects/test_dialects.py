@@ -1,4 +1,4 @@
-"""The table of dialects: what CONTRIBUTING asks of a new one."""
+"""The table of dialects: the steps that CONTRIBUTING lists for a new dialect."""
 
 from pathlib import Path
 
@@ -36,13 +36,13 @@ def test_no_two_dialects_match_one_target(raw: str) -> None:
 @pytest.mark.parametrize(
     ("raw", "status"),
     [
-        pytest.param("/img?url=/a.jpg&w=wide", 400, id="native: a value"),
+        pytest.param("/img?url=/a.jpg&w=wide", 400, id="native: invalid value"),
         pytest.param("/img?w=9", 400, id="native: no url"),
-        pytest.param("/.netlify/images?url=/a.jpg&w=wide", 404, id="netlify: a value"),
+        pytest.param("/.netlify/images?url=/a.jpg&w=wide", 404, id="netlify: invalid value"),
         pytest.param("/.netlify/images?w=9", 400, id="netlify: no url"),
     ],
 )
-def test_an_error_carries_the_status_of_its_dialect(raw: str, status: int) -> None:
+def test_an_error_has_the_status_of_its_dialect(raw: str, status: int) -> None:
     with pytest.raises(InvalidParam) as caught:
         dialects.parse(Target.read(raw), RULES)
 

@@ -18,7 +18,7 @@ ENDPOINT = "/.netlify/images"
 
 
 def request_of(query: str) -> ImageRequest:
-    """Read and route a target, with nothing mounted and nothing allowed."""
+    """Read and route a target, with no mounts and an empty allowlist."""
     request = parse(Target.read(f"{ENDPOINT}?{query}"), RULES)
     return replace(request, source=Routes([], []).route(request.source))
 
@@ -39,7 +39,7 @@ def params_of(query: str) -> Params:
         ("/x/.netlify/images", False),
     ],
 )
-def test_a_path_belongs_to_the_grammar_or_not(path: str, expected: bool) -> None:
+def test_the_grammar_matches_these_paths_only(path: str, expected: bool) -> None:
     assert matches(Target.read(path)) is expected
     assert (find(Target.read(path)) is not None) is expected
 
@@ -61,29 +61,31 @@ def test_a_trailing_slash_changes_nothing() -> None:
         pytest.param("fm=auto", id="auto"),
     ],
 )
-def test_what_both_grammars_say_is_one_request(query: str) -> None:
+def test_the_same_params_in_both_grammars_are_one_request(query: str) -> None:
     assert request_of(f"url=/a.jpg&{query}") == native.parse(Target.read(f"/img?url=/a.jpg&{query}"), RULES)
 
 
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        pytest.param("fit=inside", Params(), id="inside is contain"),
+        pytest.param("fit=inside", Params(), id="inside means contain"),
         pytest.param("fit=outside", Params(fit=Fit.OUTSIDE), id="outside"),
-        pytest.param("position=centre", Params(), id="centre in British"),
+        pytest.param("position=centre", Params(), id="centre in British spelling"),
         pytest.param("position=left,top", Params(position=(0, 0)), id="pair"),
         pytest.param("position=left%2Ctop", Params(position=(0, 0)), id="pair, comma encoded"),
-        pytest.param("position=bottom,right", Params(position=(100, 100)), id="pair, the other way round"),
-        pytest.param("position=right+top", Params(position=(100, 0)), id="pair, as CSS writes it"),
+        pytest.param("position=bottom,right", Params(position=(100, 100)), id="pair in the other order"),
+        pytest.param("position=right+top", Params(position=(100, 0)), id="pair as in CSS"),
         pytest.param("position=left,%20center", Params(position=(0, 50)), id="pair with a centre"),
         pytest.param("w=5&w=9", Params(width=5), id="the first of two"),
-        pytest.param("width=5&w=9", Params(width=9), id="a name before its alias"),
-        pytest.param("w=&width=9", Params(), id="a name before its alias, though empty"),
-        pytest.param("w=&h&q=&fit=&position=&fm=", Params(), id="empty is absent"),
+        pytest.param("width=5&w=9", Params(width=9), id="a name takes precedence over its alias"),
+        pytest.param("w=&width=9", Params(), id="an empty name takes precedence over its alias"),
+        pytest.param("w=&h&q=&fit=&position=&fm=", Params(), id="an empty value counts as absent"),
         pytest.param("blur=5&rotate=90&background=%23ff0000&cd=d1g3st", Params(), id="unknown"),
-        pytest.param("dpr=2&bg=fff&enlarge=1&still=1&v=7&w=9", Params(width=9), id="the native grammar's own"),
-        pytest.param("W=5&Fit=cover", Params(), id="names in capitals"),
-        pytest.param("x=%ff&%ff=1&=&&", Params(), id="what is ignored need not even be text"),
+        pytest.param(
+            "dpr=2&bg=fff&enlarge=1&still=1&v=7&w=9", Params(width=9), id="parameters of the native grammar are ignored"
+        ),
+        pytest.param("W=5&Fit=cover", Params(), id="names in upper case"),
+        pytest.param("x=%ff&%ff=1&=&&", Params(), id="ignored parameters need not be text"),
         pytest.param("%77=7", Params(width=7), id="encoded name"),
     ],
 )
@@ -99,19 +101,19 @@ def test_parameters_are_read_as_netlify_reads_them(query: str, expected: Params)
         pytest.param("w=300.5", "w", id="half a pixel"),
         pytest.param("w=300px", "w", id="width with a unit"),
         pytest.param("width=wide", "w", id="a word for a number"),
-        pytest.param("h=8193", "h", id="too high"),
-        pytest.param("q=0", "q", id="no quality"),
-        pytest.param("q=101", "q", id="too much quality"),
-        pytest.param("q=high", "q", id="quality in words"),
-        pytest.param("q=auto", "q", id="quality of our own grammar"),
+        pytest.param("h=8193", "h", id="height out of range"),
+        pytest.param("q=0", "q", id="zero quality"),
+        pytest.param("q=101", "q", id="quality above its range"),
+        pytest.param("q=high", "q", id="quality as a word"),
+        pytest.param("q=auto", "q", id="quality of the native grammar"),
         pytest.param("fit=crop", "fit", id="fit of another service"),
         pytest.param("fit=COVER", "fit", id="fit in capitals"),
         pytest.param("position=north", "position", id="compass"),
-        pytest.param("position=smart", "position", id="of our own grammar"),
-        pytest.param("position=left,right", "position", id="opposite edges"),
-        pytest.param("position=left,top,left", "position", id="three edges"),
-        pytest.param("position=,", "position", id="a comma alone"),
-        pytest.param("fm=bmp", "fm", id="format not offered"),
+        pytest.param("position=smart", "position", id="position of the native grammar"),
+        pytest.param("position=left,right", "position", id="position of opposite edges"),
+        pytest.param("position=left,top,left", "position", id="position of three edges"),
+        pytest.param("position=,", "position", id="position of a comma alone"),
+        pytest.param("fm=bmp", "fm", id="format not supported"),
         pytest.param("fm=WEBP", "fm", id="format in capitals"),
         pytest.param("fm=blurhash", "fm", id="blurhash"),
         pytest.param("fm=thumbhash", "fm", id="thumbhash"),
@@ -138,20 +140,22 @@ def test_an_invalid_transformation_is_404_and_named(query: str, param: str) -> N
         pytest.param((None, None), (2725, 2225), id="no box"),
     ],
 )
-def test_outside_is_the_whole_picture_just_large_enough(target: tuple[int | None, int | None], size: Size) -> None:
+def test_outside_gives_the_smallest_size_of_the_whole_picture_that_covers_the_box(
+    target: tuple[int | None, int | None], size: Size
+) -> None:
     resize = plan_resize((2725, 2225), target, fit=Fit.OUTSIDE)
 
     assert (resize.crop, resize.size) == (None, size)
 
 
-def test_the_native_grammar_keeps_its_own_values() -> None:
+def test_the_native_grammar_refuses_values_of_netlify() -> None:
     for query in ("fit=outside", "fit=inside", "position=centre"):
         with pytest.raises(InvalidParam) as caught:
             native.parse(Target.read(f"/img?url=/a.jpg&{query}"), RULES)
         assert native.status_of(caught.value) == 400
 
 
-def test_an_invalid_transformation_says_what_is_near() -> None:
+def test_the_error_about_an_invalid_transformation_names_the_nearest_value() -> None:
     with pytest.raises(InvalidParam) as caught:
         params_of("fit=covr")
 
@@ -167,8 +171,8 @@ def test_an_invalid_transformation_says_what_is_near() -> None:
         pytest.param("url&w=9", id="a url without a value"),
         pytest.param("w=wide", id="no url and an invalid transformation"),
         pytest.param("url=/", id="a url that names no file"),
-        pytest.param("url=%3Fa", id="a url of a query alone"),
-        pytest.param("url=%23a", id="a url of a fragment alone"),
+        pytest.param("url=%3Fa", id="a url with only a query"),
+        pytest.param("url=%23a", id="a url with only a fragment"),
         pytest.param("url=a%00.jpg", id="NUL"),
         pytest.param("url=a%2500.jpg", id="NUL, encoded twice"),
         pytest.param("url=a%0d%0ab.jpg", id="CR LF"),
@@ -192,24 +196,28 @@ def test_a_url_that_is_missing_or_does_not_parse_is_400(query: str) -> None:
         pytest.param("a+b.jpg", "a b.jpg", id="plus is a space"),
         pytest.param("a%20b.jpg", "a b.jpg", id="space, encoded once"),
         pytest.param("a%2520b.jpg", "a b.jpg", id="space, encoded twice"),
-        pytest.param("a%252520b.jpg", "a%20b.jpg", id="a percent sign of the name's own"),
+        pytest.param("a%252520b.jpg", "a%20b.jpg", id="a percent sign that belongs to the name"),
         pytest.param("a%2Bb.jpg", "a+b.jpg", id="plus, encoded once"),
         pytest.param("a%252Bb.jpg", "a+b.jpg", id="plus, encoded twice"),
-        pytest.param("100%25.jpg", "100%.jpg", id="a percent sign that encodes nothing"),
+        pytest.param("100%25.jpg", "100%.jpg", id="a percent sign that is not an escape"),
         pytest.param("%E6%97%A5.jpg", "日.jpg", id="UTF-8, encoded once"),
         pytest.param("%25E6%2597%25A5.jpg", "日.jpg", id="UTF-8, encoded twice"),
-        pytest.param("\xe6\x97\xa5%25E6%2597%25A5.jpg", "日日.jpg", id="UTF-8 as it is, then encoded twice"),
+        pytest.param("\xe6\x97\xa5%25E6%2597%25A5.jpg", "日日.jpg", id="unencoded UTF-8, then encoded twice"),
         pytest.param("a.jpg%3Fx=1", "a.jpg", id="query on a file"),
         pytest.param("a.jpg%23x", "a.jpg", id="fragment"),
-        pytest.param("a%253Fb%2523c.jpg", "a?b#c.jpg", id="question mark and number sign of the name's own"),
+        pytest.param("a%253Fb%2523c.jpg", "a?b#c.jpg", id="a question mark and a number sign that belong to the name"),
         pytest.param("%252e%252e%252fa", "../a", id="dot segments are left to the folder"),
         pytest.param("%25252e%25252e%25252fa", "%2e%2e%2fa", id="nothing is decoded three times"),
         pytest.param("a%255cb", "a\\b", id="backslashes are left to the folder"),
-        pytest.param("%252F%252Fevil.test%252Fa.jpg", "/evil.test/a.jpg", id="no remote source by decoding twice"),
-        pytest.param("https%253A%252F%252Fevil.test%252Fa.jpg", "https://evil.test/a.jpg", id="nor with a scheme"),
+        pytest.param("%252F%252Fevil.test%252Fa.jpg", "/evil.test/a.jpg", id="decoding twice gives no remote source"),
+        pytest.param(
+            "https%253A%252F%252Fevil.test%252Fa.jpg",
+            "https://evil.test/a.jpg",
+            id="decoding twice gives no remote source with a scheme",
+        ),
     ],
 )
-def test_a_source_is_a_urls_path(url: str, location: str) -> None:
+def test_the_source_is_the_path_of_the_url(url: str, location: str) -> None:
     assert request_of(f"url={url}&w=9").source == Source("local", location)
 
 
@@ -227,7 +235,7 @@ def test_a_remote_source_is_refused(url: str) -> None:
         request_of(f"url={url}&w=9")
 
 
-@settings(deadline=None)  # a busy machine is no wrong answer
+@settings(deadline=None)  # a slow example shows a busy machine, not a wrong rule
 @given(st.text(st.characters(min_codepoint=1, max_codepoint=255)))
 def test_any_target_is_read_or_refused(tail: str) -> None:
     for query in (f"url={tail}", f"url=a.jpg&{tail}", f"url=a.jpg&position={tail}"):

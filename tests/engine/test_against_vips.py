@@ -1,7 +1,7 @@
 """
-Our pictures held against those of libvips, which shares none of our code and few of our decoders.
+Compare our pictures with those of libvips, which shares none of our code and few of our decoders.
 
-The measure is the mean difference of a band, of 255, with transparent pixels laid on grey.
+The measure is the mean difference of a band on a scale of 255, with transparent pixels composited on grey.
 """
 
 import io
@@ -14,21 +14,21 @@ from PIL import Image, ImageChops, ImageStat
 
 from imgcdn.core.request.params import Params
 from imgcdn.engine.probe import probe
-from tests.engine.test_corpus import expected
+from tests.engine.test_corpus import expected_outcomes
 from tests.support import pictures, profiles
 from tests.support.paths import CORPUS, PACKAGE
-from tests.support.variants import MAX_PIXELS, developed
+from tests.support.variants import MAX_PIXELS, render_image
 
 WIDTH = 160
 PRESS = PACKAGE / "engine" / "profiles" / "CGATS001Compat-v2-micro.icc"
 
-# Two Lanczos filters, one of them behind a JPEG decoder that has made the picture smaller, on fine texture: up to 2.6.
+# Two Lanczos filters on fine texture, one of them after a JPEG decoder that already reduced the picture: up to 2.6.
 RESAMPLED = 3.0
-# Nothing is resampled: rounding alone.
+# Without resampling, only rounding differs.
 AS_LARGE = 1.0
 
-#: What libvips does not read from a file: a PNG's gamma and primaries, an AVIF's code points other than sRGB's. What
-#: becomes of those is held against a browser in test_colour.py.
+#: libvips ignores the gamma and primaries of a PNG, and code points of an AVIF other than those of sRGB. test_colour.py
+#: compares such files with a browser.
 GAMMA_OR_PRIMARIES = (
     "basi0g04.png",
     "basi2c16.png",
@@ -55,11 +55,11 @@ HIGH_DYNAMIC_RANGE = (
     "seine_hdr_gainmap_wrongaltr.avif",
 )
 
-#: libvips's AVIF loader takes no sequences.
+#: The AVIF loader of libvips does not read sequences.
 SEQUENCE = ("Chimera-AV1-10bit-480x270.avif", "alpha_video.avif", "colors-animated-8bpc-alpha-exif-xmp.avif")
 
 
-def _of_vips(original: bytes, size: tuple[int, int]) -> Image.Image:
+def _render_with_vips(original: bytes, size: tuple[int, int]) -> Image.Image:
     """Decode the first frame, turn it upright, convert it to sRGB and resize it."""
     image = pyvips.Image.new_from_buffer(original, "", access="sequential").copy_memory().autorot()
     if image.interpretation == "cmyk" or image.get_typeof("icc-profile-data"):
@@ -75,17 +75,17 @@ def _of_vips(original: bytes, size: tuple[int, int]) -> Image.Image:
     return Image.frombytes(mode, (image.width, image.height), image.cast("uchar").write_to_memory())
 
 
-def _on_grey(image: Image.Image) -> Image.Image:
+def _composite_on_grey(image: Image.Image) -> Image.Image:
     canvas = Image.new("RGBA", image.size, (128, 128, 128, 255))
     return Image.alpha_composite(canvas, image.convert("RGBA")).convert("RGB")
 
 
 def _difference(original: bytes) -> tuple[float, bool]:
     """Return the mean difference, and whether the picture was resampled."""
-    ours = developed(original, Params(width=WIDTH, format="png", still=True))
+    ours = render_image(original, Params(width=WIDTH, format="png", still=True))
     resampled = probe(io.BytesIO(original), max_pixels=MAX_PIXELS).size != ours.size
-    theirs = _of_vips(original, ours.size)
-    mean = ImageStat.Stat(ImageChops.difference(_on_grey(ours), _on_grey(theirs))).mean
+    theirs = _render_with_vips(original, ours.size)
+    mean = ImageStat.Stat(ImageChops.difference(_composite_on_grey(ours), _composite_on_grey(theirs))).mean
     return sum(mean) / 3, resampled
 
 
@@ -122,13 +122,13 @@ DRAWN = {
 
 
 @pytest.mark.parametrize("name", DRAWN)
-def test_a_drawn_picture_is_what_libvips_makes_of_it(name: str) -> None:
+def test_a_drawn_picture_matches_libvips(name: str) -> None:
     difference, resampled = _difference(DRAWN[name])
     assert difference < (RESAMPLED if resampled else AS_LARGE)
 
 
 def _both_read() -> Iterator[Path]:
-    outcomes = expected()
+    outcomes = expected_outcomes()
     for folder in ("photos", "exif", "icc", "formats", "animated"):
         for path in sorted((CORPUS / folder).glob("*")):
             if outcomes[f"{folder}/{path.name}"][0].isdigit() and not path.name.endswith(_NOT_THEIRS):
@@ -143,6 +143,6 @@ if CORPUS.is_dir():
         "path",
         [pytest.param(path, id=f"{path.parent.name}/{path.name}") for path in _both_read()],
     )
-    def test_a_picture_is_what_libvips_makes_of_it(path: Path) -> None:
+    def test_a_file_of_the_corpus_matches_libvips(path: Path) -> None:
         difference, resampled = _difference(path.read_bytes())
         assert difference < (RESAMPLED if resampled else AS_LARGE)

@@ -28,7 +28,7 @@ new ImageDecoder({type: "image/avif", data: Uint8Array.from(atob("%s"), c => c.c
 """
 
 
-def test_nothing_of_a_variant_tells_when_it_was_made() -> None:
+def test_a_variant_does_not_contain_its_creation_time() -> None:
     body = variant(pictures.animated_webp(FRAMES, [100, 200]), Params(format="avif")).body
     for kind in (b"mvhd", b"tkhd", b"mdhd"):
         for piece in body.split(kind)[1:]:
@@ -43,9 +43,9 @@ def test_the_number_of_plays_is_read_back(plays: int) -> None:
 @pytest.mark.parametrize(
     ("whole", "plays"),
     [(0, 1), (1, 1), (2**64 - 1, 0), (2**64 - 2, 65_535)],
-    ids=["no time at all", "less than once", "for ever", "more than anybody counts"],
+    ids=["zero duration", "less than once", "forever", "more plays than the field can count"],
 )
-def test_an_odd_running_time_still_gives_a_number(whole: int, plays: int) -> None:
+def test_an_unusual_duration_still_gives_a_number_of_plays(whole: int, plays: int) -> None:
     data = bytearray(AVIF)
     struct.pack_into(">Q", data, AVIF.index(b"tkhd") + 4 + 28, whole)
     assert plays_of(bytes(data)) == plays
@@ -56,25 +56,25 @@ def test_an_odd_running_time_still_gives_a_number(whole: int, plays: int) -> Non
     [
         pytest.param(b"", id="nothing"),
         pytest.param(b"not a box at all, but text", id="text"),
-        pytest.param(b"\0\0\0\x01moov" + b"\xff" * 8, id="a box longer than anything"),
-        pytest.param(b"\0\0\0\0moov" * 100_000, id="boxes in boxes in boxes"),
-        pytest.param(AVIF[: AVIF.index(b"elst") + 4], id="cut behind the edit list's name"),
+        pytest.param(b"\0\0\0\x01moov" + b"\xff" * 8, id="a box longer than the file"),
+        pytest.param(b"\0\0\0\0moov" * 100_000, id="deeply nested boxes"),
+        pytest.param(AVIF[: AVIF.index(b"elst") + 4], id="cut after the name of the edit list"),
         pytest.param(AVIF.replace(b"elst", b"free"), id="no edit list"),
     ],
 )
-def test_a_file_that_does_not_say_is_shown_for_ever(data: bytes) -> None:
+def test_a_file_without_a_number_of_plays_plays_forever(data: bytes) -> None:
     assert plays_of(data) == 0
 
 
 @given(st.integers(0, 700), st.binary(min_size=1, max_size=12))
-def test_damage_gives_a_number_or_none(place: int, garbage: bytes) -> None:
+def test_a_damaged_file_gives_a_number_or_none(place: int, garbage: bytes) -> None:
     start = AVIF.index(b"moov") + place
     assert 0 <= plays_of(AVIF[:start] + garbage + AVIF[start + len(garbage) :]) <= 65_535
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize(("plays", "repetitions"), [(0, "Infinity"), (1, "0"), (3, "2")])
-def test_a_browser_shows_it_as_often(plays: int, repetitions: str, tmp_path: Path) -> None:
+def test_a_browser_plays_it_as_often(plays: int, repetitions: str, tmp_path: Path) -> None:
     original = pictures.apng(FRAMES, [100, 200], loop=plays)
     data = base64.b64encode(variant(original, Params(format="avif")).body).decode()
     (tmp_path / "page.html").write_text("<!doctype html><title>A page</title>")

@@ -12,7 +12,7 @@ from imgcdn.core.values import Effort
 from imgcdn.engine.encode import encode, reduce_to_palette
 from tests.support import pictures
 from tests.support.planning import THOROUGH
-from tests.support.variants import reopened, variant
+from tests.support.variants import decode_variant, variant
 
 
 def _encoding(
@@ -23,7 +23,7 @@ def _encoding(
 
 
 def _av1_config(body: bytes) -> int:
-    """The third byte of the av1C box of the colour item: bit depth, monochrome and subsampling flags."""
+    """Return the third byte of the av1C box of the colour item: flags for bit depth, monochrome and subsampling."""
     return body[body.index(b"av1C") + 4 + 2]
 
 
@@ -32,29 +32,31 @@ def _av1_config(body: bytes) -> int:
     ("mode", "encoder", "full_chroma", "flags"),
     [
         pytest.param("RGB", "svt", False, (0, 1, 1), id="svt is 4:2:0"),
-        pytest.param("L", "svt", False, (0, 1, 1), id="svt codes grey as colour"),
-        pytest.param("LA", "svt", False, (0, 1, 1), id="svt codes grey and alpha as colour"),
+        pytest.param("L", "svt", False, (0, 1, 1), id="svt encodes grey as colour"),
+        pytest.param("LA", "svt", False, (0, 1, 1), id="svt encodes grey and alpha as colour"),
         pytest.param("RGB", "aom", False, (0, 1, 1), id="aom 4:2:0"),
         pytest.param("RGB", "aom", True, (0, 0, 0), id="aom 4:4:4"),
-        pytest.param("LA", "aom", True, (0, 0, 0), id="aom codes grey and alpha as colour"),
-        pytest.param("L", "aom", True, (1, 1, 1), id="aom codes grey as grey"),
+        pytest.param("LA", "aom", True, (0, 0, 0), id="aom encodes grey and alpha as colour"),
+        pytest.param("L", "aom", True, (1, 1, 1), id="aom encodes grey as grey"),
     ],
 )
-def test_avif_is_sampled_like_this(mode: str, encoder: str, full_chroma: bool, flags: tuple[int, int, int]) -> None:
+def test_avif_has_this_chroma_subsampling(
+    mode: str, encoder: str, full_chroma: bool, flags: tuple[int, int, int]
+) -> None:
     image = pictures.photograph().convert("RGBA").convert(mode)
     config = _av1_config(encode(image, _encoding("avif", encoder, full_chroma=full_chroma)).body)
     assert (config >> 4 & 1, config >> 3 & 1, config >> 2 & 1) == flags
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 40), (40, 3)])
-def test_avif_may_be_tiny(size: tuple[int, int]) -> None:
+def test_a_tiny_avif_is_possible(size: tuple[int, int]) -> None:
     encoded = encode(Image.new("RGB", size, pictures.RED), _encoding("avif", "aom", full_chroma=True))
-    assert reopened(encoded).size == size
+    assert decode_variant(encoded).size == size
 
 
-def test_avif_of_the_highest_quality_loses_nothing_but_the_change_of_colour_space() -> None:
+def test_avif_of_the_highest_quality_only_loses_what_the_colour_space_conversion_rounds() -> None:
     image = pictures.photograph((64, 48))
-    shown = reopened(encode(image, _encoding("avif", "aom", quality=100, full_chroma=True))).convert("RGB")
+    shown = decode_variant(encode(image, _encoding("avif", "aom", quality=100, full_chroma=True))).convert("RGB")
     difference = ImageChops.difference(shown, image).convert("L")
     assert not any(difference.histogram()[4:])
 
@@ -68,7 +70,7 @@ def test_each_effort_decodes_to_nearly_the_same_picture(fmt: str, encoder: str, 
     fast, thorough = (encode(image, _encoding(fmt, encoder, full_chroma=True, effort=effort)) for effort in Effort)
     assert fast.body != thorough.body
     for encoded in (fast, thorough):
-        difference = ImageChops.difference(reopened(encoded).convert(mode), image)
+        difference = ImageChops.difference(decode_variant(encoded).convert(mode), image)
         assert ImageStat.Stat(difference.convert("RGBA").convert("L")).rms[0] < 12
 
 
@@ -79,14 +81,14 @@ def test_each_effort_decodes_to_nearly_the_same_picture(fmt: str, encoder: str, 
         pytest.param(Effort.THOROUGH, b"\xff\xc2", id="progressive (SOF2) when thorough"),
     ],
 )
-def test_jpeg_is_coded_as_its_effort_promises(effort: Effort, marker: bytes) -> None:
+def test_jpeg_is_progressive_only_when_thorough(effort: Effort, marker: bytes) -> None:
     body = encode(pictures.photograph(), _encoding("jpeg", "jpeg", effort=effort)).body
     frames = [code for code in (b"\xff\xc0", b"\xff\xc1", b"\xff\xc2") if code in body[: body.index(b"\xff\xda")]]
     assert frames == [marker]
 
 
 @pytest.mark.parametrize(("full_chroma", "sampling"), [(False, (2, 2)), (True, (1, 1))], ids=["4:2:0", "4:4:4"])
-def test_jpeg_is_sampled_as_planned(full_chroma: bool, sampling: tuple[int, int]) -> None:
+def test_jpeg_has_the_planned_chroma_subsampling(full_chroma: bool, sampling: tuple[int, int]) -> None:
     body = encode(pictures.photograph(), _encoding("jpeg", "jpeg", full_chroma=full_chroma)).body
     start = body.index(b"\xff\xc0")
     luma = body[start + 11]
@@ -110,8 +112,8 @@ def test_quality_reaches_the_encoder() -> None:
         pytest.param(pictures.png(pictures.photograph()), "RGB", id="many colours"),
     ],
 )
-def test_png_takes_a_palette_only_where_nothing_is_lost(original: bytes, mode: str) -> None:
-    found = reopened(variant(original, Params(format="png")))
+def test_png_uses_a_palette_only_when_it_is_lossless(original: bytes, mode: str) -> None:
+    found = decode_variant(variant(original, Params(format="png")))
     wanted = Image.open(io.BytesIO(original)).convert("RGBA")
     visible = [
         Image.alpha_composite(Image.new("RGBA", wanted.size, "gray"), image.convert("RGBA"))
@@ -125,15 +127,15 @@ def test_png_takes_a_palette_only_where_nothing_is_lost(original: bytes, mode: s
     ("alpha", "clear"),
     [(0, True), (127, True), (128, False), (255, False)],
 )
-def test_a_gif_pixel_is_there_from_half_alpha_on(alpha: int, clear: bool) -> None:
+def test_a_gif_pixel_is_opaque_from_half_alpha(alpha: int, clear: bool) -> None:
     image = Image.new("RGBA", (8, 8), (*pictures.RED, alpha))
     image.putpixel((0, 0), (*pictures.BLUE, 255))
-    found = reopened(encode(image, _encoding("gif", "gif", quality=None))).convert("RGBA")
+    found = decode_variant(encode(image, _encoding("gif", "gif", quality=None))).convert("RGBA")
     assert found.getpixel((0, 0)) == (*pictures.BLUE, 255)
     assert found.getpixel((4, 4)) == ((0, 0, 0, 0) if clear else (*pictures.RED, 255))
 
 
-def test_a_palette_of_many_colours_and_a_hole_has_room_for_both() -> None:
+def test_a_full_palette_still_has_a_transparent_entry() -> None:
     image = reduce_to_palette(pictures.with_hole(pictures.photograph((200, 150))))
     assert image.info["transparency"] == 255
     colours = image.getcolors(256)
@@ -141,6 +143,6 @@ def test_a_palette_of_many_colours_and_a_hole_has_room_for_both() -> None:
     assert len(colours) > 200
 
 
-def test_a_gif_says_its_screen_size() -> None:
+def test_a_gif_has_its_screen_size() -> None:
     body = encode(pictures.chart(), _encoding("gif", "gif", quality=None)).body
     assert struct.unpack("<HH", body[6:10]) == pictures.SIZE

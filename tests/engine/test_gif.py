@@ -1,4 +1,4 @@
-"""What browsers show of GIFs that leave parts of their canvas uncovered or clear them."""
+"""GIFs that leave parts of the canvas uncovered or clear them look as in a browser."""
 
 import io
 
@@ -10,7 +10,7 @@ from imgcdn.engine.probe import probe
 from imgcdn.errors import ImageError
 from tests.support import pictures
 from tests.support.pictures import GifPart, packed_gif
-from tests.support.variants import MAX_PIXELS, colour_at, developed, film, frame_at, variant
+from tests.support.variants import MAX_PIXELS, colour_at, decode_frames, frame_at, render_image, variant
 
 CANVAS = (8, 4)
 WHOLE, LEFT, RIGHT = (0, 0, 8, 4), (0, 0, 4, 4), (4, 0, 4, 4)
@@ -23,7 +23,7 @@ R, G, B, NOTHING = (*pictures.RED, 255), (*pictures.GREEN, 255), (*pictures.BLUE
         pytest.param(
             [GifPart(WHOLE, 0), GifPart(RIGHT, 1, disposal=2, clear=3), GifPart(LEFT, 2)],
             [(R, R), (R, G), (B, NOTHING)],
-            id="a cleared place is empty, not background",
+            id="a cleared area is transparent, not background",
         ),
         pytest.param(
             [GifPart(WHOLE, 0, disposal=2), GifPart(RIGHT, 1)],
@@ -43,39 +43,39 @@ R, G, B, NOTHING = (*pictures.RED, 255), (*pictures.GREEN, 255), (*pictures.BLUE
         pytest.param(
             [GifPart(WHOLE, 0, disposal=3), GifPart(LEFT, 2)],
             [(R, R), (B, NOTHING)],
-            id="restored to nothing",
+            id="restored to an empty canvas",
         ),
         pytest.param(
             [GifPart(WHOLE, 0, disposal=2), GifPart(LEFT, 2, disposal=0), GifPart(RIGHT, 1)],
             [(R, R), (B, NOTHING), (B, G)],
-            id="unspecified keeps, whatever the frame before said",
+            id="unspecified keeps the frame",
         ),
         pytest.param(
             [GifPart(WHOLE, 0), GifPart(WHOLE, 3, clear=3), GifPart(LEFT, 2)],
             [(R, R), (R, R), (B, R)],
-            id="transparent pixels leave what is beneath",
+            id="transparent pixels show what is beneath",
         ),
         pytest.param(
             [GifPart(WHOLE, 0), GifPart((4, 0, 40, 40), 1), GifPart((100, 100, 4, 4), 2)],
             [(R, R), (R, G), (R, G)],
-            id="what is beyond the canvas is not shown",
+            id="pixels beyond the canvas are not shown",
         ),
     ],
 )
-def test_each_instant_shows_what_a_browser_shows(
+def test_each_instant_looks_as_in_a_browser(
     frames: list[GifPart], expected: list[tuple[tuple[int, ...], tuple[int, ...]]]
 ) -> None:
-    shown = film(variant(packed_gif(CANVAS, frames), Params(format="gif")).body)
+    shown = decode_frames(variant(packed_gif(CANVAS, frames), Params(format="gif")).body)
     for index, (left, right) in enumerate(expected):
         image = frame_at(shown, 100 * index + 50)
         found = [colour_at(image, across, 0.5) for across in (0.2, 0.8)]
         assert [colour if colour[3] else NOTHING for colour in found] == [left, right], index
 
 
-def test_a_still_leaves_its_gap_open() -> None:
+def test_an_uncovered_part_of_a_still_is_transparent() -> None:
     original = packed_gif(CANVAS, [GifPart(RIGHT, 1)])
     assert probe(io.BytesIO(original), max_pixels=MAX_PIXELS).alpha
-    image = developed(original, Params(format="png"))
+    image = render_image(original, Params(format="png"))
     assert [colour_at(image, 0.2, 0.5)[3], colour_at(image, 0.8, 0.5)] == [0, G]
 
 
@@ -85,11 +85,11 @@ def test_a_missing_trailer_and_stray_bytes_do_no_harm() -> None:
     assert len(list(parts(original[:-1] + b"\x00\x00;"))) == 2
 
 
-def test_cut_anywhere_a_gif_renders_or_is_refused() -> None:
+def test_a_gif_cut_anywhere_renders_or_is_refused() -> None:
     whole = packed_gif(CANVAS, [GifPart(WHOLE, 0), GifPart(RIGHT, 1, disposal=2, clear=3), GifPart(LEFT, 2)])
     for length in range(len(whole)):
         try:
             encoded = variant(whole[:length], Params(format="gif"))
         except ImageError:
             continue
-        assert {frame.image.size for frame in film(encoded.body)} == {CANVAS}
+        assert {frame.image.size for frame in decode_frames(encoded.body)} == {CANVAS}

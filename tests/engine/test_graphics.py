@@ -16,7 +16,7 @@ from imgcdn.engine.render import render
 from tests.support import drawings, pictures
 from tests.support.paths import CORPUS, SAMPLES
 from tests.support.planning import FAST, LIMITS, THOROUGH
-from tests.support.variants import MAX_PIXELS, reopened
+from tests.support.variants import MAX_PIXELS, decode_variant
 
 Draw = Callable[[], Image.Image]
 
@@ -57,7 +57,7 @@ def _variant(
         pytest.param(drawings.comic, 320, id="outlined colours"),
     ],
 )
-def test_a_drawn_graphic_is_named_at_every_width_from_some_on(draw: Draw, least: int) -> None:
+def test_a_drawn_graphic_is_recognised_from_this_width_on(draw: Draw, least: int) -> None:
     image = draw()
     assert {width: is_graphic(_at(image, width)) for width in WIDTHS if width >= least} == {
         width: True for width in WIDTHS if width >= least
@@ -72,25 +72,25 @@ def _photograph() -> Image.Image:
     "draw",
     [
         pytest.param(_photograph, id="drawn photograph"),
-        pytest.param(lambda: pictures.photograph((1200, 800)), id="smooth one"),
-        pytest.param(lambda: _photograph().convert("L"), id="grey one"),
+        pytest.param(lambda: pictures.photograph((1200, 800)), id="smooth photograph"),
+        pytest.param(lambda: _photograph().convert("L"), id="grey photograph"),
         pytest.param(lambda: drawings.studio(_photograph()), id="before a studio's white"),
-        pytest.param(lambda: drawings.studio(_photograph()).convert("L"), id="before it in grey"),
+        pytest.param(lambda: drawings.studio(_photograph()).convert("L"), id="before a studio's white, in grey"),
         pytest.param(lambda: drawings.night(_photograph()), id="at night"),
         pytest.param(lambda: drawings.vignette(_photograph()), id="with a vignette"),
-        pytest.param(lambda: drawings.window_with(_photograph()), id="in most of a screenshot"),
+        pytest.param(lambda: drawings.window_with(_photograph()), id="screenshot that is mostly a photograph"),
         pytest.param(drawings.gradient, id="gradient"),
         pytest.param(drawings.scan, id="scanned page"),
-        pytest.param(drawings.noisy_comic, id="outlines with noise"),
-        pytest.param(lambda: Image.new("RGB", (8, 400), "red"), id="too narrow to tell"),
+        pytest.param(drawings.noisy_comic, id="comic with noise"),
+        pytest.param(lambda: Image.new("RGB", (8, 400), "red"), id="too narrow to decide"),
     ],
 )
-def test_what_is_no_graphic_is_never_named(draw: Draw) -> None:
+def test_a_picture_that_is_not_a_graphic_is_not_recognised_as_one(draw: Draw) -> None:
     image = draw()
     assert [width for width in WIDTHS if is_graphic(_at(image, width))] == []
 
 
-def test_the_colour_of_pixels_that_nobody_sees_does_not_count() -> None:
+def test_the_colour_of_transparent_pixels_does_not_count() -> None:
     logo, photograph = drawings.logo(), _photograph().resize((800, 400))
     hidden = photograph.convert("RGBA")
     hidden.putalpha(0)
@@ -98,13 +98,13 @@ def test_the_colour_of_pixels_that_nobody_sees_does_not_count() -> None:
     assert is_graphic(hidden) is is_graphic(logo) is True
 
 
-def test_a_picture_of_one_colour_is_a_graphic_or_not_but_no_error() -> None:
+def test_a_picture_of_one_colour_raises_no_error() -> None:
     for mode in ("L", "LA", "RGB", "RGBA"):
         for size in ((1, 1), (9, 9), (300, 10), (10, 300), (300, 300)):
             is_graphic(Image.new(mode, size))
 
 
-def test_the_test_takes_less_than_five_milliseconds() -> None:
+def test_recognising_a_graphic_takes_less_than_five_milliseconds() -> None:
     photograph = _photograph().resize((4000, 2667))
     times = []
     for _ in range(5):
@@ -118,22 +118,24 @@ def test_the_test_takes_less_than_five_milliseconds() -> None:
     ("draw", "params", "client", "formats"),
     [
         pytest.param(drawings.screenshot, Params(), BOTH, {"webp"}, id="to a browser"),
-        pytest.param(drawings.code, Params(width=640), BOTH, {"avif"}, id="where lossless is larger"),
-        pytest.param(drawings.screenshot, Params(width=640), ("avif",), {"avif"}, id="avif alone"),
-        pytest.param(drawings.code_squares, Params(), ("avif",), {"png"}, id="avif alone, where png is smaller"),
-        pytest.param(drawings.bars, Params(width=640), (), {"png"}, id="neither"),
-        pytest.param(drawings.red_text, Params(width=640), (), {"jpeg"}, id="neither, where png is larger"),
-        pytest.param(drawings.logo, Params(width=640), (), {"png"}, id="neither, with alpha"),
-        pytest.param(drawings.screenshot, Params(width=640, format="avif"), (), {"avif"}, id="avif asked for"),
-        pytest.param(drawings.screenshot, Params(format="webp"), (), {"webp"}, id="webp asked for"),
-        pytest.param(drawings.screenshot, Params(width=640, format="jpeg"), (), {"jpeg"}, id="jpeg asked for"),
+        pytest.param(drawings.code, Params(width=640), BOTH, {"avif"}, id="lossless is larger"),
+        pytest.param(drawings.screenshot, Params(width=640), ("avif",), {"avif"}, id="client accepts avif alone"),
+        pytest.param(
+            drawings.code_squares, Params(), ("avif",), {"png"}, id="client accepts avif alone, png is smaller"
+        ),
+        pytest.param(drawings.bars, Params(width=640), (), {"png"}, id="client accepts neither"),
+        pytest.param(drawings.red_text, Params(width=640), (), {"jpeg"}, id="client accepts neither, png is larger"),
+        pytest.param(drawings.logo, Params(width=640), (), {"png"}, id="client accepts neither, with alpha"),
+        pytest.param(drawings.screenshot, Params(width=640, format="avif"), (), {"avif"}, id="avif requested"),
+        pytest.param(drawings.screenshot, Params(format="webp"), (), {"webp"}, id="webp requested"),
+        pytest.param(drawings.screenshot, Params(width=640, format="jpeg"), (), {"jpeg"}, id="jpeg requested"),
     ],
 )
-def test_a_graphic_goes_out_in_the_smallest_coding(
+def test_a_graphic_is_sent_in_the_smallest_encoding(
     draw: Draw, params: Params, client: tuple[str, ...], formats: set[str]
 ) -> None:
     encoded = _variant(draw(), params, client)
-    assert {encoded.format, (reopened(encoded).format or "").lower()} == formats
+    assert {encoded.format, (decode_variant(encoded).format or "").lower()} == formats
 
 
 @pytest.mark.parametrize(
@@ -159,21 +161,21 @@ def test_a_graphic_has_the_effort_of_the_planned_format_whichever_file_is_the_sm
     ("params", "client"),
     [
         pytest.param(Params(), BOTH, id="to a browser"),
-        pytest.param(Params(format="webp"), (), id="webp asked for"),
+        pytest.param(Params(format="webp"), (), id="webp requested"),
         pytest.param(Params(q=20), ("webp",), id="at a low quality"),
-        pytest.param(Params(), (), id="to a client that names nothing"),
+        pytest.param(Params(), (), id="to a client that accepts neither avif nor webp"),
     ],
 )
 def test_a_screenshot_loses_nothing(params: Params, client: tuple[str, ...]) -> None:
-    found = reopened(_variant(drawings.screenshot(), params, client)).convert("RGB")
+    found = decode_variant(_variant(drawings.screenshot(), params, client)).convert("RGB")
     assert ImageChops.difference(found, drawings.screenshot()).getbbox() is None
 
 
 @pytest.mark.parametrize("name", ["avif", "jpeg", "webp"])
 def test_red_text_on_white_does_not_smear(name: str) -> None:
     page = _at(drawings.red_text(), 640)
-    found = reopened(_variant(page, Params(format=name))).convert("RGB")
-    # In JPEG at 4:2:0 the letters are a dull brown, on average 110 steps less red.
+    found = decode_variant(_variant(page, Params(format=name))).convert("RGB")
+    # In a JPEG with 4:2:0 the letters become a dull brown: on average 110 steps less red.
     lost = ImageChops.subtract(_redness(page), _redness(found))
     letters = _redness(page).point(lambda value: 255 if value > 200 else 0)
     histogram = lost.histogram(letters)
@@ -184,12 +186,12 @@ def _redness(image: Image.Image) -> Image.Image:
     return ImageChops.subtract(image.getchannel("R"), image.getchannel("G"))
 
 
-def test_a_photograph_is_coded_once_as_planned() -> None:
+def test_a_photograph_is_encoded_as_planned() -> None:
     for client, name in ((BOTH, "avif"), (("webp",), "webp"), ((), "jpeg")):
         assert _variant(_photograph(), Params(width=640), client).format == name
 
 
-def test_an_animation_of_graphics_stays_what_it_was() -> None:
+def test_an_animation_of_graphics_is_encoded_as_planned() -> None:
     frames = [drawings.bars().resize((300, 210)), drawings.pie().resize((300, 210))]
     file = io.BytesIO(pictures.animated_gif(frames, [100, 100]))
     encoded = render(file, plan_for(probe(file, max_pixels=MAX_PIXELS), Params(), BOTH, LIMITS), FAST)
@@ -197,7 +199,7 @@ def test_an_animation_of_graphics_stays_what_it_was() -> None:
 
 
 _SEEN = sorted(PHOTOS.glob("*")) if PHOTOS.is_dir() else []
-# The moon in a black sky, laid on white, is a black disc: drawn enough.
+# A moon in a black sky on a white page looks like a drawn black disc.
 _MOON = "camera-kodak-pixpro-fz201.jpg"
 
 _SEEN += [
@@ -216,7 +218,7 @@ _SEEN += [
     ],
 )
 @pytest.mark.parametrize("path", [pytest.param(path, id=f"{path.parent.name}/{path.name}") for path in _SEEN])
-def test_a_photograph_is_never_named(path: Path, change: Callable[[Image.Image], Image.Image]) -> None:
+def test_a_photograph_is_not_recognised_as_a_graphic(path: Path, change: Callable[[Image.Image], Image.Image]) -> None:
     file = Image.open(path)
     file.draft("RGB", (1600, 1600))
     photograph = file.convert("L" if file.mode == "L" else "RGB")
@@ -226,5 +228,5 @@ def test_a_photograph_is_never_named(path: Path, change: Callable[[Image.Image],
 
 
 @pytest.mark.parametrize("name", ["chart.png", "logo.png"])
-def test_a_sample_graphic_is_named(name: str) -> None:
+def test_a_sample_graphic_is_recognised(name: str) -> None:
     assert is_graphic(Image.open(SAMPLES / name).convert("RGBA"))

@@ -1,4 +1,4 @@
-"""What a page gets to show before the picture, read by other decoders than ours and held against the picture."""
+"""Placeholders are decoded with independent decoders and compared with their picture."""
 
 import base64
 import io
@@ -21,15 +21,15 @@ from imgcdn.engine.placeholder import LQIP_CHARACTERS, dominant
 from tests.support import laden, pictures, profiles
 from tests.support.hash_reading import from_blurhash, from_thumbhash
 from tests.support.paths import CORPUS
-from tests.support.variants import colour_at, developed, near, variant
+from tests.support.variants import colour_at, near, render_image, variant
 
-# A hash holds some ten waves, in 19 steps (BlurHash) or 16, so it rounds off what has edges: of a third or a quarter of
-# a picture it is off by up to 32 and 17 of 255 among the photographs of the corpus, by 38 and 30 in the drawn ones,
-# which are nothing but edges. From another photograph half of the hashes are more than 65 away.
+# A hash has about ten waves in 19 steps (BlurHash) or 16 steps (ThumbHash), so it blurs edges. On a grid of thirds and
+# quarters it differs by up to 32 and 17 of 255 for the photographs of the corpus, and by 38 and 30 for the drawn ones,
+# which consist of edges. Half of the hashes differ by more than 65 from any other photograph.
 _BLURHASH_TOLERANCE = 42
 _THUMBHASH_TOLERANCE = 34
 
-# Of an eighth of a picture, whose colour WebP stores at half the size: 11 at most among the photographs, 13 drawn.
+# On a grid of eighths; WebP stores colour at half the size. At most 11 for the photographs and 13 for the drawn ones.
 _LQIP_TOLERANCE = 16
 
 
@@ -57,16 +57,16 @@ def on_white(image: Image.Image) -> Image.Image:
 
 
 def distance(one: Image.Image, other: Image.Image, grid: tuple[int, int]) -> float:
-    """Return the root mean square of what two pictures differ in, averaged over the cells of a grid, on white."""
+    """Return the root mean square difference of two pictures on white, averaged over the cells of a grid."""
     cells = [on_white(image).resize(grid, Image.Resampling.BOX) for image in (one, other)]
     squares = ImageStat.Stat(ImageChops.difference(*cells)).sum2
     return math.sqrt(sum(squares) / (3 * grid[0] * grid[1]))
 
 
 def check_likeness(original: bytes) -> None:
-    """Hold all placeholders of a picture against the picture."""
+    """Compare all placeholders of a picture with the picture."""
     facts = facts_of(original)
-    shown = developed(original, Params(width=100, height=100, format="png"))
+    shown = render_image(original, Params(width=100, height=100, format="png"))
     grid = (4, 3) if shown.width >= shown.height else (3, 4)
     assert distance(from_blurhash(facts["blurhash"], (32, 32)), shown, grid) < _BLURHASH_TOLERANCE
     assert distance(from_thumbhash(facts["thumbhash"]), shown, grid) < _THUMBHASH_TOLERANCE
@@ -107,7 +107,7 @@ if CORPUS.is_dir():
 
     def test_a_placeholder_looks_more_like_its_photograph_than_like_any_other() -> None:
         originals = [path.read_bytes() for path in sorted((CORPUS / "photos").glob("*"))]
-        shown = [developed(original, Params(width=100, height=100, format="png")) for original in originals]
+        shown = [render_image(original, Params(width=100, height=100, format="png")) for original in originals]
         facts = [facts_of(original) for original in originals]
         read: dict[str, Callable[[str], Image.Image]] = {
             "blurhash": lambda text: from_blurhash(text, (32, 32)),
@@ -120,14 +120,14 @@ if CORPUS.is_dir():
                 min(range(len(shown)), key=lambda at: distance(placeholder, shown[at], (8, 8)))
                 for placeholder in placeholders
             ]
-            right = sum(found == at for at, found in enumerate(nearest))
-            # Of two with much detail the BlurHash is nearer to another, by 2 of 255.
+            right = sum(index == at for at, index in enumerate(nearest))
+            # For two photographs with much detail, the BlurHash is nearer to another one, by 2 of 255.
             assert right >= len(originals) - (2 if name == "blurhash" else 0), name
 
 
-def test_a_placeholder_looks_like_no_mirror_image() -> None:
+def test_a_placeholder_does_not_look_like_a_mirror_image() -> None:
     original = pictures.png()
-    facts, shown = facts_of(original), developed(original, Params(format="png"))
+    facts, shown = facts_of(original), render_image(original, Params(format="png"))
     for image in (
         from_blurhash(facts["blurhash"], (32, 32)),
         from_thumbhash(facts["thumbhash"]),
@@ -142,7 +142,7 @@ def test_a_placeholder_looks_like_no_mirror_image() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (2, 1), (33, 7), (400, 300)], ids=str)
 def test_one_colour_stays_one_colour(colour: tuple[int, int, int], size: tuple[int, int]) -> None:
     facts = facts_of(pictures.png(Image.new("RGB", size, colour)))
-    # ThumbHash has 64 shades; WebP's limited range of luminance rounds.
+    # ThumbHash has 64 levels; WebP has a limited range of luminance, which rounds.
     for image, tolerance in (
         (from_blurhash(facts["blurhash"], (8, 8)), 1),
         (from_thumbhash(facts["thumbhash"]), 7),
@@ -163,8 +163,8 @@ def test_one_colour_stays_one_colour(colour: tuple[int, int, int], size: tuple[i
         pytest.param((20, 30), True, "H/iBAwAHn4WGdpj8esVIr59qtWN5ypk=", id="soft alpha"),
     ],
 )
-def test_a_thumbhash_is_its_inventors(size: tuple[int, int], soft: bool, expected: str) -> None:
-    # Expected is what thumbhash.js 0.1.1 gives for these pixels.
+def test_a_thumbhash_matches_the_reference_implementation(size: tuple[int, int], soft: bool, expected: str) -> None:
+    # Expected: the result of thumbhash.js 0.1.1 for these pixels.
     image = pictures.photograph(size).convert("RGBA")
     if soft:
         image.putalpha(image.getchannel("R"))
@@ -175,7 +175,7 @@ def test_a_thumbhash_is_its_inventors(size: tuple[int, int], soft: bool, expecte
 def test_a_placeholder_is_upright(way: int) -> None:
     upright, stored = (facts_of(pictures.oriented_photograph(way, (480, 320))) for way in (1, way))
     assert (stored["width"], stored["height"]) == (480, 320)
-    # The JPEG's blocks lie elsewhere in it, so the last digit of a wave may be another.
+    # The JPEG blocks lie elsewhere in the turned picture, so the last digit of a wave may differ.
     one, other = (from_blurhash(facts["blurhash"], (32, 32)) for facts in (upright, stored))
     assert distance(one, other, (8, 8)) < 4
     one, other = (from_uri(facts["lqip"]) for facts in (upright, stored))
@@ -191,9 +191,9 @@ def test_a_placeholder_is_upright(way: int) -> None:
         pytest.param(Params(width=900, height=60, fit=Fit.PAD, background=(40, 60, 210)), "BLUE", id="pad"),
     ],
 )
-def test_a_placeholder_shows_what_was_asked_for(params: Params, expected: str) -> None:
+def test_a_placeholder_shows_the_requested_picture(params: Params, expected: str) -> None:
     facts = facts_of(pictures.png(), **{name: getattr(params, name) for name in Params.__slots__ if name != "format"})
-    # A corner of the quarter, beyond which a wave may swing.
+    # Check near a corner of the quarter: elsewhere a wave may overshoot.
     assert near(colour_at(from_uri(facts["lqip"]), 0.05, 0.1), getattr(pictures, expected), tolerance=40)
     assert (facts["width"], facts["height"], facts["format"]) == (90, 60, "png")
 
@@ -208,7 +208,7 @@ def test_a_profile_is_applied() -> None:
     assert near(colour_at(from_uri(wide["lqip"]), 0.5, 0.5), (215, 93, 31), tolerance=8)
 
 
-def test_thumbhash_and_lqip_are_transparent_where_the_picture_is() -> None:
+def test_thumbhash_and_lqip_are_transparent_where_the_picture_is_transparent() -> None:
     facts = facts_of(pictures.rgba_png())
     for image in (from_thumbhash(facts["thumbhash"]), from_uri(facts["lqip"])):
         assert colour_at(image, 0.1, 0.5)[3] > 200
@@ -226,13 +226,13 @@ def test_blurhash_lays_transparency_on_bg_or_white(
     assert near(colour_at(opaque, 0.5, 0.5), (10, 120, 60, 255), tolerance=7)
 
 
-def test_a_band_of_alpha_that_says_nothing_costs_nothing() -> None:
+def test_an_opaque_alpha_band_does_not_change_the_placeholders() -> None:
     opaque, plain = (facts_of(original) for original in (pictures.opaque_rgba_png(), pictures.png()))
     assert (opaque.pop("alpha"), plain.pop("alpha")) == (True, False)
     assert {**opaque, "bytes": 0} == {**plain, "bytes": 0}
 
 
-def test_of_an_animation_it_is_the_first_frame() -> None:
+def test_a_placeholder_of_an_animation_shows_its_first_frame() -> None:
     frames = [Image.new("RGB", (60, 40), colour) for colour in (pictures.RED, pictures.GREEN, pictures.BLUE)]
     for original in (pictures.animated_gif(frames, [100, 100, 100]), pictures.animated_webp(frames, [100, 100, 100])):
         facts = facts_of(original)
@@ -241,7 +241,7 @@ def test_of_an_animation_it_is_the_first_frame() -> None:
         assert near(colour_at(from_blurhash(facts["blurhash"], (8, 8)), 0.5, 0.5), pictures.RED)
 
 
-def test_json_tells_what_the_original_is() -> None:
+def test_json_describes_the_original() -> None:
     original = pictures.oriented_jpeg(6, (400, 600))
     facts = facts_of(original, turn=6, width=20)
     assert list(facts) == [
@@ -259,7 +259,7 @@ def test_json_tells_what_the_original_is() -> None:
 
 
 @pytest.mark.parametrize("original", DRAWN.values(), ids=DRAWN)
-def test_json_has_what_the_others_answer(original: bytes) -> None:
+def test_json_contains_the_other_placeholders(original: bytes) -> None:
     facts = facts_of(original)
     for name in PLACEHOLDERS.keys() - {"json"}:
         assert text_of(original, Params(format=name)) == facts[name]
@@ -271,7 +271,7 @@ def _noise(mode: str, size: tuple[int, int]) -> Image.Image:
 
 @pytest.mark.parametrize("size", [(32, 32), (32, 20), (9, 32), (32, 1)], ids=str)
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
-def test_an_lqip_is_short_whatever_the_pixels(mode: str, size: tuple[int, int]) -> None:
+def test_an_lqip_is_short_for_any_pixels(mode: str, size: tuple[int, int]) -> None:
     uri = text_of(pictures.png(_noise(mode, size)), Params(format="lqip"))
     assert len(uri) < LQIP_CHARACTERS
     assert 8 <= max(from_uri(uri).size) <= 32
@@ -279,15 +279,15 @@ def test_an_lqip_is_short_whatever_the_pixels(mode: str, size: tuple[int, int]) 
 
 @pytest.mark.parametrize("name", ["blurhash", "thumbhash", "lqip", "json"])
 @pytest.mark.parametrize("make", [laden.jpeg, laden.png, laden.webp, laden.gif, laden.avif])
-def test_nothing_of_an_originals_metadata_is_in_it(name: str, make: Callable[[], bytes]) -> None:
-    # `from_uri` looks into the data URI.
+def test_a_placeholder_contains_no_metadata_of_the_original(name: str, make: Callable[[], bytes]) -> None:
+    # `from_uri` checks the data URI for metadata.
     text = text_of(make(), Params(format=name))
     assert len(text) < 800
     from_uri(facts_of(make())["lqip"])
 
 
 def _sky_and_roof() -> Image.Image:
-    """Blue for two thirds, as noisy as a photograph's sky, red below."""
+    """Draw two thirds of blue, with the noise of a photographed sky, above one third of red."""
     image = Image.new("RGB", (90, 90), (190, 40, 30))
     noise = random.Random(3)
     for x, y in itertools.product(range(90), range(60)):
@@ -298,12 +298,16 @@ def _sky_and_roof() -> Image.Image:
 @pytest.mark.parametrize(
     ("image", "expected"),
     [
-        pytest.param(_sky_and_roof(), (80, 140, 214), id="the larger part, not the mean"),
-        pytest.param(pictures.with_hole(Image.new("RGB", (9, 9), (1, 2, 3))), (1, 2, 3), id="nothing that is hidden"),
-        pytest.param(Image.new("RGBA", (9, 9), (1, 2, 3, 0)), (255, 255, 255), id="white where nothing is seen"),
+        pytest.param(_sky_and_roof(), (80, 140, 214), id="the larger part instead of the mean"),
+        pytest.param(
+            pictures.with_hole(Image.new("RGB", (9, 9), (1, 2, 3))), (1, 2, 3), id="transparent pixels do not count"
+        ),
+        pytest.param(
+            Image.new("RGBA", (9, 9), (1, 2, 3, 0)), (255, 255, 255), id="white for a fully transparent picture"
+        ),
         pytest.param(Image.new("LA", (9, 9), (77, 200)), (77, 77, 77), id="grey"),
         pytest.param(Image.new("L", (1, 1), 5), (5, 5, 5), id="one pixel"),
     ],
 )
-def test_the_dominant_colour_is_the_pictures_own(image: Image.Image, expected: tuple[int, ...]) -> None:
+def test_the_dominant_colour_is_that_of_the_picture(image: Image.Image, expected: tuple[int, ...]) -> None:
     assert near(tuple(bytes.fromhex(dominant(image)[1:])), expected, tolerance=6)

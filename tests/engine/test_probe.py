@@ -38,12 +38,12 @@ def _probe(data: bytes, max_pixels: int = MAX_PIXELS) -> Facts:
         pytest.param(
             pictures.apng([*TWO, TWO[0]], MS, default=True),
             Facts("png", (90, 60), 2, False),
-            id="apng whose default image stands outside",
+            id="apng whose default image is not a frame",
         ),
         pytest.param(pictures.gif(), Facts("gif", (90, 60), 1, False), id="gif"),
         pytest.param(pictures.gif_with_hole(), Facts("gif", (90, 60), 1, True), id="gif with a hole"),
         pytest.param(
-            pictures.animated_gif(TWO, MS), Facts("gif", (90, 60), 2, True), id="any animated gif may have holes"
+            pictures.animated_gif(TWO, MS), Facts("gif", (90, 60), 2, True), id="any animated gif counts as transparent"
         ),
         pytest.param(pictures.webp(), Facts("webp", (90, 60), 1, False), id="webp"),
         pytest.param(pictures.webp_with_hole(), Facts("webp", (90, 60), 1, True), id="webp with alpha"),
@@ -53,7 +53,7 @@ def _probe(data: bytes, max_pixels: int = MAX_PIXELS) -> Facts:
         pytest.param(pictures.animated_avif(TWO, MS), Facts("avif", (90, 60), 2, False), id="avif sequence"),
     ],
 )
-def test_a_header_tells_these_facts(original: bytes, expected: Facts) -> None:
+def test_a_header_has_these_facts(original: bytes, expected: Facts) -> None:
     assert _probe(original) == expected
 
 
@@ -63,14 +63,14 @@ def test_a_header_tells_these_facts(original: bytes, expected: Facts) -> None:
     [pictures.oriented_jpeg, pictures.oriented_png, pictures.oriented_webp, pictures.oriented_avif],
     ids=["jpeg", "png", "webp", "avif"],
 )
-def test_the_size_is_the_upright_one(draw: Callable[[int], bytes], orientation: int) -> None:
+def test_the_size_is_that_of_the_upright_picture(draw: Callable[[int], bytes], orientation: int) -> None:
     assert _probe(draw(orientation)).size == pictures.SIZE
 
 
 @pytest.mark.parametrize(
     "original",
     [
-        pytest.param(pictures.jpeg(exif=pictures.broken_exif_block()), id="directory beyond the block"),
+        pytest.param(pictures.jpeg(exif=pictures.broken_exif_block()), id="directory outside the block"),
         pytest.param(pictures.jpeg(exif=b"Exif\x00\x00"), id="empty block"),
         pytest.param(pictures.jpeg(exif=b"Exif\x00\x00nonsense"), id="no byte order"),
         pytest.param(pictures.jpeg(exif=pictures.exif_block(0)), id="orientation 0"),
@@ -85,8 +85,8 @@ def test_broken_exif_is_ignored(original: bytes) -> None:
     ("original", "named"),
     [
         pytest.param(b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic", "HEIC", id="heic"),
-        pytest.param(b"\x00\x00\x00\x18ftypmif1\x00\x00\x00\x00mif1heic", "HEIC", id="heic behind a neutral brand"),
-        pytest.param(b"\x00\x00\x00\x18ftypmif1\x00\x00\x00\x00mif1heicavif", "HEIC", id="a brand behind the box"),
+        pytest.param(b"\x00\x00\x00\x18ftypmif1\x00\x00\x00\x00mif1heic", "HEIC", id="heic with a neutral major brand"),
+        pytest.param(b"\x00\x00\x00\x18ftypmif1\x00\x00\x00\x00mif1heicavif", "HEIC", id="a brand after the box"),
         pytest.param(b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isommp41", "video", id="mp4"),
         pytest.param(b"\x00\x00\x00\x0cftyp", "video", id="a box that ends at once"),
         pytest.param(b"\xff\x0a\xfa\x1f", "JPEG XL", id="jpeg xl codestream"),
@@ -96,7 +96,7 @@ def test_broken_exif_is_ignored(original: bytes) -> None:
         pytest.param(b"BM\x00\x00\x00\x00", "BMP", id="bmp"),
         pytest.param(b"\x00\x00\x01\x00\x01\x00", "ICO", id="ico"),
         pytest.param(b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>', "SVG", id="svg"),
-        pytest.param(b"\xef\xbb\xbf  <svg/>", "SVG", id="svg behind a byte order mark"),
+        pytest.param(b"\xef\xbb\xbf  <svg/>", "SVG", id="svg after a byte order mark"),
         pytest.param(b"<!DOCTYPE html><html><body>Not found", "HTML", id="html"),
         pytest.param(b"<?xml version='1.0'?><rss/>", "XML", id="other xml"),
         pytest.param(b"%PDF-1.7\n", "PDF", id="pdf"),
@@ -105,7 +105,7 @@ def test_broken_exif_is_ignored(original: bytes) -> None:
         pytest.param(b"", "not an image", id="nothing"),
     ],
 )
-def test_another_kind_is_refused_by_its_name(original: bytes, named: str) -> None:
+def test_the_error_about_an_unsupported_kind_names_the_kind(original: bytes, named: str) -> None:
     with pytest.raises(UnsupportedImage, match=named):
         _probe(original)
 
@@ -118,13 +118,13 @@ def test_another_kind_is_refused_by_its_name(original: bytes, named: str) -> Non
         pytest.param(b"GIF89a", id="gif"),
         pytest.param(b"RIFF\xff\x00\x00\x00WEBPVP8 ", id="webp"),
         pytest.param(b"\x00\x00\x00\x18ftypavif\x00\x00\x00\x00mif1avif", id="avif"),
-        pytest.param(b"\x00\x00\x00\x18ftypmif1\x00\x00\x00\x00mif1avif", id="avif behind a neutral brand"),
+        pytest.param(b"\x00\x00\x00\x18ftypmif1\x00\x00\x00\x00mif1avif", id="avif with a neutral major brand"),
         pytest.param(pictures.jpeg()[:300], id="jpeg header cut off"),
         pytest.param(pictures.png()[:20], id="png header cut off"),
         pytest.param(pictures.png_header((0, 10)), id="no width"),
     ],
 )
-def test_an_offered_kind_that_does_not_open_is_corrupt(original: bytes) -> None:
+def test_a_file_of_a_supported_kind_that_does_not_open_is_corrupt(original: bytes) -> None:
     with pytest.raises(CorruptImage):
         _probe(original)
 
@@ -132,47 +132,47 @@ def test_an_offered_kind_that_does_not_open_is_corrupt(original: bytes) -> None:
 @pytest.mark.parametrize(
     ("size", "max_pixels"),
     [
-        pytest.param((101, 100), 10_000, id="just above the cap"),
+        pytest.param((101, 100), 10_000, id="just above the limit"),
         pytest.param((10_000, 10_000), MAX_PIXELS, id="above pillow's warning"),
         pytest.param((20_000, 20_000), MAX_PIXELS, id="above pillow's error"),
         pytest.param((2**31 - 1, 2**31 - 1), MAX_PIXELS, id="as large as a png can say"),
     ],
 )
-def test_more_pixels_than_the_cap_are_refused(size: tuple[int, int], max_pixels: int) -> None:
+def test_more_pixels_than_the_limit_are_refused(size: tuple[int, int], max_pixels: int) -> None:
     with pytest.raises(ImageTooLarge) as caught:
         _probe(pictures.png_header(size), max_pixels)
     assert caught.value.members == {"limit": max_pixels, "unit": "pixels"}
 
 
-def test_as_many_pixels_as_the_cap_pass() -> None:
+def test_exactly_the_limit_of_pixels_is_allowed() -> None:
     assert _probe(pictures.png_header((100, 100)), 10_000).size == (100, 100)
 
 
-def test_a_cap_above_pillows_warning_holds_without_a_warning() -> None:
+def test_a_limit_above_that_of_pillow_causes_no_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert _probe(pictures.png_header((10_000, 10_000)), 150_000_000).size == (10_000, 10_000)
 
 
-def test_an_animation_over_the_cap_is_a_still_of_its_first_frame() -> None:
+def test_an_animation_over_the_limit_is_a_still_of_its_first_frame() -> None:
     original = pictures.animated_gif(TWO, MS)
     assert _probe(original, 2 * 90 * 60).frames == 2
     assert _probe(original, 2 * 90 * 60 - 1).frames == 1
 
 
-def test_a_frame_over_the_cap_is_refused_in_an_animation_too() -> None:
+def test_an_animation_whose_frame_is_over_the_limit_is_refused() -> None:
     with pytest.raises(ImageTooLarge):
         _probe(pictures.animated_gif(TWO, MS), 90 * 60 - 1)
 
 
 def test_a_probe_decodes_nothing() -> None:
-    # The header is whole and no pixel is there: decoding would raise.
+    # The header is complete and there are no pixels, so decoding would raise.
     whole = pictures.png(pictures.photograph((400, 300)))
     assert _probe(whole[:2000]).size == (400, 300)
 
 
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_cut_anywhere_the_answer_is_facts_or_one_of_our_errors(orientation: int) -> None:
+def test_a_file_cut_anywhere_gives_facts_or_one_of_our_errors(orientation: int) -> None:
     whole = pictures.oriented_jpeg(orientation)
     for length in range(0, len(whole), 7):
         try:

@@ -13,7 +13,7 @@ from imgcdn.errors import CorruptImage
 from tests.support import laden, pictures
 from tests.support.paths import ROOT
 from tests.support.planning import FAST
-from tests.support.variants import CRISP_Q, colour_at, developed, near, planned, reopened, variant
+from tests.support.variants import CRISP_Q, colour_at, decode_variant, make_plan, near, render_image, variant
 
 CORNERS = {(0.2, 0.2): "RED", (0.8, 0.2): "GREEN", (0.2, 0.8): "BLUE", (0.8, 0.8): "WHITE"}
 
@@ -53,9 +53,9 @@ def _wanted(name: str) -> tuple[int, ...]:
 
 @pytest.mark.parametrize("fmt", FORMATS)
 @pytest.mark.parametrize("original", _table(OPAQUE))
-def test_every_kind_becomes_every_format_with_its_corners_where_they_were(original: bytes, fmt: str) -> None:
+def test_every_kind_in_every_format_keeps_its_corners(original: bytes, fmt: str) -> None:
     encoded = variant(original, Params(width=45, format=fmt, q=CRISP_Q))
-    image = reopened(encoded)
+    image = decode_variant(encoded)
     assert (encoded.format, encoded.size, encoded.frames, image.size) == (fmt, (45, 30), 1, (45, 30))
     for (across, down), name in CORNERS.items():
         assert near(colour_at(image, across, down), (*_wanted(name), 255)), name
@@ -63,8 +63,8 @@ def test_every_kind_becomes_every_format_with_its_corners_where_they_were(origin
 
 @pytest.mark.parametrize("fmt", FORMATS)
 @pytest.mark.parametrize("original", _table(GREY))
-def test_every_grey_kind_stays_colourless_in_every_format(original: bytes, fmt: str) -> None:
-    red, green, blue, alpha = colour_at(developed(original, Params(width=45, format=fmt, q=CRISP_Q)), 0.8, 0.8)
+def test_every_grey_kind_stays_grey_in_every_format(original: bytes, fmt: str) -> None:
+    red, green, blue, alpha = colour_at(render_image(original, Params(width=45, format=fmt, q=CRISP_Q)), 0.8, 0.8)
     assert max(red, green, blue) - min(red, green, blue) <= 3
     assert min(red, green, blue) > 100
     assert alpha == 255
@@ -72,8 +72,8 @@ def test_every_grey_kind_stays_colourless_in_every_format(original: bytes, fmt: 
 
 @pytest.mark.parametrize("fmt", [name for name, fmt in FORMATS.items() if fmt.alpha])
 @pytest.mark.parametrize("original", _table(HOLED))
-def test_a_hole_stays_a_hole(original: bytes, fmt: str) -> None:
-    image = developed(original, Params(width=45, format=fmt, q=CRISP_Q))
+def test_transparent_pixels_stay_transparent(original: bytes, fmt: str) -> None:
+    image = render_image(original, Params(width=45, format=fmt, q=CRISP_Q))
     assert near(colour_at(image, 0.2, 0.2), (*pictures.RED, 255))
     assert colour_at(image, 0.8, 0.8)[3] <= 8
 
@@ -81,30 +81,30 @@ def test_a_hole_stays_a_hole(original: bytes, fmt: str) -> None:
 @pytest.mark.parametrize(
     ("background", "expected"),
     [
-        pytest.param(None, (255, 255, 255, 255), id="white unless asked"),
-        pytest.param((10, 120, 200), (10, 120, 200, 255), id="as asked"),
+        pytest.param(None, (255, 255, 255, 255), id="white by default"),
+        pytest.param((10, 120, 200), (10, 120, 200, 255), id="requested colour"),
     ],
 )
 @pytest.mark.parametrize("original", _table(HOLED))
-def test_jpeg_lays_a_hole_on_the_background(
+def test_jpeg_composites_transparent_pixels_on_the_background(
     original: bytes, background: tuple[int, int, int] | None, expected: tuple[int, ...]
 ) -> None:
-    image = developed(original, Params(width=45, format="jpeg", q=CRISP_Q, background=background))
+    image = render_image(original, Params(width=45, format="jpeg", q=CRISP_Q, background=background))
     assert near(colour_at(image, 0.8, 0.8), expected)
 
 
-def test_a_background_fills_holes_in_a_format_with_alpha_too() -> None:
-    image = developed(pictures.rgba_png(), Params(format="png", background=(10, 120, 200)))
+def test_a_background_replaces_transparency_in_a_format_with_alpha() -> None:
+    image = render_image(pictures.rgba_png(), Params(format="png", background=(10, 120, 200)))
     assert colour_at(image, 0.8, 0.8) == (10, 120, 200, 255)
 
 
-def test_nothing_of_a_hidden_colour_bleeds_into_an_edge() -> None:
-    image = developed(pictures.rgba_png(), Params(width=31, format="png")).convert("RGBA")
+def test_hidden_colours_do_not_bleed_into_an_edge() -> None:
+    image = render_image(pictures.rgba_png(), Params(width=31, format="png")).convert("RGBA")
     red, green, blue, alpha = image.split()
     seen = [
         pixel for pixel in zip(*(band.tobytes() for band in (red, green, blue, alpha)), strict=True) if pixel[3] > 8
     ]
-    # The hole's hidden colour is magenta; red and blue alone would grow together.
+    # The hidden colour is magenta: only there are red and blue high together.
     assert all(not (pixel[0] > 150 and pixel[2] > 150) for pixel in seen)
 
 
@@ -115,8 +115,10 @@ def test_nothing_of_a_hidden_colour_bleeds_into_an_edge() -> None:
     ids=["jpeg", "png", "webp", "avif"],
 )
 @pytest.mark.parametrize("fmt", ["png", "avif"])
-def test_every_orientation_comes_out_upright_once(draw: Callable[[int], bytes], orientation: int, fmt: str) -> None:
-    image = developed(draw(orientation), Params(width=45, format=fmt, q=CRISP_Q))
+def test_every_orientation_becomes_upright_exactly_once(
+    draw: Callable[[int], bytes], orientation: int, fmt: str
+) -> None:
+    image = render_image(draw(orientation), Params(width=45, format=fmt, q=CRISP_Q))
     assert image.size == (45, 30)
     assert image.getexif().get(0x0112, 1) == 1
     for (across, down), name in CORNERS.items():
@@ -124,11 +126,11 @@ def test_every_orientation_comes_out_upright_once(draw: Callable[[int], bytes], 
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_crop_counts_in_upright_pixels_also_where_the_decoder_scaled(orientation: int) -> None:
-    # 1001 x 667 divides by none of 2, 4, 8: the drafted picture's last pixels are fractions.
+def test_a_crop_is_in_upright_pixels_even_after_a_scaled_decode(orientation: int) -> None:
+    # 1001 x 667 is not divisible by 2, 4 or 8, so the last pixels of the scaled picture are fractions of pixels.
     original = pictures.oriented_jpeg(orientation, (1001, 667))
-    image = developed(original, Params(width=40, height=40, fit=Fit.COVER, position=(100, 0), format="png"))
-    # The right 667 of 1001 pixels: the middle line of the chart lies at (500 - 334) / 667 of the output.
+    image = render_image(original, Params(width=40, height=40, fit=Fit.COVER, position=(100, 0), format="png"))
+    # The crop has the right 667 of 1001 pixels: the middle line of the chart is at (500 - 334) / 667 of the output.
     assert near(colour_at(image, 0.15, 0.2), pictures.RED)
     assert near(colour_at(image, 0.35, 0.2), pictures.GREEN)
     assert near(colour_at(image, 0.35, 0.8), pictures.WHITE)
@@ -145,7 +147,7 @@ def test_a_crop_counts_in_upright_pixels_also_where_the_decoder_scaled(orientati
     ],
 )
 @pytest.mark.parametrize("fmt", FORMATS)
-def test_no_metadata_leaves(original: bytes, fmt: str) -> None:
+def test_a_variant_has_no_metadata(original: bytes, fmt: str) -> None:
     assert any(secret in original for secret in laden.SECRETS)
     body = variant(original, Params(format=fmt)).body
     assert not [secret for secret in laden.SECRETS if secret in body]
@@ -161,7 +163,7 @@ def test_no_metadata_leaves(original: bytes, fmt: str) -> None:
         pytest.param(pictures.gif()[:-40], id="gif"),
     ],
 )
-def test_a_file_cut_short_is_corrupt_and_never_half_a_picture(original: bytes) -> None:
+def test_a_truncated_file_is_corrupt_and_never_half_a_picture(original: bytes) -> None:
     with pytest.raises(CorruptImage):
         variant(original, Params(format="png"))
 
@@ -172,20 +174,20 @@ def test_equal_input_gives_equal_bytes() -> None:
         assert variant(original, Params(width=45, format=fmt)) == variant(original, Params(width=45, format=fmt))
 
 
-def test_a_render_reads_the_file_from_its_beginning() -> None:
+def test_a_render_starts_at_the_beginning_of_the_file() -> None:
     file = io.BytesIO(pictures.jpeg())
-    plan = planned(file.getvalue(), Params(width=45))
+    plan = make_plan(file.getvalue(), Params(width=45))
     file.seek(100)
     assert render(file, plan, FAST).size == (45, 30)
 
 
-def test_enlarging_invents_pixels_when_asked() -> None:
-    image = developed(pictures.jpeg(), Params(width=180, enlarge=True, format="png"))
+def test_a_picture_is_enlarged_with_enlarge() -> None:
+    image = render_image(pictures.jpeg(), Params(width=180, enlarge=True, format="png"))
     assert image.size == (180, 120)
     assert near(colour_at(image, 0.8, 0.2), pictures.GREEN)
 
 
-def test_the_engine_loads_five_plugins_and_says_nothing() -> None:
+def test_the_engine_loads_five_plugins_and_prints_nothing() -> None:
     script = """
 import io, sys
 from imgcdn.core.request.params import Params

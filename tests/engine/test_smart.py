@@ -1,9 +1,9 @@
 """
 Where `position=smart` puts a crop: on drawn pictures, and on photographs whose subject was marked by eye.
 
-`tests/tables/subjects.tsv` has a photograph a row, the box of its subject in fractions of the upright picture, and
-whether the scores were tuned on it. A photograph counts when both of its crops, square and the one of 9:16 and 16:9
-that cuts more, keep four fifths of the box, or all of it that such a crop can hold.
+Each row of `tests/tables/subjects.tsv` has a photograph, the box of its subject in fractions of the upright picture,
+and whether the scores were tuned on it. A photograph succeeds as a success when two crops each keep four fifths of the
+box, or as much of it as such a crop can contain: the square, and the one of 9:16 and 16:9 that cuts more.
 """
 
 import csv
@@ -27,7 +27,7 @@ from imgcdn.engine.smart import locate_subject
 from tests.support import pictures
 from tests.support.paths import ROOT
 from tests.support.planning import FAST, LIMITS
-from tests.support.variants import MAX_PIXELS, colour_at, developed, film, near, planned, psnr, variant
+from tests.support.variants import MAX_PIXELS, colour_at, decode_frames, make_plan, near, psnr, render_image, variant
 
 CORPUS = ROOT.parent / "shared" / "corpus"
 TABLE = ROOT / "tests" / "tables" / "subjects.tsv"
@@ -37,7 +37,7 @@ SQUARE = replace(SMART, width=60, height=60, format="png")
 
 
 def resolved_plan(original: bytes, params: Params) -> Plan:
-    """Return the plan with the crop that is cut."""
+    """Return the plan with the resolved crop."""
     file = io.BytesIO(original)
     plan = plan_for(probe(file, max_pixels=MAX_PIXELS), params, (), LIMITS)
     picture: Picture = decode(file, plan)
@@ -47,7 +47,7 @@ def resolved_plan(original: bytes, params: Params) -> Plan:
 
 
 def scene(size: Size, spot: Box, colour: tuple[int, ...] = pictures.RED, mode: str = "RGB") -> Image.Image:
-    """A grey picture with one thing on it, its place in fractions."""
+    """Draw a grey picture with one object at a box, which is given in fractions."""
     image = Image.new(mode, size, (128, 128, 128, 255)[: len(mode)])
     left, top, right, bottom = (round(edge * size[axis % 2]) for axis, edge in enumerate(spot))
     ImageDraw.Draw(image).ellipse((left, top, right - 1, bottom - 1), colour)
@@ -70,7 +70,7 @@ LEFT: Box = (0.05, 0.5, 0.15, 0.7)
         pytest.param(lambda image: pictures.jpeg(image.convert("CMYK")), id="cmyk jpeg"),
     ],
 )
-def test_what_stands_out_is_in_the_crop(coded: Callable[[Image.Image], bytes], spot: Box) -> None:
+def test_the_crop_contains_the_object_that_stands_out(coded: Callable[[Image.Image], bytes], spot: Box) -> None:
     crop = resolved_plan(coded(scene((900, 600), spot)), SQUARE).crop
     assert crop
     assert crop[0] <= spot[0] * 900
@@ -78,14 +78,14 @@ def test_what_stands_out_is_in_the_crop(coded: Callable[[Image.Image], bytes], s
     assert (crop[1], crop[3], crop[2] - crop[0]) == (0, 600, 600)
 
 
-def test_a_panorama_is_cut_where_its_subject_is() -> None:
+def test_the_crop_of_a_panorama_contains_its_subject() -> None:
     crop = resolved_plan(pictures.png(scene((6000, 200), (0.8, 0.3, 0.82, 0.8))), SQUARE).crop
     assert crop is not None
     assert crop[0] <= 4810
     assert crop[2] >= 4910
 
 
-def test_a_line_of_pixels_has_a_subject_too() -> None:
+def test_a_single_row_of_pixels_can_have_a_subject() -> None:
     image = Image.new("RGB", (300, 1), (128, 128, 128))
     image.paste(pictures.RED, (250, 0, 260, 1))
     crop = resolved_plan(pictures.png(image), replace(SMART, width=100, height=1)).crop
@@ -93,7 +93,7 @@ def test_a_line_of_pixels_has_a_subject_too() -> None:
     assert crop[0] > 150
 
 
-def test_a_high_picture_is_cut_above_or_below() -> None:
+def test_a_tall_picture_is_cut_at_the_top_or_the_bottom() -> None:
     crop = resolved_plan(pictures.png(scene((300, 900), (0.4, 0.85, 0.6, 0.95))), SQUARE).crop
     assert crop is not None
     assert crop[1] > 500
@@ -108,8 +108,8 @@ def test_a_high_picture_is_cut_above_or_below() -> None:
         pytest.param((85, 53, 40), id="darker"),
     ],
 )
-def test_skin_attracts_more_than_another_colour_of_its_contrast(colour: tuple[int, int, int]) -> None:
-    # On the left the same colour with red and blue exchanged.
+def test_skin_attracts_more_than_another_colour_of_equal_contrast(colour: tuple[int, int, int]) -> None:
+    # The object on the left has the same colour with red and blue swapped.
     image = scene((900, 300), (0.85, 0.3, 0.95, 0.6), colour)
     ImageDraw.Draw(image).ellipse((45, 90, 134, 179), colour[::-1])
     crop = resolved_plan(pictures.png(image), SQUARE).crop
@@ -123,28 +123,28 @@ def test_skin_attracts_more_than_another_colour_of_its_contrast(colour: tuple[in
         pytest.param(Image.new("RGB", (301, 200), (0, 0, 0)), id="black"),
         pytest.param(Image.new("RGB", (301, 200), (224, 172, 140)), id="skin"),
         pytest.param(Image.new("L", (200, 301), 77), id="grey"),
-        pytest.param(Image.new("RGBA", (301, 200), (255, 0, 0, 0)), id="nothing to see"),
-        pytest.param(Image.new("RGBA", (301, 200), (255, 0, 0, 128)), id="half clear"),
+        pytest.param(Image.new("RGBA", (301, 200), (255, 0, 0, 0)), id="fully transparent"),
+        pytest.param(Image.new("RGBA", (301, 200), (255, 0, 0, 128)), id="half transparent"),
         pytest.param(Image.new("CMYK", (301, 200), (9, 99, 9, 9)), id="cmyk"),
-        pytest.param(Image.new("RGB", (9000, 1), (9, 99, 9)), id="a line"),
+        pytest.param(Image.new("RGB", (9000, 1), (9, 99, 9)), id="one row"),
         pytest.param(Image.new("RGB", (2, 1), (9, 99, 9)), id="two pixels"),
     ],
 )
-def test_a_flat_picture_is_cut_at_its_center(image: Image.Image) -> None:
+def test_a_picture_of_one_colour_is_cut_at_its_center(image: Image.Image) -> None:
     original = pictures.jpeg(image) if image.mode == "CMYK" else pictures.png(image)
     for size in ((60, 60), (90, 160), (160, 90)):
         params = replace(SMART, width=size[0], height=size[1])
-        assert resolved_plan(original, params) == planned(original, replace(params, position=CENTER))
+        assert resolved_plan(original, params) == make_plan(original, replace(params, position=CENTER))
 
 
-def test_a_flat_jpeg_is_the_picture_that_center_gives() -> None:
+def test_a_jpeg_of_one_colour_is_the_same_with_smart_and_center() -> None:
     original = pictures.jpeg(Image.new("RGB", (1001, 500), (9, 99, 200)))
     one, other = (variant(original, replace(SQUARE, position=position)) for position in (Smart.SUBJECT, CENTER))
     assert one.body == other.body
 
 
 def test_transparent_pixels_do_not_attract() -> None:
-    # Loud noise on the left that nobody sees, a quiet disc on the right.
+    # The left has strong noise that is transparent, the right a plain disc.
     image = pictures.photograph((900, 300)).convert("RGBA")
     image.putalpha(0)
     ImageDraw.Draw(image).ellipse((750, 100, 850, 200), (128, 128, 128, 255))
@@ -153,9 +153,9 @@ def test_transparent_pixels_do_not_attract() -> None:
     assert crop[0] > 500
 
 
-@pytest.mark.parametrize("scale", [pytest.param(20, id="copied smaller"), pytest.param(1, id="copied as it is")])
-def test_what_transparent_pixels_hide_does_not_matter(scale: int) -> None:
-    # The same grey square on either side; magenta is hidden about the right one.
+@pytest.mark.parametrize("scale", [pytest.param(20, id="scaled down"), pytest.param(1, id="full size")])
+def test_the_colour_of_transparent_pixels_does_not_matter(scale: int) -> None:
+    # Both sides have the same grey square; the transparent pixels around the right one are magenta.
     image = Image.new("RGBA", (60, 20), (0, 0, 0, 0))
     image.paste((255, 0, 255, 0), (30, 0, 60, 20))
     for left in (4, 50):
@@ -186,29 +186,29 @@ def test_a_mirrored_picture_is_cut_on_the_other_side() -> None:
     assert crops[0][0] == pytest.approx(800 - crops[1][2], abs=8)
 
 
-def test_a_drafted_jpeg_is_cut_where_the_whole_one_is() -> None:
+def test_a_jpeg_decoded_at_a_smaller_scale_is_cut_at_the_same_place() -> None:
     original = pictures.jpeg(pictures.photograph((2400, 1600)))
     lefts = []
     for edge, scale in ((100, 8), (300, 4), (600, 2), (1600, 1)):
         params = replace(SQUARE, width=edge, height=edge)
-        assert decode(io.BytesIO(original), planned(original, params)).scale == scale
+        assert decode(io.BytesIO(original), make_plan(original, params)).scale == scale
         crop = resolved_plan(original, params).crop
         assert crop is not None
         assert crop[2] - crop[0] == 1600
         lefts.append(crop[0])
-    assert max(lefts) - min(lefts) <= 16  # two of a hundred steps
+    assert max(lefts) - min(lefts) <= 16  # two of the hundred steps of a position
 
 
-def test_the_crop_of_a_drafted_jpeg_shows_what_the_plan_says() -> None:
+def test_the_crop_of_a_jpeg_decoded_at_a_smaller_scale_matches_the_plan() -> None:
     original = pictures.jpeg(scene((1801, 1201), RIGHT))
     crop = resolved_plan(original, SQUARE).crop
-    found = developed(original, SQUARE)
+    found = render_image(original, SQUARE)
     assert crop is not None
     wanted = scene((1801, 1201), RIGHT).resize((60, 60), Image.Resampling.LANCZOS, box=crop)
     assert psnr(found, wanted) > 35
 
 
-def test_a_crop_that_was_asked_for_bounds_it() -> None:
+def test_a_requested_crop_bounds_the_smart_crop() -> None:
     original = pictures.png(scene((900, 600), RIGHT))
     elsewhere = resolved_plan(original, replace(SQUARE, crop=Crop(0, 0, 450, 300, relative=False)))
     assert elsewhere.crop == (75.0, 0.0, 375.0, 300.0)
@@ -219,8 +219,8 @@ def test_a_crop_that_was_asked_for_bounds_it() -> None:
     assert 0.9 * 900 <= crop[2] <= 900
 
 
-def test_a_border_is_trimmed_before_the_subject_is_sought() -> None:
-    # The border itself would attract: white around grey.
+def test_a_border_is_trimmed_before_the_subject_is_located() -> None:
+    # The white border around grey would attract the crop.
     image = Image.new("RGB", (1300, 700), (255, 255, 255))
     image.paste(scene((900, 600), RIGHT), (100, 50))
     params = replace(SQUARE, trim=0)
@@ -234,14 +234,14 @@ def test_a_border_is_trimmed_before_the_subject_is_sought() -> None:
 
 @pytest.mark.parametrize("fmt", ["webp", "gif"])
 @pytest.mark.parametrize("trim", [None, 0])
-def test_an_animation_is_cut_where_its_first_frame_says(fmt: str, trim: int | None) -> None:
-    # The thing goes from right to left; the crop stays. A dot in each corner keeps the trim from cutting anything.
+def test_the_first_frame_of_an_animation_decides_the_crop(fmt: str, trim: int | None) -> None:
+    # The object moves from right to left; the crop does not. Dots in two corners keep the trim from removing anything.
     frames = [scene((300, 100), (left, 0.3, left + 0.1, 0.6)) for left in (0.85, 0.45, 0.05)]
     for frame in frames:
         frame.putpixel((0, 0), pictures.BLUE)
         frame.putpixel((299, 99), pictures.BLUE)
     original = pictures.animated_gif(frames, [100, 100, 100])
-    shown = film(variant(original, replace(SQUARE, format=fmt, trim=trim)).body)
+    shown = decode_frames(variant(original, replace(SQUARE, format=fmt, trim=trim)).body)
     assert {one.image.size for one in shown} == {(60, 60)}
     red = [
         any(near(colour_at(one.image, x / 20, 0.45), pictures.RED, tolerance=60) for x in range(20)) for one in shown
@@ -250,16 +250,16 @@ def test_an_animation_is_cut_where_its_first_frame_says(fmt: str, trim: int | No
     assert red == [True] + [False] * (len(red) - 1)
 
 
-def test_a_still_of_an_animation_is_cut_as_the_animation_is() -> None:
+def test_a_still_of_an_animation_has_the_crop_of_the_animation() -> None:
     frames = [scene((300, 100), spot) for spot in (RIGHT, LEFT)]
     original = pictures.animated_gif(frames, [100, 100])
     moving, still = (variant(original, replace(SQUARE, format="gif", still=still)) for still in (False, True))
-    assert psnr(film(moving.body)[0].image, film(still.body)[0].image) > 30
+    assert psnr(decode_frames(moving.body)[0].image, decode_frames(still.body)[0].image) > 30
 
 
-def test_the_same_picture_is_cut_alike_every_time() -> None:
+def test_the_same_picture_always_gets_the_same_crop() -> None:
     original = pictures.jpeg(pictures.photograph((900, 500)))
-    plan = planned(original, SQUARE)
+    plan = make_plan(original, SQUARE)
     assert len({render(io.BytesIO(original), plan, FAST).body for _ in range(3)}) == 1
 
 
@@ -268,9 +268,7 @@ edges = st.integers(1, 90)
 
 
 @given(data=st.binary(min_size=1, max_size=64), mode=modes, size=st.tuples(edges, edges), share=st.floats(0.01, 1))
-def test_a_position_is_a_share_of_the_room_whatever_the_pixels(
-    data: bytes, mode: str, size: Size, share: float
-) -> None:
+def test_a_position_is_from_0_to_100_for_any_pixels(data: bytes, mode: str, size: Size, share: float) -> None:
     image = Image.frombytes("L", size, (data * (size[0] * size[1]))[: size[0] * size[1]]).convert(mode)
     bounds: Box = (0, 0, *size)
     for crop, axis in (((0, 0, size[0] * share, size[1]), 0), ((0, 0, size[0], size[1] * share), 1)):
@@ -286,7 +284,7 @@ def test_a_position_is_a_share_of_the_room_whatever_the_pixels(
     enlarge=st.booleans(),
     trim=st.none() | st.just(3),
 )
-def test_the_crop_lies_in_the_picture_and_is_as_large_as_at_the_center(
+def test_the_crop_lies_in_the_picture_and_has_the_size_of_the_center_crop(
     size: Size, box: Size, seed: int, enlarge: bool, trim: int | None
 ) -> None:
     image = pictures.photograph(size)
@@ -310,7 +308,7 @@ class Marked:
     A photograph of the table.
 
     Args:
-        box: Of its subject, in fractions.
+        box: Box of its subject, in fractions.
         tuned: Whether the scores were tuned on it.
     """
 
@@ -318,7 +316,7 @@ class Marked:
     box: Box
     tuned: bool
 
-    def kept(self, params: Params, ratio: Size) -> bool:
+    def keeps_subject(self, params: Params, ratio: Size) -> bool:
         """Tell whether a crop of this ratio keeps enough of the subject."""
         original = self.path.read_bytes()
         facts = probe(io.BytesIO(original), max_pixels=MAX_PIXELS)
@@ -330,18 +328,18 @@ class Marked:
             length = box[axis + 2] - box[axis]
             share *= max(0.0, min(box[axis + 2], crop[axis + 2]) - max(box[axis], crop[axis])) / length
             fits *= min(length, crop[axis + 2] - crop[axis]) / length
-        return share >= min(0.8, fits) - 0.005  # the marks have two decimals
+        return share >= min(0.8, fits) - 0.005  # the marked boxes have two decimals
 
-    def counts(self, position: Position | Smart) -> bool:
-        """Tell whether both of its crops keep enough."""
+    def succeeds(self, position: Position | Smart) -> bool:
+        """Tell whether both crops keep enough of the subject."""
         width, height = probe(io.BytesIO(self.path.read_bytes()), max_pixels=MAX_PIXELS).size
         narrow = (9, 16) if width >= height else (16, 9)
         params = replace(SMART, position=position)
-        return all(self.kept(params, ratio) for ratio in ((9, 9), narrow))
+        return all(self.keeps_subject(params, ratio) for ratio in ((9, 9), narrow))
 
 
 def marked() -> list[Marked]:
-    """Return the photographs of the table that are at hand."""
+    """Return the photographs of the table that are present on this machine."""
     found = []
     with TABLE.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file, delimiter="\t"):
@@ -357,22 +355,22 @@ SAMPLES = [one for one in marked() if one.path.is_relative_to(ROOT)]
 
 @pytest.mark.parametrize("photograph", [pytest.param(one, id=one.path.name) for one in SAMPLES])
 def test_the_subject_of_a_sample_is_kept(photograph: Marked) -> None:
-    assert photograph.counts(Smart.SUBJECT)
+    assert photograph.succeeds(Smart.SUBJECT)
 
 
-def test_the_table_has_four_photographs_that_every_clone_has() -> None:
+def test_four_photographs_of_the_table_are_in_the_repository() -> None:
     assert len(SAMPLES) == 4
 
 
 if CORPUS.is_dir():
 
-    def test_the_subject_is_kept_more_often_than_by_a_crop_at_the_center() -> None:
+    def test_a_smart_crop_keeps_the_subject_more_often_than_a_center_crop() -> None:
         photographs = marked()
-        smart = [one for one in photographs if one.counts(Smart.SUBJECT)]
-        center = [one for one in photographs if one.counts(CENTER)]
+        smart = [one for one in photographs if one.succeeds(Smart.SUBJECT)]
+        center = [one for one in photographs if one.succeeds(CENTER)]
         assert len(photographs) == 20
         assert len(smart) >= 15
         assert len(center) < 15
-        # Neither half has all of it: of the ten that the scores were tuned on, and of the ten others.
+        # This holds both for the ten photographs that the scores were tuned on and for the ten others.
         for tuned in (True, False):
             assert sum(one.tuned is tuned for one in smart) > sum(one.tuned is tuned for one in center)

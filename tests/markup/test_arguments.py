@@ -1,4 +1,4 @@
-"""The helper's types are written out, so that an editor completes them; here they are compared with the declaration."""
+"""The types of the helper's arguments are written out so that editors complete them; they must match the parameters."""
 
 from types import NoneType, UnionType
 from typing import Literal, Union, get_args, get_origin, get_type_hints
@@ -10,20 +10,20 @@ from imgcdn.core.request.arguments import SWITCH, Choices, Decimals, Floats, Int
 from imgcdn.core.request.parameters import PARAMETERS, Parameter
 from imgcdn.markup.urls import SPELLED, LookArgs
 
-# `url` takes the look as keywords, and what belongs to one URL alone as arguments of its own.
+# `url` takes the params of the picture as keywords, and the params of the request as arguments of its own.
 OWN = {name: hint for name, hint in get_type_hints(ImageCDN.url).items() if name not in ("return", "look")}
 ARGUMENTS = {SPELLED.get(name, name): hint for name, hint in {**OWN, **get_type_hints(LookArgs)}.items()}
 
 
 def leaves(hint: object) -> set[object]:
-    """Return the types and the literal values of a union."""
+    """Return the types and literal values in a union."""
     if get_origin(hint) in (Union, UnionType):
         return set().union(*map(leaves, get_args(hint)))
     return set(get_args(hint)) if get_origin(hint) is Literal else {hint}
 
 
-def expected(values: Range[object]) -> set[object]:
-    """Return the same of what a range accepts."""
+def leaves_of_range(values: Range[object]) -> set[object]:
+    """Return the types and literal values that a range accepts."""
     match values:
         case Choices() if values is SWITCH:
             return {bool}
@@ -38,13 +38,13 @@ def expected(values: Range[object]) -> set[object]:
     return {str}
 
 
-def test_every_parameter_is_an_argument_and_every_argument_a_parameter() -> None:
+def test_the_arguments_are_the_parameters() -> None:
     assert set(ARGUMENTS) == {parameter.name for parameter in PARAMETERS}
 
 
 @pytest.mark.parametrize("parameter", [pytest.param(row, id=row.name) for row in PARAMETERS])
-def test_an_argument_has_the_type_of_its_parameters_range(parameter: Parameter) -> None:
-    assert leaves(ARGUMENTS[parameter.name]) - {NoneType} == expected(parameter.range)
+def test_an_argument_has_the_type_that_the_range_of_its_parameter_accepts(parameter: Parameter) -> None:
+    assert leaves(ARGUMENTS[parameter.name]) - {NoneType} == leaves_of_range(parameter.range)
 
 
 @pytest.mark.parametrize("name", SPELLED)

@@ -19,7 +19,7 @@ DATA_URI = "data:image/webp;base64,UklGRk4AAABXRUJQVlA4IEIAAAA+/A=="
 CDN = ImageCDN("https://img.example.com", ladder=(400, 800, 1600))
 
 
-def test_an_img_in_full() -> None:
+def test_an_img_with_all_attributes() -> None:
     written = CDN.img(
         "/a b.jpg",
         alt='Tom & "Jerry"',
@@ -38,7 +38,7 @@ def test_an_img_in_full() -> None:
     )
 
 
-def test_a_picture_in_full() -> None:
+def test_a_picture_with_all_attributes() -> None:
     written = CDN.picture("a.jpg", alt="", width=300, source_size=(600, 300), layout="fixed", priority=True)
     url = "https://img.example.com/img/a.jpg?w={}&amp;fm={}"
     avif, webp, jpg = (
@@ -60,7 +60,7 @@ def test_without_a_source_size_the_height_stays_unknown() -> None:
     assert "height" not in attributes
 
 
-def test_layout_none_is_one_url() -> None:
+def test_layout_none_has_one_url() -> None:
     assert reading.img(CDN.img("a.jpg", alt="", height=300, layout="none")) == {
         "src": "https://img.example.com/img/a.jpg?h=300",
         "height": "300",
@@ -75,7 +75,7 @@ def test_layout_none_is_one_url() -> None:
 @pytest.mark.parametrize(
     ("formats", "expected"),
     [
-        pytest.param(["avif", "webp"], ["fm=avif", "fm=webp", "fm=jpg"], id="jpg unless said otherwise"),
+        pytest.param(["avif", "webp"], ["fm=avif", "fm=webp", "fm=jpg"], id="jpg by default"),
         pytest.param(["avif", "webp", "png"], ["fm=avif", "fm=webp", "fm=png"], id="png for transparency"),
         pytest.param(["webp", "gif"], ["fm=webp", "fm=gif"], id="gif for animations"),
         pytest.param(["webp", "avif", "jpeg"], ["fm=webp", "fm=avif", "fm=jpeg"], id="the page's order"),
@@ -98,25 +98,31 @@ def test_each_source_of_a_picture_has_its_format(formats: list[str], expected: l
         pytest.param({"formats": ["png", "avif"]}, "formats must be avif and webp", id="png first"),
         pytest.param({"formats": ["avif", "avif"]}, "each once", id="twice"),
         pytest.param({"formats": ["avif", "png", "jpg"]}, "at most one", id="two fallbacks"),
-        pytest.param({"placeholder": "blurhash"}, "no other kind", id="a placeholder that is not made"),
-        pytest.param({"placeholder": "red;background:url(//x)"}, "no other kind", id="a placeholder with more"),
-        pytest.param({"placeholder": DATA_URI + ") fixed, url(//x"}, "no other kind", id="a data URI with more"),
-        pytest.param({"placeholder": "data:text/html;base64,AAAA"}, "no other kind", id="a data URI of a page"),
-        pytest.param({"placeholder": "data:image/svg+xml;base64,AAAA"}, "no other kind", id="a data URI of a drawing"),
+        pytest.param({"placeholder": "blurhash"}, "no other kind", id="an unknown kind of placeholder"),
+        pytest.param(
+            {"placeholder": "red;background:url(//x)"}, "no other kind", id="a placeholder with trailing text"
+        ),
+        pytest.param(
+            {"placeholder": DATA_URI + ") fixed, url(//x"}, "no other kind", id="a data URI with trailing text"
+        ),
+        pytest.param({"placeholder": "data:text/html;base64,AAAA"}, "no other kind", id="a data URI of an HTML page"),
+        pytest.param({"placeholder": "data:image/svg+xml;base64,AAAA"}, "no other kind", id="a data URI of an SVG"),
         pytest.param({"placeholder": DATA_URI + "\n"}, "no other kind", id="a data URI with a line break"),
         pytest.param({"attributes": {"SRC": "/x"}}, "give the argument of that name", id="an attribute of ours"),
         pytest.param({"attributes": {"a b": "x"}}, "not the name of an attribute", id="a name with a space"),
-        pytest.param({"attributes": {"x onload=alert(1) y": ""}}, "not the name", id="a name with more"),
+        pytest.param(
+            {"attributes": {"x onload=alert(1) y": ""}}, "not the name", id="an attribute name with trailing text"
+        ),
         pytest.param({"q": 101}, "q must be", id="a parameter"),
         pytest.param({"width": 0}, "width must be", id="width 0"),
     ],
 )
-def test_nonsense_is_refused(arguments: dict[str, Any], reason: str) -> None:
+def test_invalid_arguments_are_refused(arguments: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         CDN.picture("a.jpg", **{"alt": "", "width": 9, **arguments})
 
 
-def test_alt_cannot_be_forgotten() -> None:
+def test_alt_is_required() -> None:
     with pytest.raises(TypeError, match="alt"):
         CDN.img("a.jpg", width=9)  # type: ignore[call-arg]  # wrong on purpose
 
@@ -132,42 +138,46 @@ def test_a_ladder_that_cannot_work_is_refused(ladder: tuple[int, ...]) -> None:
         ImageCDN(ladder=ladder)
 
 
-def test_a_ladder_is_put_in_order() -> None:
+def test_a_ladder_is_sorted() -> None:
     assert reading.widths(ImageCDN(ladder=(9, 5, 9)).srcset("a.jpg", layout="full-width")) == [5, 9]
 
 
 @pytest.mark.parametrize(
     ("priority", "attributes", "expected"),
     [
-        pytest.param(False, {}, ("lazy", "async", None), id="by default late"),
-        pytest.param(True, {}, ("eager", "sync", "high"), id="what a visitor waits for"),
-        pytest.param(False, {"loading": "eager"}, ("eager", "async", None), id="the page knows better"),
-        pytest.param(True, {"Decoding": "async"}, ("eager", "async", "high"), id="whatever the case of the letters"),
+        pytest.param(False, {}, ("lazy", "async", None), id="lazy by default"),
+        pytest.param(True, {}, ("eager", "sync", "high"), id="priority"),
+        pytest.param(
+            False, {"loading": "eager"}, ("eager", "async", None), id="attributes of the page take precedence"
+        ),
+        pytest.param(True, {"Decoding": "async"}, ("eager", "async", "high"), id="attribute names ignore case"),
     ],
 )
-def test_priority_decides_when_a_picture_is_loaded(
+def test_priority_controls_when_a_picture_is_loaded(
     priority: bool, attributes: dict[str, str], expected: tuple[str | None, ...]
 ) -> None:
-    found = reading.img(CDN.img("a.jpg", alt="", width=9, priority=priority, attributes=attributes))
-    assert tuple(found.get(name) for name in ("loading", "decoding", "fetchpriority")) == expected
+    attributes_read = reading.img(CDN.img("a.jpg", alt="", width=9, priority=priority, attributes=attributes))
+    assert tuple(attributes_read.get(name) for name in ("loading", "decoding", "fetchpriority")) == expected
 
 
-def test_a_placeholder_leaves_the_pages_style() -> None:
-    found = reading.img(
+def test_a_placeholder_keeps_the_style_of_the_page() -> None:
+    attributes_read = reading.img(
         CDN.img("a.jpg", alt="", width=9, placeholder="#abc", attributes={"style": "border: 0; color: red"})
     )
-    assert found["style"] == "background-color: #abc; border: 0; color: red"
+    assert attributes_read["style"] == "background-color: #abc; border: 0; color: red"
 
 
 @pytest.mark.parametrize("write", [CDN.img, CDN.picture], ids=["img", "picture"])
-def test_a_data_uri_is_the_background_until_the_picture_comes(write: Callable[..., str]) -> None:
-    found = reading.tags(write("a.jpg", alt="", width=9, placeholder=DATA_URI, attributes={"style": "border: 0"}))[-1]
-    assert found.name == "img"
-    assert found.attributes["style"] == f"background: url({DATA_URI}) center/cover no-repeat; border: 0"
+def test_a_data_uri_is_the_background_until_the_picture_is_loaded(write: Callable[..., str]) -> None:
+    attributes_read = reading.tags(
+        write("a.jpg", alt="", width=9, placeholder=DATA_URI, attributes={"style": "border: 0"})
+    )[-1]
+    assert attributes_read.name == "img"
+    assert attributes_read.attributes["style"] == f"background: url({DATA_URI}) center/cover no-repeat; border: 0"
 
 
 @pytest.mark.parametrize("format", PLACEHOLDERS)
-def test_what_is_no_picture_has_a_url_and_no_tag(format: FormatName) -> None:
+def test_a_format_that_is_not_a_picture_has_a_url_and_no_tag(format: FormatName) -> None:
     assert CDN.url("a.jpg", format=format).endswith(f"?fm={format}")
     with pytest.raises(ValueError, match="is not a picture"):
         CDN.img("a.jpg", alt="", width=9, format=format)
@@ -175,7 +185,7 @@ def test_what_is_no_picture_has_a_url_and_no_tag(format: FormatName) -> None:
         CDN.srcset("a.jpg", width=9, format=format)
 
 
-def test_jinja_leaves_the_markup_and_escapes_the_url() -> None:
+def test_jinja_keeps_the_markup_and_escapes_the_url() -> None:
     template = '{{ cdn.img("a.jpg", alt=alt, width=9) }}<a href="{{ cdn.url("a.jpg", width=9, q=5) }}">'
     page = jinja2.Environment(autoescape=True).from_string(template).render(cdn=CDN, alt='<"&')
     picture, link = reading.tags(page)
@@ -192,25 +202,25 @@ def test_a_helper_is_a_value() -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        pytest.param({}, Params(), id="nothing more"),
+        pytest.param({}, Params(), id="no further params"),
         pytest.param({"q": 60, "bg": "fff", "v": "1"}, Params(q=60, background=(255, 255, 255)), id="q, bg, v"),
         pytest.param({"q": "auto"}, Params(q=None), id="q=auto"),
-        pytest.param({"height": 100}, Params(height=100, fit=Fit.COVER), id="a box is covered"),
-        pytest.param({"height": 100, "fit": "fill"}, Params(height=100, fit=Fit.FILL), id="unless it is filled"),
+        pytest.param({"height": 100}, Params(height=100, fit=Fit.COVER), id="a box is covered by default"),
+        pytest.param({"height": 100, "fit": "fill"}, Params(height=100, fit=Fit.FILL), id="a box that is filled"),
         pytest.param(
             {"height": 100, "fit": "contain", "source_size": (900, 450)}, Params(), id="contain needs the width alone"
         ),
         pytest.param({"format": "webp", "still": True}, Params(format="webp", still=True), id="format and still"),
     ],
 )
-def test_the_service_reads_in_each_candidate_what_was_asked(arguments: dict[str, Any], expected: Params) -> None:
-    found = reading.candidates(ImageCDN().srcset("photos/a.jpg", width=200, layout="fixed", **arguments))
-    assert [width for width, _ in found] == [200, 400]
-    for width, url in found:
+def test_the_service_reads_the_params_back_from_each_candidate(arguments: dict[str, Any], expected: Params) -> None:
+    attributes_read = reading.candidates(ImageCDN().srcset("photos/a.jpg", width=200, layout="fixed", **arguments))
+    assert [width for width, _ in attributes_read] == [200, 400]
+    for width, url in attributes_read:
         height = None if expected.height is None else expected.height * width // 200
         shape = {"width": width, "height": height}
         wanted = {name: getattr(expected, name) for name in Params.__slots__} | shape
-        assert reading.asked(url) == ("photos/a.jpg", Params(**wanted), arguments.get("v"))
+        assert reading.read_url(url) == ("photos/a.jpg", Params(**wanted), arguments.get("v"))
 
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"))
@@ -219,8 +229,10 @@ _ATTRIBUTE_NAMES = st.text(string.ascii_lowercase, min_size=1).map(lambda name: 
 
 @given(alt=_TEXT, sizes=_TEXT.filter(bool), attributes=st.dictionaries(_ATTRIBUTE_NAMES, _TEXT, max_size=3))
 def test_every_attribute_is_read_back_as_it_was_given(alt: str, sizes: str, attributes: dict[str, str]) -> None:
-    found = reading.img(CDN.img("a&b.jpg", alt=alt, sizes=sizes, width=9, height=5, q=3, attributes=attributes))
-    assert found == {
+    attributes_read = reading.img(
+        CDN.img("a&b.jpg", alt=alt, sizes=sizes, width=9, height=5, q=3, attributes=attributes)
+    )
+    assert attributes_read == {
         "src": CDN.url("a&b.jpg", width=9, height=5, fit="cover", q=3),
         "srcset": CDN.srcset("a&b.jpg", width=9, height=5, q=3),
         "sizes": sizes,
@@ -236,15 +248,15 @@ def test_every_attribute_is_read_back_as_it_was_given(alt: str, sizes: str, attr
 @pytest.mark.parametrize(
     ("look", "shape"),
     [
-        pytest.param({}, (300, 200), id="as it is"),
+        pytest.param({}, (300, 200), id="unchanged"),
         pytest.param({"rotate": 90}, (300, 450), id="a quarter turn"),
-        pytest.param({"rotate": 180, "flip": "h"}, (300, 200), id="half a turn"),
-        pytest.param({"crop": "0,0,300,300"}, (300, 300), id="a square of it"),
-        pytest.param({"crop": "0.5,0.0,0.5,1.0"}, (300, 400), id="its right half"),
+        pytest.param({"rotate": 180, "flip": "h"}, (300, 200), id="a half turn"),
+        pytest.param({"crop": "0,0,300,300"}, (300, 300), id="a square crop"),
+        pytest.param({"crop": "0.5,0.0,0.5,1.0"}, (300, 400), id="the right half"),
         pytest.param({"rotate": 270, "crop": "0,0,400,100"}, (300, 75), id="turned, then cropped"),
     ],
 )
-def test_the_height_is_that_of_what_is_shown(look: dict[str, Any], shape: tuple[int, int]) -> None:
+def test_the_height_is_that_of_the_picture_as_shown(look: dict[str, Any], shape: tuple[int, int]) -> None:
     attributes = reading.img(CDN.img("a.jpg", alt="", width=300, source_size=(600, 400), **look))
     assert (int(attributes["width"]), int(attributes["height"])) == shape
 
@@ -258,14 +270,14 @@ def test_no_candidate_is_wider_than_the_part_that_is_shown() -> None:
     ("look", "reason"),
     [
         pytest.param({"trim": 10}, "trimmed picture", id="only the pixels tell"),
-        pytest.param({"crop": "700,0,10,10"}, "crop must begin inside the picture", id="outside of it"),
+        pytest.param({"crop": "700,0,10,10"}, "crop must begin inside the picture", id="a crop outside the picture"),
     ],
 )
-def test_a_size_that_nobody_knows_is_refused(look: dict[str, Any], reason: str) -> None:
+def test_a_size_that_cannot_be_computed_is_refused(look: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         CDN.img("a.jpg", alt="", width=300, source_size=(600, 400), **look)
 
 
-def test_a_picture_takes_no_single_format() -> None:
+def test_a_picture_does_not_accept_format() -> None:
     with pytest.raises(ValueError, match="formats"):
         CDN.picture("a.jpg", alt="", width=300, format="avif")

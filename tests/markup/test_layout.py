@@ -10,7 +10,7 @@ from imgcdn.markup.layout import LADDER, Layout, Offer, offer_for, slot_for
 STEPS = (100, 200, 400, 800, 1600)
 
 
-def offered(width: int | None = None, height: int | None = None, source: Size | None = None, **more: Any) -> Offer:
+def make_offer(width: int | None = None, height: int | None = None, source: Size | None = None, **more: Any) -> Offer:
     fit = more.pop("fit", None)
     slot = slot_for(width, height, source_size=source, fit=fit, max_dimension=8192)
     return offer_for(slot, **{"layout": "constrained", "ladder": STEPS, **more})
@@ -20,59 +20,62 @@ def offered(width: int | None = None, height: int | None = None, source: Size | 
     ("offer", "candidates", "sizes"),
     [
         pytest.param(
-            offered(300), (100, 200, 300, 400, 600), "(min-width: 300px) 300px, 100vw", id="constrained: up to twice"
+            make_offer(300),
+            (100, 200, 300, 400, 600),
+            "(min-width: 300px) 300px, 100vw",
+            id="constrained: up to twice the width",
         ),
         pytest.param(
-            offered(300, source=(450, 300)),
+            make_offer(300, source=(450, 300)),
             (100, 200, 300, 400, 450),
             "(min-width: 300px) 300px, 100vw",
             id="constrained: no wider than the source",
         ),
         pytest.param(
-            offered(300, source=(150, 100)),
+            make_offer(300, source=(150, 100)),
             (100, 150),
             "(min-width: 300px) 300px, 100vw",
             id="constrained: a source narrower than the slot",
         ),
         pytest.param(
-            offered(source=(250, 100)),
+            make_offer(source=(250, 100)),
             (100, 200, 250),
             "(min-width: 250px) 250px, 100vw",
             id="constrained: the source's",
         ),
         pytest.param(
-            offered(height=100, source=(900, 300)),
+            make_offer(height=100, source=(900, 300)),
             (100, 200, 300, 400, 600),
             "(min-width: 300px) 300px, 100vw",
             id="constrained: the height gives the width",
         ),
-        pytest.param(offered(layout="full-width"), STEPS, "100vw", id="full-width: the ladder"),
+        pytest.param(make_offer(layout="full-width"), STEPS, "100vw", id="full-width: the ladder"),
         pytest.param(
-            offered(layout="full-width", source=(500, 300)),
+            make_offer(layout="full-width", source=(500, 300)),
             (100, 200, 400, 500),
             "100vw",
             id="full-width: the source's",
         ),
-        pytest.param(offered(layout="full-width", source=(50, 30)), (50,), "100vw", id="full-width: a small source"),
-        pytest.param(offered(300, layout="fixed"), (300, 600), "300px", id="fixed: once and twice"),
-        pytest.param(offered(300, source=(500, 9), layout="fixed"), (300, 500), "300px", id="fixed: the source's"),
-        pytest.param(offered(300, source=(200, 9), layout="fixed"), (200,), "300px", id="fixed: a small source"),
-        pytest.param(offered(300, layout="none"), (), "", id="none: no srcset"),
+        pytest.param(make_offer(layout="full-width", source=(50, 30)), (50,), "100vw", id="full-width: a small source"),
+        pytest.param(make_offer(300, layout="fixed"), (300, 600), "300px", id="fixed: once and twice the width"),
+        pytest.param(make_offer(300, source=(500, 9), layout="fixed"), (300, 500), "300px", id="fixed: the source's"),
+        pytest.param(make_offer(300, source=(200, 9), layout="fixed"), (200,), "300px", id="fixed: a small source"),
+        pytest.param(make_offer(300, layout="none"), (), "", id="none: no srcset"),
         pytest.param(
-            offered(300, densities=(1, 1.5, 3)),
+            make_offer(300, densities=(1, 1.5, 3)),
             (300, 450, 900),
             "(min-width: 300px) 300px, 100vw",
             id="densities instead of the layout's",
         ),
-        pytest.param(offered(300, densities=(2, 1), layout="none"), (300, 600), "300px", id="none with densities"),
-        pytest.param(offered(widths=(9, 5, 9), layout="none"), (5, 9), "100vw", id="none with widths"),
-        pytest.param(offered(widths=(5, 9), sizes="10vw"), (5, 9), "10vw", id="widths and sizes need no width"),
-        pytest.param(offered(8000, layout="fixed"), (8000, 8192), "8000px", id="no wider than the service allows"),
+        pytest.param(make_offer(300, densities=(2, 1), layout="none"), (300, 600), "300px", id="none with densities"),
+        pytest.param(make_offer(widths=(9, 5, 9), layout="none"), (5, 9), "100vw", id="none with widths"),
+        pytest.param(make_offer(widths=(5, 9), sizes="10vw"), (5, 9), "10vw", id="widths and sizes need no width"),
+        pytest.param(make_offer(8000, layout="fixed"), (8000, 8192), "8000px", id="no wider than the service allows"),
         pytest.param(
-            offered(300, 300, source=(900, 400), layout="fixed", fit="cover"),
+            make_offer(300, 300, source=(900, 400), layout="fixed", fit="cover"),
             (300, 400),
             "300px",
-            id="cover: the height",
+            id="cover: height of the box",
         ),
     ],
 )
@@ -83,31 +86,35 @@ def test_a_layout_offers_candidates(offer: Offer, candidates: tuple[int, ...], s
 @pytest.mark.parametrize(
     ("offer", "fallback"),
     [
-        pytest.param(offered(300), 300, id="the width asked for"),
-        pytest.param(offered(300, widths=(200, 400, 800)), 400, id="else the next wider candidate"),
-        pytest.param(offered(300, widths=(100, 200)), 200, id="else the widest"),
-        pytest.param(offered(source=(1600, 900), widths=(400, 800, 1600), sizes="50vw"), 800, id="else the middle one"),
-        pytest.param(offered(300, layout="none", source=(200, 100)), 200, id="without srcset, the source's at most"),
-        pytest.param(offered(layout="none"), None, id="nothing asked"),
+        pytest.param(make_offer(300), 300, id="the width requested"),
+        pytest.param(make_offer(300, widths=(200, 400, 800)), 400, id="no such candidate: the next wider one"),
+        pytest.param(make_offer(300, widths=(100, 200)), 200, id="no wider candidate: the widest"),
+        pytest.param(
+            make_offer(source=(1600, 900), widths=(400, 800, 1600), sizes="50vw"), 800, id="no width: the middle one"
+        ),
+        pytest.param(
+            make_offer(300, layout="none", source=(200, 100)), 200, id="no srcset: at most the width of the source"
+        ),
+        pytest.param(make_offer(layout="none"), None, id="layout none has no fallback width"),
     ],
 )
-def test_what_does_not_read_srcset_gets_one_of_them(offer: Offer, fallback: int | None) -> None:
+def test_a_client_that_does_not_read_srcset_gets_one_candidate(offer: Offer, fallback: int | None) -> None:
     assert offer.fallback == fallback
 
 
 @pytest.mark.parametrize(
     ("size", "source", "fit", "expected"),
     [
-        pytest.param((300, None), None, None, (300, None), id="nothing known of the source"),
-        pytest.param((300, None), (600, 401), None, (300, 201), id="the height follows"),
-        pytest.param((None, 200), (600, 401), None, (299, 200), id="the width follows"),
-        pytest.param((None, None), (600, 401), None, (600, 401), id="the source's own"),
+        pytest.param((300, None), None, None, (300, None), id="size of the source unknown"),
+        pytest.param((300, None), (600, 401), None, (300, 201), id="height computed from the width"),
+        pytest.param((None, 200), (600, 401), None, (299, 200), id="width computed from the height"),
+        pytest.param((None, None), (600, 401), None, (600, 401), id="size of the source"),
         pytest.param((300, 300), (600, 400), None, (300, 300), id="a box"),
-        pytest.param((300, 300), (600, 400), "contain", (300, 200), id="within a box"),
-        pytest.param((900, 900), (600, 400), "contain", (900, 600), id="within a box larger than the source"),
+        pytest.param((300, 300), (600, 400), "contain", (300, 200), id="contain box"),
+        pytest.param((900, 900), (600, 400), "contain", (900, 600), id="contain box larger than the source"),
     ],
 )
-def test_the_page_keeps_room(
+def test_the_tag_reserves_space_for_the_picture(
     size: tuple[int | None, int | None], source: Size | None, fit: str | None, expected: tuple[int, int | None]
 ) -> None:
     slot = slot_for(*size, source_size=source, fit=fit, max_dimension=8192)
@@ -135,9 +142,9 @@ def test_the_page_keeps_room(
         pytest.param({"width": 9, "source": (1, 2, 3)}, "source_size must be", id="a source of three edges"),
     ],
 )
-def test_nonsense_is_refused(arguments: dict[str, Any], reason: str) -> None:
+def test_invalid_arguments_are_refused(arguments: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
-        offered(**arguments)
+        make_offer(**arguments)
 
 
 _EDGES = st.integers(1, 9000)
@@ -154,14 +161,14 @@ _LAYOUTS: st.SearchStrategy[Layout] = st.sampled_from(["constrained", "full-widt
 def test_candidates_ascend_and_are_as_wide_as_the_srcset_says(
     box: tuple[int, int | None], source: Size, layout: Layout, fit: str | None, widths: list[int] | None
 ) -> None:
-    offer = offered(*box, source=source, layout=layout, ladder=LADDER, fit=fit, widths=widths)
+    offer = make_offer(*box, source=source, layout=layout, ladder=LADDER, fit=fit, widths=widths)
 
     assert offer.candidates
     assert list(offer.candidates) == sorted(set(offer.candidates))
     assert offer.candidates[-1] <= min(source[0], 8192)
     assert offer.fallback in offer.candidates
 
-    # A strip less than a pixel thick at some width has no true width there.
+    # If the strip is thinner than one pixel, rounding gives it a width other than its own.
     assume(offer.candidates[0] > 1)
     for width in offer.candidates:
         height = offer.slot.height_at(width)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from imgcdn import ImageCDN
 from imgcdn.core.output.geometry import Fit
 from imgcdn.core.request.params import Params
-from tests.support.markup_reading import asked
+from tests.support.markup_reading import read_url
 
 CDN = ImageCDN()
 
@@ -21,15 +21,15 @@ CDN = ImageCDN()
         pytest.param("a b.jpg", "a%20b.jpg", id="a space"),
         pytest.param("ünï.jpg", "%C3%BCn%C3%AF.jpg", id="unicode"),
         pytest.param("100%.jpg", "100%25.jpg", id="percent"),
-        pytest.param("a%20b.jpg", "a%2520b.jpg", id="percent that looks like an escape"),
+        pytest.param("a%20b.jpg", "a%2520b.jpg", id="percent sign that looks like an escape"),
         pytest.param("what?.jpg", "what%3F.jpg", id="question mark"),
         pytest.param("#1.jpg", "%231.jpg", id="hash"),
-        pytest.param("a&b=c+d.jpg", "a%26b%3Dc%2Bd.jpg", id="what a query would read"),
-        pytest.param("a,b.jpg", "a%2Cb.jpg", id="a comma, which a srcset would read"),
+        pytest.param("a&b=c+d.jpg", "a%26b%3Dc%2Bd.jpg", id="characters with a meaning in a query"),
+        pytest.param("a,b.jpg", "a%2Cb.jpg", id="a comma, which separates candidates in a srcset"),
         pytest.param('"><script>.jpg', "%22%3E%3Cscript%3E.jpg", id="markup"),
         pytest.param("https://example.com/a.jpg", "https%3A%2F%2Fexample.com%2Fa.jpg", id="remote"),
-        pytest.param("HTTP://example.com/", "HTTP%3A%2F%2Fexample.com%2F", id="remote in capitals"),
-        pytest.param("https://e.com/a%20b?x=1", "https%3A%2F%2Fe.com%2Fa%2520b%3Fx%3D1", id="remote, itself encoded"),
+        pytest.param("HTTP://example.com/", "HTTP%3A%2F%2Fexample.com%2F", id="remote in upper case"),
+        pytest.param("https://e.com/a%20b?x=1", "https%3A%2F%2Fe.com%2Fa%2520b%3Fx%3D1", id="remote, already encoded"),
     ],
 )
 def test_a_source_is_percent_encoded_into_the_path(src: str, path: str) -> None:
@@ -50,7 +50,7 @@ def test_a_source_is_percent_encoded_into_the_path(src: str, path: str) -> None:
         pytest.param("a\0.jpg", "control characters", id="a null"),
     ],
 )
-def test_a_source_that_cannot_work_is_refused(src: str, reason: str) -> None:
+def test_an_invalid_source_is_refused(src: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         CDN.url(src)
 
@@ -72,10 +72,10 @@ def test_parameters_come_in_the_order_of_the_readme() -> None:
     )
     assert url == "/img/a.jpg?w=300&h=200&dpr=1.5&fit=cover&position=top&fm=avif&q=60&bg=fff&enlarge=1&still=1&v=7"
     expected = Params(450, 300, Fit.COVER, (50, 0), "avif", 60, (255, 255, 255), enlarge=True, still=True)
-    assert asked(url) == ("a.jpg", expected, "7")
+    assert read_url(url) == ("a.jpg", expected, "7")
 
 
-def test_the_other_parameters_are_arguments_too() -> None:
+def test_the_other_parameters_are_arguments_as_well() -> None:
     url = CDN.url(
         "a.jpg",
         preset="card",
@@ -90,7 +90,7 @@ def test_the_other_parameters_are_arguments_too() -> None:
     assert url == ("/img/a.jpg?rotate=90&flip=h&trim=0&crop=0.1,0.2,0.5,0.5&blur=2.5&sharpen=0&p=card&dl=cat.jpg")
 
 
-def test_an_argument_that_is_no_parameter_is_a_mistake() -> None:
+def test_an_unknown_argument_is_a_type_error() -> None:
     with pytest.raises(TypeError, match="quality"):
         CDN.url("a.jpg", quality=60)  # type: ignore[call-arg]  # wrong on purpose
 
@@ -99,7 +99,7 @@ def test_an_argument_that_is_no_parameter_is_a_mistake() -> None:
     ("arguments", "reason"),
     [
         pytest.param({"width": 0}, "width must be a whole number of pixels from 1 to 8192, not 0", id="width 0"),
-        pytest.param({"width": 8193}, "from 1 to 8192", id="width above the service's"),
+        pytest.param({"width": 8193}, "from 1 to 8192", id="width above the limit of the service"),
         pytest.param({"width": 300.5}, "whole number", id="half a pixel"),
         pytest.param({"width": "300"}, "whole number", id="text"),
         pytest.param({"width": True}, "whole number", id="a bool"),
@@ -118,7 +118,7 @@ def test_an_argument_that_is_no_parameter_is_a_mistake() -> None:
         pytest.param({"download": "/"}, "dl must be a file name", id="download"),
     ],
 )
-def test_what_the_service_would_refuse_is_refused_here(arguments: dict[str, object], reason: str) -> None:
+def test_params_that_the_service_refuses_are_refused_here(arguments: dict[str, object], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         CDN.url("a.jpg", **arguments)  # type: ignore[arg-type]  # wrong on purpose
 
@@ -126,14 +126,14 @@ def test_what_the_service_would_refuse_is_refused_here(arguments: dict[str, obje
 @pytest.mark.parametrize(
     ("base_url", "expected"),
     [
-        pytest.param("", "/img/a.jpg", id="the page's own host"),
-        pytest.param("/", "/img/a.jpg", id="its root"),
+        pytest.param("", "/img/a.jpg", id="host of the page"),
+        pytest.param("/", "/img/a.jpg", id="root of the host"),
         pytest.param("https://img.example.com", "https://img.example.com/img/a.jpg", id="a host"),
         pytest.param(
             "https://img.example.com:8443/", "https://img.example.com:8443/img/a.jpg", id="a port and a slash"
         ),
         pytest.param("/pictures", "/pictures/img/a.jpg", id="a path"),
-        pytest.param("//img.example.com", "//img.example.com/img/a.jpg", id="the page's scheme"),
+        pytest.param("//img.example.com", "//img.example.com/img/a.jpg", id="scheme of the page"),
     ],
 )
 def test_the_base_url_comes_first(base_url: str, expected: str) -> None:
@@ -141,23 +141,23 @@ def test_the_base_url_comes_first(base_url: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize("base_url", ["img.example.com", "https://", "https://a.b/?x=1", "/a b", "javascript:alert(1)"])
-def test_a_base_url_that_cannot_work_is_refused(base_url: str) -> None:
+def test_an_invalid_base_url_is_refused(base_url: str) -> None:
     with pytest.raises(ValueError, match="base_url must be like"):
         ImageCDN(base_url)
 
 
-# The grammar ends a file's name at "?": what follows tells a browser's cache apart.
+# The grammar ends a file name at "?": the rest only distinguishes versions in a browser's cache.
 _SEGMENTS = st.text(st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="/?"), min_size=1, max_size=12)
 _NAMES = st.lists(_SEGMENTS.filter(lambda part: part not in (".", "..")), min_size=1, max_size=3).map("/".join)
 
 
 @given(_NAMES)
 def test_the_service_reads_every_name_back(name: str) -> None:
-    assert asked(CDN.url(name, width=9)) == (name, Params(width=9), None)
+    assert read_url(CDN.url(name, width=9)) == (name, Params(width=9), None)
 
 
 @given(st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1).filter(lambda rest: rest[0] != "/"))
-def test_a_remote_url_is_one_decoding_away(rest: str) -> None:
+def test_decoding_once_gives_the_remote_url_back(rest: str) -> None:
     url = CDN.url(f"https://{rest}")
     assert url.isascii()
     assert unquote(url.removeprefix("/img/"), errors="strict") == f"https://{rest}"

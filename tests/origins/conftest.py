@@ -1,4 +1,4 @@
-"""Fetchers that are closed at the end, and a certificate for origins that speak TLS."""
+"""Fetchers that are closed at the end of a test, and a certificate for origins with TLS."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,7 +15,7 @@ from tests.support.fetching import AT_HOME, POLICY, Make, Names
 
 @pytest.fixture
 def make() -> Iterator[Make]:
-    """Make fetchers; keywords change the policy, and `base` is that of a mount."""
+    """Return a function that makes fetchers; keywords change the policy, and `base` is the base of a mount."""
     made: list[HttpFetcher] = []
 
     def make(names: object = None, *, base: RemoteUrl | None = None, **changes: object) -> HttpFetcher:

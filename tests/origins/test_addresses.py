@@ -12,7 +12,7 @@ ROWS: list[dict[str, Any]] = json.loads(TABLE.read_text(encoding="utf-8"))["rows
 
 
 @pytest.mark.parametrize("row", [pytest.param(row, id=row["address"]) for row in ROWS])
-def test_an_address_is_judged_as_the_table_says(row: dict[str, Any]) -> None:
+def test_an_address_is_allowed_as_the_table_says(row: dict[str, Any]) -> None:
     assert (AddressRule().refusal(row["address"]) is None) is row["allowed"]
 
 
@@ -45,7 +45,7 @@ def test_an_address_is_judged_as_the_table_says(row: dict[str, Any]) -> None:
         pytest.param("010.0.0.1", False, id="a zero before a digit"),
     ],
 )
-def test_other_addresses_are_judged_by_the_same_rule(address: str, allowed: bool) -> None:
+def test_the_same_rule_covers_other_addresses(address: str, allowed: bool) -> None:
     assert (AddressRule().refusal(address) is None) is allowed
 
 
@@ -54,20 +54,20 @@ def test_other_addresses_are_judged_by_the_same_rule(address: str, allowed: bool
     [
         pytest.param("10.1.0.0/16", "10.1.2.3", True, id="within"),
         pytest.param("10.1.0.0/16", "10.2.2.3", False, id="beside"),
-        pytest.param("10.1.0.0/16", "::ffff:10.1.2.3", True, id="mapped is the same machine"),
-        pytest.param("10.1.0.0/16", "2002:a01:203::", False, id="a tunnel to it is not"),
-        pytest.param("10.1.0.0/16", "64:ff9b::10.1.2.3", False, id="nor a translator"),
+        pytest.param("10.1.0.0/16", "::ffff:10.1.2.3", True, id="a mapped address is the same machine"),
+        pytest.param("10.1.0.0/16", "2002:a01:203::", False, id="a tunnel to it is not the same machine"),
+        pytest.param("10.1.0.0/16", "64:ff9b::10.1.2.3", False, id="a translator to it is not the same machine"),
         pytest.param("64:ff9b:1::/48", "64:ff9b:1::808:808", True, id="the network's own translator"),
         pytest.param("64:ff9b::/96", "64:ff9b::10.1.2.3", True, id="everything behind a translator"),
         pytest.param("fd00::/8", "fd12::1", True, id="unique local"),
         pytest.param("fe80::/10", "fe80::1%eth0", False, id="never a zone"),
     ],
 )
-def test_a_network_can_be_admitted(allowed: str, address: str, admitted: bool) -> None:
+def test_a_network_can_be_allowed(allowed: str, address: str, admitted: bool) -> None:
     assert (AddressRule([ip_network(allowed)]).refusal(address) is None) is admitted
 
 
-def test_a_refusal_names_the_address_and_the_reason() -> None:
+def test_the_cause_names_the_address_and_the_network() -> None:
     rule = AddressRule()
 
     assert rule.refusal("::ffff:127.0.0.1") == "127.0.0.1 is in 127.0.0.0/8 (loopback)"

@@ -1,4 +1,4 @@
-"""What the catalogue knows of sources as time passes; the clock is ours, origin and renderers are real."""
+"""The catalogue of sources as time passes: the test controls the clock; origin and renderers are real."""
 
 import asyncio
 import hashlib
@@ -34,7 +34,7 @@ PHOTO = pictures.jpeg()
 
 @dataclass
 class Bench:
-    """A catalogue over a folder and a web server, and the hands to move its clock."""
+    """A catalogue over a folder and a web server, with a clock that the test controls."""
 
     folder: Path
     sockets: Path
@@ -66,18 +66,18 @@ class Bench:
 
 @pytest.fixture(scope="module")
 def sockets() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="imgcdn-test-", dir="/tmp") as folder:  # it is private
+    with tempfile.TemporaryDirectory(prefix="imgcdn-test-", dir="/tmp") as folder:  # mkdtemp makes it private
         yield Path(folder)
-        asyncio.run(until(lambda: not processes(Path(folder)), "the host has gone"))
+        asyncio.run(until(lambda: not processes(Path(folder)), "the broker has ended"))
 
 
 @pytest.fixture
 def bench(tmp_path: Path, sockets: Path) -> Iterator[Bench]:
-    with at.running({"/a.jpg": at.answer(PHOTO, cache_control="max-age=600")}) as origin:
+    with at.running({"/a.jpg": at.respond(PHOTO, cache_control="max-age=600")}) as origin:
         yield Bench(tmp_path, sockets, origin)
 
 
-def test_an_origin_is_asked_again_when_its_word_has_run_out(bench: Bench) -> None:
+def test_an_original_is_fetched_again_when_its_lifetime_is_over(bench: Bench) -> None:
     async def scenario() -> None:
         async with bench.catalog() as catalog:
             await catalog.refresh(bench.source(), None)
@@ -89,10 +89,10 @@ def test_an_origin_is_asked_again_when_its_word_has_run_out(bench: Bench) -> Non
             assert catalog.current(bench.source(), None) is not None
 
     asyncio.run(scenario())
-    assert bench.origin.asked("/a.jpg") == 2
+    assert bench.origin.count("/a.jpg") == 2
 
 
-def test_an_unseen_version_asks_once_and_no_more_than_every_ten_seconds(bench: Bench) -> None:
+def test_an_unseen_version_causes_one_fetch_and_at_most_one_in_ten_seconds(bench: Bench) -> None:
     async def scenario() -> None:
         async with bench.catalog() as catalog:
             await catalog.refresh(bench.source(), None)
@@ -101,25 +101,25 @@ def test_an_unseen_version_asks_once_and_no_more_than_every_ten_seconds(bench: B
             assert catalog.current(bench.source(), "1") is None
             await catalog.refresh(bench.source(), "1")
             bench.now += 11
-            assert catalog.current(bench.source(), "1") is not None, "seen"
+            assert catalog.current(bench.source(), "1") is not None, "the version was seen"
             assert catalog.current(bench.source(), None) is not None
             assert catalog.current(bench.source(), "2") is None
 
     asyncio.run(scenario())
-    assert bench.origin.asked("/a.jpg") == 2
+    assert bench.origin.count("/a.jpg") == 2
 
 
 @pytest.mark.parametrize(
     ("script", "error", "lasting_s"),
     [
-        pytest.param(at.answer(status=404), SourceNotFound, 10, id="404"),
-        pytest.param(at.answer(status=500), OriginError, 2, id="500"),
-        pytest.param(at.answer(status=503, retry_after="20"), OriginError, 20, id="it asks for 20 s"),
-        pytest.param(at.answer(status=429, retry_after="9000"), OriginError, 60, id="it asks for hours"),
-        pytest.param(at.dropped, OriginError, 2, id="it hangs up"),
+        pytest.param(at.respond(status=404), SourceNotFound, 10, id="404"),
+        pytest.param(at.respond(status=500), OriginError, 2, id="500"),
+        pytest.param(at.respond(status=503, retry_after="20"), OriginError, 20, id="Retry-After of 20 s"),
+        pytest.param(at.respond(status=429, retry_after="9000"), OriginError, 60, id="Retry-After of hours"),
+        pytest.param(at.dropped, OriginError, 2, id="closed connection"),
     ],
 )
-def test_a_failure_is_remembered_for_a_while(
+def test_a_failure_is_remembered_for_this_long(
     bench: Bench, script: at.Script, error: type[ImgcdnError], lasting_s: float
 ) -> None:
     bench.origin.scripts["/a.jpg"] = script
@@ -134,25 +134,25 @@ def test_a_failure_is_remembered_for_a_while(
             assert record.negative is not None
             bench.now += 1
             assert catalog.current(bench.source(), None) is None
-            bench.origin.scripts["/a.jpg"] = at.answer(PHOTO)
+            bench.origin.scripts["/a.jpg"] = at.respond(PHOTO)
             assert (await catalog.refresh(bench.source(), None)).record.facts is not None
 
     asyncio.run(scenario())
 
 
-def test_a_slow_host_takes_no_more_than_its_share_of_the_fetches(bench: Bench) -> None:
+def test_a_slow_host_uses_at_most_its_share_of_the_fetches(bench: Bench) -> None:
     release = threading.Event()
 
     def slow(exchange: at.Exchange) -> None:
         release.wait(30)
-        exchange.answer(PHOTO)
+        exchange.respond(PHOTO)
 
     async def scenario() -> None:
         async with bench.catalog(fetches_per_host=2) as catalog:
             paths = [f"/{number}" for number in range(4)]
             bench.origin.scripts.update(dict.fromkeys(paths, slow))
             waiting = [asyncio.create_task(catalog.refresh(bench.source(path), None)) for path in paths]
-            await until(lambda: len(bench.origin.requests) == 2, "two are under way")
+            await until(lambda: len(bench.origin.requests) == 2, "two fetches are under way")
             await asyncio.sleep(0.2)
             assert len(bench.origin.requests) == 2
             release.set()
@@ -183,7 +183,7 @@ def test_a_file_is_fresh_while_its_stamp_is_the_same(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["local", "remote"])
-def test_an_original_has_its_hash_for_a_version_wherever_it_comes_from(bench: Bench, scheme: str) -> None:
+def test_the_version_of_an_original_is_its_hash_for_every_fetcher(bench: Bench, scheme: str) -> None:
     (bench.folder / "root").mkdir()
     (bench.folder / "root" / "a.jpg").write_bytes(PHOTO)
     source = Source("local", "a.jpg") if scheme == "local" else bench.source()
@@ -205,7 +205,7 @@ def test_closing_the_catalogue_ends_fetches_that_are_under_way(bench: Bench) -> 
     async def scenario() -> float:
         async with bench.catalog() as catalog:
             waiting = asyncio.create_task(catalog.refresh(bench.source(), None))
-            await until(lambda: bench.origin.requests, "the origin was asked")
+            await until(lambda: bench.origin.requests, "the origin has the request")
             began = time.monotonic()
             catalog.close()
             with pytest.raises(OriginError):

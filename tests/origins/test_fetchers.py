@@ -1,4 +1,4 @@
-"""What every kind of source does alike. A new `Fetcher` joins `kinds` and passes this suite."""
+"""The behaviour that all fetchers share. Add a new `Fetcher` to `kinds`; it must pass this suite."""
 
 import hashlib
 import io
@@ -23,14 +23,14 @@ LIMIT = 20_000
 
 
 class Kind:
-    """One kind of source, with the hands to change its one original, `a.jpg`."""
+    """A kind of source with one original, `a.jpg`, that the test can change."""
 
     fetcher: Fetcher
     source: Source
     missing: Source
 
     def put(self, body: bytes) -> None:
-        """Give the original these bytes."""
+        """Replace the bytes of the original."""
         raise NotImplementedError
 
     def fetch(self, known: Validators | None = None, *, source: Source | None = None) -> tuple[Answer, bytes]:
@@ -72,7 +72,7 @@ def a_folder(tmp_path: Path) -> Iterator[Kind]:
 
 @contextmanager
 def a_web_server(tmp_path: Path) -> Iterator[Kind]:
-    with at.running({"/b.jpg": at.answer(status=404)}) as origin:
+    with at.running({"/b.jpg": at.respond(status=404)}) as origin:
         yield Web(origin)
 
 
@@ -94,7 +94,7 @@ def test_the_bytes_are_those_of_the_original(kind: Kind) -> None:
     assert answer.version in (None, hashlib.sha256(BODY).hexdigest())
 
 
-def test_the_version_is_known_exactly_where_the_bytes_passed_through(kind: Kind) -> None:
+def test_the_fetcher_gives_a_version_exactly_when_it_copies_the_bytes(kind: Kind) -> None:
     answer, _ = kind.fetch()
 
     assert (answer.version is not None) is kind.fetcher.copies
@@ -114,7 +114,7 @@ def test_an_original_above_the_limit_is_too_large(kind: Kind) -> None:
     assert caught.value.members == {"limit": LIMIT, "unit": "bytes"}
 
 
-def test_a_changed_original_is_seen(kind: Kind) -> None:
+def test_a_change_of_the_original_is_noticed(kind: Kind) -> None:
     before, _ = kind.fetch()
     stamp = kind.fetcher.stamp(kind.source)
 
@@ -126,7 +126,7 @@ def test_a_changed_original_is_seen(kind: Kind) -> None:
     assert stamp is None or stamp != kind.fetcher.stamp(kind.source)
 
 
-def test_an_unchanged_original_has_its_stamp_or_is_not_sent_again(kind: Kind) -> None:
+def test_an_unchanged_original_keeps_its_stamp_or_is_not_sent_again(kind: Kind) -> None:
     before, _ = kind.fetch()
     stamp = kind.fetcher.stamp(kind.source)
 
@@ -138,11 +138,11 @@ def test_an_unchanged_original_has_its_stamp_or_is_not_sent_again(kind: Kind) ->
         assert kind.fetcher.stamp(kind.source) == stamp
 
 
-def test_its_host_is_the_same_for_all_originals_beside_it(kind: Kind) -> None:
+def test_originals_in_one_place_have_the_same_host(kind: Kind) -> None:
     assert kind.fetcher.host(kind.source) == kind.fetcher.host(kind.missing)
 
 
-@pytest.mark.parametrize("early", [True, False], ids=["asked before it begins", "asked while it waits"])
+@pytest.mark.parametrize("early", [True, False], ids=["stopped before it begins", "stopped while it waits"])
 def test_a_stop_ends_a_fetch_from_a_silent_origin(early: bool) -> None:
     stop = Stop()
     with at.running({"/a.jpg": at.silent}) as origin:

@@ -9,28 +9,28 @@ from imgcdn.errors import (
 )
 from imgcdn.origins.http import is_loop
 from tests.support import origin as at
-from tests.support.fetching import BODY, Make, get, refused
+from tests.support.fetching import BODY, Make, fetch_error, get
 from tests.support.origin import running
 from tests.support.paths import PACKAGE
 
 
-def test_a_request_on_a_connection_just_closed_is_sent_once_more(make: Make) -> None:
-    with running({"/a.jpg": at.answer(BODY), "/b.jpg": at.in_turn(at.dropped, at.answer(BODY))}) as origin:
+def test_a_request_on_a_connection_that_was_just_closed_is_sent_again_once(make: Make) -> None:
+    with running({"/a.jpg": at.respond(BODY), "/b.jpg": at.in_turn(at.dropped, at.respond(BODY))}) as origin:
         fetcher = make()
         get(fetcher, origin.url("/a.jpg"))
         assert get(fetcher, origin.url("/b.jpg"))[1] == BODY
-        assert (origin.connections, origin.asked("/b.jpg")) == (2, 2)
+        assert (origin.connections, origin.count("/b.jpg")) == (2, 2)
 
 
-def test_the_second_try_is_on_a_new_connection_also_where_more_are_kept_alive(make: Make) -> None:
+def test_the_second_try_uses_a_new_connection_even_if_others_are_kept_alive(make: Make) -> None:
     both = threading.Barrier(2)
 
     def together(exchange: at.Exchange) -> None:
         both.wait(timeout=10)
-        exchange.answer(BODY)
+        exchange.respond(BODY)
 
     def dropped_on_old(exchange: at.Exchange) -> None:
-        (at.dropped if exchange.request.connection <= 2 else at.answer(BODY))(exchange)
+        (at.dropped if exchange.request.connection <= 2 else at.respond(BODY))(exchange)
 
     with running({"/a.jpg": together, "/b.jpg": dropped_on_old}) as origin:
         fetcher = make()
@@ -45,47 +45,47 @@ def test_the_second_try_is_on_a_new_connection_also_where_more_are_kept_alive(ma
 
 @pytest.mark.parametrize("kept_alive", [False, True])
 def test_there_is_no_other_retry(make: Make, kept_alive: bool) -> None:
-    with running({"/a.jpg": at.answer(BODY), "/b.jpg": at.dropped}) as origin:
+    with running({"/a.jpg": at.respond(BODY), "/b.jpg": at.dropped}) as origin:
         fetcher = make()
         if kept_alive:
             get(fetcher, origin.url("/a.jpg"))
-        refused(fetcher, origin.url("/b.jpg"), OriginError)
-        assert origin.asked("/b.jpg") == (2 if kept_alive else 1)
+        fetch_error(fetcher, origin.url("/b.jpg"), OriginError)
+        assert origin.count("/b.jpg") == (2 if kept_alive else 1)
 
 
-@pytest.mark.parametrize("script", [at.answer(status=500), at.half(BODY), at.zipped(BODY)])
-def test_an_answer_is_never_asked_for_twice(make: Make, script: at.Script) -> None:
-    with running({"/a.jpg": at.answer(BODY), "/b.jpg": script}) as origin:
+@pytest.mark.parametrize("script", [at.respond(status=500), at.half(BODY), at.zipped(BODY)])
+def test_a_request_that_got_a_response_is_not_sent_again(make: Make, script: at.Script) -> None:
+    with running({"/a.jpg": at.respond(BODY), "/b.jpg": script}) as origin:
         fetcher = make()
         get(fetcher, origin.url("/a.jpg"))
-        refused(fetcher, origin.url("/b.jpg"), OriginError)
-        assert origin.asked("/b.jpg") == 1
+        fetch_error(fetcher, origin.url("/b.jpg"), OriginError)
+        assert origin.count("/b.jpg") == 1
 
 
 @pytest.mark.parametrize(
     ("header", "loop"),
     [
         pytest.param(None, False, id="no header"),
-        pytest.param("", False, id="an empty one"),
+        pytest.param("", False, id="an empty header"),
         pytest.param("imgcdn-1", True, id="ours"),
         pytest.param("a.example, imgcdn-1;v=2 , b", True, id="among others, with a parameter"),
-        pytest.param("imgcdn-12", False, id="another imgcdn"),
+        pytest.param("imgcdn-12", False, id="id of another imgcdn"),
         pytest.param('a; x="imgcdn-1"', False, id="in a parameter"),
         pytest.param('a; x=", imgcdn-1, "', False, id="in a quoted list"),
     ],
 )
-def test_a_loop_is_a_request_with_our_own_id(header: str | None, loop: bool) -> None:
+def test_a_request_with_our_id_is_a_loop(header: str | None, loop: bool) -> None:
     assert is_loop(header, "imgcdn-1") is loop
 
 
-#: The fetch, in its three parts.
+#: The three modules that fetch.
 FETCHING = {"origins/http.py", "origins/connections.py", "origins/responses.py"}
-#: Modules that send requests, and the names of what resolves or connects.
+#: Modules that send requests, and the functions and classes that resolve names or connect.
 CLIENTS = {"requests", "urllib3", "urllib.request", "http.client", "httpx", "aiohttp", "ftplib"}
 DIALS = {"create_connection", "getaddrinfo", "gethostbyname", "urlopen", "urlretrieve", "HTTPConnection"}
 
 
-def _named(tree: ast.AST) -> Iterator[str]:
+def _names_used(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -96,9 +96,9 @@ def _named(tree: ast.AST) -> Iterator[str]:
             yield node.attr
 
 
-def test_nothing_else_in_the_package_sends_requests() -> None:
+def test_no_other_module_of_the_package_sends_requests() -> None:
     modules = {str(path.relative_to(PACKAGE)): path for path in PACKAGE.rglob("*.py")}
     assert modules.keys() >= FETCHING
     for name in modules.keys() - FETCHING:
-        named = set(_named(ast.parse(modules[name].read_text("utf-8"))))
-        assert not named & (CLIENTS | DIALS), name
+        used = set(_names_used(ast.parse(modules[name].read_text("utf-8"))))
+        assert not used & (CLIENTS | DIALS), name

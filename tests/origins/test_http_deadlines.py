@@ -16,7 +16,7 @@ from imgcdn.errors import (
 from imgcdn.origins.base import Stop
 from imgcdn.origins.connections import Watch
 from tests.support import origin as at
-from tests.support.fetching import BODY, DEADLINE_S, SLACK_S, Make, get, refused
+from tests.support.fetching import BODY, DEADLINE_S, SLACK_S, Make, fetch_error, get
 from tests.support.origin import NAME, running
 
 
@@ -26,9 +26,7 @@ from tests.support.origin import NAME, running
         pytest.param(at.endless, id="no length"),
         pytest.param(at.endless_chunks, id="chunks"),
         pytest.param(at.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 1000001\r\n\r\n"), id="a length, before any byte"),
-        pytest.param(
-            at.raw(b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 30 + b"\r\n\r\n"), id="a length beyond all"
-        ),
+        pytest.param(at.raw(b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 30 + b"\r\n\r\n"), id="a huge length"),
     ],
 )
 def test_a_body_is_read_no_further_than_the_limit(make: Make, script: at.Script) -> None:
@@ -40,10 +38,10 @@ def test_a_body_is_read_no_further_than_the_limit(make: Make, script: at.Script)
     assert caught.value.members == {"limit": 1_000_000, "unit": "bytes"}
 
 
-def test_a_body_of_exactly_the_limit_is_taken(make: Make) -> None:
-    with running({"/a.jpg": at.answer(BODY)}) as origin:
+def test_a_body_of_exactly_the_limit_is_accepted(make: Make) -> None:
+    with running({"/a.jpg": at.respond(BODY)}) as origin:
         assert len(get(make(max_source_bytes=len(BODY)), origin.url())[1]) == len(BODY)
-        refused(make(max_source_bytes=len(BODY) - 1), origin.url(), ImageTooLarge)
+        fetch_error(make(max_source_bytes=len(BODY) - 1), origin.url(), ImageTooLarge)
 
 
 SLOW = {
@@ -63,26 +61,26 @@ def test_a_fetch_ends_at_its_deadline(make: Make, certificate: tuple[Path, Path]
     with running({"/a.jpg": script}, tls=certificate if tls else None) as origin:
         fetcher = make(total_timeout_s=DEADLINE_S, ca_bundle=str(certificate[0]))
         began = time.monotonic()
-        refused(fetcher, origin.url(), OriginTimeout)
+        fetch_error(fetcher, origin.url(), OriginTimeout)
 
     assert time.monotonic() - began < DEADLINE_S + SLACK_S
 
 
 @pytest.mark.parametrize("script", [pytest.param(SLOW[name], id=name) for name in ("a dripping header", "no answer")])
-def test_the_deadline_holds_on_a_connection_that_was_kept_alive(
+def test_the_deadline_applies_on_a_kept_alive_connection(
     make: Make, certificate: tuple[Path, Path], script: at.Script
 ) -> None:
-    with running({"/a.jpg": at.answer(BODY), "/b.jpg": script}, tls=certificate) as origin:
+    with running({"/a.jpg": at.respond(BODY), "/b.jpg": script}, tls=certificate) as origin:
         fetcher = make(total_timeout_s=SLACK_S, ca_bundle=str(certificate[0]))
         get(fetcher, origin.url("/a.jpg"))
         began = time.monotonic()
-        refused(fetcher, origin.url("/b.jpg"), OriginTimeout)
+        fetch_error(fetcher, origin.url("/b.jpg"), OriginTimeout)
         assert origin.connections == 1
 
     assert time.monotonic() - began < 2 * SLACK_S
 
 
-def test_a_connection_made_when_the_time_is_up_ends_at_once() -> None:
+def test_a_connection_made_after_the_deadline_is_closed_at_once() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs, Watch(0.01) as watch:
         while not watch.fired:
@@ -92,54 +90,54 @@ def test_a_connection_made_when_the_time_is_up_ends_at_once() -> None:
         assert theirs.recv(1) == b""
 
 
-def test_the_deadline_is_for_all_hops_together(make: Make) -> None:
+def test_all_redirects_together_have_one_deadline(make: Make) -> None:
     def slow_redirect(exchange: at.Exchange) -> None:
         exchange.wait(0.8 * DEADLINE_S)
-        exchange.answer(status=302, headers={"Location": "/b.jpg"})
+        exchange.respond(status=302, headers={"Location": "/b.jpg"})
 
     with running({"/a.jpg": slow_redirect, "/b.jpg": slow_redirect}) as origin:
-        refused(make(total_timeout_s=DEADLINE_S), origin.url(), OriginTimeout)
+        fetch_error(make(total_timeout_s=DEADLINE_S), origin.url(), OriginTimeout)
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        pytest.param({"connect_timeout_s": DEADLINE_S}, id="by the time to connect"),
-        pytest.param({"total_timeout_s": DEADLINE_S}, id="by the time in all"),
+        pytest.param({"connect_timeout_s": DEADLINE_S}, id="by connect_timeout_s"),
+        pytest.param({"total_timeout_s": DEADLINE_S}, id="by the total timeout"),
     ],
 )
-def test_a_handshake_that_never_ends_is_cut(
+def test_a_handshake_that_never_ends_is_stopped(
     make: Make, certificate: tuple[Path, Path], changes: Mapping[str, float]
 ) -> None:
     with running(tls=certificate, handshake=False) as origin:
         began = time.monotonic()
-        refused(make(**changes), origin.url(), OriginTimeout)
+        fetch_error(make(**changes), origin.url(), OriginTimeout)
 
     assert time.monotonic() - began < DEADLINE_S + SLACK_S
 
 
-def test_an_origin_that_says_nothing_is_given_its_time_to_read(make: Make) -> None:
+def test_a_silent_origin_times_out_after_the_read_timeout(make: Make) -> None:
     with running({"/a.jpg": at.silent}) as origin:
         began = time.monotonic()
-        refused(make(read_timeout_s=DEADLINE_S), origin.url(), OriginTimeout)
+        fetch_error(make(read_timeout_s=DEADLINE_S), origin.url(), OriginTimeout)
 
     assert time.monotonic() - began < DEADLINE_S + SLACK_S
 
 
 @pytest.mark.parametrize("bound", ["connect_timeout_s", "total_timeout_s"])
-def test_a_look_up_that_hangs_is_left_behind(make: Make, bound: str) -> None:
+def test_a_look_up_that_hangs_does_not_outlast_the_deadline(make: Make, bound: str) -> None:
     answered = threading.Event()
     began = time.monotonic()
     try:
         fetcher = make(lambda host, port: answered.wait() and [], **{bound: DEADLINE_S})
-        refused(fetcher, f"http://{NAME}/", OriginTimeout)
+        fetch_error(fetcher, f"http://{NAME}/", OriginTimeout)
     finally:
         answered.set()
 
     assert time.monotonic() - began < DEADLINE_S + SLACK_S
 
 
-def test_hung_look_ups_are_bounded(make: Make) -> None:
+def test_the_number_of_hanging_look_ups_is_bounded(make: Make) -> None:
     answered, lock, running_now = threading.Event(), threading.Lock(), []
 
     def hang(host: str, port: int) -> Sequence[str]:
@@ -151,7 +149,7 @@ def test_hung_look_ups_are_bounded(make: Make) -> None:
     fetcher = make(hang, connect_timeout_s=DEADLINE_S)
     errors: list[ImgcdnError] = []
     threads = [
-        threading.Thread(target=lambda: errors.append(refused(fetcher, f"http://{NAME}/", OriginTimeout)))
+        threading.Thread(target=lambda: errors.append(fetch_error(fetcher, f"http://{NAME}/", OriginTimeout)))
         for _ in range(40)
     ]
     try:

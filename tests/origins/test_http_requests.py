@@ -12,12 +12,12 @@ from imgcdn.errors import (
 from imgcdn.origins.base import Validators
 from imgcdn.origins.http import ACCEPT, USER_AGENT
 from tests.support import origin as at
-from tests.support.fetching import AT_HOME, BODY, HEAD_OF_TEN, LOOPBACK, Make, Names, get, refused
+from tests.support.fetching import AT_HOME, BODY, HEAD_OF_TEN, LOOPBACK, Make, Names, fetch_error, get
 from tests.support.origin import NAME, running
 
 
-def test_an_original_is_fetched_with_what_freshness_needs(make: Make) -> None:
-    script = at.answer(BODY, etag='"a"', last_modified="x", cache_control="max-age=60", set_cookie="a=b", server="x")
+def test_a_fetch_returns_the_headers_that_freshness_needs(make: Make) -> None:
+    script = at.respond(BODY, etag='"a"', last_modified="x", cache_control="max-age=60", set_cookie="a=b", server="x")
     with running({"/a.jpg": script}) as origin:
         fetched, body = get(make(), origin.url())
 
@@ -29,14 +29,12 @@ def test_an_original_is_fetched_with_what_freshness_needs(make: Make) -> None:
     assert fetched.received_at == 1_700_000_000.0
 
 
-def test_a_request_carries_what_is_ours_and_nothing_else(
-    make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_request_has_only_our_headers(make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "netrc").write_text(f"machine {NAME} login user password secret\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    script = at.answer(BODY, set_cookie="a=b; Path=/")
+    script = at.respond(BODY, set_cookie="a=b; Path=/")
     with running({"/a.jpg": script}) as origin:
         fetcher = make()
         get(fetcher, origin.url())
@@ -68,7 +66,7 @@ TARGETS = [
 ]
 
 
-def test_the_target_that_was_judged_is_sent_byte_for_byte(make: Make) -> None:
+def test_the_target_that_was_checked_is_sent_byte_for_byte(make: Make) -> None:
     with running() as origin:
         fetcher = make()
         for target in TARGETS:
@@ -81,7 +79,7 @@ def test_the_target_that_was_judged_is_sent_byte_for_byte(make: Make) -> None:
 
 @pytest.mark.parametrize("host", [LOOPBACK, "::1"])
 def test_an_address_can_be_a_host(make: Make, host: str) -> None:
-    with running({"/a.jpg": at.answer(BODY)}, host=host) as origin:
+    with running({"/a.jpg": at.respond(BODY)}, host=host) as origin:
         named = f"[{host}]" if ":" in host else host
         fetcher = make(lambda host, port: [host])
         assert get(fetcher, origin.url(host=named))[1] == BODY
@@ -90,63 +88,63 @@ def test_an_address_can_be_a_host(make: Make, host: str) -> None:
 
 def test_connections_are_kept_alive(make: Make) -> None:
     names = Names(AT_HOME)
-    scripts = {"/a.jpg": at.answer(BODY), "/b.jpg": at.redirect("/a.jpg"), "/c.jpg": at.answer(status=404)}
+    scripts = {"/a.jpg": at.respond(BODY), "/b.jpg": at.redirect("/a.jpg"), "/c.jpg": at.respond(status=404)}
     with running(scripts) as origin:
         fetcher = make(names)
         for path in ("/a.jpg", "/b.jpg", "/a.jpg"):
             get(fetcher, origin.url(path))
-        refused(fetcher, origin.url("/c.jpg"), SourceNotFound)
+        fetch_error(fetcher, origin.url("/c.jpg"), SourceNotFound)
         get(fetcher, origin.url("/a.jpg"))
 
         assert origin.connections == 1
-    assert names.asked == [NAME]
+    assert names.looked_up == [NAME]
 
 
 @pytest.mark.parametrize(
     ("etag", "last_modified"),
     [
-        pytest.param('"a"', "", id="by its tag"),
+        pytest.param('"a"', "", id="by tag"),
         pytest.param('W/"a"', "", id="by a weak tag"),
-        pytest.param("unquoted", "", id="by a tag without quotes, sent as it came"),
-        pytest.param("", "Thu, 01 Jan 2026 00:00:00 GMT", id="by its date"),
+        pytest.param("unquoted", "", id="by a tag without quotes, sent unchanged"),
+        pytest.param("", "Thu, 01 Jan 2026 00:00:00 GMT", id="by date"),
     ],
 )
-def test_an_origin_is_asked_whether_it_changed(make: Make, etag: str, last_modified: str) -> None:
+def test_a_request_with_validators_is_conditional(make: Make, etag: str, last_modified: str) -> None:
     with running({"/a.jpg": at.validated(BODY, etag=etag, last_modified=last_modified)}) as origin:
         fetcher = make()
         first, _ = get(fetcher, origin.url())
-        again, body = get(fetcher, origin.url(), known=first.validators)
+        again, body = get(fetcher, origin.url(), validators=first.validators)
         assert origin.connections == 1
 
     assert (again.modified, again.version, body) == (False, None, b"")
     assert again.validators == first.validators
 
 
-def test_validators_go_to_the_url_that_they_came_from_and_to_no_other(make: Make) -> None:
+def test_validators_are_sent_only_to_the_url_that_they_came_from(make: Make) -> None:
     with running({"/a.jpg": at.redirect("/b.jpg"), "/b.jpg": at.validated(BODY, etag='"b"')}) as origin:
         fetcher = make()
         first, _ = get(fetcher, origin.url())
-        again, _ = get(fetcher, origin.url(), known=first.validators)
-        asked = [(request.target, "if-none-match" in request.headers) for request in origin.requests]
+        again, _ = get(fetcher, origin.url(), validators=first.validators)
+        targets = [(request.target, "if-none-match" in request.headers) for request in origin.requests]
 
     assert first.validators
     assert first.validators.url == origin.url("/b.jpg")
     assert not again.modified
-    assert asked == [("/a.jpg", False), ("/b.jpg", False), ("/a.jpg", False), ("/b.jpg", True)]
+    assert targets == [("/a.jpg", False), ("/b.jpg", False), ("/a.jpg", False), ("/b.jpg", True)]
 
 
-def test_a_304_that_was_not_asked_for_is_the_origins_error(make: Make) -> None:
-    with running({"/a.jpg": at.answer(status=304)}) as origin:
-        error = refused(make(), origin.url(), OriginError)
-        refused(make(), origin.url(), OriginError, known=Validators("https://else.test/", '"a"'))
+def test_a_304_to_an_unconditional_request_is_an_origin_error(make: Make) -> None:
+    with running({"/a.jpg": at.respond(status=304)}) as origin:
+        error = fetch_error(make(), origin.url(), OriginError)
+        fetch_error(make(), origin.url(), OriginError, validators=Validators("https://else.test/", '"a"'))
 
     assert isinstance(error, OriginError)
     assert error.origin_status == 304
 
 
 def test_a_validator_that_would_break_a_header_is_not_sent(make: Make) -> None:
-    with running({"/a.jpg": at.answer(BODY)}) as origin:
-        get(make(), origin.url(), known=Validators(origin.url(), '"a"\r\nX: y', "\u20ac" * 10))
+    with running({"/a.jpg": at.respond(BODY)}) as origin:
+        get(make(), origin.url(), validators=Validators(origin.url(), '"a"\r\nX: y', "\u20ac" * 10))
         assert not {"if-none-match", "if-modified-since", "x"} & origin.requests[0].headers.keys()
 
 
@@ -158,16 +156,16 @@ def test_a_validator_that_would_break_a_header_is_not_sent(make: Make) -> None:
         *((status, OriginError) for status in (500, 502, 503, 504, 599)),
     ],
 )
-def test_a_status_is_translated_once(make: Make, status: int, error: type[ImgcdnError]) -> None:
-    with running({"/a.jpg": at.answer(b"secret", status=status)}) as origin:
-        found = refused(make(), origin.url(), error)
+def test_a_status_becomes_one_of_our_errors(make: Make, status: int, error: type[ImgcdnError]) -> None:
+    with running({"/a.jpg": at.respond(b"secret", status=status)}) as origin:
+        found = fetch_error(make(), origin.url(), error)
 
     assert f"{status}" in found.log
     assert not isinstance(found, OriginError) or found.origin_status == status
 
 
-def test_203_is_as_good_as_200(make: Make) -> None:
-    with running({"/a.jpg": at.answer(BODY, status=203)}) as origin:
+def test_203_counts_as_200(make: Make) -> None:
+    with running({"/a.jpg": at.respond(BODY, status=203)}) as origin:
         assert get(make(), origin.url())[1] == BODY
 
 
@@ -177,14 +175,14 @@ def test_203_is_as_good_as_200(make: Make) -> None:
         pytest.param(503, "7", 7, id="seconds"),
         pytest.param(429, "7", 7, id="too many requests"),
         pytest.param(503, "Tue, 14 Nov 2023 22:13:50 GMT", 30, id="a date"),
-        pytest.param(503, "86400", 60, id="no longer than a minute"),
+        pytest.param(503, "86400", 60, id="a minute at most"),
         pytest.param(503, "soon", None, id="garbled"),
-        pytest.param(403, "7", None, id="a negative does not pass"),
+        pytest.param(403, "7", None, id="Retry-After of a 403 is ignored"),
     ],
 )
-def test_an_origin_may_ask_to_be_left_alone(make: Make, status: int, value: str, expected: int | None) -> None:
-    with running({"/a.jpg": at.answer(status=status, retry_after=value)}) as origin:
-        error = refused(make(), origin.url(), OriginError)
+def test_the_error_has_the_retry_after_of_the_origin(make: Make, status: int, value: str, expected: int | None) -> None:
+    with running({"/a.jpg": at.respond(status=status, retry_after=value)}) as origin:
+        error = fetch_error(make(), origin.url(), OriginError)
 
     assert isinstance(error, OriginError)
     assert (error.retry_after_s, error.origin_retry_after_s) == (expected, expected)
@@ -202,31 +200,32 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         pytest.param(at.raw(CHUNKED + b"5\r\n01234\r\n"), id="no last chunk"),
         pytest.param(at.raw(CHUNKED + b"5\r\n01234\r\n0"), id="half the size of a chunk, which looks like the end"),
         pytest.param(at.raw(CHUNKED + b"5\r\n01234\r\n000"), id="half a size with zeros before it"),
-        pytest.param(at.raw(CHUNKED), id="no chunk at all"),
+        pytest.param(at.raw(CHUNKED), id="no chunk"),
         pytest.param(at.raw(CHUNKED + b"-5\r\n01234"), id="a negative size"),
         pytest.param(at.raw(CHUNKED + b"0x5\r\n01234\r\n0\r\n\r\n"), id="a size that only int() reads"),
         pytest.param(at.raw(CHUNKED + b"x\r\n"), id="no size"),
-        pytest.param(at.raw(CHUNKED + b"5;" + b"x" * 5_000), id="a size without end"),
-        pytest.param(at.dropped, id="no answer"),
+        pytest.param(at.raw(CHUNKED + b"5;" + b"x" * 5_000), id="an endless size"),
+        pytest.param(at.dropped, id="no response"),
         pytest.param(at.raw(b"HTTP/1.1 200 OK\r\nContent-"), id="half a header"),
         pytest.param(at.raw(b"SSH-2.0-OpenSSH_9\r\n"), id="another protocol"),
         pytest.param(at.raw(b"HTTP/2 200 OK\r\n\r\n"), id="another version"),
         pytest.param(at.raw(b"HTTP/1.1 abc\r\n\r\n"), id="no status"),
         pytest.param(at.raw(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 500 + b"\r\n"), id="five hundred headers"),
-        pytest.param(at.raw(b"HTTP/1.1 200 OK\r\nA: " + b"b" * 100_000 + b"\r\n\r\n"), id="a header without end"),
+        pytest.param(at.raw(b"HTTP/1.1 200 OK\r\nA: " + b"b" * 100_000 + b"\r\n\r\n"), id="an endless header"),
         pytest.param(
             at.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n012345"), id="two lengths"
         ),
-        pytest.param(at.zipped(BODY), id="compressed, though identity was asked for"),
-        pytest.param(at.answer(BODY, content_encoding="br"), id="a coding that we do not even know"),
+        pytest.param(at.zipped(BODY), id="compressed, though identity was requested"),
+        pytest.param(at.respond(BODY, content_encoding="br"), id="an unknown content coding"),
         pytest.param(
-            at.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"), id="compressed on the way"
+            at.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+            id="a compressed transfer coding",
         ),
     ],
 )
-def test_what_cannot_be_used_is_the_origins_error(make: Make, script: at.Script) -> None:
+def test_an_invalid_response_is_an_origin_error(make: Make, script: at.Script) -> None:
     with running({"/a.jpg": script}) as origin:
-        refused(make(), origin.url(), OriginError)
+        fetch_error(make(), origin.url(), OriginError)
 
 
 @pytest.mark.parametrize(
@@ -237,19 +236,20 @@ def test_what_cannot_be_used_is_the_origins_error(make: Make, script: at.Script)
         pytest.param(at.raw(*(bytes([byte]) for byte in HEAD_OF_TEN + b"0123456789")), id="byte by byte"),
         pytest.param(at.raw(b"HTTP/1.0 200 OK\r\n\r\n0123456789"), id="until the connection closes"),
         pytest.param(
-            at.raw(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" * 3 + HEAD_OF_TEN + b"0123456789"), id="hints first"
+            at.raw(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" * 3 + HEAD_OF_TEN + b"0123456789"),
+            id="early hints first",
         ),
-        pytest.param(at.raw(b"HTTP/1.1 100 Continue\r\n\r\n" + HEAD_OF_TEN + b"0123456789"), id="continue first"),
-        pytest.param(at.answer(b"0123456789", content_encoding="identity"), id="identity, spelled out"),
-        pytest.param(at.answer(b"0123456789", content_type="text/html"), id="a type that is not believed"),
+        pytest.param(at.raw(b"HTTP/1.1 100 Continue\r\n\r\n" + HEAD_OF_TEN + b"0123456789"), id="100 continue first"),
+        pytest.param(at.respond(b"0123456789", content_encoding="identity"), id="identity, spelled out"),
+        pytest.param(at.respond(b"0123456789", content_type="text/html"), id="a wrong content type"),
     ],
 )
-def test_what_is_whole_is_taken(make: Make, script: at.Script) -> None:
+def test_a_complete_response_is_accepted(make: Make, script: at.Script) -> None:
     with running({"/a.jpg": script}) as origin:
         assert get(make(), origin.url())[1] == b"0123456789"
 
 
-def test_what_follows_a_body_is_no_part_of_it(make: Make) -> None:
+def test_bytes_after_a_body_are_not_part_of_it(make: Make) -> None:
     with running(
         {"/a.jpg": at.raw(HEAD_OF_TEN + b"0123456789" + b"HTTP/1.1 200 OK\r\n\r\nsecret", close=False)}
     ) as origin:

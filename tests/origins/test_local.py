@@ -13,7 +13,7 @@ from imgcdn.store.files import file_stamp
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A folder with everything in it that somebody could ask for, and things beside it that nobody may."""
+    """Make a folder with files of every kind that a URL could name, and files beside it that no URL may reach."""
     root = tmp_path / "assets"
     (root / "sub").mkdir(parents=True)
     (root / "cache" / "ab").mkdir(parents=True)
@@ -48,7 +48,7 @@ def files(root: Path) -> LocalFetcher:
 
 
 def _find(files: LocalFetcher, location: str) -> tuple[FileStamp, Path]:
-    """What a request does: both steps."""
+    """Do both steps of a request."""
     return files.stamp(Source("local", location)), files.resolve(location)
 
 
@@ -65,7 +65,7 @@ def _find(files: LocalFetcher, location: str) -> tuple[FileStamp, Path]:
         pytest.param("up.jpg", "a.jpg", id="a link that leaves the root and comes back"),
     ],
 )
-def test_a_file_beneath_the_root_is_found(files: LocalFetcher, root: Path, location: str, target: str) -> None:
+def test_a_file_beneath_the_root_can_be_opened(files: LocalFetcher, root: Path, location: str, target: str) -> None:
     stamp, path = _find(files, location)
 
     assert path == root / target
@@ -79,9 +79,9 @@ def test_a_file_beneath_the_root_is_found(files: LocalFetcher, root: Path, locat
         pytest.param("", id="empty"),
         pytest.param("..", id="the parent"),
         pytest.param(".", id="the root itself"),
-        pytest.param("../assets-private/secret.jpg", id="up and down"),
-        pytest.param("a/../b", id="up in the middle"),
-        pytest.param("sub/../a.jpg", id="up in the middle, to a file that may be had"),
+        pytest.param("../assets-private/secret.jpg", id="parent and back"),
+        pytest.param("a/../b", id="parent in the middle"),
+        pytest.param("sub/../a.jpg", id="parent in the middle, to an allowed file"),
         pytest.param("./a.jpg", id="a dot segment"),
         pytest.param("sub/./b.jpg", id="a dot segment in the middle"),
         pytest.param("...", id="three dots"),
@@ -94,7 +94,7 @@ def test_a_file_beneath_the_root_is_found(files: LocalFetcher, root: Path, locat
         pytest.param(".git/config", id="in a dot folder"),
         pytest.param("a.jpg\x00.png", id="NUL"),
         pytest.param("sub\\b.jpg", id="a backslash"),
-        pytest.param("..\\..\\etc\\passwd", id="backslashes up"),
+        pytest.param("..\\..\\etc\\passwd", id="parent with a backslash"),
         pytest.param("sub", id="a folder"),
         pytest.param("a.jpg/x", id="beneath a file"),
         pytest.param("fifo.jpg", id="a FIFO, which must not hang"),
@@ -107,39 +107,39 @@ def test_a_file_beneath_the_root_is_found(files: LocalFetcher, root: Path, locat
         pytest.param("to-cache.jpg", id="a link into the cache folder"),
         pytest.param("dangling.jpg", id="a link to nothing"),
         pytest.param("loop.jpg", id="a link to itself"),
-        pytest.param("x" * 300, id="a name longer than any file's"),
-        pytest.param("/".join(["x" * 200] * 30), id="a path longer than any"),
-        pytest.param("\ud800.jpg", id="half a surrogate pair"),
+        pytest.param("x" * 300, id="a name that is too long"),
+        pytest.param("/".join(["x" * 200] * 30), id="a path that is too long"),
+        pytest.param("\ud800.jpg", id="an unpaired surrogate"),
     ],
 )
-def test_nothing_else_is(files: LocalFetcher, location: str) -> None:
+def test_no_other_location_can_be_opened(files: LocalFetcher, location: str) -> None:
     with pytest.raises(SourceNotFound) as caught:
         _find(files, location)
-    assert "/" not in caught.value.detail, "no path is told"
+    assert "/" not in caught.value.detail, "the error names no path"
     with pytest.raises(SourceNotFound):
-        # Also without the stat before it.
+        # The location is refused without the stat, too.
         files.resolve(location) if location not in ("sub", "fifo.jpg") else _find(files, location)
 
 
 @pytest.fixture
 def socket_file(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.chdir(root)  # a socket's path has to be short
+    monkeypatch.chdir(root)  # the path of a socket must be short
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind("socket.jpg")
         yield "socket.jpg"
 
 
-def test_a_socket_is_no_original(files: LocalFetcher, socket_file: str) -> None:
+def test_a_socket_is_not_an_original(files: LocalFetcher, socket_file: str) -> None:
     with pytest.raises(SourceNotFound):
         files.stamp(Source("local", socket_file))
 
 
-def test_the_root_itself_may_be_a_link(root: Path, tmp_path: Path) -> None:
+def test_the_root_may_be_a_link(root: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(root)
     assert _find(LocalFetcher(tmp_path / "link", max_source_bytes=10**6), "a.jpg")[1] == root / "a.jpg"
 
 
-def test_a_root_that_is_a_slash_works() -> None:
+def test_the_root_may_be_a_slash() -> None:
     location = os.path.realpath(os.__file__).lstrip("/")
     if any(part.startswith(".") for part in location.split("/")):
         location = "etc/passwd"
@@ -149,13 +149,13 @@ def test_a_root_that_is_a_slash_works() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param(lambda path: path.write_bytes(b"other"), id="written again with as many bytes"),
+        pytest.param(lambda path: path.write_bytes(b"other"), id="written again with the same length"),
         pytest.param(lambda path: path.touch(), id="touched"),
         pytest.param(lambda path: os.chmod(path, 0o600), id="its mode changed"),
         pytest.param(lambda path: os.replace(path.parent / "sub" / "b.jpg", path), id="replaced by another file"),
     ],
 )
-def test_a_stamp_tells_a_file_from_a_changed_one_whose_size_and_time_are_put_back(
+def test_a_stamp_changes_with_the_file_even_if_its_size_and_time_are_restored(
     files: LocalFetcher, root: Path, change: object
 ) -> None:
     path = root / "a.jpg"
@@ -172,7 +172,7 @@ def test_a_stamp_tells_a_file_from_a_changed_one_whose_size_and_time_are_put_bac
 
 
 def _tick(path: Path) -> None:
-    """Wait until the file system's clock has moved on from a file's change."""
+    """Wait until the clock of the file system is later than the last change of a file."""
     probe = path.parent / "clock"
     while True:
         probe.write_bytes(b"")
@@ -185,7 +185,7 @@ def test_an_open_file_has_the_stamp_of_its_name(files: LocalFetcher, root: Path)
         assert file_stamp(file.fileno()) == files.stamp(Source("local", "a.jpg"))
 
 
-def test_a_root_that_is_a_link_is_followed_anew_for_each_request(tmp_path: Path) -> None:
+def test_a_root_that_is_a_link_is_followed_for_each_request(tmp_path: Path) -> None:
     for release, body in (("first", b"one"), ("second", b"other")):
         (tmp_path / release).mkdir()
         (tmp_path / release / "a.jpg").write_bytes(body)
@@ -202,7 +202,7 @@ def test_a_root_that_is_a_link_is_followed_anew_for_each_request(tmp_path: Path)
     assert before[0] != after[0]
 
 
-def test_a_root_whose_release_was_removed_has_no_files_and_gets_them_back(tmp_path: Path) -> None:
+def test_a_root_whose_target_was_removed_has_no_files_until_it_points_to_another(tmp_path: Path) -> None:
     (tmp_path / "first").mkdir()
     (tmp_path / "first" / "a.jpg").write_bytes(b"one")
     link = tmp_path / "current"
@@ -210,9 +210,9 @@ def test_a_root_whose_release_was_removed_has_no_files_and_gets_them_back(tmp_pa
     files = LocalFetcher(link, max_source_bytes=10**6)
 
     (tmp_path / "first").rename(tmp_path / "gone")
-    for look in (lambda: files.stamp(Source("local", "a.jpg")), lambda: files.resolve("a.jpg")):
+    for find in (lambda: files.stamp(Source("local", "a.jpg")), lambda: files.resolve("a.jpg")):
         with pytest.raises(SourceNotFound):
-            look()
+            find()
 
     _point(link, "gone")
     assert _find(files, "a.jpg")[1] == tmp_path / "gone" / "a.jpg"
@@ -237,7 +237,7 @@ def test_a_link_in_a_new_release_that_leads_outside_is_refused(tmp_path: Path) -
 
 
 def _point(link: Path, target: str) -> None:
-    """Switch a link in one step, as deployments do."""
+    """Point a link to another target in one step, as deployment tools do."""
     new = link.with_name("new-link")
     new.symlink_to(target)
     new.rename(link)

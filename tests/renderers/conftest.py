@@ -1,6 +1,6 @@
-"""What these tests need of the system."""
+"""Requirements of these tests."""
 
 import sys
 
-# They look at processes, schedulers and capabilities as Linux has them.
+# The tests inspect processes, schedulers and capabilities, which are specific to Linux.
 collect_ignore = [] if sys.platform == "linux" else ["test_renderers.py", "test_priority.py"]

@@ -1,4 +1,4 @@
-"""Neither call can be taken back, so each is made in a child process that tells what became of it."""
+"""Neither call can be undone, so each test makes it in a child process, which prints the result."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ import textwrap
 
 from imgcdn.renderers.priority import BACKGROUND_NICE
 
-# SVT is asked for by name: the other encoders never touch the scheduler.
+# The codec is SVT, because the other encoders never change the scheduler.
 _ENCODE = """
 import io, os, pillow_avif
 from PIL import Image
@@ -37,23 +37,23 @@ def test_an_svt_encode_leaves_the_caller_on_the_ordinary_scheduler() -> None:
     assert policy == "True"
 
 
-def test_the_capability_is_gone_from_every_set_a_program_could_get_it_back_from() -> None:
-    held = _run(
+def test_no_capability_set_lets_a_program_regain_the_capability() -> None:
+    capabilities = _run(
         _SETS,
         "from imgcdn.renderers.priority import drop_realtime_capability as drop; drop(); drop()",
         "print(sorted(name for name, bit in sets().items() if bit and name != 'CapBnd'))",
     )
-    assert held == "[]"
+    assert capabilities == "[]"
 
 
-def test_a_program_started_afterwards_does_not_get_the_capability_back() -> None:
-    held = _run(
+def test_a_program_started_afterwards_does_not_regain_the_capability() -> None:
+    capabilities = _run(
         "import subprocess, sys",
         "from imgcdn.renderers.priority import drop_realtime_capability as drop; drop()",
         f"script = {_SETS!r} + 'print(sets()[\"CapEff\"])'",
         "print(subprocess.run([sys.executable, '-c', script], capture_output=True, text=True).stdout)",
     )
-    assert held == "0"
+    assert capabilities == "0"
 
 
 def test_background_priority_reaches_the_children() -> None:

@@ -41,20 +41,20 @@ def _works(outcome: Outcome) -> bool:
     return isinstance(outcome, Probed) and outcome.facts is not None and outcome.facts.size == (90, 60)
 
 
-def test_a_job_starts_the_host_and_the_last_client_ends_it(folder: Path, small: Path) -> None:
+def test_a_job_starts_the_broker_and_the_last_client_ends_it(folder: Path, small: Path) -> None:
     async def scenario() -> None:
         renderers = RenderClient(settings(), folder=folder)
         assert processes(folder) == []
         assert _works(await renderers.run(probe_job(small)))
         assert len(children(folder)) == 1
         renderers.disconnect()
-        await until(lambda: not processes(folder), "the broker has gone")
+        await until(lambda: not processes(folder), "the broker has ended")
         assert list(folder.glob("*.sock")) == []
 
     asyncio.run(scenario())
 
 
-def test_a_host_that_has_gone_is_started_again(folder: Path, small: Path) -> None:
+def test_a_broker_that_has_ended_is_started_again(folder: Path, small: Path) -> None:
     async def scenario() -> None:
         for _ in range(2):
             async with rendering(folder) as renderers:
@@ -79,7 +79,7 @@ asyncio.run(main())
 """
 
 
-def test_processes_that_start_at_the_same_time_share_one_host(folder: Path, small: Path) -> None:
+def test_processes_that_start_at_the_same_time_share_one_broker(folder: Path, small: Path) -> None:
     command = [sys.executable, "-c", _CLIENT, str(folder), str(small)]
     clients = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(2)
@@ -93,24 +93,24 @@ def test_processes_that_start_at_the_same_time_share_one_host(folder: Path, smal
         clients[0].wait()
 
         assert len(brokers) == 1
-        assert alive(brokers[0]), "it stays for the other client"
+        assert alive(brokers[0]), "the broker stays for the other client"
     finally:
         for client in clients:
             client.communicate()
-    asyncio.run(until(lambda: not processes(folder), "the broker has gone"))
+    asyncio.run(until(lambda: not processes(folder), "the broker has ended"))
 
 
-def test_the_socket_is_for_its_user_alone(folder: Path) -> None:
+def test_only_the_user_can_use_the_socket(folder: Path) -> None:
     async def scenario() -> None:
         async with rendering(folder):
-            [found] = folder.glob("*.sock")
-            assert stat.S_IMODE(found.stat().st_mode) == 0o600
+            [path] = folder.glob("*.sock")
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
     asyncio.run(scenario())
 
 
 class TestPrivateFolder:
-    def test_it_is_made_for_its_user_alone(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_only_the_user_can_enter_it(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
         made = private_folder()
 
@@ -119,7 +119,7 @@ class TestPrivateFolder:
         assert private_folder() == made
 
     @pytest.mark.parametrize("mode", [0o777, 0o750, 0o701], ids=oct)
-    def test_one_that_others_may_enter_is_refused(
+    def test_a_folder_that_others_may_enter_is_refused(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch, mode: int
     ) -> None:
         monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
@@ -141,19 +141,17 @@ class TestPrivateFolder:
             private_folder()
 
     @pytest.mark.parametrize("place", ["/nowhere/at/all", "/proc/" + "x" * 120], ids=["missing", "too long"])
-    def test_a_runtime_folder_that_will_not_do_is_passed_over(
-        self, monkeypatch: pytest.MonkeyPatch, place: str
-    ) -> None:
+    def test_an_unsuitable_runtime_folder_is_not_used(self, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
         monkeypatch.setenv("XDG_RUNTIME_DIR", place)
         assert not str(private_folder()).startswith(place)
 
 
-def test_a_socket_path_that_is_too_long_is_a_mistake_in_the_settings(tmp_path: Path) -> None:
+def test_a_socket_path_that_is_too_long_is_a_config_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="long"):
         RenderClient(settings(), folder=tmp_path / ("x" * 100))
 
 
-def test_a_variant_is_written_where_the_job_says(folder: Path, small: Path, tmp_path: Path) -> None:
+def test_a_variant_is_written_to_the_path_in_the_job(folder: Path, small: Path, tmp_path: Path) -> None:
     async def scenario() -> None:
         async with rendering(folder) as renderers:
             outcome = await renderers.run(render_job(small, temp=tmp_path / "temp"))
@@ -167,7 +165,7 @@ def test_a_variant_is_written_where_the_job_says(folder: Path, small: Path, tmp_
 
 
 @pytest.mark.parametrize("place", ["missing/temp", "taken"], ids=["no such folder", "a file is there"])
-def test_a_variant_that_cannot_be_written_comes_back(folder: Path, small: Path, tmp_path: Path, place: str) -> None:
+def test_a_variant_that_cannot_be_written_is_returned(folder: Path, small: Path, tmp_path: Path, place: str) -> None:
     (tmp_path / "taken").write_text("somebody's")
 
     async def scenario() -> None:
@@ -181,7 +179,7 @@ def test_a_variant_that_cannot_be_written_comes_back(folder: Path, small: Path, 
     assert (tmp_path / "taken").read_text() == "somebody's"
 
 
-def test_a_child_writes_beneath_one_folder_alone(folder: Path, small: Path, tmp_path: Path) -> None:
+def test_a_child_can_write_beneath_one_folder_only(folder: Path, small: Path, tmp_path: Path) -> None:
     inside, outside = tmp_path / "tmp", tmp_path / "elsewhere"
     inside.mkdir()
     outside.mkdir()
@@ -195,13 +193,13 @@ def test_a_child_writes_beneath_one_folder_alone(folder: Path, small: Path, tmp_
             shutil.rmtree(inside)
             inside.mkdir()
             outcomes = [await renderers.run(render_job(small, temp=inside / f"temp{count}")) for count in range(2)]
-            assert outcomes[-1] == Rendered(None), "a folder that was made anew is written to by the next child"
+            assert outcomes[-1] == Rendered(None), "the next child can write to a folder that was made again"
 
     asyncio.run(scenario())
     assert list(outside.iterdir()) == []
 
 
-def test_a_result_of_many_megabytes_comes_back_whole(folder: Path, tmp_path: Path) -> None:
+def test_a_result_of_many_megabytes_is_returned_complete(folder: Path, tmp_path: Path) -> None:
     noise = tmp_path / "noise.png"
     size = (1600, 1200)
     Image.frombytes("RGB", size, os.urandom(3 * size[0] * size[1])).save(noise, compress_level=1)
@@ -229,7 +227,7 @@ def test_a_job_past_its_deadline_is_killed_and_the_next_one_works(folder: Path, 
     asyncio.run(scenario())
 
 
-def test_a_child_that_hangs_before_it_takes_its_job_is_killed_at_the_deadline(folder: Path, small: Path) -> None:
+def test_a_child_that_hangs_before_it_reads_its_job_is_killed_at_the_deadline(folder: Path, small: Path) -> None:
     async def scenario() -> None:
         async with rendering(folder) as renderers:
             [child] = children(folder)
@@ -242,7 +240,7 @@ def test_a_child_that_hangs_before_it_takes_its_job_is_killed_at_the_deadline(fo
     asyncio.run(scenario())
 
 
-def test_a_child_that_dies_at_work_costs_that_job_alone(folder: Path, small: Path, huge: Path) -> None:
+def test_a_child_that_dies_during_a_job_fails_only_that_job(folder: Path, small: Path, huge: Path) -> None:
     async def scenario() -> None:
         async with rendering(folder, settings(renderers=2)) as renderers:
             before = children(folder)
@@ -262,7 +260,7 @@ def _is_busy(pid: int) -> bool:
     return int(fields[11]) + int(fields[12]) > 10
 
 
-def test_a_child_that_died_idle_costs_nothing(folder: Path, small: Path) -> None:
+def test_a_child_that_dies_idle_fails_no_job(folder: Path, small: Path) -> None:
     async def scenario() -> None:
         async with rendering(folder) as renderers:
             for _ in range(3):
@@ -274,9 +272,7 @@ def test_a_child_that_died_idle_costs_nothing(folder: Path, small: Path) -> None
     asyncio.run(scenario())
 
 
-def test_children_that_are_killed_all_the_time_never_make_a_good_picture_corrupt_while_idle(
-    folder: Path, small: Path
-) -> None:
+def test_killing_idle_children_never_makes_a_good_picture_corrupt(folder: Path, small: Path) -> None:
     async def scenario() -> None:
         async with rendering(folder, settings(renderers=2)) as renderers:
             for _ in range(5):
@@ -289,22 +285,22 @@ def test_children_that_are_killed_all_the_time_never_make_a_good_picture_corrupt
 
 
 @pytest.mark.parametrize("victim", [broker, fork_server], ids=["the broker", "the fork server"])
-def test_what_else_dies_is_started_again(folder: Path, small: Path, victim: object) -> None:
+def test_a_process_that_dies_is_started_again(folder: Path, small: Path, victim: object) -> None:
     async def scenario() -> None:
         async with rendering(folder) as renderers:
             assert callable(victim)
             before = processes(folder)
             [child] = children(folder)
             kill(victim(folder))
-            await until(lambda: not alive(child), "the child has gone with it")
+            await until(lambda: not alive(child), "the child has ended with it")
             assert _works(await renderers.run(probe_job(small)))
             if victim is broker:
-                await until(lambda: not any(map(alive, before)), "what the dead broker left has gone too")
+                await until(lambda: not any(map(alive, before)), "the processes of the dead broker have ended")
 
     asyncio.run(scenario())
 
 
-def test_a_job_that_was_under_way_when_the_host_died_is_done_again(folder: Path, huge: Path) -> None:
+def test_a_job_that_was_running_when_the_broker_died_is_done_again(folder: Path, huge: Path) -> None:
     async def scenario() -> None:
         async with rendering(folder) as renderers:
             [child] = children(folder)
@@ -313,12 +309,12 @@ def test_a_job_that_was_under_way_when_the_host_died_is_done_again(folder: Path,
             kill(broker(folder))
             outcome = await work
             assert isinstance(outcome, Probed)
-            await until(lambda: not alive(child), "the child of the dead broker has gone")
+            await until(lambda: not alive(child), "the child of the dead broker has ended")
 
     asyncio.run(scenario())
 
 
-def test_what_the_queue_cannot_hold_is_refused(folder: Path, small: Path) -> None:
+def test_jobs_beyond_the_queue_are_refused(folder: Path, small: Path) -> None:
     async def scenario() -> None:
         async with rendering(folder, settings(queue=2)) as renderers:
             [child] = children(folder)
@@ -356,13 +352,13 @@ def test_cancelling_a_job_kills_its_child(folder: Path, small: Path, huge: Path)
             work.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await work
-            await until(lambda: not alive(child), "the child has gone")
+            await until(lambda: not alive(child), "the child has ended")
             assert _works(await renderers.run(probe_job(small)))
 
     asyncio.run(scenario())
 
 
-def test_cancelling_a_job_that_waits_takes_it_out_of_the_queue(folder: Path, small: Path) -> None:
+def test_cancelling_a_waiting_job_removes_it_from_the_queue(folder: Path, small: Path) -> None:
     async def scenario() -> None:
         async with rendering(folder, settings(queue=1)) as renderers:
             [child] = children(folder)
@@ -381,7 +377,7 @@ def test_cancelling_a_job_that_waits_takes_it_out_of_the_queue(folder: Path, sma
     asyncio.run(scenario())
 
 
-def test_more_memory_than_allowed_is_an_error_and_no_crash(folder: Path, small: Path, huge: Path) -> None:
+def test_more_memory_than_allowed_is_an_error_and_not_a_crash(folder: Path, small: Path, huge: Path) -> None:
     async def scenario() -> None:
         async with rendering(folder, settings(memory_bytes=256 * 2**20)) as renderers:
             [child] = children(folder)
@@ -393,7 +389,7 @@ def test_more_memory_than_allowed_is_an_error_and_no_crash(folder: Path, small: 
     asyncio.run(scenario())
 
 
-def test_a_child_yields_to_everything_else_and_never_becomes_real_time(folder: Path, small: Path) -> None:
+def test_a_child_has_low_priority_and_never_becomes_real_time(folder: Path, small: Path) -> None:
     async def scenario() -> None:
         async with rendering(folder) as renderers:
             [child] = children(folder)
@@ -406,7 +402,7 @@ def test_a_child_yields_to_everything_else_and_never_becomes_real_time(folder: P
     asyncio.run(scenario())
 
 
-def test_the_folder_that_the_service_was_started_in_is_not_imported_from(
+def test_modules_in_the_current_folder_are_not_imported(
     folder: Path, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trap = tmp_path / "visited"
@@ -423,7 +419,7 @@ def test_the_folder_that_the_service_was_started_in_is_not_imported_from(
 
 
 class TestOriginals:
-    def test_one_that_is_another_file_by_now_is_changed(self, folder: Path, small: Path) -> None:
+    def test_an_original_that_was_replaced_is_changed(self, folder: Path, small: Path) -> None:
         async def scenario() -> None:
             async with rendering(folder) as renderers:
                 job = probe_job(small)
@@ -435,7 +431,7 @@ class TestOriginals:
         asyncio.run(scenario())
 
     @pytest.mark.parametrize("kind", ["fifo", "link", "folder"])
-    def test_one_that_became_something_else_is_changed_and_nothing_hangs(
+    def test_an_original_that_is_no_longer_a_file_is_changed_and_nothing_hangs(
         self, folder: Path, small: Path, tmp_path: Path, kind: str
     ) -> None:
         job = probe_job(small)
@@ -448,7 +444,7 @@ class TestOriginals:
 
         asyncio.run(scenario())
 
-    def test_a_refused_one_comes_back_with_its_version(self, folder: Path, tmp_path: Path) -> None:
+    def test_the_error_about_an_original_comes_with_its_version(self, folder: Path, tmp_path: Path) -> None:
         text = tmp_path / "text.jpg"
         text.write_text("not a picture")
 
@@ -471,31 +467,31 @@ from imgcdn.renderers.child import perform
 from imgcdn.renderers.priority import _Header, _Sets, _CAPABILITY_VERSION_3
 path = Path(sys.argv[1])
 path.chmod(0)
-# Root reads everything until it gives its capabilities up.
+# Root can read everything until it drops its capabilities.
 ctypes.CDLL(None).capset(ctypes.byref(_Header(_CAPABILITY_VERSION_3, 0)), (_Sets * 2)())
 outcome = perform(probe_job(path))
 print(type(outcome.error).__name__, outcome.error.detail, outcome.error.log, sep="|")
 """
 
 
-def test_an_unreadable_original_is_not_found_and_the_operator_is_told(small: Path) -> None:
+def test_an_unreadable_original_is_not_found_and_the_log_names_its_path(small: Path) -> None:
     command = [sys.executable, "-c", _UNREADABLE, str(small)]
-    told = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
-    name, detail, log = told.strip().split("|")
+    output = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    name, detail, log = output.strip().split("|")
 
     assert name == SourceNotFound.__name__
     assert str(small) not in detail
     assert str(small) in log
 
 
-def test_a_version_that_is_known_is_believed_and_not_hashed_again(folder: Path, small: Path) -> None:
+def test_a_version_in_the_job_is_used_without_hashing_again(folder: Path, small: Path) -> None:
     async def scenario() -> None:
         async with rendering(folder) as renderers:
             hashed = await renderers.run(probe_job(small))
-            told = await renderers.run(probe_job(small, version="12" * 32))
+            unhashed = await renderers.run(probe_job(small, version="12" * 32))
             assert isinstance(hashed, Probed)
-            assert isinstance(told, Probed)
+            assert isinstance(unhashed, Probed)
             assert hashed.version == hashlib.sha256(small.read_bytes()).hexdigest()
-            assert told == replace(hashed, version="12" * 32)
+            assert unhashed == replace(hashed, version="12" * 32)
 
     asyncio.run(scenario())

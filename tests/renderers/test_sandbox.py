@@ -1,4 +1,4 @@
-"""The rights do not come back, so each is tried in a child process that tells what became of it."""
+"""The sandbox cannot be undone, so each test runs in a child process, which prints the result."""
 
 import subprocess
 import sys
@@ -12,29 +12,29 @@ from pathlib import Path
 from imgcdn.renderers.sandbox import confine
 inside, outside = Path(sys.argv[1]), Path(sys.argv[2])
 listener = socket.create_server(("127.0.0.1", 0))
-def attempt(deed):
+def attempt(action):
     try:
-        deed()
+        action()
     except PermissionError:
         return "refused"
     return "done"
-# Whether this kernel, or the sandbox around it, has Landlock; without it there is nothing to show.
+# Print whether this kernel, or the sandbox around it, has Landlock; without it the tests can show nothing.
 print("landlock" if confine(str(inside)) else "none")
-print(attempt({deed}))
+print(attempt({action}))
 """
 
 
-def _attempt(tmp_path: Path, deed: str) -> list[str]:
+def _attempt(tmp_path: Path, action: str) -> list[str]:
     inside, outside = tmp_path / "inside", tmp_path / "outside"
     for folder in (inside, outside):
         folder.mkdir()
         (folder / "old").write_text("old")
-    command = [sys.executable, "-c", _TRY.replace("{deed}", deed), str(inside), str(outside)]
+    command = [sys.executable, "-c", _TRY.replace("{action}", action), str(inside), str(outside)]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
 
 
 @pytest.mark.parametrize(
-    "deed",
+    "action",
     [
         pytest.param("lambda: (inside / 'new').write_text('x')", id="write a new file inside"),
         pytest.param("lambda: (inside / 'old').write_text('x')", id="overwrite one inside"),
@@ -43,12 +43,12 @@ def _attempt(tmp_path: Path, deed: str) -> list[str]:
         pytest.param("lambda: os.listdir(outside)", id="list outside"),
     ],
 )
-def test_what_a_render_needs_stays_allowed(tmp_path: Path, deed: str) -> None:
-    assert _attempt(tmp_path, deed)[1] == "done"
+def test_a_render_can_still_do_what_it_needs(tmp_path: Path, action: str) -> None:
+    assert _attempt(tmp_path, action)[1] == "done"
 
 
 @pytest.mark.parametrize(
-    "deed",
+    "action",
     [
         pytest.param("lambda: (outside / 'new').write_text('x')", id="write a new file outside"),
         pytest.param("lambda: (outside / 'old').write_text('x')", id="overwrite one outside"),
@@ -59,6 +59,6 @@ def test_what_a_render_needs_stays_allowed(tmp_path: Path, deed: str) -> None:
         pytest.param("lambda: subprocess.run(['/bin/true'])", id="run a program"),
     ],
 )
-def test_everything_else_is_refused_where_the_kernel_can(tmp_path: Path, deed: str) -> None:
-    kernel, became = _attempt(tmp_path, deed)
+def test_everything_else_is_refused_if_the_kernel_supports_it(tmp_path: Path, action: str) -> None:
+    kernel, became = _attempt(tmp_path, action)
     assert became == ("refused" if kernel == "landlock" else "done")

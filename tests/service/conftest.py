@@ -1,6 +1,6 @@
-"""What these tests need of the system."""
+"""Requirements of these tests."""
 
 import sys
 
-# How processes are found is Linux's way.
+# The tests find processes through /proc, which only Linux has.
 collect_ignore = [] if sys.platform == "linux" else ["test_images.py", "test_single_flight.py"]

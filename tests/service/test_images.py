@@ -33,7 +33,7 @@ WEBP = ("webp",)
 
 @dataclass
 class Bench:
-    """A service over a folder, and the hands to change what it stands on."""
+    """A service over a folder, whose originals, settings and clock the test can change."""
 
     root: Path
     cache: Path
@@ -49,7 +49,7 @@ class Bench:
     async def service(
         self, *, max_bytes: int = 10**8, request_timeout_s: float = 25.0, **changed: Any
     ) -> AsyncIterator[ImageService]:
-        """A service as a process of its own would have it; the host is shared."""
+        """Run a service as a separate process would; all services of the test share the broker."""
         folders = {"root": str(self.root), "cache_dir": str(self.cache), "cache_max_bytes": max_bytes}
         config = load({**folders, "min_free_bytes": 0, **changed}, environ={})
         renderers = RenderClient(settings(), folder=self.sockets)
@@ -70,7 +70,7 @@ class Bench:
             timeout_s,
         )
         service = ImageService(
-            # Not from the settings, which do not let a request end before its render.
+            # The settings would not allow a request timeout below the render timeout.
             replace(config.service, request_timeout_s=request_timeout_s),
             policy=policy,
             catalog=catalog,
@@ -89,10 +89,10 @@ class Bench:
 
 @pytest.fixture(scope="module")
 def sockets() -> Iterator[Path]:
-    """One folder for the whole module: within the host's patience, the next test finds it running."""
-    with tempfile.TemporaryDirectory(prefix="imgcdn-test-", dir="/tmp") as folder:  # it is private
+    """Use one folder for the whole module, so that the next test can use the broker that still runs."""
+    with tempfile.TemporaryDirectory(prefix="imgcdn-test-", dir="/tmp") as folder:  # mkdtemp makes it private
         yield Path(folder)
-        asyncio.run(until(lambda: not processes(Path(folder)), "the host has gone"))
+        asyncio.run(until(lambda: not processes(Path(folder)), "the broker has ended"))
 
 
 @pytest.fixture
@@ -101,24 +101,24 @@ def bench(tmp_path: Path, sockets: Path) -> Bench:
     return Bench(tmp_path / "root", tmp_path / "cache", sockets)
 
 
-def ask(width: int = 40) -> ImageRequest:
+def image_request(width: int = 40) -> ImageRequest:
     return ImageRequest(Source("local", "photo.png"), Params(width=width), None)
 
 
 async def get(service: ImageService, request: ImageRequest | None = None) -> Delivery:
-    """What a request does: a lookup, then the rest."""
-    request = request or ask()
+    """Do the steps of a request: a lookup, then the rest."""
+    request = request or image_request()
     return service.lookup(request, WEBP) or await service.get(request, WEBP)
 
 
-def rendered(delivery: Delivery) -> bool:
+def is_miss(delivery: Delivery) -> bool:
     return delivery.status is CacheStatus.MISS
 
 
 @pytest.mark.parametrize(
     ("changed", "frame", "effort"),
     [
-        pytest.param({}, b"\xff\xc0", Effort.FAST, id="fast unless said otherwise"),
+        pytest.param({}, b"\xff\xc0", Effort.FAST, id="fast by default"),
         pytest.param({"effort": "thorough"}, b"\xff\xc2", Effort.THOROUGH, id="thorough"),
     ],
 )
@@ -129,20 +129,20 @@ def test_the_setting_decides_how_long_encoders_try(
 
     async def scenario() -> None:
         async with bench.service(**changed) as service:
-            variant = (await service.get(replace(ask(), params=Params(width=40, format="jpeg")), ())).variant
+            variant = (await service.get(replace(image_request(), params=Params(width=40, format="jpeg")), ())).variant
             assert (variant.format, variant.effort) == ("jpeg", effort)
             assert frame in variant.body[:]
 
     asyncio.run(scenario())
 
 
-def test_a_change_of_effort_leaves_stored_variants_as_they_are(bench: Bench) -> None:
+def test_a_change_of_effort_keeps_stored_variants(bench: Bench) -> None:
     bench.put(pictures.png())
 
     async def scenario() -> None:
         for effort, expected in (("fast", True), ("thorough", False), ("fast", False)):
             async with bench.service(effort=effort) as service:
-                assert rendered(await get(service)) is expected
+                assert is_miss(await get(service)) is expected
 
     asyncio.run(scenario())
 
@@ -152,7 +152,7 @@ def test_a_miss_is_rendered_and_then_a_hit(bench: Bench) -> None:
 
     async def scenario() -> None:
         async with bench.service() as service:
-            first, second, third = await get(service), await get(service), await service.get(ask(), WEBP)
+            first, second, third = await get(service), await get(service), await service.get(image_request(), WEBP)
             assert [d.status for d in (first, second, third)] == [CacheStatus.MISS, CacheStatus.HIT, CacheStatus.HIT]
             assert first.stored
             assert first.variant == second.variant == third.variant
@@ -163,23 +163,23 @@ def test_a_miss_is_rendered_and_then_a_hit(bench: Bench) -> None:
     asyncio.run(scenario())
 
 
-def test_a_lookup_of_something_new_finds_nothing_and_makes_nothing(bench: Bench) -> None:
+def test_a_lookup_of_a_new_source_returns_none_and_stores_nothing(bench: Bench) -> None:
     bench.put(pictures.png())
 
     async def scenario() -> None:
         async with bench.service() as service:
-            assert service.lookup(ask(), WEBP) is None
-            assert service.store.record(source_key(ask().source)) is None
+            assert service.lookup(image_request(), WEBP) is None
+            assert service.store.record(source_key(image_request().source)) is None
 
     asyncio.run(scenario())
 
 
-def _put_back(path: Path, stat: os.stat_result) -> None:
+def _restore_time(path: Path, stat: os.stat_result) -> None:
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
 def test_a_changed_file_is_never_served_as_the_old_one(bench: Bench) -> None:
-    """Not even where its size and its modification time are put back."""
+    """This holds even if its size and its modification time are restored."""
     red, blue = (pictures.png(pictures.chart().point(table)) for table in ([0] * 768, [255] * 768))
     length = max(len(red), len(blue))
     path = bench.put(red.ljust(length, b"\0"))
@@ -189,10 +189,10 @@ def test_a_changed_file_is_never_served_as_the_old_one(bench: Bench) -> None:
         async with bench.service() as service:
             before = await get(service)
             path.write_bytes(blue.ljust(length, b"\0"))
-            _put_back(path, stat)
+            _restore_time(path, stat)
             after = await get(service)
-            assert rendered(before)
-            assert rendered(after)
+            assert is_miss(before)
+            assert is_miss(after)
             assert before.variant.body != after.variant.body
 
     asyncio.run(scenario())
@@ -218,15 +218,15 @@ def test_a_touched_file_keeps_its_variants(bench: Bench) -> None:
 
     async def scenario() -> None:
         async with bench.service() as service:
-            assert rendered(await get(service))
+            assert is_miss(await get(service))
             os.utime(path, (1, 1))
-            assert service.lookup(ask(), WEBP) is None, "it has to be looked at"
+            assert service.lookup(image_request(), WEBP) is None, "the file has to be read"
             assert (await get(service)).status is CacheStatus.HIT
 
     asyncio.run(scenario())
 
 
-def test_a_file_that_is_replaced_while_its_render_waits_is_rendered_as_what_it_is_now(bench: Bench) -> None:
+def test_a_file_that_is_replaced_while_its_render_waits_is_rendered_from_the_new_bytes(bench: Bench) -> None:
     bench.put(pictures.png())
 
     async def scenario() -> None:
@@ -234,7 +234,7 @@ def test_a_file_that_is_replaced_while_its_render_waits_is_rendered_as_what_it_i
             await get(service)
             [child] = children(bench.sockets)
             os.kill(child, signal.SIGSTOP)
-            work = asyncio.create_task(get(service, ask(30)))
+            work = asyncio.create_task(get(service, image_request(30)))
             for _ in range(20):
                 await asyncio.sleep(0.01)
             bench.put(pictures.png(pictures.chart((120, 120))))
@@ -246,7 +246,7 @@ def test_a_file_that_is_replaced_while_its_render_waits_is_rendered_as_what_it_i
     asyncio.run(scenario())
 
 
-def test_a_deleted_file_is_gone_also_after_a_hit(bench: Bench) -> None:
+def test_a_deleted_file_is_not_found_even_after_a_hit(bench: Bench) -> None:
     path = bench.put(pictures.png())
 
     async def scenario() -> None:
@@ -255,9 +255,9 @@ def test_a_deleted_file_is_gone_also_after_a_hit(bench: Bench) -> None:
             assert (await get(service)).status is CacheStatus.HIT
             path.unlink()
             with pytest.raises(SourceNotFound):
-                service.lookup(ask(), WEBP)
+                service.lookup(image_request(), WEBP)
             with pytest.raises(SourceNotFound):
-                await service.get(ask(), WEBP)
+                await service.get(image_request(), WEBP)
 
     asyncio.run(scenario())
 
@@ -266,8 +266,8 @@ def test_a_deleted_file_is_gone_also_after_a_hit(bench: Bench) -> None:
     ("data", "changed", "error"),
     [
         pytest.param(pictures.png()[:-60], {}, CorruptImage, id="truncated"),
-        pytest.param(b"\xff\xd8\xff" + bytes(50), {}, CorruptImage, id="a header and nothing"),
-        pytest.param(b"hello", {}, UnsupportedImage, id="no picture"),
+        pytest.param(b"\xff\xd8\xff" + bytes(50), {}, CorruptImage, id="a header and no data"),
+        pytest.param(b"hello", {}, UnsupportedImage, id="not a picture"),
         pytest.param(pictures.png(), {"max_pixels": 5399}, ImageTooLarge, id="too many pixels"),
         pytest.param(pictures.png(), {"max_source_bytes": 100}, ImageTooLarge, id="too many bytes"),
     ],
@@ -281,15 +281,15 @@ def test_an_original_at_fault_is_refused_each_time(
         async with bench.service(**changed) as service:
             caught = []
             for _ in range(2):
-                with pytest.raises(error) as found:
+                with pytest.raises(error) as raised:
                     await get(service)
-                caught.append((found.value.detail, found.value.members))
-            assert caught[0] == caught[1], "a remembered negative says what the first one said"
+                caught.append((raised.value.detail, raised.value.members))
+            assert caught[0] == caught[1], "the negative entry repeats the first error"
 
     asyncio.run(scenario())
 
 
-def test_a_refusal_is_remembered_for_a_minute_and_then_forgotten(bench: Bench) -> None:
+def test_a_negative_entry_lasts_a_minute(bench: Bench) -> None:
     bench.put(b"hello")
 
     async def scenario() -> None:
@@ -297,19 +297,19 @@ def test_a_refusal_is_remembered_for_a_minute_and_then_forgotten(bench: Bench) -
             with pytest.raises(UnsupportedImage):
                 await get(service)
             with pytest.raises(UnsupportedImage):
-                service.lookup(ask(), WEBP)
+                service.lookup(image_request(), WEBP)
             bench.now += 61
-            assert service.lookup(ask(), WEBP) is None
+            assert service.lookup(image_request(), WEBP) is None
             with pytest.raises(UnsupportedImage):
                 await get(service)
         async with bench.service() as restarted:
             with pytest.raises(UnsupportedImage):
-                restarted.lookup(ask(), WEBP)
+                restarted.lookup(image_request(), WEBP)
 
     asyncio.run(scenario())
 
 
-def test_a_refused_file_that_is_mended_is_served_at_once(bench: Bench) -> None:
+def test_a_bad_file_that_is_repaired_is_served_at_once(bench: Bench) -> None:
     bench.put(b"hello")
 
     async def scenario() -> None:
@@ -317,12 +317,12 @@ def test_a_refused_file_that_is_mended_is_served_at_once(bench: Bench) -> None:
             with pytest.raises(UnsupportedImage):
                 await get(service)
             bench.put(pictures.png())
-            assert rendered(await get(service))
+            assert is_miss(await get(service))
 
     asyncio.run(scenario())
 
 
-def test_a_render_that_took_too_long_is_not_tried_at_every_request(bench: Bench, huge: Path) -> None:
+def test_a_render_that_took_too_long_is_not_tried_again_at_once(bench: Bench, huge: Path) -> None:
     os.link(huge, bench.root / "photo.png")
 
     async def scenario() -> None:
@@ -336,24 +336,24 @@ def test_a_render_that_took_too_long_is_not_tried_at_every_request(bench: Bench,
     asyncio.run(scenario())
 
 
-def test_a_refusal_by_another_version_that_this_one_does_not_know_is_tried_again(bench: Bench) -> None:
+def test_an_unknown_negative_entry_of_another_release_is_ignored(bench: Bench) -> None:
     bench.put(pictures.png())
 
     async def scenario() -> None:
         async with bench.service() as service:
             await get(service)
-            source = source_key(ask().source)
+            source = source_key(image_request().source)
             record = service.store.record(source)
             assert record
             unknown = replace(record, negative=NegativeEntry("too-ugly", "It is.", bench.now + 100))
             with service.store.open_folder(source) as folder:
                 service.store.save_record(folder, unknown)
-            assert rendered(await get(service, ask(20)))
+            assert is_miss(await get(service, image_request(20)))
 
     asyncio.run(scenario())
 
 
-def test_fifty_who_want_a_cold_variant_get_one_render(bench: Bench) -> None:
+def test_fifty_requests_for_a_new_variant_cause_one_render(bench: Bench) -> None:
     bench.put(pictures.png())
 
     async def scenario() -> None:
@@ -368,7 +368,7 @@ def test_fifty_who_want_a_cold_variant_get_one_render(bench: Bench) -> None:
     asyncio.run(scenario())
 
 
-def test_two_processes_that_want_the_same_render_it_once(bench: Bench) -> None:
+def test_two_processes_that_need_the_same_variant_render_it_once(bench: Bench) -> None:
     bench.put(pictures.png())
 
     async def scenario() -> None:
@@ -392,8 +392,8 @@ def test_followers_of_a_failing_leader_get_its_error(bench: Bench) -> None:
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("max_bytes", [0, 10**8], ids=["a ceiling of 0", "a folder that cannot be made"])
-def test_without_a_store_it_renders_all_the_same(bench: Bench, max_bytes: int) -> None:
+@pytest.mark.parametrize("max_bytes", [0, 10**8], ids=["a limit of 0", "a folder that cannot be made"])
+def test_it_renders_without_a_store(bench: Bench, max_bytes: int) -> None:
     bench.put(pictures.png())
     if max_bytes:
         bench.cache.write_text("in the way")
@@ -401,30 +401,30 @@ def test_without_a_store_it_renders_all_the_same(bench: Bench, max_bytes: int) -
     async def scenario() -> None:
         async with bench.service(max_bytes=max_bytes) as service:
             deliveries = [await get(service), await get(service)]
-            assert [rendered(delivery) for delivery in deliveries] == [True, True]
+            assert [is_miss(delivery) for delivery in deliveries] == [True, True]
             assert not any(delivery.stored for delivery in deliveries)
-            followers = await asyncio.gather(*(get(service, ask(33)) for _ in range(5)))
-            assert sum(rendered(delivery) for delivery in followers) == 1
+            followers = await asyncio.gather(*(get(service, image_request(33)) for _ in range(5)))
+            assert sum(is_miss(delivery) for delivery in followers) == 1
             assert len({delivery.variant.body for delivery in followers}) == 1
 
     asyncio.run(scenario())
 
 
-def test_a_cache_that_was_deleted_meanwhile_is_filled_again(bench: Bench) -> None:
+def test_a_cache_that_was_deleted_is_filled_again(bench: Bench) -> None:
     bench.put(pictures.png())
 
     async def scenario() -> None:
         async with bench.service() as service:
             await get(service)
             shutil.rmtree(bench.cache)
-            assert rendered(await get(service))
+            assert is_miss(await get(service))
             await get(service)
             assert (await get(service)).status is CacheStatus.HIT
 
     asyncio.run(scenario())
 
 
-def test_facts_are_told_without_a_render(bench: Bench) -> None:
+def test_describe_gives_facts_without_a_render(bench: Bench) -> None:
     bench.put(pictures.oriented_jpeg(6), "photo.jpg")
 
     async def scenario() -> None:
@@ -437,20 +437,20 @@ def test_facts_are_told_without_a_render(bench: Bench) -> None:
     asyncio.run(scenario())
 
 
-def test_a_request_that_ran_out_of_time_gives_up_and_its_render_is_kept(bench: Bench, folder: Path) -> None:
+def test_a_request_that_times_out_fails_but_its_render_is_kept(bench: Bench, folder: Path) -> None:
     bench.put(pictures.png())
 
     async def scenario() -> None:
         async with rendering(folder) as renderers:
             bench.sockets = folder
             async with bench.service(request_timeout_s=2.0) as service:
-                await service.describe(ask().source)
+                await service.describe(image_request().source)
                 [child] = children(folder)
                 os.kill(child, signal.SIGSTOP)
                 with pytest.raises(RenderTimeout, match="not ready"):
                     await get(service)
                 os.kill(child, signal.SIGCONT)
-                await until(lambda: service.lookup(ask(), WEBP), "the render is kept")
+                await until(lambda: service.lookup(image_request(), WEBP), "the render is kept")
             assert renderers.lock_file.exists()
 
     asyncio.run(scenario())

@@ -12,7 +12,7 @@ from tests.support.brokers import until
 from tests.support.paths import ROOT
 
 
-def test_work_that_many_want_is_done_once_and_one_of_them_leads() -> None:
+def test_work_for_many_followers_is_done_once_by_one_leader() -> None:
     async def scenario() -> None:
         flights, done = SingleFlight(), []
 
@@ -29,7 +29,7 @@ def test_work_that_many_want_is_done_once_and_one_of_them_leads() -> None:
     asyncio.run(scenario())
 
 
-def test_different_keys_fly_side_by_side_and_a_landed_key_starts_anew() -> None:
+def test_different_keys_run_at_the_same_time_and_a_finished_key_starts_again() -> None:
     async def scenario() -> None:
         flights, both = SingleFlight(), asyncio.Barrier(2)
 
@@ -43,7 +43,7 @@ def test_different_keys_fly_side_by_side_and_a_landed_key_starts_anew() -> None:
     asyncio.run(scenario())
 
 
-def test_everyone_who_waits_gets_the_error() -> None:
+def test_all_followers_get_the_error() -> None:
     async def scenario() -> None:
         flights = SingleFlight()
 
@@ -58,7 +58,7 @@ def test_everyone_who_waits_gets_the_error() -> None:
     asyncio.run(scenario())
 
 
-def test_one_who_gives_up_stops_nothing() -> None:
+def test_a_follower_that_gives_up_does_not_stop_the_flight() -> None:
     async def scenario() -> None:
         flights, go = SingleFlight(), asyncio.Event()
 
@@ -77,7 +77,7 @@ def test_one_who_gives_up_stops_nothing() -> None:
     asyncio.run(scenario())
 
 
-def test_an_error_that_nobody_waits_for_is_not_complained_about(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_without_followers_logs_no_warning(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         flights = SingleFlight()
 
@@ -92,7 +92,7 @@ def test_an_error_that_nobody_waits_for_is_not_complained_about(caplog: pytest.L
     assert caplog.records == []
 
 
-def test_those_who_wait_for_a_cancelled_flight_are_refused_and_not_cancelled() -> None:
+def test_followers_of_a_cancelled_flight_get_overloaded_and_are_not_cancelled() -> None:
     async def scenario() -> None:
         flights = SingleFlight()
         before = asyncio.all_tasks()
@@ -107,27 +107,27 @@ def test_those_who_wait_for_a_cancelled_flight_are_refused_and_not_cancelled() -
     asyncio.run(scenario())
 
 
-def test_a_drain_waits_for_every_flight_also_for_one_that_begins_meanwhile() -> None:
+def test_a_drain_waits_for_all_flights_even_those_that_begin_during_it() -> None:
     async def scenario() -> None:
-        flights, landed = SingleFlight(), []
+        flights, finished = SingleFlight(), []
 
         async def second() -> None:
             await asyncio.sleep(0.01)
-            landed.append("second")
+            finished.append("second")
 
         async def first() -> None:
             await asyncio.sleep(0.01)
             flights.join("second", second)
-            landed.append("first")
+            finished.append("first")
 
         flights.join("first", first)
         await flights.drain()
-        assert landed == ["first", "second"]
+        assert finished == ["first", "second"]
 
     asyncio.run(scenario())
 
 
-def test_a_missing_lock_folder_costs_the_sharing_alone(tmp_path: Path) -> None:
+def test_without_the_lock_folder_only_sharing_between_processes_is_lost(tmp_path: Path) -> None:
     async def scenario() -> None:
         flights = SingleFlight(tmp_path / "gone" / "lock")
         assert await flights.join("key", lambda: asyncio.sleep(0, "result")).wait() == "result"
@@ -173,7 +173,7 @@ asyncio.run(main())
 
 @pytest.fixture
 def holder(tmp_path: Path) -> "subprocess.Popen[str]":
-    """Another process, in the middle of the flight for "key"; a line on its stdin lets it finish."""
+    """Start a process that leads the flight for "key" and finishes when it receives a line on its stdin."""
     process = subprocess.Popen(
         [sys.executable, "-c", _HOLDER, str(tmp_path / "lock"), str(tmp_path / "result")],
         stdin=subprocess.PIPE,
@@ -190,7 +190,7 @@ def _find_or_make(result: Path, at: str) -> str:
     return result.read_text() if result.exists() else at
 
 
-def test_a_second_process_waits_and_then_finds_the_work_done(tmp_path: Path, holder: "subprocess.Popen[str]") -> None:
+def test_a_second_process_waits_and_then_uses_the_result(tmp_path: Path, holder: "subprocess.Popen[str]") -> None:
     async def scenario() -> None:
         flights = SingleFlight(tmp_path / "lock")
         began = []
@@ -201,7 +201,7 @@ def test_a_second_process_waits_and_then_finds_the_work_done(tmp_path: Path, hol
 
         waiting = flights.join("key", work)
         other = flights.join("another key", lambda: asyncio.sleep(0, "free"))
-        assert await other.wait() == "free", "only the key itself is locked"
+        assert await other.wait() == "free", "only this key is locked"
         assert not began
         await asyncio.to_thread(holder.communicate, "go on\n")
         assert await waiting.wait() == "made by the first"

@@ -1,4 +1,4 @@
-"""A store, and a disk of its own that can be full or read-only."""
+"""A store, and a separate disk that can be full or read-only."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ class SmallDisk:
         _mount("-o", f"remount,{'ro' if yes else 'rw'}", str(self.folder))
 
     def fill(self) -> None:
-        """Leave not a byte."""
+        """Fill the disk completely."""
         with open(self.folder / "ballast", "wb", buffering=0) as file:
             while True:
                 try:
@@ -35,7 +35,7 @@ class SmallDisk:
                     return
 
     def free(self) -> None:
-        """Take the ballast away."""
+        """Remove the file that fills the disk."""
         (self.folder / "ballast").unlink()
 
 
@@ -44,7 +44,7 @@ def _mount(*arguments: str) -> None:
 
 
 def can_mount() -> bool:
-    """Tell whether this process may mount; a container's root may not."""
+    """Tell whether this process may mount; root in a container may not."""
     if os.geteuid() != 0 or shutil.which("mount") is None:
         return False
     with tempfile.TemporaryDirectory() as folder:
@@ -54,7 +54,7 @@ def can_mount() -> bool:
         return tried.returncode == 0
 
 
-# The same properties are shown in test_disk_trouble.py by means that anybody has.
+# test_disk_trouble.py tests the same properties without privileges.
 collect_ignore = [] if can_mount() else ["test_mounted_disk.py"]
 
 

@@ -23,12 +23,12 @@ from tests.support.stored import (
 )
 
 
-def _again(store: DiskStore) -> DiskStore:
-    """The store as another process sees it, or the same one after a restart."""
+def _reopen(store: DiskStore) -> DiskStore:
+    """Open the store again, as another process or the same one after a restart would."""
     return open_store(store.folder, max_bytes=store.max_bytes)
 
 
-def test_what_is_published_is_read_back(store: DiskStore) -> None:
+def test_a_published_variant_can_be_read(store: DiskStore) -> None:
     assert publish(store, body=b"a picture")
     variant = store.read(SOURCE, key(1), "webp")
 
@@ -42,20 +42,20 @@ class TestALargeBody:
 
     def test_it_stays_on_disk_and_is_read_in_slices(self, store: DiskStore) -> None:
         publish(store, body=self.BODY)
-        for variant in (store.read(SOURCE, key(1), "webp"), _again(store).read(SOURCE, key(1), "webp")):
+        for variant in (store.read(SOURCE, key(1), "webp"), _reopen(store).read(SOURCE, key(1), "webp")):
             assert variant
             assert not isinstance(variant.body, bytes)
             assert (len(variant.body), variant.length) == (len(self.BODY), len(self.BODY))
             for span in (slice(None), slice(0, 10), slice(-7, None), slice(1000, 99_000), slice(9, 10**9), slice(5, 5)):
                 assert variant.body[span] == self.BODY[span]
 
-    def test_it_is_not_hashed_for_somebody_in_a_hurry(self, store: DiskStore) -> None:
+    def test_it_is_not_hashed_for_an_impatient_reader(self, store: DiskStore) -> None:
         publish(store, body=self.BODY)
         assert store.read(SOURCE, key(1), "webp", patient=False) is None
         assert store.read(SOURCE, key(1), "webp")
         assert store.read(SOURCE, key(1), "webp", patient=False)
 
-    def test_it_outlives_its_file_and_gives_its_descriptor_back(self, store: DiskStore) -> None:
+    def test_it_can_be_read_after_its_file_is_gone_and_closes_its_descriptor(self, store: DiskStore) -> None:
         publish(store, body=self.BODY)
         before = sorted(os.listdir("/proc/self/fd"))
         variant = store.read(SOURCE, key(1), "webp")
@@ -65,7 +65,7 @@ class TestALargeBody:
         del variant
         assert sorted(os.listdir("/proc/self/fd")) == before
 
-    def test_a_file_that_is_cut_short_afterwards_is_an_error(self, store: DiskStore) -> None:
+    def test_a_file_that_is_truncated_later_is_an_error(self, store: DiskStore) -> None:
         publish(store, body=self.BODY)
         variant = store.read(SOURCE, key(1), "webp")
         os.truncate(variant_path(store), 1000)
@@ -78,7 +78,7 @@ def test_a_variant_and_a_record_survive_a_restart(store: DiskStore) -> None:
     publish(store, body=b"a picture")
     with store.open_folder(SOURCE) as folder:
         store.save_record(folder, RECORD)
-    later = _again(store)
+    later = _reopen(store)
     variant = later.read(SOURCE, key(1), "webp")
 
     assert variant
@@ -86,7 +86,7 @@ def test_a_variant_and_a_record_survive_a_restart(store: DiskStore) -> None:
     assert later.record(SOURCE) == RECORD
 
 
-def test_a_header_is_enough_where_no_body_is_asked_for(store: DiskStore) -> None:
+def test_only_the_header_is_checked_when_no_body_is_requested(store: DiskStore) -> None:
     publish(store, body=b"a picture")
     store.read(SOURCE, key(1), "webp")
     header = store.read(SOURCE, key(1), "webp", body=False)
@@ -98,9 +98,9 @@ def test_a_header_is_enough_where_no_body_is_asked_for(store: DiskStore) -> None
 @pytest.mark.parametrize(
     ("source", "number", "name"),
     [(SOURCE, 2, "webp"), (SOURCE, 1, "avif"), (OTHER_SOURCE, 1, "webp")],
-    ids=["another variant", "another format", "another source"],
+    ids=["a different variant", "a different format", "a different source"],
 )
-def test_what_is_not_there_is_a_miss(store: DiskStore, source: str, number: int, name: str) -> None:
+def test_a_missing_variant_is_a_miss(store: DiskStore, source: str, number: int, name: str) -> None:
     publish(store)
     assert store.read(source, key(number), name) is None
 
@@ -133,7 +133,7 @@ def test_a_damaged_variant_is_a_miss_and_is_removed(
 
 
 @pytest.mark.parametrize("data", [b"", b"garbage", b"imgcdn-record 9 00000000\n{}"], ids=["empty", "garbage", "layout"])
-def test_a_damaged_record_is_none_and_is_removed(store: DiskStore, data: bytes) -> None:
+def test_a_damaged_record_is_ignored_and_removed(store: DiskStore, data: bytes) -> None:
     publish(store)
     record_path(store).write_bytes(data)
 
@@ -141,7 +141,7 @@ def test_a_damaged_record_is_none_and_is_removed(store: DiskStore, data: bytes) 
     assert not record_path(store).exists()
 
 
-def test_a_body_is_hashed_once_for_each_file_and_again_when_the_file_is_another(store: DiskStore) -> None:
+def test_a_body_is_hashed_once_and_again_when_its_file_changes(store: DiskStore) -> None:
     publish(store, body=b"picture")
     path = variant_path(store)
     store.read(SOURCE, key(1), "webp")
@@ -149,15 +149,15 @@ def test_a_body_is_hashed_once_for_each_file_and_again_when_the_file_is_another(
     path.write_bytes(data[:-1] + b"!")
 
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    known = store.read(SOURCE, key(1), "webp")
+    unhashed = store.read(SOURCE, key(1), "webp")
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
 
-    assert known, "with inode and time unchanged, the hash is not computed again"
+    assert unhashed, "with the same inode and time, the hash is not computed again"
     assert store.read(SOURCE, key(1), "webp") is None
 
 
-def test_a_record_that_was_replaced_is_read_anew(store: DiskStore) -> None:
-    other = _again(store)
+def test_a_record_that_was_replaced_is_read_again(store: DiskStore) -> None:
+    other = _reopen(store)
     for count in range(20):
         record = replace(RECORD, version=f"{count:064x}")
         with store.open_folder(SOURCE) as folder:
@@ -168,7 +168,7 @@ def test_a_record_that_was_replaced_is_read_anew(store: DiskStore) -> None:
 
 class TestLastUse:
     @pytest.mark.parametrize("body", [True, False], ids=["the body", "the header"])
-    def test_it_is_written_down_once_an_hour(self, tmp_path: Path, *, body: bool) -> None:
+    def test_it_is_updated_at_most_once_an_hour(self, tmp_path: Path, *, body: bool) -> None:
         now = [0.0]
         store = open_store(tmp_path / "cache", max_bytes=10**6, clock=lambda: now[0])
         publish(store)
@@ -188,26 +188,26 @@ class TestAdoption:
         tag = (store.folder / "CACHEDIR.TAG").read_bytes()
         assert tag.startswith(b"Signature: 8a477f597d28d172789f06886806bc55\n")
 
-    def test_an_empty_folder_is_taken(self, tmp_path: Path) -> None:
+    def test_an_empty_folder_becomes_a_cache(self, tmp_path: Path) -> None:
         (tmp_path / "cache").mkdir()
         assert publish(open_store(tmp_path / "cache", max_bytes=10**6))
 
-    def test_a_folder_with_somebodys_files_is_refused_and_left_alone(self, tmp_path: Path) -> None:
+    def test_a_folder_with_other_files_is_refused_and_not_changed(self, tmp_path: Path) -> None:
         (tmp_path / "thesis.txt").write_text("years of work")
         with pytest.raises(ConfigError, match="cache_dir"):
             open_store(tmp_path, max_bytes=10**6)
         assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
-    def test_another_programs_cache_is_refused(self, tmp_path: Path) -> None:
+    def test_the_cache_of_another_program_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "CACHEDIR.TAG").write_text("Signature: 8a477f597d28d172789f06886806bc55\n# pip\n")
         with pytest.raises(ConfigError, match="another program"):
             open_store(tmp_path, max_bytes=10**6)
 
-    def test_a_killed_first_start_does_not_make_the_folder_foreign(self, tmp_path: Path) -> None:
+    def test_a_folder_whose_first_start_was_killed_can_still_become_a_cache(self, tmp_path: Path) -> None:
         (tmp_path / "CACHEDIR.TAG.new").write_bytes(b"Sig")
         assert publish(open_store(tmp_path, max_bytes=10**6))
 
-    def test_many_may_start_at_once(self, tmp_path: Path) -> None:
+    def test_many_processes_can_start_at_once(self, tmp_path: Path) -> None:
         def start(_: int) -> DiskStore:
             return open_store(tmp_path / "cache", max_bytes=10**6)
 
@@ -218,7 +218,7 @@ class TestAdoption:
         assert all(store.read(SOURCE, key(1), "webp") for store in stores)
         assert len(list((tmp_path / "cache").glob("tree-*"))) == 1
 
-    def test_a_ceiling_of_0_touches_nothing(self, tmp_path: Path) -> None:
+    def test_a_limit_of_0_writes_nothing(self, tmp_path: Path) -> None:
         store = open_store(tmp_path / "cache", max_bytes=0)
         kept = publish(store)
         with store.open_folder(SOURCE) as folder:
@@ -228,7 +228,7 @@ class TestAdoption:
         assert store.record(SOURCE) == RECORD
         assert (store.degraded, list(tmp_path.iterdir())) == ("", [])
 
-    def test_a_ceiling_of_0_reads_nothing_that_is_there(self, store: DiskStore) -> None:
+    def test_a_limit_of_0_ignores_existing_variants(self, store: DiskStore) -> None:
         publish(store)
         assert open_store(store.folder, max_bytes=0).read(SOURCE, key(1), "webp") is None
 
@@ -242,7 +242,7 @@ class TestPurgeRace:
         assert len(list((store.folder / "trash").iterdir())) == 1
         assert store.degraded == ""
 
-    def test_what_was_begun_before_a_purge_lands_in_the_purged_folder(self, store: DiskStore) -> None:
+    def test_a_flight_that_began_before_a_purge_publishes_into_the_purged_folder(self, store: DiskStore) -> None:
         temp = store.temp_path()
         assert temp
         with store.open_folder(SOURCE) as folder:
@@ -254,7 +254,7 @@ class TestPurgeRace:
         assert (store.folder / "trash" / "purged" / "name").exists()
         assert not variant_path(store).parent.exists()
 
-    def test_a_folder_that_was_removed_takes_nothing_and_is_no_trouble(self, store: DiskStore) -> None:
+    def test_publishing_into_a_removed_folder_stores_nothing_and_is_not_a_fault(self, store: DiskStore) -> None:
         temp = store.temp_path()
         assert temp
         Path(temp).write_bytes(variant_file())

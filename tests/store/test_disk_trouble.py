@@ -1,4 +1,4 @@
-"""A disk that refuses: shown here by means that need no privilege, in test_mounted_disk.py with real disks."""
+"""A disk that cannot be written: these tests need no privilege; test_mounted_disk.py uses real disks."""
 
 import contextlib
 import errno
@@ -20,9 +20,9 @@ from tests.support.stored import RECORD, SOURCE, key, open_store, publish, varia
 @contextlib.contextmanager
 def no_file_may_grow() -> Iterator[None]:
     """
-    Make every write fail half-way, with EFBIG: Python ignores the signal that comes with it.
+    Make every write fail half-way with EFBIG; Python ignores the signal that comes with the error.
 
-    No fixture: a test's result is printed before its fixtures are undone, and that, too, may be written to a file.
+    This is not a fixture: pytest prints the result before it undoes fixtures, and its output may be a file.
     """
     assert signal.getsignal(signal.SIGXFSZ) is signal.SIG_IGN
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -38,7 +38,7 @@ def _save(store: DiskStore) -> None:
         store.save_record(folder, RECORD)
 
 
-def test_a_record_that_cannot_be_written_is_remembered_by_the_process(store: DiskStore) -> None:
+def test_a_record_that_cannot_be_written_stays_in_memory(store: DiskStore) -> None:
     with no_file_may_grow():
         _save(store)
 
@@ -47,7 +47,7 @@ def test_a_record_that_cannot_be_written_is_remembered_by_the_process(store: Dis
     assert list((store.folder / "tmp").iterdir()) == []
 
 
-def test_a_probe_of_the_disk_tells_what_is_wrong(store: DiskStore) -> None:
+def test_a_probe_of_the_disk_reports_the_fault(store: DiskStore) -> None:
     with no_file_may_grow():
         said = store.probe_writing()
 
@@ -59,7 +59,7 @@ def test_a_probe_of_a_good_disk_leaves_nothing(store: DiskStore) -> None:
     assert list((store.folder / "tmp").iterdir()) == []
 
 
-def test_a_variant_that_could_not_be_written_is_handed_back_and_said(store: DiskStore) -> None:
+def test_a_variant_that_cannot_be_written_is_returned_and_the_fault_is_reported(store: DiskStore) -> None:
     with store.open_folder(SOURCE) as folder:
         kept, variant = store.keep(folder, store.temp_path(), "name", file=variant_file(), error_number=errno.ENOSPC)
 
@@ -69,7 +69,7 @@ def test_a_variant_that_could_not_be_written_is_handed_back_and_said(store: Disk
     assert "space" in store.degraded
 
 
-def test_the_first_file_that_is_written_again_ends_the_trouble(store: DiskStore) -> None:
+def test_the_fault_ends_with_the_next_successful_write(store: DiskStore) -> None:
     store.note(OSError(errno.ENOSPC, ""))
     publish(store)
     assert store.degraded == ""
@@ -86,7 +86,7 @@ def test_a_record_on_disk_does_not_hide_a_newer_one_that_the_disk_refused(store:
 
 
 @pytest.mark.parametrize("place", ["ab", f"ab/{SOURCE}"], ids=["shard", "source"])
-def test_a_file_in_the_place_of_a_folder_costs_the_storing_alone(store: DiskStore, place: str) -> None:
+def test_with_a_file_in_the_place_of_a_folder_only_storing_fails(store: DiskStore, place: str) -> None:
     blocked = store.folder / "current" / place
     blocked.parent.mkdir(parents=True, exist_ok=True)
     blocked.write_text("in the way")
@@ -102,7 +102,7 @@ def test_a_file_in_the_place_of_a_folder_costs_the_storing_alone(store: DiskStor
     assert store.degraded == ""
 
 
-def test_too_little_free_space_stops_the_storing(tmp_path: Path) -> None:
+def test_too_little_free_space_stops_storing(tmp_path: Path) -> None:
     store = open_store(tmp_path / "cache", max_bytes=10**6, min_free_bytes=2**60)
 
     assert not publish(store)
@@ -110,7 +110,7 @@ def test_too_little_free_space_stops_the_storing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["tmp", "current", "everything in it", "all of it"])
-def test_a_cache_that_was_deleted_under_a_running_service_is_made_again(store: DiskStore, what: str) -> None:
+def test_a_cache_that_is_deleted_while_the_service_runs_is_made_again(store: DiskStore, what: str) -> None:
     publish(store)
     if what == "all of it":
         shutil.rmtree(store.folder)
@@ -128,7 +128,7 @@ def test_a_cache_that_was_deleted_under_a_running_service_is_made_again(store: D
     assert store.degraded == ""
 
 
-def test_a_cache_folder_that_cannot_be_made_costs_the_storing_alone(tmp_path: Path) -> None:
+def test_with_a_cache_folder_that_cannot_be_made_only_storing_fails(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     store = open_store(tmp_path / "file" / "cache", max_bytes=10**6)
 
@@ -149,7 +149,7 @@ while True:
 """
 
 
-def test_a_writer_killed_at_any_moment_leaves_at_most_one_file_and_no_damaged_variant(store: DiskStore) -> None:
+def test_a_writer_killed_at_any_time_leaves_at_most_one_temporary_file_and_no_damaged_variant(store: DiskStore) -> None:
     rounds = 6
     for _ in range(rounds):
         command = [sys.executable, "-c", _WRITER, str(store.folder)]

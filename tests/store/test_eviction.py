@@ -26,8 +26,8 @@ from tests.support.stored import (
 _DAY_S = 86_400
 
 
-def _filled(folder: Path, *, max_bytes: int) -> DiskStore:
-    """Ten variants of 1,000 bytes and a header; the 0th was used longest ago."""
+def _fill(folder: Path, *, max_bytes: int) -> DiskStore:
+    """Make a store with ten variants of 1,000 bytes and a header; variant 0 was used longest ago."""
     store = open_store(folder, max_bytes=max_bytes)
     for number in range(10):
         publish(store, number, bytes(1000))
@@ -35,8 +35,8 @@ def _filled(folder: Path, *, max_bytes: int) -> DiskStore:
     return store
 
 
-def test_the_least_recently_used_go_first_until_there_is_some_room(tmp_path: Path) -> None:
-    store = _filled(tmp_path / "cache", max_bytes=6000)
+def test_the_least_recently_used_are_evicted_until_a_tenth_is_free(tmp_path: Path) -> None:
+    store = _fill(tmp_path / "cache", max_bytes=6000)
     done = run_eviction(store)
 
     assert done
@@ -44,8 +44,8 @@ def test_the_least_recently_used_go_first_until_there_is_some_room(tmp_path: Pat
     assert numbers_kept(store, range(10)) == list(range(done.evicted, 10))
 
 
-def test_a_folder_under_its_ceiling_loses_nothing(tmp_path: Path) -> None:
-    store = _filled(tmp_path / "cache", max_bytes=20_000)
+def test_a_folder_below_its_limit_loses_nothing(tmp_path: Path) -> None:
+    store = _fill(tmp_path / "cache", max_bytes=20_000)
     done = run_eviction(store)
 
     assert done
@@ -53,7 +53,7 @@ def test_a_folder_under_its_ceiling_loses_nothing(tmp_path: Path) -> None:
     assert len(numbers_kept(store, range(10))) == 10
 
 
-def test_records_count(tmp_path: Path) -> None:
+def test_records_count_towards_the_limit(tmp_path: Path) -> None:
     store = open_store(tmp_path / "cache", max_bytes=10**6)
     with store.open_folder(SOURCE) as folder:
         store.save_record(folder, RECORD)
@@ -68,7 +68,7 @@ def test_records_count(tmp_path: Path) -> None:
     [(2 * _DAY_S, False, False), (2 * _DAY_S, True, True), (0, False, True)],
     ids=["old and alone", "old with a variant", "new and alone"],
 )
-def test_an_old_record_without_variants_goes(
+def test_an_old_record_without_variants_is_removed(
     store: DiskStore, record_age_s: float, *, with_variant: bool, stays: bool
 ) -> None:
     with store.open_folder(SOURCE) as folder:
@@ -83,7 +83,7 @@ def test_an_old_record_without_variants_goes(
     assert record_path(store).parent.exists() is stays
 
 
-def test_a_folder_waits_for_what_is_being_fetched(store: DiskStore) -> None:
+def test_a_folder_that_is_open_for_a_fetch_is_not_removed(store: DiskStore) -> None:
     temp = store.temp_path()
     assert temp
     Path(temp).write_bytes(b"an original")
@@ -94,14 +94,14 @@ def test_a_folder_waits_for_what_is_being_fetched(store: DiskStore) -> None:
         assert folder.publish(temp, "original")
 
 
-def test_a_folder_that_nothing_came_into_goes(store: DiskStore) -> None:
+def test_an_old_empty_folder_is_removed(store: DiskStore) -> None:
     store.open_folder(SOURCE).close()
     age(record_path(store).parent, 4000)
     run_eviction(store)
     assert not record_path(store).parent.exists()
 
 
-def test_what_killed_processes_left_goes_when_it_is_old(store: DiskStore) -> None:
+def test_old_files_of_killed_processes_are_removed(store: DiskStore) -> None:
     old, new = store.folder / "tmp" / f"123-{'0' * 16}", store.folder / "tmp" / f"123-{'1' * 16}"
     for path in (old, new):
         path.write_bytes(b"half")
@@ -124,7 +124,7 @@ def test_the_trash_is_emptied(store: DiskStore) -> None:
 
 
 @pytest.mark.parametrize("through_link", [False, True], ids=["its own path", "a link to it"])
-def test_the_tree_in_use_stays_however_old_it_is(tmp_path: Path, *, through_link: bool) -> None:
+def test_the_current_tree_is_kept_at_any_age(tmp_path: Path, *, through_link: bool) -> None:
     folder = tmp_path / "cache"
     if through_link:
         (tmp_path / "disk").mkdir()
@@ -138,7 +138,7 @@ def test_the_tree_in_use_stays_however_old_it_is(tmp_path: Path, *, through_link
 
 
 def test_files_that_are_not_ours_are_never_removed(tmp_path: Path) -> None:
-    store = _filled(tmp_path / "cache", max_bytes=1)
+    store = _fill(tmp_path / "cache", max_bytes=1)
     foreign = [
         store.folder / "notes.txt",
         store.folder / "tmp" / "notes.txt",
@@ -180,8 +180,8 @@ sys.stdin.read()
 """
 
 
-def test_while_another_process_sweeps_this_one_does_not(tmp_path: Path) -> None:
-    store = _filled(tmp_path / "cache", max_bytes=1)
+def test_only_one_process_sweeps_at_a_time(tmp_path: Path) -> None:
+    store = _fill(tmp_path / "cache", max_bytes=1)
     command = [sys.executable, "-c", _HOLDER, str(store.folder / "trash")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout
@@ -195,8 +195,8 @@ def test_while_another_process_sweeps_this_one_does_not(tmp_path: Path) -> None:
     assert afterwards.evicted == 10
 
 
-def test_of_many_sweeps_at_once_each_variant_is_evicted_once(tmp_path: Path) -> None:
-    store = _filled(tmp_path / "cache", max_bytes=1)
+def test_many_sweeps_at_once_evict_each_variant_once(tmp_path: Path) -> None:
+    store = _fill(tmp_path / "cache", max_bytes=1)
     barrier = threading.Barrier(8)
 
     def run(_: int) -> int:
@@ -208,8 +208,8 @@ def test_of_many_sweeps_at_once_each_variant_is_evicted_once(tmp_path: Path) -> 
         assert sum(pool.map(run, range(8))) == 10
 
 
-def test_a_new_process_may_start_while_another_sweeps(tmp_path: Path) -> None:
-    store = _filled(tmp_path / "cache", max_bytes=10**6)
+def test_a_process_can_start_while_another_sweeps(tmp_path: Path) -> None:
+    store = _fill(tmp_path / "cache", max_bytes=10**6)
     fd = os.open(store.folder / "trash", os.O_RDONLY)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
@@ -218,14 +218,14 @@ def test_a_new_process_may_start_while_another_sweeps(tmp_path: Path) -> None:
         os.close(fd)
 
 
-def test_a_folder_that_is_gone_is_no_error(tmp_path: Path) -> None:
+def test_a_missing_folder_is_not_an_error(tmp_path: Path) -> None:
     store = open_store(tmp_path / "cache", max_bytes=10**6)
     os.rename(store.folder, tmp_path / "elsewhere")
     assert run_eviction(store) is None
 
 
-def test_the_sweeper_brings_a_filled_folder_under_its_ceiling_by_itself(tmp_path: Path) -> None:
-    store = _filled(tmp_path / "cache", max_bytes=6000)
+def test_the_sweeper_brings_a_full_folder_below_its_limit(tmp_path: Path) -> None:
+    store = _fill(tmp_path / "cache", max_bytes=6000)
     evictor = Evictor(store, pause_s=0.05)
     evictor.start()
     try:

@@ -20,8 +20,8 @@ from imgcdn.store.files import (
 from tests.support.stored import NOW, RECORD, key, variant_file
 
 
-def _resealed(data: bytes) -> bytes:
-    """Give a header that was tampered with a checksum that holds."""
+def _reseal(data: bytes) -> bytes:
+    """Give a changed header a correct checksum."""
     fields = data[: HEADER_BYTES - 4]
     return fields + struct.pack(">I", zlib.crc32(fields)) + data[HEADER_BYTES:]
 
@@ -69,25 +69,25 @@ def test_trailing_bytes_are_noticed(tail: bytes) -> None:
     ("offset", "value"),
     [
         pytest.param(7, b"\x01", id="another layout"),
-        pytest.param(8, b"jxl\x00\x00\x00\x00\x00", id="a format we do not have"),
-        pytest.param(48, b"\x09", id="an effort we do not have"),
+        pytest.param(8, b"jxl\x00\x00\x00\x00\x00", id="an unknown format"),
+        pytest.param(48, b"\x09", id="an unknown effort"),
     ],
 )
-def test_a_header_of_another_version_is_a_miss_although_its_checksum_holds(offset: int, value: bytes) -> None:
+def test_a_header_of_another_version_is_a_miss_even_with_a_correct_checksum(offset: int, value: bytes) -> None:
     data = variant_file()
-    assert _reads(_resealed(data))
-    assert not _reads(_resealed(data[:offset] + value + data[offset + len(value) :]))
+    assert _reads(_reseal(data))
+    assert not _reads(_reseal(data[:offset] + value + data[offset + len(value) :]))
 
 
 @pytest.mark.parametrize("name", OUTPUTS)
-def test_the_sweep_knows_a_variant_by_its_name(name: str) -> None:
+def test_the_sweep_recognises_a_variant_by_its_name(name: str) -> None:
     assert VARIANT_NAME.fullmatch(variant_name(key(1), name))
 
 
 @pytest.mark.parametrize(
     "name", ["record", "photo.webp", f"{key(1)}.log", f"{key(1)}", f"{key(1)}.webp.bak", f"x{key(1)}.webp"]
 )
-def test_the_sweep_takes_nothing_else_for_a_variant(name: str) -> None:
+def test_the_sweep_recognises_no_other_name_as_a_variant(name: str) -> None:
     assert not VARIANT_NAME.fullmatch(name)
 
 
@@ -108,7 +108,7 @@ def test_every_damaged_or_truncated_record_is_noticed() -> None:
     damaged = [data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :] for place in range(len(data))]
     shorter = [data[:length] for length in range(len(data))]
 
-    assert [found for found in map(unpack_record, damaged + shorter) if found is not None] == []
+    assert [record for record in map(unpack_record, damaged + shorter) if record is not None] == []
 
 
 @pytest.mark.parametrize(
@@ -120,11 +120,11 @@ def test_every_damaged_or_truncated_record_is_noticed() -> None:
         pytest.param([], id="not an object"),
     ],
 )
-def test_a_whole_record_of_another_layout_is_a_miss(fields: object) -> None:
+def test_a_complete_record_of_another_layout_is_a_miss(fields: object) -> None:
     text = json.dumps(fields).encode()
     assert unpack_record(b"imgcdn-record 1 %08x\n%s" % (zlib.crc32(text), text)) is None
 
 
 @pytest.mark.parametrize("data", [b"", b"\n", b"imgcdn-record 1 00000000\n", b"\xff" * 100], ids=repr)
-def test_garbage_is_no_record(data: bytes) -> None:
+def test_garbage_is_not_a_record(data: bytes) -> None:
     assert unpack_record(data) is None

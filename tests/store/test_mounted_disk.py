@@ -1,4 +1,4 @@
-"""Real disks that are full or read-only; needs the right to mount one."""
+"""Real disks that are full or read-only; the tests need the right to mount one."""
 
 import os
 import time
@@ -11,7 +11,7 @@ from imgcdn.store.eviction import run_eviction
 from tests.store.conftest import SmallDisk
 from tests.support.stored import RECORD, SOURCE, key, open_store, publish, variant_path
 
-# Longer than the look at the free space is remembered.
+# Longer than the store remembers the free space.
 _PATIENCE_S = 5.0
 
 
@@ -20,8 +20,8 @@ def _save(store: DiskStore) -> None:
         store.save_record(folder, RECORD)
 
 
-def _published_soon(store: DiskStore, number: int) -> bool:
-    """Try to publish until it works; how much is free is looked at once a second."""
+def _publish_soon(store: DiskStore, number: int) -> bool:
+    """Try to publish until it works: the store checks the free space once a second."""
     deadline = time.monotonic() + _PATIENCE_S
     while time.monotonic() < deadline:
         if publish(store, number):
@@ -91,11 +91,11 @@ def test_a_full_disk_serves_without_storing_and_recovers(small_disk: SmallDisk, 
     assert list((disk_store.folder / "tmp").iterdir()) == []
 
     small_disk.free()
-    assert _published_soon(disk_store, 3)
+    assert _publish_soon(disk_store, 3)
     assert disk_store.degraded == ""
 
 
-def test_a_disk_that_fills_up_in_the_middle_of_a_file_keeps_no_half_of_it(
+def test_a_disk_that_becomes_full_during_a_write_keeps_no_partial_file(
     small_disk: SmallDisk, disk_store: DiskStore
 ) -> None:
     numbers = range(1, 30)
@@ -106,7 +106,7 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_file_keeps_no_half_of_it(
     assert list((disk_store.folder / "tmp").iterdir()) == []
 
 
-def test_room_that_must_stay_free_is_made_by_evicting(small_disk: SmallDisk) -> None:
+def test_space_that_must_stay_free_is_gained_by_eviction(small_disk: SmallDisk) -> None:
     folder = small_disk.folder / "cache"
     store = open_store(folder, max_bytes=10**6)
     for number in range(8):

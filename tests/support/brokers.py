@@ -22,7 +22,7 @@ async def until(condition: Callable[[], object], what: str) -> None:
     """Wait until a condition holds."""
     deadline = time.monotonic() + _PATIENCE_S
     while not condition():
-        assert time.monotonic() < deadline, f"waited in vain until {what}"
+        assert time.monotonic() < deadline, f"timed out waiting until {what}"
         await asyncio.sleep(0.01)
 
 
@@ -33,33 +33,33 @@ def settings(
 
 
 @asynccontextmanager
-async def rendering(folder: Path, wanted: BrokerSettings | None = None) -> AsyncIterator[RenderClient]:
-    """RenderClient whose socket is in a folder; afterwards no process of theirs is left."""
-    renderers = RenderClient(wanted or settings(), folder=folder)
+async def rendering(folder: Path, broker_settings: BrokerSettings | None = None) -> AsyncIterator[RenderClient]:
+    """Yield a RenderClient whose socket is in a folder; then wait until the broker and its children have ended."""
+    renderers = RenderClient(broker_settings or settings(), folder=folder)
     try:
         await renderers.connect()
         yield renderers
     finally:
         renderers.disconnect()
-        await until(lambda: not processes(folder), "the broker and its children have gone")
+        await until(lambda: not processes(folder), "the broker and its children have ended")
 
 
 def processes(folder: Path) -> list[int]:
-    """Return every process of the brokers whose sockets are in this folder: the brokers and all beneath them."""
+    """Return the pids of the brokers whose sockets are in this folder, and of all their descendants."""
     table = _process_table()
-    found = [pid for pid, (_, command) in table.items() if f"{folder}/" in command and "imgcdn.renderers" in command]
-    for pid in found:
-        found += [other for other, (parent, _) in table.items() if parent == pid]
-    return found
+    pids = [pid for pid, (_, command) in table.items() if f"{folder}/" in command and "imgcdn.renderers" in command]
+    for pid in pids:
+        pids += [other for other, (parent, _) in table.items() if parent == pid]
+    return pids
 
 
 def broker(folder: Path) -> int:
-    """Return the broker's process."""
+    """Return the broker's pid."""
     return processes(folder)[0]
 
 
 def children(folder: Path) -> list[int]:
-    """Return the render children, which are the fork server's children."""
+    """Return the pids of the render children, which are the children of the fork server."""
     table = _process_table()
     ours = set(processes(folder))
     servers = {pid for pid in ours if table.get(pid, (0, ""))[0] in ours and "forkserver" in table[pid][1]}
@@ -67,13 +67,13 @@ def children(folder: Path) -> list[int]:
 
 
 def fork_server(folder: Path) -> int:
-    """Return the fork server."""
+    """Return the fork server's pid."""
     table = _process_table()
     return next(pid for pid in processes(folder) if table[pid][0] == broker(folder) and "forkserver" in table[pid][1])
 
 
 async def until_busy(pid: int) -> None:
-    """Wait until a process that has just been given work uses the processor for it."""
+    """Wait until a process that was just given work uses the processor."""
     before = _ticks(pid)
     await until(lambda: _ticks(pid) > before + 3, "the child is at work")
 

@@ -1,8 +1,8 @@
 """
-A page in headless Chromium that a test talks to while it loads.
+A page in headless Chromium that a test can control while it loads.
 
-Chromium's own protocol, over the two pipes that `--remote-debugging-pipe` reads and writes as descriptors 3 and 4.
-Unlike a run on virtual time (`tests.support.browser`), nothing here depends on how fast the machine is.
+It uses Chromium's DevTools protocol over two pipes: `--remote-debugging-pipe` reads descriptor 3 and writes 4.
+Unlike a run on virtual time (`tests.support.browser`), the result does not depend on the speed of the machine.
 """
 
 import contextlib
@@ -23,8 +23,8 @@ from tests.support.browser import command
 _PATIENCE_S = 60.0
 _LOWEST = 10  # so that giving a child its descriptors 3 and 4 closes neither of ours
 
-# The child's descriptors are put into place by a process of its own: a hook that runs between fork and exec may
-# deadlock where the parent has threads.
+# A separate process sets up the descriptors and then becomes the browser: a hook that runs between fork and exec may
+# deadlock when the parent has threads.
 _EXEC = (
     "import os, sys; r, w = map(int, sys.argv[1:3]); os.dup2(r, 3); os.dup2(w, 4); os.execv(sys.argv[3], sys.argv[3:])"
 )
@@ -32,13 +32,13 @@ _EXEC = (
 
 @dataclass(slots=True)
 class Page:
-    """One open page. Expressions are JavaScript."""
+    """An open page; expressions are JavaScript."""
 
     _pipe: "_Pipe"
     _session: str
 
     def evaluate(self, expression: str) -> Any:
-        """Return what an expression is, once it is if it is a promise."""
+        """Return the value of an expression; if it is a promise, wait for it first."""
         answer = self._pipe.call(
             "Runtime.evaluate", self._session, expression=expression, awaitPromise=True, returnByValue=True
         )
@@ -59,9 +59,9 @@ def page(url: str, folder: Path, *, width: int, scale: float = 1, height: int = 
     Open a page, without waiting for it to load.
 
     Args:
-        folder: For the browser's profile.
-        width, height: Of the window, in CSS pixels.
-        scale: Device pixels a CSS pixel.
+        folder: Where the browser keeps its profile.
+        width, height: Size of the window in CSS pixels.
+        scale: Device pixels per CSS pixel.
     """
     with _chromium(folder) as pipe:
         target = pipe.call("Target.createTarget", url="about:blank")["targetId"]
@@ -74,7 +74,7 @@ def page(url: str, folder: Path, *, width: int, scale: float = 1, height: int = 
 
 @dataclass(slots=True)
 class _Pipe:
-    """JSON messages, each ended by a zero byte."""
+    """A connection that carries JSON messages, each ended by a zero byte."""
 
     to_browser: int
     from_browser: int
@@ -92,7 +92,7 @@ class _Pipe:
         data = json.dumps(message).encode() + b"\0"
         while data:
             data = data[os.write(self.to_browser, data) :]
-        answer = next(found for found in iter(self._read, None) if found.get("id") == self._number)
+        answer = next(message for message in iter(self._read, None) if message.get("id") == self._number)
         assert "error" not in answer, (method, answer)
         result: dict[str, Any] = answer["result"]
         return result
@@ -100,7 +100,7 @@ class _Pipe:
     def _read(self) -> dict[str, Any]:
         while b"\0" not in self._unread:
             ready, _, _ = select.select([self.from_browser], [], [], _PATIENCE_S)
-            assert ready, "the browser does not answer"
+            assert ready, "the browser does not respond"
             data = os.read(self.from_browser, 65_536)
             assert data, "the browser has ended"
             self._unread += data
@@ -128,7 +128,7 @@ def _chromium(folder: Path) -> Iterator[_Pipe]:
 
 
 def _descriptor(stack: contextlib.ExitStack, fd: int) -> int:
-    """Move a descriptor above those that a child gives a meaning; it is closed with the stack."""
+    """Move a descriptor above 3 and 4, which the child needs; the stack closes it."""
     moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _LOWEST)
     stack.callback(os.close, moved)
     os.close(fd)

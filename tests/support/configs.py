@@ -1,4 +1,4 @@
-"""What the tests of settings share."""
+"""Helpers for the tests of settings."""
 
 from collections.abc import Mapping
 from pathlib import Path

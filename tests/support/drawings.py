@@ -1,4 +1,4 @@
-"""Graphics as people publish them, drawn; and pictures that have something of one and are none."""
+"""Drawn graphics of the kinds that people publish, and pictures that resemble graphics but are not."""
 
 import random
 
@@ -50,7 +50,7 @@ def screenshot() -> Image.Image:
 
 
 def code() -> Image.Image:
-    """Many inks on a dark ground."""
+    """Text in many colours on a dark background."""
     dice = random.Random(3)
     inks = ((198, 120, 221), (97, 175, 239), (152, 195, 121), (229, 192, 123), (171, 178, 191), (224, 108, 117))
     image = Image.new("RGB", (1400, 900), (40, 44, 52))
@@ -89,7 +89,7 @@ def pie() -> Image.Image:
 
 
 def logo() -> Image.Image:
-    """Antialiased on a transparent ground."""
+    """A logo with antialiased edges on a transparent background."""
     large = Image.new("RGBA", (3200, 1600))
     draw = ImageDraw.Draw(large)
     draw.ellipse((200, 200, 1400, 1400), fill=(220, 30, 80, 255))
@@ -100,7 +100,7 @@ def logo() -> Image.Image:
 
 
 def card() -> Image.Image:
-    """Letters on a gradient."""
+    """Text on a gradient."""
     ramp = Image.linear_gradient("L").resize((1200, 630))
     image = Image.merge(
         "RGB", [ramp.point(lambda v, a=a, b=b: a + (b - a) * v // 255) for a, b in ((90, 200), (40, 60), (200, 220))]
@@ -119,7 +119,7 @@ def pixel_art() -> Image.Image:
 
 
 def code_squares() -> Image.Image:
-    """As in a QR code."""
+    """Black and white squares, as in a QR code."""
     dice = random.Random(9)
     image = Image.new("RGB", (37, 37), PAPER)
     for place in range(29 * 29):
@@ -144,16 +144,16 @@ def gradient() -> Image.Image:
 
 
 def scan() -> Image.Image:
-    """A page as a scanner sees it: soft, and with noise all over."""
-    return _noisy(text((20, 20, 20), PAPER).filter(ImageFilter.GaussianBlur(1)))
+    """A page as a scanner captures it: soft, with noise everywhere."""
+    return _add_noise(text((20, 20, 20), PAPER).filter(ImageFilter.GaussianBlur(1)))
 
 
 def noisy_comic() -> Image.Image:
-    return _noisy(comic())
+    return _add_noise(comic())
 
 
 def studio(photograph: Image.Image) -> Image.Image:
-    """A photograph of a thing before a white that is one colour."""
+    """A photograph of an object in front of a uniform white."""
     thing = photograph.convert("RGB").resize((700, 467))
     outline = Image.new("L", thing.size)
     ImageDraw.Draw(outline).ellipse((10, 10, 690, 457), fill=255)
@@ -163,7 +163,7 @@ def studio(photograph: Image.Image) -> Image.Image:
 
 
 def night(photograph: Image.Image) -> Image.Image:
-    """What is dark in it is black."""
+    """A photograph whose dark parts are black."""
     return photograph.point(lambda value: max(0, (value - 60) * 255 // 195))
 
 
@@ -173,18 +173,18 @@ def vignette(photograph: Image.Image) -> Image.Image:
 
 
 def window_with(photograph: Image.Image) -> Image.Image:
-    """A screenshot with a photograph in most of it."""
+    """A screenshot that is mostly a photograph."""
     image = screenshot()
     image.paste(photograph.convert("RGB").resize((960, 600)), (340, 120))
     return image
 
 
 def textured() -> Image.Image:
-    """`pictures.photograph` with the fine grain that a lens and a sensor leave."""
-    return _noisy(pictures.photograph((1200, 800)), 4)
+    """Return `pictures.photograph` with the fine grain of a lens and a sensor."""
+    return _add_noise(pictures.photograph((1200, 800)), 4)
 
 
-def _noisy(image: Image.Image, strength: int = 8) -> Image.Image:
+def _add_noise(image: Image.Image, strength: int = 8) -> Image.Image:
     dice = random.Random(5)
     grain = Image.frombytes("L", image.size, dice.randbytes(image.width * image.height))
     grain = grain.point(lambda value: 128 + (value - 128) * strength // 64)

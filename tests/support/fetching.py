@@ -1,4 +1,4 @@
-"""Fetchers over real origins on loopback, whose names a resolver of ours answers."""
+"""Helpers for fetchers that fetch from real origins on loopback, through a resolver that the test controls."""
 
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -22,21 +22,21 @@ LOOPBACK = "127.0.0.1"
 FORBIDDEN_ADDRESS = "127.0.0.2"
 HERE = AddressRule([ip_network("127.0.0.1/32"), ip_network("::1/128")])
 
-#: No limit that a test waits for is shorter than its slowest step on a busy machine; a deadline that fails to hold
-#: would take `silent` and its like to a minute.
+#: A limit that a test waits for is longer than the slowest step takes on a busy machine. If the deadline did not hold,
+#: a fetch from `silent` or from a dripping script would take up to a minute.
 DEADLINE_S = 0.5
 SLACK_S = 2.0
 
 
 class Names:
-    """A resolver that says what it is told: each name has one answer after the other, the last one for ever."""
+    """A resolver with prepared answers: a name gets its answers in turn, and then always the last one."""
 
     def __init__(self, answers: Mapping[str, Sequence[Sequence[str]]]) -> None:
         self._answers = {name: list(given) for name, given in answers.items()}
-        self.asked: list[str] = []
+        self.looked_up: list[str] = []
 
     def __call__(self, host: str, port: int) -> Sequence[str]:
-        self.asked.append(host)
+        self.looked_up.append(host)
         given = self._answers.get(host)
         if given is None:
             raise OSError(f"no such name: {host}")
@@ -57,32 +57,32 @@ POLICY = FetchPolicy(
     total_timeout_s=10.0,
 )
 
-#: How originals are fetched by default.
+#: The default settings of origins.
 ORIGIN = OriginSettings()
 
 Make = Callable[..., HttpFetcher]
 
 
 def get(
-    fetcher: HttpFetcher, url: str, *, known: Validators | None = None, mounted: bool = False
+    fetcher: HttpFetcher, url: str, *, validators: Validators | None = None, mounted: bool = False
 ) -> tuple[Answer, bytes]:
-    """Fetch a URL, as an ordinary one or as one that a mount made."""
+    """Fetch a URL, as an ordinary remote source or as one beneath a mount."""
     into = io.BytesIO()
-    answer = fetcher.fetch(Source("mounted" if mounted else "remote", url), known, into=into, stop=Stop())
+    answer = fetcher.fetch(Source("mounted" if mounted else "remote", url), validators, into=into, stop=Stop())
     return answer, into.getvalue()
 
 
-def refused(
+def fetch_error(
     fetcher: HttpFetcher,
     url: str,
     error: type[ImgcdnError],
     *,
-    known: Validators | None = None,
+    validators: Validators | None = None,
     mounted: bool = False,
 ) -> ImgcdnError:
-    """Fetch what must fail with exactly this error, and say nothing of the origin to the client."""
+    """Fetch a URL that must fail with exactly this error, whose detail must not reveal the origin."""
     with pytest.raises(ImgcdnError) as caught:
-        get(fetcher, url, known=known, mounted=mounted)
+        get(fetcher, url, validators=validators, mounted=mounted)
     assert type(caught.value) is error, caught.value.log or caught.value
     for secret in (NAME, OTHER_NAME, "127.0.0", "secret"):
         assert secret not in caught.value.detail

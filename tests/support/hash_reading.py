@@ -1,4 +1,4 @@
-"""Hashes -> the pictures that a page would show. Neither decoder shares a line with the encoders that it judges."""
+"""Decode hashes into the pictures that a page would show. The decoders share no code with the encoders under test."""
 
 import base64
 import math
@@ -16,10 +16,10 @@ def from_blurhash(text: str, size: tuple[int, int]) -> Image.Image:
 
 def from_thumbhash(text: str) -> Image.Image:
     """
-    Decode as https://github.com/evanw/thumbhash/blob/main/js/thumbhash.js does; no package does for Python.
+    Decode as https://github.com/evanw/thumbhash/blob/main/js/thumbhash.js does. There is no Python package for it.
 
     Returns:
-        RGBA, the longer edge 32 pixels.
+        An RGBA image whose longer edge has 32 pixels.
     """
     data = base64.b64decode(text, validate=True)
     head = int.from_bytes(data[:5], "little")
@@ -41,10 +41,10 @@ def from_thumbhash(text: str) -> Image.Image:
     assert shades in ([], [-1.0]), "nothing is left but the half of a byte"
     ratio = across / down
     size = (math.floor(32 * min(ratio, 1) + 0.5), math.floor(32 / max(ratio, 1) + 0.5))
-    return _drawn(size, channels)
+    return _draw(size, channels)
 
 
-def _drawn(size: tuple[int, int], channels: list[tuple[float, dict[tuple[int, int], float]]]) -> Image.Image:
+def _draw(size: tuple[int, int], channels: list[tuple[float, dict[tuple[int, int], float]]]) -> Image.Image:
     width, height = size
     pixels = bytearray()
     for y, x in product(range(height), range(width)):

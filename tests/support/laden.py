@@ -1,11 +1,11 @@
-"""Originals with all the metadata that must not leave: GPS, a camera's owner, XMP, a comment, a profile."""
+"""Originals with all the metadata that must not reach a client: GPS, the camera's owner, XMP, a comment, a profile."""
 
 from PIL.PngImagePlugin import PngInfo
 
 from tests.support import pictures, profiles
 from tests.support.pictures import saved
 
-#: In every laden file, wherever its format lets one put it.
+#: Each laden file contains these bytes wherever its format allows.
 SECRETS = (b"secret", b"Exif", b"http://ns.adobe.com", b"acsp", b"ICC_PROFILE")
 
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a xmlns="http://ns.adobe.com/">secret</a></x:xmpmeta>'

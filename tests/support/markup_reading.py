@@ -1,4 +1,4 @@
-"""Markup read back as a browser would."""
+"""Read markup back as a browser would."""
 
 from dataclasses import dataclass
 from html.parser import HTMLParser
@@ -30,7 +30,7 @@ class _Parser(HTMLParser):
 
 
 def tags(markup: str) -> list[Tag]:
-    """Return the start tags; there must be nothing else but end tags."""
+    """Return the start tags; fail if the markup has anything but tags."""
     parser = _Parser()
     parser.feed(markup)
     parser.close()
@@ -39,14 +39,14 @@ def tags(markup: str) -> list[Tag]:
 
 
 def img(markup: str) -> dict[str, str]:
-    """Return the attributes of markup that is one `<img>`."""
+    """Return the attributes of markup that must be a single `<img>`."""
     [tag] = tags(markup)
     assert tag.name == "img"
     return tag.attributes
 
 
 def candidates(srcset: str) -> list[tuple[int, str]]:
-    """Split a srcset as HTML does: at commas that follow a descriptor; (width, URL)."""
+    """Split a srcset into (width, URL) pairs as HTML does: at commas that follow a descriptor."""
     pairs = [candidate.split(" ") for candidate in srcset.split(", ")]
     return [(int(width.removesuffix("w")), url) for url, width in pairs]
 
@@ -55,7 +55,7 @@ def widths(srcset: str) -> list[int]:
     return [width for width, _ in candidates(srcset)]
 
 
-def asked(url: str) -> tuple[str, Params, str | None]:
-    """Tell what the service reads out of a URL: the file, the output, the version."""
+def read_url(url: str) -> tuple[str, Params, str | None]:
+    """Return what the service reads from a URL: the location of the source, the params and the version."""
     request = native.parse(Target.read(url), RULES)
     return request.source.location, request.params, request.v

@@ -1,4 +1,4 @@
-"""A real origin for tests: a server on a port of its own that can be slow, huge, lying and redirecting."""
+"""A real origin for tests: a server on its own port that can be slow, send too much, lie and redirect."""
 
 import contextlib
 import gzip
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import trustme
 
-#: The names in the certificate that `certificate` makes.
+#: Host names of the certificate that `certificate` makes.
 NAME = "origin.test"
 OTHER_NAME = "other.origin.test"
 
@@ -21,11 +21,11 @@ _REASONS = {200: "OK", 302: "Found", 304: "Not Modified", 404: "Not Found"}
 @dataclass(frozen=True, slots=True)
 class Request:
     """
-    What came; header names in lower case, fields in their order.
+    A request that arrived; header names are in lower case, in the order received.
 
     Args:
-        connection: Which connection of the origin it came on, from 1.
-        head: Every byte of it.
+        connection: Number of the connection it arrived on, from 1.
+        head: Its request line and headers, byte for byte.
     """
 
     method: str
@@ -36,7 +36,7 @@ class Request:
 
 
 class Exchange:
-    """One request and the socket to answer on."""
+    """A request and the socket for its response."""
 
     def __init__(self, request: Request, sock: socket.socket, stopping: threading.Event) -> None:
         self.request = request
@@ -48,7 +48,7 @@ class Exchange:
         self._sock.sendall(data)
 
     def wait(self, seconds: float) -> None:
-        """Sleep, but no longer than the origin lives."""
+        """Sleep, but end with an error as soon as the origin stops."""
         if self._stopping.wait(seconds):
             raise ConnectionAbortedError
 
@@ -56,7 +56,7 @@ class Exchange:
         fields = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
         self.send(f"HTTP/1.1 {status} {_REASONS.get(status, 'Status')}\r\n{fields}\r\n".encode("latin-1"))
 
-    def answer(self, body: bytes = b"", *, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+    def respond(self, body: bytes = b"", *, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
         self.head(status, {"Content-Length": str(len(body)), **(headers or {})})
         if status not in (204, 304):
             self.send(body)
@@ -69,18 +69,18 @@ class Exchange:
 Script = Callable[[Exchange], None]
 
 
-def answer(body: bytes = b"", *, status: int = 200, **headers: str) -> Script:
-    """A plain response; `cache_control="..."` is the header Cache-Control."""
+def respond(body: bytes = b"", *, status: int = 200, **headers: str) -> Script:
+    """Send a plain response; `cache_control="..."` sets the header Cache-Control."""
     named = {name.replace("_", "-").title(): value for name, value in headers.items()}
-    return lambda exchange: exchange.answer(body, status=status, headers=named)
+    return lambda exchange: exchange.respond(body, status=status, headers=named)
 
 
 def redirect(to: str, status: int = 302, body: bytes = b"moved") -> Script:
-    return lambda exchange: exchange.answer(body, status=status, headers={"Location": to})
+    return lambda exchange: exchange.respond(body, status=status, headers={"Location": to})
 
 
 def in_turn(*scripts: Script) -> Script:
-    """One script for each request, the last one for all that follow."""
+    """Use the next script for each request, and the last one for all further requests."""
     waiting = list(scripts)
 
     def script(exchange: Exchange) -> None:
@@ -90,7 +90,7 @@ def in_turn(*scripts: Script) -> Script:
 
 
 def validated(body: bytes, *, etag: str = "", last_modified: str = "") -> Script:
-    """304 where the request has this validator."""
+    """Send 304 if the request has this validator, otherwise the body."""
 
     def script(exchange: Exchange) -> None:
         given = exchange.request.headers
@@ -98,13 +98,13 @@ def validated(body: bytes, *, etag: str = "", last_modified: str = "") -> Script
         named = {name: value for name, value in headers.items() if value}
         same = etag and given.get("if-none-match") == etag
         same = same or (last_modified and given.get("if-modified-since") == last_modified)
-        exchange.answer(b"" if same else body, status=304 if same else 200, headers=named)
+        exchange.respond(b"" if same else body, status=304 if same else 200, headers=named)
 
     return script
 
 
 def raw(*pieces: bytes, pause_s: float = 0.0, close: bool = True) -> Script:
-    """Exactly these bytes."""
+    """Send exactly these bytes."""
 
     def script(exchange: Exchange) -> None:
         for piece in pieces:
@@ -116,7 +116,7 @@ def raw(*pieces: bytes, pause_s: float = 0.0, close: bool = True) -> Script:
 
 
 def silent(exchange: Exchange) -> None:
-    """Never answer."""
+    """Send no response."""
     exchange.wait(60)
 
 
@@ -131,13 +131,13 @@ def drip_body(exchange: Exchange) -> None:
 
 
 def drip_without_length(exchange: Exchange) -> None:
-    """A body that ends with its connection, so that a cut one looks whole."""
+    """Send a body that ends when the connection closes, so that a truncated body looks complete."""
     exchange.head(200)
     _drip(exchange, b"a")
 
 
 def drip_chunk_size(exchange: Exchange) -> None:
-    """Zeros, so that each moment of it is the beginning of what a body's end looks like."""
+    """Send zeros as the size of a chunk: at each moment they could begin the last chunk."""
     exchange.head(200, {"Transfer-Encoding": "chunked"})
     _drip(exchange, b"0")
 
@@ -152,7 +152,7 @@ def drip_redirect_body(exchange: Exchange) -> None:
 
 
 def endless(exchange: Exchange) -> None:
-    """A body without end and without a length, as fast as it can."""
+    """Send a body without end and without a length, as fast as possible."""
     exchange.head(200, {"Content-Type": "image/jpeg"})
     while True:
         exchange.send(b"\xff" * 65_536)
@@ -165,7 +165,7 @@ def endless_chunks(exchange: Exchange) -> None:
 
 
 def half(body: bytes) -> Script:
-    """Content-Length promises the whole, half comes."""
+    """Promise the whole body in Content-Length and send half of it."""
 
     def script(exchange: Exchange) -> None:
         exchange.head(200, {"Content-Length": str(len(body))})
@@ -176,11 +176,11 @@ def half(body: bytes) -> Script:
 
 
 def zipped(body: bytes) -> Script:
-    return answer(gzip.compress(body), content_encoding="gzip")
+    return respond(gzip.compress(body), content_encoding="gzip")
 
 
 def dropped(exchange: Exchange) -> None:
-    """Close without a byte of an answer."""
+    """Close the connection without sending a byte."""
     exchange.close()
 
 
@@ -196,9 +196,9 @@ class Origin:
     A running origin.
 
     Args:
-        scripts: Path, with its query where there is one -> what to do; anything else is 404.
-        connections: How many were accepted.
-        requests: Every one, in order.
+        scripts: Path and query -> what to do; any other target gets a 404.
+        connections: Number of accepted connections.
+        requests: All requests, in the order they arrived.
     """
 
     listener: socket.socket
@@ -211,8 +211,8 @@ class Origin:
     def url(self, path: str = "/a.jpg", host: str = NAME) -> str:
         return f"{self.scheme}://{host}:{self.port}{path}"
 
-    def asked(self, target: str) -> int:
-        """How many requests there were for a target."""
+    def count(self, target: str) -> int:
+        """Count the requests for a target."""
         return sum(request.target == target for request in self.requests)
 
 
@@ -231,7 +231,7 @@ def running(
     Args:
         host: The address to listen on.
         tls: From `certificate`; None for plain HTTP.
-        handshake: Whether it ever answers one.
+        handshake: Whether the server takes part in the TLS handshake; False: it stays silent.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, port), family=family, backlog=64)
@@ -245,7 +245,7 @@ def running(
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
-    """Make a certificate for NAME, its subdomains and 127.0.0.1; return its authority's and its own with its key."""
+    """Make a certificate for NAME, its subdomains and 127.0.0.1; return (CA file, file of certificate and key)."""
     authority = trustme.CA()
     leaf = authority.issue_cert(NAME, f"*.{NAME}", "127.0.0.1")
     crt, pem = folder / "authority.crt", folder / "origin.pem"
@@ -261,7 +261,7 @@ def _context(pem: Path) -> ssl.SSLContext:
 
 
 class _Server:
-    """A thread that accepts, and one for each connection."""
+    """A server with one thread that accepts connections and one for each connection."""
 
     def __init__(self, origin: Origin, tls: ssl.SSLContext | None, *, handshake: bool) -> None:
         self._origin = origin
@@ -279,8 +279,8 @@ class _Server:
         self._stopping.set()
         with self._lock:
             for sock in (self._origin.listener, *self._open):
-                _shut(sock)  # wakes whoever waits on it
-        self._threads[0].join()  # from here on no thread is added
+                _shut(sock)  # wakes the thread that waits on it
+        self._threads[0].join()  # after this no thread is added
         for thread in self._threads[1:]:
             thread.join()
         self._origin.listener.close()
@@ -291,7 +291,7 @@ class _Server:
                 sock, _ = self._origin.listener.accept()
             except OSError:
                 return
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else a body waits 40 ms for its head
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # otherwise a body is sent 40 ms after its head
             with self._lock:
                 self._origin.connections += 1
                 self._open.add(sock)
@@ -308,11 +308,11 @@ class _Server:
                 self._stopping.wait()
                 return
             if self._tls:
-                # On a duplicate, since TLS takes the object over and `stop` has to reach the connection.
+                # TLS takes over the socket object, so give it a duplicate: `stop` still needs this one.
                 sock = self._tls.wrap_socket(raw_sock.dup(), server_side=True)
-            while (request := _read_request(sock, number)) and self._answer(request, sock):
+            while (request := _read_request(sock, number)) and self._respond(request, sock):
                 pass
-        except OSError:  # the client has left, as it may
+        except OSError:  # the client has closed the connection, which is allowed
             pass
         finally:
             with self._lock:
@@ -320,11 +320,11 @@ class _Server:
             sock.close()
             raw_sock.close()
 
-    def _answer(self, request: Request, sock: socket.socket) -> bool:
+    def _respond(self, request: Request, sock: socket.socket) -> bool:
         with self._lock:
             self._origin.requests.append(request)
         exchange = Exchange(request, sock, self._stopping)
-        self._origin.scripts.get(request.target, answer(b"nothing here", status=404))(exchange)
+        self._origin.scripts.get(request.target, respond(b"nothing here", status=404))(exchange)
         return exchange.keep
 
 

@@ -1,4 +1,4 @@
-"""Values of each parameter, made from its declaration, so that a new parameter is tried without another list."""
+"""Sample values of each parameter, made from its declaration, so that no list has to name a new parameter."""
 
 from imgcdn.core.request.arguments import (
     Choices,
@@ -36,5 +36,5 @@ def samples(values: Range[object]) -> list[str]:
     raise AssertionError(f"name samples of {type(values).__name__} here")
 
 
-#: Parameter of the output -> some values.
+#: Parameter of the output -> sample values.
 SAMPLES = {parameter.name: samples(parameter.range) for parameter in PARAMETERS if parameter.name not in OF_THE_REQUEST}

@@ -1,8 +1,8 @@
 """
-The drawn corpus: one function a class of original, each returning the file's bytes, the same on every run.
+The drawn corpus: one function for each kind of original. Each returns the bytes of the file, the same on every run.
 
-Unless its name says otherwise it is `chart` in some coding: four quarters, red green / blue white, so that a test can
-name the corner it looks at. Everything is small.
+Unless its name says otherwise, a file has the picture `chart`: four quarters, red and green above blue and white, so
+that a test can name the corner it checks. All files are small.
 """
 
 import io
@@ -18,7 +18,7 @@ RGB = tuple[int, int, int]
 SIZE = (90, 60)
 RED, GREEN, BLUE, WHITE = (220, 30, 40), (30, 180, 60), (40, 60, 210), (245, 245, 240)
 
-#: EXIF orientation -> the transposition that the orientation undoes.
+#: EXIF orientation -> the transposition that turns an upright picture into the stored one.
 STORED = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -31,7 +31,7 @@ STORED = {
 
 
 def chart(size: tuple[int, int] = SIZE) -> Image.Image:
-    """The picture: red, green, blue and white quarters in reading order."""
+    """Draw red, green, blue and white quarters in reading order."""
     width, height = size
     image = Image.new("RGB", size, RED)
     draw = ImageDraw.Draw(image)
@@ -42,7 +42,7 @@ def chart(size: tuple[int, int] = SIZE) -> Image.Image:
 
 
 def photograph(size: tuple[int, int] = SIZE) -> Image.Image:
-    """Smooth noise with detail at several scales, as a photograph has; more than 256 colours."""
+    """Draw smooth noise with detail at several scales, like a photograph, in more than 256 colours."""
     bands = []
     for seed in (1, 2, 3):
         state, noise = seed, bytearray()
@@ -55,7 +55,7 @@ def photograph(size: tuple[int, int] = SIZE) -> Image.Image:
 
 
 def with_hole(image: Image.Image) -> Image.Image:
-    """Make the right half transparent, its hidden colour a bright magenta that must never show."""
+    """Make the right half transparent; its hidden colour is a bright magenta that must never show."""
     holed = image.convert("RGBA")
     holed.paste((255, 0, 255, 0), (image.width // 2, 0, image.width, image.height))
     return holed
@@ -79,7 +79,7 @@ def cmyk_jpeg(icc: bytes = b"") -> bytes:
 
 
 def oriented_jpeg(orientation: int, size: tuple[int, int] = SIZE) -> bytes:
-    """The chart stored so that `orientation` makes it upright again."""
+    """Store the chart so that `orientation` turns it upright."""
     return jpeg(_stored(chart(size), orientation), exif=exif_block(orientation))
 
 
@@ -101,7 +101,7 @@ def oriented_avif(orientation: int) -> bytes:
 
 
 def mpo() -> bytes:
-    """Two JPEGs in one file, the second smaller, as phones write them."""
+    """Two JPEGs in one file, as phones write them; the second is smaller."""
     return saved(chart(), "MPO", save_all=True, append_images=[chart((30, 20))], quality=92)
 
 
@@ -130,7 +130,7 @@ def palette_png() -> bytes:
 
 
 def palette_png_with_transparency() -> bytes:
-    """A palette with a tRNS chunk of several alphas: white is half there, green is not."""
+    """A palette with a tRNS chunk of several alphas: white is half transparent, green fully."""
     image = chart().quantize(4)
     palette = image.getpalette() or []
     nearest = [tuple(palette[3 * index : 3 * index + 3]) for index in range(4)]
@@ -152,19 +152,19 @@ def grey_alpha_png(icc: bytes = b"") -> bytes:
 
 
 def bilevel_png() -> bytes:
-    """1 bit: black above, white below."""
+    """1 bit per pixel: black above, white below."""
     image = Image.new("1", SIZE, 0)
     image.paste(1, (0, SIZE[1] // 2, *SIZE))
     return png(image)
 
 
 def wide_grey_png() -> bytes:
-    """16 bits: a ramp from 0 at the left to 65,535 at the right."""
+    """16 bits per pixel: a ramp from 0 at the left to 65,535 at the right."""
     return png(_ramp())
 
 
 def keyed_wide_grey_png() -> bytes:
-    """16 bits with black declared transparent."""
+    """16 bits per pixel, with black declared transparent."""
     return saved(_ramp(), "PNG", transparency=0)
 
 
@@ -174,8 +174,8 @@ def apng(images: Sequence[Image.Image], durations_ms: Sequence[int], *, loop: in
 
     Args:
         images: Its frames.
-        durations_ms: One a frame.
-        loop: Times it is shown; 0 for ever.
+        durations_ms: Duration of each frame.
+        loop: Number of plays; 0 means forever.
         default: Whether the first image stands outside the animation.
     """
     first, *rest = images
@@ -200,9 +200,9 @@ def animated_gif(
 
     Args:
         images: Its frames.
-        durations_ms: One a frame, multiples of 10.
-        loop: As the NETSCAPE2.0 block counts: repeats, 0 for ever; None for a file without the block.
-        disposal: 1 keeps the frame, 2 clears its place.
+        durations_ms: Duration of each frame, a multiple of 10.
+        loop: Number of repeats as in the NETSCAPE2.0 block; 0 means forever; None writes no block.
+        disposal: 1 keeps the frame, 2 clears its area.
     """
     first, *rest = images
     repeats = {} if loop is None else {"loop": loop}
@@ -220,7 +220,7 @@ class GifPart:
         box: Left, top, width, height.
         colour: 0 red, 1 green, 2 blue, 3 white.
         disposal: 0 unspecified, 1 keep, 2 clear, 3 restore.
-        clear: The entry that is transparent; None for none.
+        clear: Palette entry that is transparent, or None.
     """
 
     box: tuple[int, int, int, int]
@@ -230,7 +230,7 @@ class GifPart:
 
 
 def packed_gif(size: tuple[int, int], parts: Sequence[GifPart], *, delay_cs: int = 10) -> bytes:
-    """A GIF whose frames cover what they cover; Pillow's own writer always begins with a whole one."""
+    """A GIF whose frames need not cover the canvas; Pillow always writes a complete first frame."""
     table = bytes([*RED, *GREEN, *BLUE, *WHITE])
     body = b"GIF89a" + struct.pack("<2H3B", *size, 0x81, 0, 0) + table
     for part in parts:
@@ -266,7 +266,7 @@ def avif(icc: bytes = b"") -> bytes:
 
 
 def coded_avif(image: Image.Image, primaries: int, transfer: int) -> bytes:
-    """An AVIF whose container names these code points (ITU-T H.273) for its colours."""
+    """An AVIF whose container describes its colours with these code points (ITU-T H.273)."""
     data = saved(image, "AVIF", quality=100, codec="aom", subsampling="4:4:4")
     codes = data.index(b"nclx") + 4
     return data[:codes] + struct.pack(">HH", primaries, transfer) + data[codes + 4 :]
@@ -282,7 +282,7 @@ def animated_avif(images: Sequence[Image.Image], durations_ms: Sequence[int]) ->
 
 
 def exif_block(orientation: int) -> bytes:
-    """An EXIF block with an orientation, an owner and a place."""
+    """An EXIF block with an orientation, an owner and a location."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     exif[0x013B] = "secret owner"
@@ -296,13 +296,13 @@ def broken_exif_block() -> bytes:
 
 
 def png_header(size: tuple[int, int]) -> bytes:
-    """A PNG that declares a size and has next to no pixels: a bomb's shape."""
+    """A PNG that declares a size but has almost no data, like a decompression bomb."""
     header = struct.pack(">IIBBBBB", *size, 1, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(b"")) + _chunk(b"IEND", b"")
 
 
 def saved(image: Image.Image, fmt: str, **options: object) -> bytes:
-    """Encode with Pillow's own saver."""
+    """Encode an image with Pillow."""
     out = io.BytesIO()
     image.save(out, fmt, **options)
     return out.getvalue()
@@ -318,7 +318,7 @@ def _ramp() -> Image.Image:
 
 
 def _flat_lzw(pixels: int, colour: int) -> bytes:
-    """Code pixels of one colour, 3 bits each: a clear code before every other one keeps the code size from growing."""
+    """Encode pixels of one colour with 3 bits each; clear codes between them keep the code size from growing."""
     codes = [code for _ in range(pixels) for code in (4, colour)] + [5]
     stream = sum(code << 3 * place for place, code in enumerate(codes))
     data = stream.to_bytes((3 * len(codes) + 7) // 8, "little")

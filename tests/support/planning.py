@@ -1,4 +1,4 @@
-"""What tests plan and render with: facts, clients, and the rules, limits and budgets of the default settings."""
+"""Inputs for plans and renders in tests: facts, clients, and the rules, limits and budgets of the default settings."""
 
 from dataclasses import replace
 from typing import Any
@@ -27,6 +27,6 @@ WEBP_FIRST = ("webp", "avif")
 _PLAIN = Params()
 
 
-def planned(facts: Facts, params: Params = _PLAIN, client: tuple[str, ...] = NEITHER, **limits: Any) -> Plan:
-    """Plan under the default limits, or others."""
+def make_plan(facts: Facts, params: Params = _PLAIN, client: tuple[str, ...] = NEITHER, **limits: Any) -> Plan:
+    """Make a plan under the default limits; keywords change a limit."""
     return plan_for(facts, params, client, replace(LIMITS, **limits))

@@ -1,13 +1,13 @@
-"""Drawn ICC profiles, each as the bytes of its file."""
+"""Generated ICC profiles, each as the bytes of its file."""
 
 import struct
 
 
 def display_p3() -> bytes:
-    """A matrix profile with Display P3's primaries (SMPTE EG 432-1, adapted to D50) and sRGB's curve."""
+    """A matrix profile with the primaries of Display P3 (SMPTE EG 432-1, adapted to D50) and the curve of sRGB."""
     # Parametric curve type 3 (ICC.1:2022, 10.18): g, a, b, c, d.
     curve = b"para\x00\x00\x00\x00\x00\x03\x00\x00" + b"".join(
-        map(_fixed, (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045))
+        map(_fixed_point, (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045))
     )
     return _profile(
         b"RGB ",
@@ -24,12 +24,12 @@ def display_p3() -> bytes:
 
 
 def linear_grey() -> bytes:
-    """A grey profile whose values are light itself, so that 128 is much brighter than in sRGB."""
+    """A grey profile whose values are linear in light, so that 128 is much brighter than in sRGB."""
     return _profile(b"GRAY", b"XYZ ", {b"kTRC": b"curv" + bytes(8)})
 
 
 def strange_press() -> bytes:
-    """A CMYK profile of a press whose cyan ink is a green, so that it cannot be taken for a plain conversion."""
+    """A CMYK profile of a press with green ink as cyan, so that a conversion without the profile is noticed."""
     identity = bytes(range(256))
     corners = bytearray()
     for corner in range(16):
@@ -37,17 +37,17 @@ def strange_press() -> bytes:
         # ICC Lab in 8 bits: L x 2.55, a and b + 128.
         light = 255 - 90 * cyan - 90 * magenta - 20 * yellow
         corners += bytes([0 if black else max(0, light), 128 - 70 * cyan + 70 * magenta, 128 + 50 * cyan + 60 * yellow])
-    matrix = b"".join(map(_fixed, (1, 0, 0, 0, 1, 0, 0, 0, 1)))
+    matrix = b"".join(map(_fixed_point, (1, 0, 0, 0, 1, 0, 0, 0, 1)))
     table = b"mft1\x00\x00\x00\x00\x04\x03\x02\x00" + matrix + identity * 4 + bytes(corners) + identity * 3
     return _profile(b"CMYK", b"Lab ", {b"A2B0": table}, device=b"prtr")
 
 
-def _fixed(value: float) -> bytes:
+def _fixed_point(value: float) -> bytes:
     return struct.pack(">i", round(value * 65536))
 
 
 def _xyz(x: float, y: float, z: float) -> bytes:
-    return b"XYZ " + bytes(4) + _fixed(x) + _fixed(y) + _fixed(z)
+    return b"XYZ " + bytes(4) + _fixed_point(x) + _fixed_point(y) + _fixed_point(z)
 
 
 def _text(text: str) -> bytes:

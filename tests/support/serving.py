@@ -1,4 +1,4 @@
-"""The real service for tests: gunicorn in a process of its own, asked over a socket."""
+"""The real service for tests: gunicorn in its own process, which tests reach over a socket."""
 
 import contextlib
 import http.client
@@ -23,8 +23,8 @@ CHROME = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """One response; header names in lower case."""
+class Response:
+    """A response; header names are in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -38,9 +38,9 @@ class Service:
 
     Args:
         process: gunicorn's arbiter.
-        host, port: Where it listens.
-        cache: Its cache folder.
-        log: What it wrote to stderr.
+        host, port: Address it listens on.
+        cache: Path of its cache folder.
+        log: Path of the file with its stderr.
     """
 
     process: subprocess.Popen[str]
@@ -51,8 +51,8 @@ class Service:
 
     def get(
         self, target: str, accept: str | None = None, *, method: str = "GET", headers: Mapping[str, str] | None = None
-    ) -> Answer:
-        """Ask for a raw target, on a connection of its own."""
+    ) -> Response:
+        """Request a raw target on a new connection."""
         connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
         try:
             connection.putrequest(method, target, skip_accept_encoding=True)
@@ -60,61 +60,61 @@ class Service:
                 connection.putheader(name, value)
             connection.endheaders()
             response = connection.getresponse()
-            return Answer(
+            return Response(
                 response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
             )
         finally:
             connection.close()
 
     def raw(self, data: bytes) -> bytes:
-        """Send bytes and return everything that comes back until the server closes."""
+        """Send bytes and return everything received until the server closes the connection."""
         with socket.create_connection((self.host, self.port), timeout=30) as connection:
             connection.sendall(data)
             return b"".join(iter(lambda: connection.recv(65_536), b""))
 
     def files(self) -> list[str]:
-        """List what the cache holds, records and variants, by path in it."""
+        """List the records and variants in the cache, as paths within it."""
         tree = self.cache / "current"
         return sorted(str(path.relative_to(tree)) for path in tree.rglob("*") if path.is_file())
 
     def variants(self) -> list[str]:
-        """List the variants alone."""
+        """List the variants in the cache."""
         return [name for name in self.files() if not name.endswith("record")]
 
     def stop(self) -> int:
-        """Ask it to stop and return its exit status."""
+        """Send SIGTERM, wait and return the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(_STOP_S)
 
 
 @contextlib.contextmanager
 def edge(root: Path, folder: Path, **settings: object) -> Iterator[Service]:
-    """Run `imgcdn serve ROOT` on a port of the system's choice; `folder` takes its cache and log."""
+    """Run `imgcdn serve ROOT` on a port that the system chooses; its cache and log go into `folder`."""
     bind = str(settings.pop("bind", "127.0.0.1:0"))
     command = [sys.executable, "-m", "imgcdn", "serve", str(root), "--bind", bind]
-    with _started(command, folder, settings) as (process, cache, log):
+    with _start(command, folder, settings) as (process, cache, log):
         line = _first_line(process, log)
         match = re.search(r"on 127\.0\.0\.1:([0-9]+)", line)
-        assert match, f"not the announcement: {line!r}"
+        assert match, f"unexpected first line: {line!r}"
         yield Service(process, "127.0.0.1", int(match[1]), cache, log)
 
 
 @contextlib.contextmanager
 def wsgi(root: Path, folder: Path, **settings: object) -> Iterator[Service]:
-    """Run `create_app()` under gunicorn's gthread workers: any WSGI server would do."""
+    """Run `create_app()` under gunicorn's gthread workers, as an example of any WSGI server."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "gunicorn", "-k", "gthread", "-w", "2", "--threads", "16", "--no-control-socket"]
     command += ["--limit-request-line", "8190"]
     command += ["-b", f"127.0.0.1:{port}", "imgcdn.web.wsgi:create_app()"]
-    with _started(command, folder, {"root": root, **settings}) as (process, cache, log):
+    with _start(command, folder, {"root": root, **settings}) as (process, cache, log):
         _wait_for_port(port, process, log)
         yield Service(process, "127.0.0.1", port, cache, log)
 
 
 @contextlib.contextmanager
-def _started(
+def _start(
     command: list[str], folder: Path, settings: Mapping[str, object]
 ) -> Iterator[tuple[subprocess.Popen[str], Path, Path]]:
     cache, log = folder / "cache", folder / "log"

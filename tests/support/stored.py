@@ -1,4 +1,4 @@
-"""What the store's tests put into stores."""
+"""Helpers for the tests of the store: variants and records to put into it."""
 
 import os
 import time
@@ -28,23 +28,23 @@ def open_store(
     min_free_bytes: int = 0,
     clock: Callable[[], float] = time.time,
 ) -> DiskStore:
-    """Open a store without a lower bound on free space, unless one is given."""
+    """Open a store; by default it needs no free space to remain."""
     settings = StoreSettings(cache_dir=folder, cache_max_bytes=max_bytes, min_free_bytes=min_free_bytes)
     return DiskStore(settings, clock=clock)
 
 
 def key(number: int) -> str:
-    """Return the number-th variant key."""
+    """Return the variant key with a number."""
     return f"{number:064x}"
 
 
 def variant_file(body: bytes = b"picture") -> bytes:
-    """Return the bytes of a variant's file."""
+    """Return the bytes of a variant file with this body."""
     return pack_variant(EncodedImage(body, "webp", (90, 60), 1, Effort.THOROUGH), made_at=NOW)
 
 
 def publish(store: DiskStore, number: int = 1, body: bytes = b"picture", source: str = SOURCE) -> bool:
-    """Take a variant into the store as the service does, and tell whether it is kept."""
+    """Put a variant into the store as the service does, and tell whether the store kept it."""
     temp = store.temp_path()
     data = variant_file(body)
     with store.open_folder(source) as folder:
@@ -59,21 +59,21 @@ def publish(store: DiskStore, number: int = 1, body: bytes = b"picture", source:
 
 
 def variant_path(store: DiskStore, number: int = 1, source: str = SOURCE) -> Path:
-    """Return where a variant's file is."""
+    """Return the path of a variant's file."""
     return store.folder / "current" / source[:2] / source / variant_name(key(number), "webp")
 
 
 def record_path(store: DiskStore, source: str = SOURCE) -> Path:
-    """Return where a source's record is."""
+    """Return the path of a source's record."""
     return store.folder / "current" / source[:2] / source / "record"
 
 
 def numbers_kept(store: DiskStore, numbers: Iterator[int] | range) -> list[int]:
-    """Return those of the numbers whose variants are on disk."""
+    """Return the numbers whose variants are on disk."""
     return [number for number in numbers if variant_path(store, number).exists()]
 
 
 def age(path: Path, seconds: float) -> None:
-    """Make a file or folder older."""
+    """Set a file's or folder's times back by some seconds."""
     then = path.lstat().st_mtime - seconds
     os.utime(path, (then, then), follow_symlinks=False)

@@ -1,4 +1,4 @@
-"""Render as the service does, and look at what came out."""
+"""Render as the service does, and inspect the result."""
 
 import io
 import math
@@ -15,43 +15,43 @@ from tests.support.planning import FAST, LIMITS
 
 MAX_PIXELS = 64_000_000
 
-#: Sharp enough that a test may look at single colours.
+#: A quality at which a test may check single colours.
 CRISP_Q = 95
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One frame as a viewer shows it: RGBA, and the time at which it appears."""
+    """One frame as a viewer shows it: an RGBA image, the time at which it appears, and for how long."""
 
     image: Image.Image
     start_ms: float
     duration_ms: float
 
 
-def planned(original: bytes, params: Params, *, max_pixels: int = MAX_PIXELS) -> Plan:
-    """Plan for a client that names neither avif nor webp, where whatever can move does."""
+def make_plan(original: bytes, params: Params, *, max_pixels: int = MAX_PIXELS) -> Plan:
+    """Make a plan for a client that accepts neither avif nor webp; animations stay animated."""
     limits = replace(LIMITS, animations=("avif", "webp"))
     return plan_for(probe(io.BytesIO(original), max_pixels=max_pixels), params, (), limits)
 
 
 def variant(original: bytes, params: Params) -> EncodedImage:
-    return render(io.BytesIO(original), planned(original, params), FAST)
+    return render(io.BytesIO(original), make_plan(original, params), FAST)
 
 
-def reopened(encoded: EncodedImage) -> Image.Image:
-    """Decode a variant; its `info` is what the file says."""
+def decode_variant(encoded: EncodedImage) -> Image.Image:
+    """Decode a variant; the image's `info` has the metadata of the file."""
     image = Image.open(io.BytesIO(encoded.body))
     image.load()
     return image
 
 
-def developed(original: bytes, params: Params) -> Image.Image:
-    """Render and decode."""
-    return reopened(variant(original, params))
+def render_image(original: bytes, params: Params) -> Image.Image:
+    """Render an original and decode the variant."""
+    return decode_variant(variant(original, params))
 
 
-def film(body: bytes) -> list[Shown]:
-    """Decode every frame of an animation."""
+def decode_frames(body: bytes) -> list[Shown]:
+    """Decode all frames of an animation."""
     image = Image.open(io.BytesIO(body))
     frames: list[Shown] = []
     clock_ms = 0.0
@@ -69,24 +69,24 @@ def total_ms(frames: list[Shown]) -> float:
 
 
 def frame_at(frames: list[Shown], instant_ms: float) -> Image.Image:
-    """Return what is on the screen at an instant."""
+    """Return the image that a viewer shows at an instant."""
     return [frame.image for frame in frames if frame.start_ms <= instant_ms][-1]
 
 
 def colour_at(image: Image.Image, across: float, down: float) -> tuple[int, ...]:
-    """Return the RGBA colour at a place given as fractions of the edges."""
+    """Return the RGBA colour at a point, given as fractions of the width and height."""
     colour = image.convert("RGBA").getpixel((int(image.width * across), int(image.height * down)))
     assert isinstance(colour, tuple)
     return colour
 
 
 def psnr(one: Image.Image, other: Image.Image) -> float:
-    """Return the likeness of two pictures of one size in dB, without regard to alpha."""
+    """Return the PSNR of two pictures of the same size, in dB, ignoring alpha."""
     difference = ImageStat.Stat(ImageChops.difference(one.convert("RGB"), other.convert("RGB")))
     mean = sum(difference.sum2) / (3 * one.width * one.height)
     return 10 * math.log10(255**2 / mean) if mean else math.inf
 
 
-def near(found: tuple[int, ...], wanted: tuple[int, ...], *, tolerance: int = 12) -> bool:
-    """Compare as many bands as are wanted."""
-    return all(abs(a - b) <= tolerance for a, b in zip(found, wanted, strict=False))
+def near(actual: tuple[int, ...], wanted: tuple[int, ...], *, tolerance: int = 12) -> bool:
+    """Tell whether two colours differ by at most the tolerance in each band that `wanted` has."""
+    return all(abs(a - b) <= tolerance for a, b in zip(actual, wanted, strict=False))

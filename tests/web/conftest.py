@@ -1,4 +1,4 @@
-"""One service of each flavour for a whole run, and a folder of drawn originals."""
+"""A service of each kind for a whole run, and a folder of drawn originals."""
 
 import json
 import random
@@ -22,7 +22,7 @@ def accept_rows() -> list[dict[str, str | None]]:
 
 
 def draw_originals(root: Path) -> Path:
-    """Fill a folder: photographic sources above avif_min_pixels, and one of each kind of refusal."""
+    """Fill a folder with photographs above avif_min_pixels and one original for each kind of error."""
     root.mkdir(parents=True, exist_ok=True)
     photo = pictures.photograph((600, 400))
     frames = [Image.new("RGB", (300, 240), colour) for colour in (pictures.RED, pictures.GREEN, pictures.BLUE)]

@@ -13,13 +13,13 @@ from tests.support.serving import CHROME, Service
 PHOTO = "/img/photo.jpg?w=200"
 
 
-def test_a_200_carries_what_it_promises(service: Service) -> None:
-    answer = service.get("/img/a%20folder/%C3%BCn%C3%AF%20c%C3%B6d%C3%A9.jpg?w=60", CHROME)
-    headers = answer.headers
-    assert answer.status == 200
+def test_a_200_has_these_headers_and_a_matching_body(service: Service) -> None:
+    response = service.get("/img/a%20folder/%C3%BCn%C3%AF%20c%C3%B6d%C3%A9.jpg?w=60", CHROME)
+    headers = response.headers
+    assert response.status == 200
     assert headers["content-type"] == "image/webp"
-    assert int(headers["content-length"]) == len(answer.body)
-    assert headers["etag"] == f'"{hashlib.sha256(answer.body).hexdigest()[:32]}"'
+    assert int(headers["content-length"]) == len(response.body)
+    assert headers["etag"] == f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
     assert (
         parsedate_to_datetime(headers["last-modified"]).timestamp()
         <= parsedate_to_datetime(headers["date"]).timestamp()
@@ -37,7 +37,7 @@ def test_a_200_carries_what_it_promises(service: Service) -> None:
     assert "set-cookie" not in headers
 
 
-def test_the_second_answer_comes_from_disk(service: Service) -> None:
+def test_the_second_response_comes_from_disk(service: Service) -> None:
     first = service.get("/img/photo.jpg?w=201")
     second = service.get("/img/photo.jpg?w=201")
     assert first.headers["cache-status"] == "imgcdn; fwd=miss; stored"
@@ -46,7 +46,7 @@ def test_the_second_answer_comes_from_disk(service: Service) -> None:
     assert {**first.headers, "cache-status": "", "date": ""} == {**second.headers, "cache-status": "", "date": ""}
 
 
-def test_v_makes_an_answer_immutable_and_shares_the_variant(service: Service) -> None:
+def test_v_makes_a_response_immutable_and_shares_the_variant(service: Service) -> None:
     plain = service.get(PHOTO)
     versioned = service.get(PHOTO + "&v=2026-11.a_b")
     assert versioned.headers["cache-control"] == "public, max-age=31536000, immutable"
@@ -64,8 +64,8 @@ def test_head_is_get_without_a_body(service: Service) -> None:
 
 
 def test_head_of_an_error_has_no_body(service: Service) -> None:
-    answer = service.get("/img/missing.jpg", method="HEAD")
-    assert (answer.status, answer.body) == (404, b"")
+    response = service.get("/img/missing.jpg", method="HEAD")
+    assert (response.status, response.body) == (404, b"")
 
 
 @pytest.mark.parametrize(
@@ -74,22 +74,22 @@ def test_head_of_an_error_has_no_body(service: Service) -> None:
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_matching_tag_is_304(service: Service, tags: str, method: str) -> None:
     full = service.get(PHOTO, CHROME)
-    answer = service.get(
+    response = service.get(
         PHOTO, CHROME, method=method, headers={"If-None-Match": tags.format(etag=full.headers["etag"])}
     )
-    assert (answer.status, answer.body) == (304, b"")
+    assert (response.status, response.body) == (304, b"")
     for name in ("etag", "cache-control", "vary", "last-modified"):
-        assert answer.headers[name] == full.headers[name]
-    assert "date" in answer.headers
-    assert "content-type" not in answer.headers
+        assert response.headers[name] == full.headers[name]
+    assert "date" in response.headers
+    assert "content-type" not in response.headers
 
 
 @pytest.mark.parametrize("tags", ['"other"', 'W/"other"', "garbage", '"', ""], ids=repr)
 def test_another_tag_is_200(service: Service, tags: str) -> None:
     service.get(PHOTO)
-    answer = service.get(PHOTO, headers={"If-None-Match": tags})
-    assert answer.status == 200
-    assert len(answer.body) == int(answer.headers["content-length"])
+    response = service.get(PHOTO, headers={"If-None-Match": tags})
+    assert response.status == 200
+    assert len(response.body) == int(response.headers["content-length"])
 
 
 @pytest.mark.parametrize(
@@ -106,47 +106,47 @@ def test_if_modified_since(service: Service, since: str, status: int) -> None:
     assert service.get(PHOTO, headers={"If-Modified-Since": since}).status == status
 
 
-def test_its_own_date_is_304(service: Service) -> None:
+def test_the_last_modified_date_of_a_variant_is_304(service: Service) -> None:
     date = service.get(PHOTO).headers["last-modified"]
     assert service.get(PHOTO, headers={"If-Modified-Since": date}).status == 304
 
 
-def test_a_tag_counts_before_a_date(service: Service) -> None:
+def test_a_tag_takes_precedence_over_a_date(service: Service) -> None:
     service.get(PHOTO)
     headers = {"If-None-Match": '"other"', "If-Modified-Since": formatdate(4_000_000_000, usegmt=True)}
     assert service.get(PHOTO, headers=headers).status == 200
 
 
-def test_a_condition_on_a_cold_variant_renders_before_it_is_judged(service: Service) -> None:
-    answer = service.get("/img/photo.jpg?w=203", headers={"If-None-Match": "*"})
-    assert answer.status == 304
-    assert answer.headers["cache-status"] == "imgcdn; fwd=miss; stored"
+def test_a_conditional_request_for_a_new_variant_renders_it_first(service: Service) -> None:
+    response = service.get("/img/photo.jpg?w=203", headers={"If-None-Match": "*"})
+    assert response.status == 304
+    assert response.headers["cache-status"] == "imgcdn; fwd=miss; stored"
 
 
-def test_a_range_is_not_offered_and_not_answered(service: Service) -> None:
+def test_a_range_request_gets_the_whole_body(service: Service) -> None:
     service.get(PHOTO)
-    answer = service.get(PHOTO, headers={"Range": "bytes=0-9"})
-    assert answer.status == 200
+    response = service.get(PHOTO, headers={"Range": "bytes=0-9"})
+    assert response.status == 200
 
 
 @pytest.mark.parametrize(
     ("query", "size"),
     [
-        pytest.param("w=300", (300, 200), id="width alone"),
-        pytest.param("h=100", (150, 100), id="height alone"),
+        pytest.param("w=300", (300, 200), id="only a width"),
+        pytest.param("h=100", (150, 100), id="only a height"),
         pytest.param("w=150&dpr=2", (300, 200), id="dpr"),
         pytest.param("w=200&h=200", (200, 133), id="contain"),
         pytest.param("w=200&h=200&fit=cover", (200, 200), id="cover"),
         pytest.param("w=200&h=200&fit=fill", (200, 200), id="fill"),
         pytest.param("w=1200&h=1200&fit=cover", (400, 400), id="a cover box beyond the source keeps its ratio"),
-        pytest.param("w=5000", (600, 400), id="never enlarged"),
-        pytest.param("w=900&enlarge=1", (900, 600), id="unless asked"),
+        pytest.param("w=5000", (600, 400), id="not enlarged by default"),
+        pytest.param("w=900&enlarge=1", (900, 600), id="enlarged with enlarge"),
         pytest.param("width=300&quality=50&format=webp", (300, 200), id="aliases"),
     ],
 )
-def test_sizes(service: Service, query: str, size: tuple[int, int]) -> None:
-    answer = service.get(f"/img/photo.jpg?{query}")
-    assert Image.open(io.BytesIO(answer.body)).size == size
+def test_params_decide_the_size(service: Service, query: str, size: tuple[int, int]) -> None:
+    response = service.get(f"/img/photo.jpg?{query}")
+    assert Image.open(io.BytesIO(response.body)).size == size
 
 
 def test_orientation_is_applied_before_sizing(service: Service) -> None:
@@ -155,7 +155,7 @@ def test_orientation_is_applied_before_sizing(service: Service) -> None:
     assert image.getpixel((20, 20))[0] > 180  # type: ignore[index]  # the red quarter is at the top left
 
 
-def test_position_chooses_what_survives(service: Service) -> None:
+def test_position_chooses_the_part_that_is_kept(service: Service) -> None:
     query = "/img/upright.jpg?w=60&h=200&fit=cover&fm=png&position="
     left, right = (Image.open(io.BytesIO(service.get(query + side).body)).convert("RGB") for side in ("left", "right"))
     assert left.getpixel((30, 40))[0] > 180  # type: ignore[index]  # red
@@ -163,8 +163,8 @@ def test_position_chooses_what_survives(service: Service) -> None:
 
 
 def test_background_replaces_transparency(service: Service) -> None:
-    answer = service.get("/img/alpha.png?w=60&bg=0f0&fm=png")
-    image = Image.open(io.BytesIO(answer.body)).convert("RGBA")
+    response = service.get("/img/alpha.png?w=60&bg=0f0&fm=png")
+    image = Image.open(io.BytesIO(response.body)).convert("RGBA")
     assert image.getpixel((55, 20)) == (0, 255, 0, 255)
 
 
@@ -180,11 +180,11 @@ def test_health(service: Service) -> None:
     assert (ready.status, ready.body) == (200, b'{"status": "ready", "degraded": []}\n')
 
 
-def test_a_picture_too_large_to_be_read_at_once_arrives_whole(service: Service) -> None:
+def test_a_picture_sent_in_slices_arrives_complete(service: Service) -> None:
     target = "/img/noise.png?fm=png&w=500"
-    answers = [service.get(target) for _ in range(3)]
-    assert len(answers[0].body) > LARGE_BYTES
-    assert {hashlib.sha256(answer.body).hexdigest()[:32] for answer in answers} == {
-        answers[0].headers["etag"].strip('"')
+    responses = [service.get(target) for _ in range(3)]
+    assert len(responses[0].body) > LARGE_BYTES
+    assert {hashlib.sha256(response.body).hexdigest()[:32] for response in responses} == {
+        responses[0].headers["etag"].strip('"')
     }
-    assert service.get(target, method="HEAD").headers["content-length"] == str(len(answers[0].body))
+    assert service.get(target, method="HEAD").headers["content-length"] == str(len(responses[0].body))

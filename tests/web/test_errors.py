@@ -1,4 +1,4 @@
-"""Every error a client can get: its status, type, what it names, who may keep it, and that it left nothing behind."""
+"""Every error a client can get: status, type, members and caching; no error stores a variant."""
 
 import json
 
@@ -12,12 +12,12 @@ ERRORS = [
     pytest.param("/img/photo.jpg?w=wide", 400, "invalid-param", {"param": "w"}, id="a word for a number"),
     pytest.param("/img/photo.jpg?w=0", 400, "invalid-param", {"param": "w", "nearest": "1"}, id="zero width"),
     pytest.param("/img/photo.jpg?w=9000", 400, "invalid-param", {"param": "w", "nearest": "8192"}, id="too wide"),
-    pytest.param("/img/photo.jpg?w=5000&dpr=2", 400, "invalid-param", {"param": "w"}, id="too wide by dpr"),
+    pytest.param("/img/photo.jpg?w=5000&dpr=2", 400, "invalid-param", {"param": "w"}, id="too wide after dpr"),
     pytest.param("/img/photo.jpg?width=1&w=1", 400, "invalid-param", {"param": "w"}, id="given twice"),
     pytest.param("/img/photo.jpg?w=", 400, "invalid-param", {"param": "w"}, id="empty"),
     pytest.param("/img/photo.jpg?widht=1", 400, "invalid-param", {"param": "widht", "nearest": "width"}, id="unknown"),
     pytest.param("/img/photo.jpg?fit=covr", 400, "invalid-param", {"param": "fit", "nearest": "cover"}, id="misspelt"),
-    pytest.param("/img/photo.jpg?fm=bmp", 400, "invalid-param", {"param": "fm"}, id="format not offered"),
+    pytest.param("/img/photo.jpg?fm=bmp", 400, "invalid-param", {"param": "fm"}, id="format not supported"),
     pytest.param("/img/photo.jpg?q=0", 400, "invalid-param", {"param": "q", "nearest": "1"}, id="q below its range"),
     pytest.param("/img/photo.jpg?bg=%23fff", 400, "invalid-param", {"param": "bg"}, id="colour with a hash"),
     pytest.param("/img/photo.jpg?v=a%20b", 400, "invalid-param", {"param": "v"}, id="v with a space"),
@@ -35,8 +35,8 @@ ERRORS = [
     ),
     pytest.param("/img/heavy.jpg", 413, "image-too-large", {"limit": 32_000_000, "unit": "bytes"}, id="too many bytes"),
     pytest.param(LONG, 414, "url-too-long", {}, id="URL too long"),
-    pytest.param("/img/garbage.jpg", 415, "unsupported-image", {}, id="no picture"),
-    pytest.param("/img/drawing.svg", 415, "unsupported-image", {}, id="a kind that is not offered"),
+    pytest.param("/img/garbage.jpg", 415, "unsupported-image", {}, id="not a picture"),
+    pytest.param("/img/drawing.svg", 415, "unsupported-image", {}, id="unsupported kind"),
     pytest.param("/img/truncated.jpg", 422, "corrupt-image", {}, id="half a picture"),
 ]
 
@@ -45,10 +45,10 @@ ERRORS = [
 def test_an_error_says_what_is_wrong(
     service: Service, target: str, status: int, slug: str, members: dict[str, object]
 ) -> None:
-    answer = service.get(target, "image/avif,image/webp,*/*")
-    problem = json.loads(answer.body)
-    assert answer.status == problem["status"] == status
-    assert answer.headers["content-type"] == "application/problem+json"
+    response = service.get(target, "image/avif,image/webp,*/*")
+    problem = json.loads(response.body)
+    assert response.status == problem["status"] == status
+    assert response.headers["content-type"] == "application/problem+json"
     assert problem["type"] == f"/-/problems/{slug}"
     assert problem["title"]
     assert len(problem["detail"]) > 10
@@ -56,10 +56,12 @@ def test_an_error_says_what_is_wrong(
 
 
 @pytest.mark.parametrize(("target", "status", "slug", "members"), ERRORS)
-def test_nobody_keeps_an_error(service: Service, target: str, status: int, slug: str, members: object) -> None:
-    answer = service.get(target)
-    assert answer.headers["vary"] == "Accept"
-    assert answer.headers["cache-control"] == ("public, max-age=10" if status == 404 else "no-store")
+def test_only_a_404_may_be_cached_and_for_10_seconds(
+    service: Service, target: str, status: int, slug: str, members: object
+) -> None:
+    response = service.get(target)
+    assert response.headers["vary"] == "Accept"
+    assert response.headers["cache-control"] == ("public, max-age=10" if status == 404 else "no-store")
 
 
 @pytest.mark.parametrize(("target", "status", "slug", "members"), ERRORS)
@@ -72,43 +74,43 @@ def test_an_error_stores_no_variant(service: Service, target: str, status: int, 
 
 @pytest.mark.parametrize("slug", sorted({str(param.values[2]) for param in ERRORS}), ids=str)
 def test_a_problem_type_is_a_page(service: Service, slug: str) -> None:
-    answer = service.get(f"/-/problems/{slug}")
-    assert answer.status == 200
-    assert answer.headers["content-type"].startswith("text/html")
-    assert slug.encode() in answer.body
+    response = service.get(f"/-/problems/{slug}")
+    assert response.status == 200
+    assert response.headers["content-type"].startswith("text/html")
+    assert slug.encode() in response.body
 
 
-def test_a_person_gets_a_page(service: Service) -> None:
-    answer = service.get("/img/missing%3Cb%3E.jpg?w=%3Cscript%3E", "text/html,application/xhtml+xml,*/*;q=0.8")
-    assert answer.status == 400
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert b"<script" not in answer.body
+def test_a_browser_gets_a_page(service: Service) -> None:
+    response = service.get("/img/missing%3Cb%3E.jpg?w=%3Cscript%3E", "text/html,application/xhtml+xml,*/*;q=0.8")
+    assert response.status == 400
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert b"<script" not in response.body
 
 
 def test_no_detail_names_a_path(service: Service) -> None:
     for parameter in ERRORS:
         body = service.get(str(parameter.values[0])).body.decode()
         assert str(service.cache.parent) not in body
-        assert "/tmp" not in body  # noqa: S108  # a look at a text, not a file
+        assert "/tmp" not in body  # noqa: S108  # a search in a text; no file is used
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "TRACE"])
 def test_other_methods_are_refused(service: Service, method: str) -> None:
-    answer = service.get("/img/photo.jpg", method=method)
-    assert answer.status == 405
-    assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
+    response = service.get("/img/photo.jpg", method=method)
+    assert response.status == 405
+    assert response.headers["allow"] == "GET, HEAD, OPTIONS"
 
 
 def test_options_answers_a_preflight(service: Service) -> None:
-    answer = service.get("/img/photo.jpg", method="OPTIONS")
-    assert answer.status == 204
-    assert answer.headers["access-control-allow-origin"] == "*"
-    assert answer.headers["access-control-allow-methods"] == "GET, HEAD, OPTIONS"
+    response = service.get("/img/photo.jpg", method="OPTIONS")
+    assert response.status == 204
+    assert response.headers["access-control-allow-origin"] == "*"
+    assert response.headers["access-control-allow-methods"] == "GET, HEAD, OPTIONS"
 
 
-def test_a_path_that_is_nothing_is_404(service: Service) -> None:
-    answer = service.get("/nothing/here")
-    assert (answer.status, answer.headers["content-type"]) == (404, "application/problem+json")
+def test_an_unknown_path_is_404(service: Service) -> None:
+    response = service.get("/nothing/here")
+    assert (response.status, response.headers["content-type"]) == (404, "application/problem+json")
 
 
 def test_an_unknown_problem_is_404(service: Service) -> None:

@@ -1,4 +1,4 @@
-"""The example site in a browser: which candidates it takes, and that the page does not move when they come."""
+"""The example site in a browser: which candidates the browser takes, and that the page does not move as they load."""
 
 import contextlib
 import http.server
@@ -24,7 +24,7 @@ from tests.support.serving import Service
 
 _START_S = 30.0
 
-# Renders yield to everything else on the machine; a picture that is given up would never come.
+# Renders have the lowest priority on the machine; after a timeout the picture would never arrive.
 _PATIENT = {"render_timeout_s": 25, "request_timeout_s": 28}
 
 
@@ -34,9 +34,9 @@ class Site:
     The example, running.
 
     Args:
-        url: Its only page.
-        service: Where its pictures come from.
-        pictures: Once set, they may come: those that beat the first paint could not move the page.
+        url: Address of its only page.
+        service: The service that sends its pictures.
+        pictures: Holds pictures back until it is set: one that arrives before the first paint cannot move the page.
     """
 
     url: str
@@ -49,29 +49,29 @@ def site(tmp_path: Path) -> Iterator[Site]:
     pictures = threading.Event()
     with (
         serving.edge(ROOT / "sample_images", tmp_path, **_PATIENT) as service,
-        _held(service, pictures) as cdn_url,
+        _delay_pictures(service, pictures) as cdn_url,
         _example(cdn_url, tmp_path) as url,
     ):
         yield Site(url, service, pictures)
 
 
 @contextlib.contextmanager
-def _held(service: Service, pictures: threading.Event) -> Iterator[str]:
-    """Pass requests on to the service, but not before the event is set."""
+def _delay_pictures(service: Service, pictures: threading.Event) -> Iterator[str]:
+    """Pass requests on to the service as soon as the event is set."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             pictures.wait()
-            answer = service.get(self.path, self.headers["Accept"])
-            self.send_response(answer.status)
+            response = service.get(self.path, self.headers["Accept"])
+            self.send_response(response.status)
             for name in ("content-type", "content-length", "cache-control", "vary"):
-                if name in answer.headers:
-                    self.send_header(name, answer.headers[name])
+                if name in response.headers:
+                    self.send_header(name, response.headers[name])
             self.end_headers()
-            self.wfile.write(answer.body)
+            self.wfile.write(response.body)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Keep the test's output for what fails."""
+            """Print nothing, so that the output of the test only shows failures."""
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -115,13 +115,13 @@ def _listens(port: int) -> bool:
 @dataclass(frozen=True, slots=True)
 class Taken:
     """
-    What the page says of the browser.
+    What the page reports about the browser.
 
     Args:
-        urls: Of the candidate that each picture took.
-        pixels: The width of each of these files.
-        shown: The width of each picture in CSS pixels.
-        layout_shift: Sum over everything that moved; 0 when nothing did.
+        urls: URL of the candidate that each picture took.
+        pixels: Width of each of these files.
+        shown: Width of each picture in CSS pixels.
+        layout_shift: Sum of all layout shifts; 0 if nothing moved.
     """
 
     urls: dict[str, str]
@@ -131,11 +131,11 @@ class Taken:
 
 
 def _load(page: chromium.Page, pictures: threading.Event) -> Taken:
-    """Let the pictures come once the page has been painted without them, and read what it says in the end."""
+    """Wait for the first paint without pictures, let the pictures load, and read what the page reports."""
     page.until("performance.getEntriesByName('first-contentful-paint').length > 0")
     pictures.set()
     page.until("(document.querySelector('#taken')?.textContent.match(/url/g) ?? []).length === 4")
-    # What moved is told after the frame in which it moved.
+    # The browser reports a layout shift after the frame in which it happened.
     page.evaluate(
         "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 100))))"
     )
@@ -155,7 +155,7 @@ def _load(page: chromium.Page, pictures: threading.Event) -> Taken:
         pytest.param(1400, 1, {"hero": 1600, "coffee": 480, "astronaut": 96, "stars": 640}, id="desktop"),
     ],
 )
-def test_a_browser_takes_the_candidate_that_suits_and_nothing_moves(
+def test_a_browser_takes_the_right_candidate_and_the_page_does_not_move(
     site: Site, tmp_path: Path, width: int, scale: int, pixels: dict[str, int]
 ) -> None:
     with chromium.page(site.url, tmp_path, width=width, scale=scale) as page:

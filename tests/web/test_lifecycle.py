@@ -1,4 +1,4 @@
-"""Starting, stopping, crowds, damage: what an operator lives with."""
+"""Start, stop, many requests at once and damaged files, as an operator sees them."""
 
 import contextlib
 import json
@@ -23,20 +23,20 @@ FLAVOURS = [pytest.param(serving.edge, id="edge"), pytest.param(serving.wsgi, id
 
 
 @pytest.mark.parametrize("start", FLAVOURS)
-def test_fifty_first_requests_at_once_are_one_render(root: Path, tmp_path: Path, start: Start) -> None:
+def test_fifty_requests_at_once_for_a_new_variant_cause_one_render(root: Path, tmp_path: Path, start: Start) -> None:
     with start(root, tmp_path, workers=2) as service:
         gate = threading.Barrier(50)
 
-        def ask(_: int) -> serving.Answer:
+        def ask(_: int) -> serving.Response:
             gate.wait()
             return service.get("/img/photo.jpg?w=500&fm=avif")
 
         with ThreadPoolExecutor(50) as pool:
-            answers = list(pool.map(ask, range(50)))
-        statuses = Counter(answer.headers["cache-status"] for answer in answers)
-        assert {answer.status for answer in answers} == {200}
+            responses = list(pool.map(ask, range(50)))
+        statuses = Counter(response.headers["cache-status"] for response in responses)
+        assert {response.status for response in responses} == {200}
         assert statuses["imgcdn; fwd=miss; stored"] == 1
-        assert len({answer.body for answer in answers}) == 1
+        assert len({response.body for response in responses}) == 1
         assert len(service.variants()) == 1
 
 
@@ -44,8 +44,8 @@ def test_fifty_first_requests_at_once_are_one_render(root: Path, tmp_path: Path,
 def test_a_failing_leader_fails_its_followers(root: Path, tmp_path: Path, start: Start) -> None:
     (root / "truncated.jpg").write_bytes((root / "photo.jpg").read_bytes()[:9_000])
     with start(root, tmp_path, workers=2) as service, ThreadPoolExecutor(20) as pool:
-        answers = list(pool.map(lambda _: service.get("/img/truncated.jpg?w=500"), range(20)))
-    assert {answer.status for answer in answers} == {422}
+        responses = list(pool.map(lambda _: service.get("/img/truncated.jpg?w=500"), range(20)))
+    assert {response.status for response in responses} == {422}
 
 
 @pytest.mark.parametrize("start", FLAVOURS)
@@ -102,32 +102,32 @@ def test_a_damaged_variant_is_made_again(root: Path, tmp_path: Path) -> None:
     before: dict[str, bytes] = {}
     with serving.edge(root, tmp_path) as service:
         for name, target in targets.items():
-            known = set(service.variants())
+            earlier = set(service.variants())
             before[name] = service.get(target).body
-            (made,) = set(service.variants()) - known
+            (made,) = set(service.variants()) - earlier
             path = service.cache / "current" / made
             path.write_bytes(DAMAGES[name](path.read_bytes()))
     with serving.edge(root, tmp_path) as service:
-        answers = {name: service.get(target) for name, target in targets.items()}
-    assert {name: answer.headers["cache-status"] for name, answer in answers.items()} == dict.fromkeys(
+        responses = {name: service.get(target) for name, target in targets.items()}
+    assert {name: response.headers["cache-status"] for name, response in responses.items()} == dict.fromkeys(
         DAMAGES, "imgcdn; fwd=miss; stored"
     )
-    assert {name: answer.body for name, answer in answers.items()} == before
+    assert {name: response.body for name, response in responses.items()} == before
 
 
 @pytest.mark.parametrize("start", FLAVOURS)
-def test_without_a_cache_folder_it_serves_all_the_same(root: Path, tmp_path: Path, start: Start) -> None:
+def test_it_serves_without_a_cache_folder(root: Path, tmp_path: Path, start: Start) -> None:
     (tmp_path / "file").write_bytes(b"")
     with start(root, tmp_path, cache_dir=tmp_path / "file" / "cache") as service:
         for _ in range(2):
-            answer = service.get("/img/photo.jpg?w=100")
-            assert (answer.status, answer.headers["cache-status"]) == (200, "imgcdn; fwd=miss")
+            response = service.get("/img/photo.jpg?w=100")
+            assert (response.status, response.headers["cache-status"]) == (200, "imgcdn; fwd=miss")
         ready = service.get("/-/readyz")
         assert (ready.status, json.loads(ready.body)["degraded"]) == (200, ["storage"])
         assert "cannot be written" in service.log.read_text()
 
 
-def test_sigterm_finishes_what_runs_and_says_so_meanwhile(root: Path, tmp_path: Path) -> None:
+def test_after_sigterm_it_finishes_requests_and_reports_that_it_drains(root: Path, tmp_path: Path) -> None:
     (root / "large.jpg").write_bytes(pictures.jpeg(pictures.photograph((5000, 4000)), quality=60))
     with serving.edge(root, tmp_path, workers=1, avif_max_pixels=10**9) as service, ThreadPoolExecutor(1) as pool:
         slow = pool.submit(service.get, "/img/large.jpg?fm=avif&q=95")
@@ -135,29 +135,29 @@ def test_sigterm_finishes_what_runs_and_says_so_meanwhile(root: Path, tmp_path: 
         while not list((tmp_path / "cache" / "current").rglob("record")) and time.monotonic() < deadline:
             threading.Event().wait(0.01)
         service.process.send_signal(signal.SIGTERM)
-        answer = _until_draining(service)
+        response = _until_draining(service)
         assert not slow.done()
-        assert (answer.status, json.loads(answer.body)["status"]) == (503, "draining")
+        assert (response.status, json.loads(response.body)["status"]) == (503, "draining")
         assert slow.result(60).status in (200, 504)
         assert service.process.wait(30) == 0
 
 
-def _until_draining(service: Service) -> serving.Answer:
+def _until_draining(service: Service) -> serving.Response:
     deadline = time.monotonic() + 10
-    answer = service.get("/-/readyz")
-    while answer.status == 200 and time.monotonic() < deadline:
-        answer = service.get("/-/readyz")
-    return answer
+    response = service.get("/-/readyz")
+    while response.status == 200 and time.monotonic() < deadline:
+        response = service.get("/-/readyz")
+    return response
 
 
-def test_a_service_that_has_only_just_started_stops_as_well(root: Path, tmp_path: Path) -> None:
-    for number in range(3):  # a worker may be anywhere in its start
+def test_a_service_that_has_just_started_can_be_stopped(root: Path, tmp_path: Path) -> None:
+    for number in range(3):  # the worker may be in any phase of its start
         (tmp_path / str(number)).mkdir()
         with serving.edge(root, tmp_path / str(number), workers=4) as service:
             assert service.stop() == 0
 
 
-# `imgcdn serve` whose workers take a second from their fork to their first line of Python.
+# `imgcdn serve` with workers that run their first line of Python one second after the fork.
 _SLOW_FORKS = """
 import os, sys, time
 os.register_at_fork(after_in_child=lambda: time.sleep(1))
@@ -166,7 +166,7 @@ main(sys.argv[1:])
 """
 
 
-def test_a_worker_that_has_only_just_been_forked_stops_as_well(root: Path, tmp_path: Path) -> None:
+def test_a_worker_that_was_just_forked_can_be_stopped(root: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-c", _SLOW_FORKS, "serve", str(root), "--bind", "127.0.0.1:0"]
     with subprocess.Popen(
         [*command, "--cache-dir", str(tmp_path / "cache")], stdout=subprocess.PIPE, start_new_session=True
@@ -205,13 +205,13 @@ def _descendants(pid: int) -> list[int]:
 
 def test_too_many_waiting_requests_are_refused(root: Path, tmp_path: Path) -> None:
     with serving.edge(root, tmp_path, workers=1, max_waiting=1, renderers=1) as service, ThreadPoolExecutor(12) as pool:
-        answers = list(pool.map(lambda width: service.get(f"/img/photo.jpg?w={width}&fm=avif&q=95"), range(500, 512)))
-        refused = [answer for answer in answers if answer.status == 503]
-        assert {answer.status for answer in answers} == {200, 503}
-        assert all(answer.headers["retry-after"] == "1" for answer in refused)
+        responses = list(pool.map(lambda width: service.get(f"/img/photo.jpg?w={width}&fm=avif&q=95"), range(500, 512)))
+        refused = [response for response in responses if response.status == 503]
+        assert {response.status for response in responses} == {200, 503}
+        assert all(response.headers["retry-after"] == "1" for response in refused)
 
 
-def test_a_render_over_its_deadline_is_504_and_the_next_works(root: Path, tmp_path: Path) -> None:
+def test_a_render_past_its_deadline_is_504_and_the_next_one_works(root: Path, tmp_path: Path) -> None:
     (root / "large.jpg").write_bytes(pictures.jpeg(pictures.photograph((5000, 4000)), quality=60))
     with serving.edge(root, tmp_path, render_timeout_s=1, avif_max_pixels=10**9) as service:
         late = service.get("/img/large.jpg?fm=avif&q=95")
@@ -219,7 +219,7 @@ def test_a_render_over_its_deadline_is_504_and_the_next_works(root: Path, tmp_pa
         assert service.get("/img/photo.jpg?w=100").status == 200
 
 
-def test_every_mistake_is_told_at_once_and_before_anything_listens(tmp_path: Path) -> None:
+def test_all_mistakes_are_reported_at_once_before_the_server_listens(tmp_path: Path) -> None:
     (tmp_path / "imgcdn.toml").write_text('workers = 0\nwidhts = [1]\naccess_log = "some"\n')
     command = [sys.executable, "-m", "imgcdn", "serve", "nowhere", "--bind", "nonsense"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=30, check=False)
@@ -230,21 +230,21 @@ def test_every_mistake_is_told_at_once_and_before_anything_listens(tmp_path: Pat
     assert "Traceback" not in done.stderr
 
 
-def test_a_folder_of_somebody_elses_is_not_taken_for_a_cache(root: Path, tmp_path: Path) -> None:
+def test_a_folder_with_foreign_files_is_not_used_as_the_cache(root: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "imgcdn", "serve", str(root), "--cache-dir", str(root.parent)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 2
     assert "cache_dir" in done.stderr
 
 
-def test_the_cache_inside_the_root_is_no_source(root: Path, tmp_path: Path) -> None:
+def test_files_in_a_cache_inside_the_root_are_not_served(root: Path, tmp_path: Path) -> None:
     with serving.edge(root, tmp_path, cache_dir=root / "cache") as service:
         assert service.get("/img/photo.jpg?w=100").status == 200
         (variant,) = (root / "cache").rglob("*.jpg")
         assert service.get(f"/img/{variant.relative_to(root)}").status == 404
 
 
-def test_the_log_has_the_reason_of_a_refusal(root: Path, tmp_path: Path) -> None:
+def test_the_log_has_the_cause_of_an_error(root: Path, tmp_path: Path) -> None:
     with serving.edge(root, tmp_path, log_format="json") as service:
         service.get("/img?url=https://example.com/a.jpg")
         service.stop()

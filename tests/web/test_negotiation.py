@@ -1,4 +1,4 @@
-"""Accept -> format, row for row, over HTTP."""
+"""The table from Accept to format, over HTTP."""
 
 import io
 from pathlib import Path
@@ -20,26 +20,26 @@ def test_the_table_has_84_requests() -> None:
 
 @pytest.mark.parametrize(("row", "kind"), [pytest.param(*item, id=f"{item[0]['id']}: {item[1]}") for item in ROWS])
 def test_each_client_gets_the_format_it_can_show(service: Service, row: dict[str, str], kind: str) -> None:
-    answer = service.get(SOURCES[kind], row["accept"])
-    assert answer.status == 200
-    assert answer.headers["content-type"] == f"image/{row[kind]}"
-    assert answer.headers["vary"] == "Accept"
+    response = service.get(SOURCES[kind], row["accept"])
+    assert response.status == 200
+    assert response.headers["content-type"] == f"image/{row[kind]}"
+    assert response.headers["vary"] == "Accept"
 
 
 @pytest.mark.parametrize("name", ["avif", "webp", "jpeg", "png", "gif"])
 def test_a_fixed_format_does_not_vary(service: Service, name: str) -> None:
-    answer = service.get(f"/img/photo.jpg?w=90&fm={name}", CHROME)
-    assert answer.headers["content-type"] == f"image/{name}"
-    assert "vary" not in answer.headers
+    response = service.get(f"/img/photo.jpg?w=90&fm={name}", CHROME)
+    assert response.headers["content-type"] == f"image/{name}"
+    assert "vary" not in response.headers
 
 
-def test_jpg_is_another_spelling_of_jpeg(service: Service) -> None:
+def test_jpg_means_jpeg(service: Service) -> None:
     assert service.get("/img/photo.jpg?w=91&fm=jpg").headers["content-type"] == "image/jpeg"
 
 
 def test_fm_auto_negotiates(service: Service) -> None:
-    answer = service.get("/img/photo.jpg?fm=auto", CHROME)
-    assert (answer.headers["content-type"], answer.headers["vary"]) == ("image/avif", "Accept")
+    response = service.get("/img/photo.jpg?fm=auto", CHROME)
+    assert (response.headers["content-type"], response.headers["vary"]) == ("image/avif", "Accept")
 
 
 def test_several_accept_lines_count_as_one(service: Service) -> None:
@@ -48,7 +48,7 @@ def test_several_accept_lines_count_as_one(service: Service) -> None:
     assert b"content-type: image/webp" in head
 
 
-def test_animations_become_avif_where_that_is_configured(originals: Path, tmp_path: Path) -> None:
+def test_animations_become_avif_when_it_is_configured(originals: Path, tmp_path: Path) -> None:
     with serving.edge(originals, tmp_path, animation_formats="avif webp") as service:
         moving = service.get("/img/animation.gif", CHROME)
         fixed = service.get("/img/animation.gif?fm=avif")

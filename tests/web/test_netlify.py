@@ -1,4 +1,4 @@
-"""What published clients ask of Netlify Image CDN, over HTTP; the table's columns are target, status and size."""
+"""Requests that published clients send to Netlify Image CDN; the table has the columns target, status and size."""
 
 import csv
 import io
@@ -39,7 +39,7 @@ def local_sources() -> set[str]:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one photograph under every name in the table."""
+    """Make a folder with the same photograph under every name in the table."""
     root = tmp_path_factory.mktemp("site")
     (root / "photograph.jpg").write_bytes(pictures.jpeg(pictures.photograph(SOURCE_SIZE)))
     for name in local_sources():
@@ -56,7 +56,7 @@ def moved(request: pytest.FixtureRequest, site: Path, tmp_path_factory: pytest.T
 
 
 def is_size(size: tuple[int, int], expected: str) -> bool:
-    """Compare with the table's notation: `*` any, `WxH` exact, `~WxH` within a pixel, `ratio W:H` a shrunk box."""
+    """Compare with the notation of the table: `*` any, `WxH` exact, `~WxH` within a pixel, `ratio W:H` reduced."""
     if expected == "*":
         return True
     if expected.startswith("ratio "):
@@ -68,27 +68,27 @@ def is_size(size: tuple[int, int], expected: str) -> bool:
     return abs(size[0] - width) <= tolerance and abs(size[1] - height) <= tolerance
 
 
-def test_every_url_of_a_client_is_answered_as_expected(moved: Service, request: pytest.FixtureRequest) -> None:
+def test_every_url_of_a_client_gets_the_expected_response(moved: Service, request: pytest.FixtureRequest) -> None:
     def wrong(row: Row) -> str:
         target, status, size = row
-        answer = moved.get(target, "*/*")
-        if answer.status != status:
-            return f"{target}: {answer.status}, not {status}"
+        response = moved.get(target, "*/*")
+        if response.status != status:
+            return f"{target}: {response.status}, not {status}"
         if status != 200:
             return ""
-        with Image.open(io.BytesIO(answer.body)) as image:
+        with Image.open(io.BytesIO(response.body)) as image:
             format_asked = parse_qs(urlsplit(target).query).get("fm", ["jpeg"])[0].replace("jpg", "jpeg")
             if str(image.format).lower() != format_asked:
                 return f"{target}: {image.format}"
             return "" if is_size(image.size, size) else f"{target}: {image.size}, not {size}"
 
-    # All of them once; under the other server, which passes targets on in its own way, every sixth.
+    # Test all rows under one server and every sixth row under the other, which passes targets on in its own way.
     whole = request.node.callspec.params["moved"] == "edge"
-    asked = rows() if whole else rows()[::6]
+    tested = rows() if whole else rows()[::6]
     with ThreadPoolExecutor(8) as clients:
-        failures = [found for found in clients.map(wrong, asked) if found]
+        failures = [found for found in clients.map(wrong, tested) if found]
     assert failures == []
-    assert len(asked) == (316 if whole else 53)
+    assert len(tested) == (316 if whole else 53)
 
 
 @pytest.mark.parametrize(
@@ -109,11 +109,11 @@ def test_both_grammars_share_a_variant(service: Service, query: str, native: str
     first = service.get(f"/img?url=photo.jpg&{native}", CHROME)
     before = service.variants()
 
-    answer = service.get(f"{ENDPOINT}?url=/photo.jpg&{query}", CHROME)
+    response = service.get(f"{ENDPOINT}?url=/photo.jpg&{query}", CHROME)
 
-    assert answer.status == 200
-    assert answer.headers["etag"] == first.headers["etag"]
-    assert "hit" in answer.headers["cache-status"]
+    assert response.status == 200
+    assert response.headers["etag"] == first.headers["etag"]
+    assert "hit" in response.headers["cache-status"]
     assert service.variants() == before
 
 
@@ -127,17 +127,17 @@ def test_both_grammars_share_a_variant(service: Service, query: str, native: str
         pytest.param("?url=/photo.jpg&fm=blurhash", 404, "invalid-param", {"param": "fm"}, id="blurhash"),
         pytest.param("?url=/missing.jpg", 404, "source-not-found", {}, id="no such file"),
         pytest.param("?url=https://example.com/a.jpg", 403, "forbidden", {}, id="remote source"),
-        pytest.param("?url=/garbage.jpg", 415, "unsupported-image", {}, id="no picture"),
+        pytest.param("?url=/garbage.jpg", 415, "unsupported-image", {}, id="not a picture"),
     ],
 )
 @pytest.mark.parametrize("endpoint", [ENDPOINT, f"{ENDPOINT}/"])
 def test_an_error_has_netlifys_status(
     service: Service, endpoint: str, query: str, status: int, slug: str, members: dict[str, str]
 ) -> None:
-    answer = service.get(endpoint + query)
+    response = service.get(endpoint + query)
 
-    problem = json.loads(answer.body)
-    assert answer.status == problem["status"] == status
+    problem = json.loads(response.body)
+    assert response.status == problem["status"] == status
     assert problem["type"] == f"/-/problems/{slug}"
     assert {name: problem[name] for name in members} == members
 
@@ -151,7 +151,7 @@ def test_an_error_has_netlifys_status(
         "a+folder/%C3%BCn%C3%AF+c%C3%B6d%C3%A9.jpg%3Fx=1%23y",
     ],
 )
-def test_a_file_is_found_encoded_once_or_twice(service: Service, url: str) -> None:
+def test_a_file_name_may_be_encoded_once_or_twice(service: Service, url: str) -> None:
     assert service.get(f"{ENDPOINT}?url={url}&w=90").status == 200
 
 
@@ -160,25 +160,25 @@ def test_a_file_is_found_encoded_once_or_twice(service: Service, url: str) -> No
     "path",
     ["../{root}/photo.jpg", "..\\{root}\\photo.jpg", "a folder/../photo.jpg", "./photo.jpg", "/photo.jpg", "a folder"],
 )
-def test_no_depth_of_encoding_gets_a_name_past_the_folders_rules(
+def test_repeated_encoding_does_not_get_a_name_past_the_rules_of_the_folder(
     service: Service, originals: Path, path: str, depth: int
 ) -> None:
     url = path.format(root=originals.name).replace(" ", "+" if depth == 0 else " ")
     for _ in range(depth):
         url = re.sub(r"[^A-Za-z0-9]", lambda match: f"%{ord(match[0]):02x}", url)
 
-    answer = service.get(f"{ENDPOINT}?url=/{url}")
+    response = service.get(f"{ENDPOINT}?url=/{url}")
 
-    assert answer.status == (403 if path == "/photo.jpg" and depth < 2 else 404)
+    assert response.status == (403 if path == "/photo.jpg" and depth < 2 else 404)
 
 
-def test_a_path_beside_the_endpoint_is_nothing(service: Service) -> None:
+def test_a_path_beside_the_endpoint_is_404(service: Service) -> None:
     for path in (f"{ENDPOINT}/photo.jpg", "/.netlify/", "/%2enetlify/images?url=photo.jpg", "/%69mg/photo.jpg"):
         assert service.get(path).status == 404
 
 
 @pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("OPTIONS", 204), ("POST", 405)])
-def test_methods_are_those_of_the_native_grammar(service: Service, method: str, status: int) -> None:
-    answer = service.get(f"{ENDPOINT}?url=photo.jpg&w=77", method=method)
+def test_the_endpoint_has_the_methods_of_the_native_grammar(service: Service, method: str, status: int) -> None:
+    response = service.get(f"{ENDPOINT}?url=photo.jpg&w=77", method=method)
 
-    assert (answer.status, answer.body != b"") == (status, method == "POST")
+    assert (response.status, response.body != b"") == (status, method == "POST")

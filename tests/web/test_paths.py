@@ -1,4 +1,4 @@
-"""No way out of the root, however it is spelt."""
+"""No spelling of a path leads out of the root."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.web.conftest import Start
 
 @pytest.fixture(scope="module", params=["edge", "wsgi"])
 def guarded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service with pictures of the same name beneath its root, beside it, above it, and where only links lead."""
+    """Run a service; pictures of the same name lie beneath its root, beside it, above it, and where only links lead."""
     base = tmp_path_factory.mktemp("guarded")
     picture = pictures.jpeg(pictures.chart((300, 300)))
     for name in ("assets/in/a.jpg", "assets/.git/a.jpg", "assets-private/a.jpg", "a.jpg", "secret/a.jpg"):
@@ -30,7 +30,7 @@ def guarded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.mark.parametrize("target", ["/img/in/a.jpg", "/img/inside.jpg", "/img?url=in/a.jpg", "/img/in%2Fa.jpg"])
-def test_what_is_beneath_the_root_is_served(guarded: Service, target: str) -> None:
+def test_a_file_beneath_the_root_is_served(guarded: Service, target: str) -> None:
     assert guarded.get(target).status == 200
 
 
@@ -62,7 +62,7 @@ def test_what_is_beneath_the_root_is_served(guarded: Service, target: str) -> No
         "/img?url=" + "a/" * 2_000 + "a.jpg",
     ],
 )
-def test_what_is_not_is_404(guarded: Service, target: str) -> None:
+def test_a_path_that_is_not_beneath_the_root_is_404(guarded: Service, target: str) -> None:
     assert guarded.get(target).status == 404
 
 
@@ -76,13 +76,13 @@ def test_what_is_not_is_404(guarded: Service, target: str) -> None:
         pytest.param("/img/http:%2F%2F127.0.0.1/a.jpg", 403, id="remote in the path"),
     ],
 )
-def test_what_is_no_path_is_refused(guarded: Service, target: str, status: int) -> None:
-    answer = guarded.get(target)
-    assert answer.status == status
-    assert "set-cookie" not in answer.headers
+def test_an_invalid_path_is_refused(guarded: Service, target: str, status: int) -> None:
+    response = guarded.get(target)
+    assert response.status == status
+    assert "set-cookie" not in response.headers
 
 
-def test_a_link_swapped_after_a_hit_leads_nowhere(tmp_path: Path) -> None:
+def test_a_link_that_is_swapped_after_a_hit_gives_a_404(tmp_path: Path) -> None:
     root = tmp_path / "root"
     root.mkdir()
     (root / "a.jpg").write_bytes(pictures.jpeg())

@@ -1,4 +1,4 @@
-"""What only the pixels tell, over HTTP: a graphic's format, and an original that is smaller than its variant."""
+"""Formats that depend on the pixels, over HTTP: graphics, and originals that are smaller than their variant."""
 
 import io
 
@@ -15,25 +15,25 @@ WEBP = "image/webp,*/*;q=0.8"
     ("target", "accept", "expected"),
     [
         pytest.param("/img/screenshot.png", CHROME, "webp", id="a graphic to chrome"),
-        pytest.param("/img/screenshot.png", WEBP, "webp", id="to a client of webp"),
-        pytest.param("/img/screenshot.png", "image/avif,*/*", "png", id="to a client of avif"),
-        pytest.param("/img/screenshot.png", "*/*", "png", id="to any client"),
-        pytest.param("/img/screenshot.png?fm=jpg", CHROME, "jpeg", id="where jpeg is asked for"),
+        pytest.param("/img/screenshot.png", WEBP, "webp", id="a graphic to a client that accepts webp"),
+        pytest.param("/img/screenshot.png", "image/avif,*/*", "png", id="a graphic to a client that accepts avif"),
+        pytest.param("/img/screenshot.png", "*/*", "png", id="a graphic to a client that accepts neither"),
+        pytest.param("/img/screenshot.png?fm=jpg", CHROME, "jpeg", id="a graphic as requested jpeg"),
         pytest.param("/img/small.jpg?q=100", CHROME, "jpeg", id="an original that would grow"),
-        pytest.param("/img/small.jpg?q=100&w=599", CHROME, "avif", id="a pixel less of it"),
+        pytest.param("/img/small.jpg?q=100&w=599", CHROME, "avif", id="the same original one pixel smaller"),
         pytest.param("/img/photo.jpg", CHROME, "avif", id="a photograph"),
     ],
 )
-def test_the_answer_says_what_it_is(service: Service, target: str, accept: str, expected: str) -> None:
-    for _ in range(2):  # as it is made, then as it is kept
-        answer = service.get(target, accept)
+def test_the_headers_match_the_format_of_the_body(service: Service, target: str, accept: str, expected: str) -> None:
+    for _ in range(2):  # first as a miss, then as a hit
+        response = service.get(target, accept)
         extension = {"jpeg": "jpg"}.get(expected, expected)
-        assert (answer.status, Image.open(io.BytesIO(answer.body)).format) == (200, expected.upper())
-        assert answer.headers["content-type"] == f"image/{expected}"
-        assert f'.{extension}"' in answer.headers["content-disposition"]
-        assert answer.headers.get("vary") == (None if "fm=" in target else "Accept")
+        assert (response.status, Image.open(io.BytesIO(response.body)).format) == (200, expected.upper())
+        assert response.headers["content-type"] == f"image/{expected}"
+        assert f'.{extension}"' in response.headers["content-disposition"]
+        assert response.headers.get("vary") == (None if "fm=" in target else "Accept")
     assert service.get(target, accept, method="HEAD").headers["content-type"] == f"image/{expected}"
-    assert service.get(target, accept, headers={"If-None-Match": answer.headers["etag"]}).status == 304
+    assert service.get(target, accept, headers={"If-None-Match": response.headers["etag"]}).status == 304
 
 
 def test_a_screenshot_arrives_without_loss(service: Service) -> None:

@@ -1,4 +1,4 @@
-"""Placeholders over HTTP: answers like any other, but text."""
+"""Placeholders over HTTP: text with the headers of a picture."""
 
 import base64
 import hashlib
@@ -23,13 +23,13 @@ KINDS = {
 
 
 @pytest.mark.parametrize("fm", KINDS)
-def test_an_answer_carries_what_a_pictures_does(service: Service, fm: str) -> None:
+def test_a_placeholder_has_the_headers_of_a_picture(service: Service, fm: str) -> None:
     media_type, extension = KINDS[fm]
-    answer = service.get(f"/img/photo.jpg?fm={fm}", CHROME)
-    headers = answer.headers
-    assert (answer.status, headers["content-type"]) == (200, media_type)
-    assert int(headers["content-length"]) == len(answer.body)
-    assert headers["etag"] == f'"{hashlib.sha256(answer.body).hexdigest()[:32]}"'
+    response = service.get(f"/img/photo.jpg?fm={fm}", CHROME)
+    headers = response.headers
+    assert (response.status, headers["content-type"]) == (200, media_type)
+    assert int(headers["content-length"]) == len(response.body)
+    assert headers["etag"] == f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
     assert "vary" not in headers
     assert headers["cache-control"] == "public, max-age=3600, stale-while-revalidate=86400"
     assert headers["x-content-type-options"] == "nosniff"
@@ -41,19 +41,19 @@ def test_an_answer_carries_what_a_pictures_does(service: Service, fm: str) -> No
     assert attached == f"attachment; filename=\"facts.{extension}\"; filename*=UTF-8''facts.{extension}"
 
 
-def test_the_answers_are_what_they_are_called(service: Service) -> None:
-    answers = {fm: service.get(f"/img/photo.jpg?fm={fm}").body.decode("ascii") for fm in KINDS}
-    facts = json.loads(answers["json"])
-    assert {fm: answers[fm] for fm in KINDS if fm != "json"} == {fm: facts[fm] for fm in KINDS if fm != "json"}
+def test_each_placeholder_is_of_its_kind(service: Service) -> None:
+    responses = {fm: service.get(f"/img/photo.jpg?fm={fm}").body.decode("ascii") for fm in KINDS}
+    facts = json.loads(responses["json"])
+    assert {fm: responses[fm] for fm in KINDS if fm != "json"} == {fm: facts[fm] for fm in KINDS if fm != "json"}
     assert (facts["width"], facts["height"], facts["format"], facts["frames"]) == (600, 400, "jpeg", 1)
-    assert from_blurhash(answers["blurhash"], (4, 3)).size == (4, 3)
-    assert from_thumbhash(answers["thumbhash"]).size == (32, 23)
-    assert base64.b64decode(answers["lqip"].partition(",")[2])[8:12] == b"WEBP"
-    assert len(answers["lqip"]) < 400
+    assert from_blurhash(responses["blurhash"], (4, 3)).size == (4, 3)
+    assert from_thumbhash(responses["thumbhash"]).size == (32, 23)
+    assert base64.b64decode(responses["lqip"].partition(",")[2])[8:12] == b"WEBP"
+    assert len(responses["lqip"]) < 400
 
 
 @pytest.mark.parametrize("fm", KINDS)
-def test_it_is_kept_and_validated_like_any_variant(service: Service, fm: str) -> None:
+def test_a_placeholder_is_stored_and_validated_like_any_variant(service: Service, fm: str) -> None:
     target = f"/img/upright.jpg?fm={fm}"
     head = service.get(target, method="HEAD")
     assert (head.status, head.body, head.headers["cache-status"]) == (200, b"", "imgcdn; fwd=miss; stored")
@@ -66,16 +66,16 @@ def test_it_is_kept_and_validated_like_any_variant(service: Service, fm: str) ->
 
 
 @pytest.mark.parametrize("fm", KINDS)
-def test_what_does_not_show_shares_the_variant(service: Service, fm: str) -> None:
+def test_params_that_do_not_change_a_placeholder_share_the_variant(service: Service, fm: str) -> None:
     service.get(f"/img/alpha.png?fm={fm}")
     before = service.variants()
-    answer = service.get(f"/img/alpha.png?fm={fm}&w=320&q=30&blur=4&sharpen=2&still=1&v=7")
-    assert answer.headers["cache-status"].startswith("imgcdn; hit")
-    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    response = service.get(f"/img/alpha.png?fm={fm}&w=320&q=30&blur=4&sharpen=2&still=1&v=7")
+    assert response.headers["cache-status"].startswith("imgcdn; hit")
+    assert response.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert service.variants() == before
 
 
-def test_a_crop_is_another_placeholder(service: Service) -> None:
+def test_another_crop_is_another_placeholder(service: Service) -> None:
     plain, cropped = (service.get(f"/img/photo.jpg?fm=json{more}") for more in ("", "&w=50&h=90&fit=cover"))
     assert cropped.headers["etag"] != plain.headers["etag"]
     before, after = json.loads(plain.body), json.loads(cropped.body)
@@ -93,20 +93,20 @@ def test_a_crop_is_another_placeholder(service: Service) -> None:
     ],
 )
 def test_an_error_is_the_same_as_for_a_picture(service: Service, target: str, status: int, slug: str) -> None:
-    answer = service.get(target)
-    assert (answer.status, answer.headers["content-type"]) == (status, "application/problem+json")
-    assert json.loads(answer.body)["type"] == f"/-/problems/{slug}"
+    response = service.get(target)
+    assert (response.status, response.headers["content-type"]) == (status, "application/problem+json")
+    assert json.loads(response.body)["type"] == f"/-/problems/{slug}"
 
 
 @pytest.mark.parametrize("fm", KINDS)
 def test_netlify_does_not_have_them(service: Service, fm: str) -> None:
-    answer = service.get(f"/.netlify/images?url=/photo.jpg&fm={fm}")
-    assert (answer.status, json.loads(answer.body)["param"]) == (404, "fm")
+    response = service.get(f"/.netlify/images?url=/photo.jpg&fm={fm}")
+    assert (response.status, json.loads(response.body)["param"]) == (404, "fm")
 
 
 @pytest.fixture(scope="module")
 def closed(originals: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service that admits one placeholder as a preset."""
+    """Run a service that allows only one preset, a placeholder."""
     settings = {"presets": "blur=fm=lqip&w=60&h=60&fit=cover", "params": "presets", "color": "keep"}
     with serving.edge(originals, tmp_path_factory.mktemp("closed"), **settings) as running:
         yield running

@@ -1,4 +1,4 @@
-"""Pictures from other hosts, over HTTP, from a real origin."""
+"""Pictures from remote sources, over HTTP, with a real origin."""
 
 import json
 import socket
@@ -24,35 +24,35 @@ FLAVOURS = [pytest.param(serving.edge, id="edge"), pytest.param(serving.wsgi, id
 
 @pytest.fixture
 def origin() -> Iterator[Origin]:
-    with at.running({"/a.jpg": at.answer(PHOTO, cache_control="max-age=600")}) as running:
+    with at.running({"/a.jpg": at.respond(PHOTO, cache_control="max-age=600")}) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def shared(originals: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, Origin]]:
-    """One service and one origin for tests that have a path of their own; it has little patience."""
+    """Run one service with short timeouts and one origin; each test uses its own path."""
     limits = {"fetch_timeout_s": 1, "read_timeout_s": 1, "max_source_bytes": 1_000_000}
     with (
         at.running() as running,
-        serving.edge(originals, tmp_path_factory.mktemp("shared"), **trusting(running, **limits)) as service,
+        serving.edge(originals, tmp_path_factory.mktemp("shared"), **settings_for(running, **limits)) as service,
     ):
         yield service, running
 
 
 @pytest.fixture(scope="module")
-def asking(originals: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, Origin]]:
-    """Likewise, a service that validates at every request."""
+def validating(originals: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, Origin]]:
+    """Run one service that validates at every request, and one origin; each test uses its own path."""
     with (
         at.running() as running,
         serving.edge(
-            originals, tmp_path_factory.mktemp("asking"), **trusting(running, min_ttl=0, default_ttl=0)
+            originals, tmp_path_factory.mktemp("validating"), **settings_for(running, min_ttl=0, default_ttl=0)
         ) as service,
     ):
         yield service, running
 
 
-def trusting(origin: Origin, **settings: object) -> dict[str, object]:
-    """Settings that let a service fetch from a test origin."""
+def settings_for(origin: Origin, **settings: object) -> dict[str, object]:
+    """Return the settings that let a service fetch from a test origin."""
     return {
         "allow": f"{origin.scheme}://{NAME}:{origin.port}/**",
         "allow_addresses": "127.0.0.0/8",
@@ -67,60 +67,64 @@ def image(origin: Origin, path: str = "/a.jpg", query: str = "w=100", host: str 
 
 @pytest.mark.parametrize("start", FLAVOURS)
 def test_eight_widths_of_a_cold_source_fetch_it_once(root: Path, tmp_path: Path, origin: Origin, start: Start) -> None:
-    with start(root, tmp_path, **trusting(origin)) as service, ThreadPoolExecutor(8) as pool:
+    with start(root, tmp_path, **settings_for(origin)) as service, ThreadPoolExecutor(8) as pool:
         targets = [image(origin, query=f"w={width}") for width in range(50, 450, 50)]
-        answers = list(pool.map(service.get, targets))
-        assert [answer.status for answer in answers] == [200] * 8
-        assert {answer.headers["content-disposition"] for answer in answers} == {
+        responses = list(pool.map(service.get, targets))
+        assert [response.status for response in responses] == [200] * 8
+        assert {response.headers["content-disposition"] for response in responses} == {
             "inline; filename=\"a.jpg\"; filename*=UTF-8''a.jpg"
         }
-        assert origin.asked("/a.jpg") == 1
+        assert origin.count("/a.jpg") == 1
         assert len(service.variants()) == 9  # eight and the original
 
 
 @pytest.mark.parametrize("start", FLAVOURS)
-def test_a_herd_is_one_fetch_and_one_render(root: Path, tmp_path: Path, origin: Origin, start: Start) -> None:
-    with start(root, tmp_path, workers=2, **trusting(origin)) as service:
-        statuses = Counter(answer.headers["cache-status"] for answer in _herd(service, image(origin)))
-    assert origin.asked("/a.jpg") == 1
+def test_fifty_requests_at_once_cause_one_fetch_and_one_render(
+    root: Path, tmp_path: Path, origin: Origin, start: Start
+) -> None:
+    with start(root, tmp_path, workers=2, **settings_for(origin)) as service:
+        statuses = Counter(response.headers["cache-status"] for response in _get_fifty_times(service, image(origin)))
+    assert origin.count("/a.jpg") == 1
     assert statuses["imgcdn; fwd=miss; stored"] == 1
     assert sum(statuses.values()) == 50
 
 
 @pytest.mark.parametrize("start", FLAVOURS)
-def test_a_herd_on_an_origin_that_fails_asks_it_once(root: Path, tmp_path: Path, origin: Origin, start: Start) -> None:
-    origin.scripts["/a.jpg"] = at.answer(b"out of order", status=503, retry_after="30")
-    with start(root, tmp_path, workers=2, **trusting(origin)) as service:
-        answers = _herd(service, image(origin))
-    assert {answer.status for answer in answers} == {502}
-    assert all(0 < int(answer.headers["retry-after"]) <= 30 for answer in answers)
-    assert origin.asked("/a.jpg") == 1
+def test_fifty_requests_at_once_for_a_failing_origin_cause_one_fetch(
+    root: Path, tmp_path: Path, origin: Origin, start: Start
+) -> None:
+    origin.scripts["/a.jpg"] = at.respond(b"out of order", status=503, retry_after="30")
+    with start(root, tmp_path, workers=2, **settings_for(origin)) as service:
+        responses = _get_fifty_times(service, image(origin))
+    assert {response.status for response in responses} == {502}
+    assert all(0 < int(response.headers["retry-after"]) <= 30 for response in responses)
+    assert origin.count("/a.jpg") == 1
 
 
-def _herd(service: Service, target: str) -> list[serving.Answer]:
+def _get_fifty_times(service: Service, target: str) -> list[serving.Response]:
     gate = threading.Barrier(50)
 
-    def ask(_: int) -> serving.Answer:
+    def request(_: int) -> serving.Response:
         gate.wait()
         return service.get(target)
 
     with ThreadPoolExecutor(50) as pool:
-        return list(pool.map(ask, range(50)))
+        return list(pool.map(request, range(50)))
 
 
-def test_over_tls_with_the_operators_authority(
+def test_tls_with_the_certificate_authority_of_the_operator(
     root: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     certificate = at.certificate(tmp_path_factory.mktemp("tls"))
-    with at.running({"/a.jpg": at.answer(PHOTO)}, tls=certificate) as origin:
-        with serving.edge(root, tmp_path, **trusting(origin, ca_bundle=certificate[0])) as service:
+    with at.running({"/a.jpg": at.respond(PHOTO)}, tls=certificate) as origin:
+        with serving.edge(root, tmp_path, **settings_for(origin, ca_bundle=certificate[0])) as service:
             assert service.get(image(origin)).status == 200
-        with serving.edge(root, tmp_path, **trusting(origin, cache_dir=tmp_path / "other")) as service:
-            assert service.get(image(origin)).status == 502, "an authority nobody named"
+        with serving.edge(root, tmp_path, **settings_for(origin, cache_dir=tmp_path / "other")) as service:
+            assert service.get(image(origin)).status == 502, "an authority that is not in ca_bundle"
 
 
-def test_a_304_keeps_the_variants(asking: tuple[Service, Origin]) -> None:
-    service, origin = asking
+def test_a_304_keeps_the_variants(validating: tuple[Service, Origin]) -> None:
+    service, origin = validating
     origin.scripts["/304"] = at.validated(PHOTO, etag='"1"')
     before = len(service.variants())
     first, second = (service.get(image(origin, "/304")) for _ in range(2))
@@ -131,25 +135,25 @@ def test_a_304_keeps_the_variants(asking: tuple[Service, Origin]) -> None:
     assert len(service.variants()) == before + 2
 
 
-def test_a_200_with_the_same_bytes_keeps_them_too(asking: tuple[Service, Origin]) -> None:
-    service, origin = asking
-    origin.scripts["/same"] = at.answer(PHOTO)
+def test_a_200_with_the_same_bytes_keeps_them_too(validating: tuple[Service, Origin]) -> None:
+    service, origin = validating
+    origin.scripts["/same"] = at.respond(PHOTO)
     assert service.get(image(origin, "/same")).headers["cache-status"] == "imgcdn; fwd=miss; stored"
     assert service.get(image(origin, "/same")).headers["cache-status"] == "imgcdn; fwd=stale; fwd-status=200"
-    assert origin.asked("/same") == 2
+    assert origin.count("/same") == 2
 
 
-def test_other_bytes_are_another_picture(asking: tuple[Service, Origin]) -> None:
-    service, origin = asking
-    origin.scripts["/other"] = at.in_turn(at.answer(PHOTO), at.answer(OTHER))
+def test_a_200_with_other_bytes_replaces_the_picture(validating: tuple[Service, Origin]) -> None:
+    service, origin = validating
+    origin.scripts["/other"] = at.in_turn(at.respond(PHOTO), at.respond(OTHER))
     first, second = (service.get(image(origin, "/other")) for _ in range(2))
     assert (first.status, second.status) == (200, 200)
     assert first.headers["etag"] != second.headers["etag"]
 
 
-def test_max_age_is_what_remains_of_the_origins(shared: tuple[Service, Origin]) -> None:
+def test_max_age_is_what_remains_of_the_lifetime_from_the_origin(shared: tuple[Service, Origin]) -> None:
     service, origin = shared
-    origin.scripts["/600"] = at.answer(PHOTO, cache_control="max-age=600")
+    origin.scripts["/600"] = at.respond(PHOTO, cache_control="max-age=600")
     service.get(image(origin, "/600"))
     hit = service.get(image(origin, "/600"))
     assert hit.headers["cache-status"].startswith("imgcdn; hit; ttl=")
@@ -159,54 +163,54 @@ def test_max_age_is_what_remains_of_the_origins(shared: tuple[Service, Origin]) 
 
 def test_v_shares_the_variant_and_is_immutable(shared: tuple[Service, Origin]) -> None:
     service, origin = shared
-    origin.scripts["/v"] = at.answer(PHOTO, cache_control="max-age=600")
+    origin.scripts["/v"] = at.respond(PHOTO, cache_control="max-age=600")
     service.get(image(origin, "/v"))
     for v in ("1", "2", "1"):
-        answer = service.get(image(origin, "/v", query=f"w=100&v={v}"))
-        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
-        assert "hit" in answer.headers["cache-status"]
-    assert origin.asked("/v") == 1, "made-up versions do not make us ask more often than every ten seconds"
+        response = service.get(image(origin, "/v", query=f"w=100&v={v}"))
+        assert response.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert "hit" in response.headers["cache-status"]
+    assert origin.count("/v") == 1, "invented versions cause at most one fetch in ten seconds"
 
 
-@pytest.mark.parametrize("said", ["no-store", "private", "private, max-age=600"])
-def test_what_may_not_be_kept_is_not(shared: tuple[Service, Origin], said: str) -> None:
+@pytest.mark.parametrize("cache_control", ["no-store", "private", "private, max-age=600"])
+def test_a_picture_that_may_not_be_stored_is_not_stored(shared: tuple[Service, Origin], cache_control: str) -> None:
     service, origin = shared
-    path = f"/{quote(said, safe='')}"
-    origin.scripts[path] = at.answer(PHOTO, cache_control=said)
+    path = f"/{quote(cache_control, safe='')}"
+    origin.scripts[path] = at.respond(PHOTO, cache_control=cache_control)
     before = service.files()
     for count in (1, 2):
-        answer = service.get(image(origin, path))
-        assert (answer.status, answer.headers["cache-control"]) == (200, "no-store")
-        assert origin.asked(path) == count
+        response = service.get(image(origin, path))
+        assert (response.status, response.headers["cache-control"]) == (200, "no-store")
+        assert origin.count(path) == count
     assert service.files() == before
     assert not list((service.cache / "tmp").iterdir())
 
 
 def test_an_original_that_was_evicted_is_fetched_again(root: Path, tmp_path: Path, origin: Origin) -> None:
-    with serving.edge(root, tmp_path, **trusting(origin)) as service:
+    with serving.edge(root, tmp_path, **settings_for(origin)) as service:
         service.get(image(origin))
         (kept,) = service.cache.rglob("original")
         assert kept.read_bytes() == PHOTO
         kept.unlink()
         assert service.get(image(origin)).headers["cache-status"].startswith("imgcdn; hit")
         assert service.get(image(origin, query="w=101")).status == 200
-        assert origin.asked("/a.jpg") == 2
+        assert origin.count("/a.jpg") == 2
 
 
 def test_originals_survive_a_restart(root: Path, tmp_path: Path, origin: Origin) -> None:
     for width in (100, 200):
-        with serving.edge(root, tmp_path, **trusting(origin)) as service:
+        with serving.edge(root, tmp_path, **settings_for(origin)) as service:
             assert service.get(image(origin, query=f"w={width}")).status == 200
-    assert origin.asked("/a.jpg") == 1
+    assert origin.count("/a.jpg") == 1
 
 
 @pytest.mark.parametrize(
     ("script", "status", "slug"),
     [
-        pytest.param(at.answer(b"", status=404), 404, "source-not-found", id="404"),
-        pytest.param(at.answer(b"", status=410), 404, "source-not-found", id="410"),
-        pytest.param(at.answer(b"secret words", status=403), 502, "origin-error", id="403"),
-        pytest.param(at.answer(b"secret words", status=500), 502, "origin-error", id="500"),
+        pytest.param(at.respond(b"", status=404), 404, "source-not-found", id="404"),
+        pytest.param(at.respond(b"", status=410), 404, "source-not-found", id="410"),
+        pytest.param(at.respond(b"secret words", status=403), 502, "origin-error", id="403"),
+        pytest.param(at.respond(b"secret words", status=500), 502, "origin-error", id="500"),
         pytest.param(at.redirect("/redirects%20in%20a%20circle"), 502, "origin-error", id="redirects in a circle"),
         pytest.param(at.redirect("http://127.0.0.1/secret"), 403, "forbidden", id="redirects inside"),
         pytest.param(at.half(PHOTO), 502, "origin-error", id="half a body"),
@@ -214,59 +218,59 @@ def test_originals_survive_a_restart(root: Path, tmp_path: Path, origin: Origin)
         pytest.param(at.drip_body, 504, "origin-timeout", id="drips"),
         pytest.param(at.silent, 504, "origin-timeout", id="silent"),
         pytest.param(at.endless, 413, "image-too-large", id="endless"),
-        pytest.param(at.answer(b"<html>secret words"), 415, "unsupported-image", id="a page"),
-        pytest.param(at.answer(PHOTO[:9_000]), 422, "corrupt-image", id="half a picture"),
+        pytest.param(at.respond(b"<html>secret words"), 415, "unsupported-image", id="a page"),
+        pytest.param(at.respond(PHOTO[:9_000]), 422, "corrupt-image", id="half a picture"),
     ],
 )
-def test_an_origins_faults_are_told_apart_and_remembered(
+def test_the_errors_of_an_origin_are_distinguished_and_remembered(
     shared: tuple[Service, Origin], request: pytest.FixtureRequest, script: at.Script, status: int, slug: str
 ) -> None:
     service, origin = shared
     path = f"/{quote(request.node.callspec.id)}"
     origin.scripts[path] = script
     before = [name for name in service.variants() if not name.endswith("original")]
-    answer = service.get(image(origin, path))
-    asked = len(origin.requests)
+    response = service.get(image(origin, path))
+    count = len(origin.requests)
     again = service.get(image(origin, path, query="w=300"))
-    assert (answer.status, again.status) == (status, status)
-    assert json.loads(answer.body)["type"] == f"/-/problems/{slug}"
-    assert b"secret" not in answer.body
-    assert b"127.0.0.1" not in answer.body
-    assert len(origin.requests) == asked, "nobody asks again at once"
+    assert (response.status, again.status) == (status, status)
+    assert json.loads(response.body)["type"] == f"/-/problems/{slug}"
+    assert b"secret" not in response.body
+    assert b"127.0.0.1" not in response.body
+    assert len(origin.requests) == count, "the error is remembered"
     assert [name for name in service.variants() if not name.endswith("original")] == before
     assert not list((service.cache / "tmp").iterdir())
 
 
-def test_a_404_at_validation_drops_what_was_made(asking: tuple[Service, Origin]) -> None:
-    service, origin = asking
-    origin.scripts["/gone"] = at.in_turn(at.answer(PHOTO), at.answer(b"", status=404))
+def test_a_404_at_validation_removes_the_variants(validating: tuple[Service, Origin]) -> None:
+    service, origin = validating
+    origin.scripts["/gone"] = at.in_turn(at.respond(PHOTO), at.respond(b"", status=404))
     before = service.variants()
     assert [service.get(image(origin, "/gone")).status for _ in range(2)] == [200, 404]
     assert service.variants() == before
 
 
-def test_an_error_at_validation_drops_nothing(asking: tuple[Service, Origin]) -> None:
-    service, origin = asking
-    origin.scripts["/failing"] = at.in_turn(at.answer(PHOTO), at.answer(b"", status=500))
+def test_an_error_at_validation_removes_nothing(validating: tuple[Service, Origin]) -> None:
+    service, origin = validating
+    origin.scripts["/failing"] = at.in_turn(at.respond(PHOTO), at.respond(b"", status=500))
     before = len(service.variants())
     assert [service.get(image(origin, "/failing")).status for _ in range(2)] == [200, 502]
     assert len(service.variants()) == before + 2
 
 
-def test_every_refusal_reads_alike_and_the_log_says_why(root: Path, tmp_path: Path, origin: Origin) -> None:
-    settings = trusting(origin, allow_addresses="", log_format="json")
+def test_every_403_has_the_same_text_and_the_log_has_the_cause(root: Path, tmp_path: Path, origin: Origin) -> None:
+    settings = settings_for(origin, allow_addresses="", log_format="json")
     with serving.edge(root, tmp_path, **settings) as service:
         targets = [
-            image(origin),  # allowed, but its address is not
+            image(origin),  # its URL is allowed, its address is not
             image(origin, host=OTHER_NAME),
             "/img?url=https://elsewhere.example/a.jpg",
             f"/img?url=http://user@{NAME}:{origin.port}/a.jpg",
         ]
-        answers = [service.get(target) for target in targets]
+        responses = [service.get(target) for target in targets]
         service.stop()
         notes = [json.loads(line).get("note", "") for line in service.log.read_text().splitlines() if line[:1] == "{"]
-    assert {answer.status for answer in answers} == {403}
-    assert len({answer.body for answer in answers}) == 1
+    assert {response.status for response in responses} == {403}
+    assert len({response.body for response in responses}) == 1
     assert origin.connections == 0
     for word in ("allow_addresses", "--allow", "user name"):
         assert any(word in note for note in notes), word
@@ -278,42 +282,42 @@ def test_without_an_allowlist_nothing_is_fetched(root: Path, tmp_path: Path, ori
     assert origin.connections == 0
 
 
-def test_a_mount_needs_no_allowlist_and_keeps_beneath_its_base(root: Path, tmp_path: Path, origin: Origin) -> None:
-    origin.scripts["/media/a.jpg"] = origin.scripts["/media/a.jpg?x=1"] = at.answer(PHOTO)
+def test_a_mount_needs_no_allowlist_and_stays_beneath_its_base(root: Path, tmp_path: Path, origin: Origin) -> None:
+    origin.scripts["/media/a.jpg"] = origin.scripts["/media/a.jpg?x=1"] = at.respond(PHOTO)
     with serving.edge(root, tmp_path, mounts=f"/cms=http://127.0.0.1:{origin.port}/media") as service:
         assert service.get("/img/cms/a.jpg?w=100").status == 200
         assert service.get("/img?url=/cms/a.jpg%3Fx%3D1&w=100").status == 200
         for name in ("../a.jpg", "..%2Fa.jpg", "%252e%252e%252fa.jpg", "", ".git/a.jpg", "a%5cb.jpg", "/a.jpg"):
             assert service.get(f"/img/cms/{name}").status == 404, name
-        assert service.get("/img/photo.jpg?w=100").status == 200, "the folder is still there"
+        assert service.get("/img/photo.jpg?w=100").status == 200, "the folder is still served"
         assert service.get("/img/cmsa.jpg").status == 404
     assert {request.target for request in origin.requests} == {"/media/a.jpg", "/media/a.jpg?x=1"}
 
 
-def test_a_request_that_comes_back_is_refused(root: Path, tmp_path: Path) -> None:
+def test_a_request_loop_is_refused(root: Path, tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with serving.edge(root, tmp_path, bind=f"127.0.0.1:{port}", mounts=f"/me=http://127.0.0.1:{port}/img") as service:
-        answer = service.get("/img/me/photo.jpg")
-        assert answer.status == 502
+        response = service.get("/img/me/photo.jpg")
+        assert response.status == 502
         assert "asked itself" in service.log.read_text()
 
 
-def test_without_a_disk_it_fetches_and_serves(root: Path, tmp_path: Path, origin: Origin) -> None:
+def test_it_fetches_and_serves_without_a_cache_folder(root: Path, tmp_path: Path, origin: Origin) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with serving.edge(root, tmp_path, **trusting(origin, cache_dir=tmp_path / "file" / "cache")) as service:
+    with serving.edge(root, tmp_path, **settings_for(origin, cache_dir=tmp_path / "file" / "cache")) as service:
         for width in (100, 101):
-            answer = service.get(image(origin, query=f"w={width}"))
-            assert (answer.status, answer.headers["cache-status"]) == (200, "imgcdn; fwd=miss")
-        origin.scripts["/private"] = at.answer(PHOTO, cache_control="private")
+            response = service.get(image(origin, query=f"w={width}"))
+            assert (response.status, response.headers["cache-status"]) == (200, "imgcdn; fwd=miss")
+        origin.scripts["/private"] = at.respond(PHOTO, cache_control="private")
         assert service.get(image(origin, "/private")).status == 200
         assert service.get(image(origin, "/missing")).status == 404
 
 
-def test_nothing_of_the_clients_request_reaches_the_origin(shared: tuple[Service, Origin]) -> None:
+def test_no_header_of_the_client_reaches_the_origin(shared: tuple[Service, Origin]) -> None:
     service, origin = shared
-    origin.scripts["/client"] = at.answer(PHOTO)
+    origin.scripts["/client"] = at.respond(PHOTO)
     secrets = {"Cookie": "c=secret", "Authorization": "secret", "X-Forwarded-For": "secret", "Referer": "secret"}
     assert service.get(image(origin, "/client"), headers=secrets).status == 200
     (request,) = (request for request in origin.requests if request.target == "/client")

@@ -1,4 +1,4 @@
-"""Header rules, without a server: each function is called as the edge calls it."""
+"""Rules for headers, tested without a server: the tests call the functions as the edge does."""
 
 from dataclasses import replace
 from typing import Any
@@ -43,12 +43,22 @@ def headers_of(delivery: Delivery, image: ImageRequest = IMAGE, **asked: str) ->
     ("changed", "v", "expected"),
     [
         pytest.param({}, None, "public, max-age=3600, stale-while-revalidate=86400", id="a file"),
-        pytest.param({"fresh_for_s": 90}, None, "public, max-age=90, stale-while-revalidate=86400", id="what is left"),
-        pytest.param({"fresh_for_s": 0}, None, "public, max-age=0, stale-while-revalidate=86400", id="nothing is left"),
+        pytest.param(
+            {"fresh_for_s": 90},
+            None,
+            "public, max-age=90, stale-while-revalidate=86400",
+            id="a remote original with 90 s left",
+        ),
+        pytest.param(
+            {"fresh_for_s": 0},
+            None,
+            "public, max-age=0, stale-while-revalidate=86400",
+            id="a remote original with nothing left",
+        ),
         pytest.param({"fresh_for_s": 10**6}, None, "public, max-age=3600, stale-while-revalidate=86400", id="more"),
         pytest.param({}, "1", "public, max-age=31536000, immutable", id="a version"),
         pytest.param({"private": True}, None, "no-store", id="private"),
-        pytest.param({"private": True}, "1", "no-store", id="private, whatever its version"),
+        pytest.param({"private": True}, "1", "no-store", id="private with a version"),
     ],
 )
 def test_cache_control(changed: dict[str, Any], v: str | None, expected: str) -> None:
@@ -110,7 +120,7 @@ def test_vary(fmt: str | None, save_data: bool, expected: str | None, asked: dic
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [
-        pytest.param({}, False, id="nothing asked"),
+        pytest.param({}, False, id="no condition"),
         pytest.param({"if_none_match": TAG}, True, id="the tag"),
         pytest.param({"if_none_match": f"W/{TAG}"}, True, id="the tag, weak"),
         pytest.param({"if_none_match": f'"x", {TAG}'}, True, id="in a list"),
@@ -125,11 +135,13 @@ def test_vary(fmt: str | None, save_data: bool, expected: str | None, asked: dic
         pytest.param({"if_modified_since": "yesterday"}, False, id="a date that cannot be read"),
         pytest.param({"if_modified_since": "784111777"}, False, id="a number"),
         pytest.param(
-            {"if_none_match": '"x"', "if_modified_since": "Tue, 01 Jan 2030 00:00:00 GMT"}, False, id="the tag outranks"
+            {"if_none_match": '"x"', "if_modified_since": "Tue, 01 Jan 2030 00:00:00 GMT"},
+            False,
+            id="the tag takes precedence",
         ),
     ],
 )
-def test_a_client_has_the_picture_already(asked: dict[str, str], expected: bool) -> None:
+def test_a_condition_tells_whether_the_client_has_the_picture(asked: dict[str, str], expected: bool) -> None:
     assert is_unchanged(VARIANT, request(**asked)) is expected
 
 

@@ -1,4 +1,4 @@
-"""The table of endpoints: what CONTRIBUTING asks of a new one."""
+"""The table of endpoints: the steps that CONTRIBUTING lists for a new endpoint."""
 
 import inspect
 from importlib import import_module
@@ -14,7 +14,7 @@ from tests.support.serving import Service
 
 
 def test_every_endpoint_of_the_folder_has_a_route() -> None:
-    """A function of two arguments, the context and the request, is an endpoint."""
+    """An endpoint is a function of two arguments, the context and the request."""
     found = set()
     for path in (PACKAGE / "web" / "endpoints").glob("*.py"):
         module = import_module(f"imgcdn.web.endpoints.{path.stem}")
@@ -54,7 +54,7 @@ def test_a_path_is_found_exactly() -> None:
 
 
 @pytest.mark.parametrize("route", [pytest.param(route, id=route.path) for route in ROUTES])
-def test_an_endpoint_answers_its_methods_and_no_other(service: Service, route: Route) -> None:
+def test_an_endpoint_allows_only_its_methods(service: Service, route: Route) -> None:
     assert service.get(route.path).status == 200
     assert service.get(route.path, method="HEAD").body == b""
     refused = service.get(route.path, method="POST")

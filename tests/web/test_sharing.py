@@ -1,4 +1,4 @@
-"""Requests that differ in spelling alone are one variant, over HTTP."""
+"""Requests that differ only in spelling share a variant, over HTTP."""
 
 import pytest
 
@@ -28,8 +28,8 @@ SAME = [
 @pytest.mark.parametrize("targets", SAME)
 def test_one_picture_is_one_variant(service: Service, targets: list[str]) -> None:
     before = set(service.variants())
-    answers = [service.get(target, CHROME) for target in targets]
-    assert {answer.status for answer in answers} == {200}
-    assert len({answer.headers["etag"] for answer in answers}) == 1
-    assert len(set(service.variants()) - before) <= 1  # none, when an earlier request was the same
-    assert all("hit" in answer.headers["cache-status"] for answer in answers[1:])
+    responses = [service.get(target, CHROME) for target in targets]
+    assert {response.status for response in responses} == {200}
+    assert len({response.headers["etag"] for response in responses}) == 1
+    assert len(set(service.variants()) - before) <= 1  # no miss if an earlier test requested the same
+    assert all("hit" in response.headers["cache-status"] for response in responses[1:])

@@ -1,4 +1,4 @@
-"""Clients that are slow to send, to read or to leave: they delay nobody, hold little, and are closed in time."""
+"""Clients that send, read or disconnect slowly: they delay no one else, use little memory and are closed in time."""
 
 import contextlib
 import http.client
@@ -22,8 +22,8 @@ from tests.support.serving import Service
 
 CROWD = 500
 
-#: Bytes that the workers may grow by, together.
-ROOM = 100_000_000
+#: Bytes by which the memory of all workers together may grow.
+MAX_GROWTH = 100_000_000
 LARGE = "/img/noise.png?fm=png&w="
 WIDTHS = range(900, 906)
 STALLS = f"GET {LARGE}{WIDTHS[0]} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
@@ -34,7 +34,7 @@ _HALF = b"GET /img/photo.jpg?w=100 HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Originals, of which one becomes variants of 2 MB."""
+    """Make two originals; variants of one of them have 2 MB."""
     folder = tmp_path_factory.mktemp("originals")
     (folder / "photo.jpg").write_bytes(pictures.jpeg(pictures.photograph((600, 400))))
     (folder / "noise.png").write_bytes(pictures.png(Image.frombytes("RGB", (1000, 1000), os.urandom(3_000_000))))
@@ -43,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def cache(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache that has what these tests ask for."""
+    """Make a cache with the variants that these tests request."""
     place = tmp_path_factory.mktemp("filled")
     with serving.edge(folder, place) as service:
         assert service.get("/img/photo.jpg?w=100").status == 200
@@ -57,20 +57,20 @@ Run = Callable[..., contextlib.AbstractContextManager[Service]]
 
 @pytest.fixture
 def run(folder: Path, cache: Path, tmp_path: Path) -> Run:
-    """Start the service with a full cache; what a test does not name is as long as it may be."""
+    """Start the service with a full cache and long timeouts; a test shortens the timeout that it is about."""
     return lambda **settings: serving.edge(folder, tmp_path, **{"cache_dir": cache, **_PATIENCE, **settings})
 
 
 @pytest.fixture(scope="module")
 def patient(folder: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One service with deadlines that no test here reaches."""
+    """Run one service with timeouts that no test here reaches."""
     with serving.edge(folder, tmp_path_factory.mktemp("patient"), workers=2, cache_dir=cache, **_PATIENCE) as service:
         yield service
 
 
 @contextlib.contextmanager
 def _connections(service: Service, number: int, data: bytes = b"") -> Iterator[list[socket.socket]]:
-    """Open connections that receive little before they are read from, and send the same over each."""
+    """Open connections with small receive buffers, and send the same data over each."""
     with contextlib.ExitStack() as stack:
         opened = []
         for _ in range(number):
@@ -88,7 +88,7 @@ def _request(target: str) -> bytes:
 
 
 def _hit(service: Service) -> None:
-    """Ask for what is in the cache, on a fresh connection, with little patience."""
+    """Request a variant that is in the cache, on a new connection and with a short timeout."""
     connection = http.client.HTTPConnection(service.host, service.port, timeout=2)
     with contextlib.closing(connection):
         connection.request("GET", "/img/photo.jpg?w=100")
@@ -98,13 +98,13 @@ def _hit(service: Service) -> None:
 
 
 def _resident(service: Service) -> int:
-    """Return the bytes that gunicorn's workers have in memory."""
+    """Return the resident memory of gunicorn's workers in bytes."""
     command = ["ps", "-o", "rss=", "--ppid", str(service.process.pid)]
     return 1024 * sum(map(int, subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()))
 
 
 def _is_closed(connection: socket.socket) -> bool:
-    """Read what has come; tell whether that was the end."""
+    """Read the data that has arrived; tell whether the connection has ended."""
     try:
         while select.select([connection], [], [], 0)[0]:
             if not connection.recv(1 << 20):
@@ -155,18 +155,18 @@ def _a_byte_a_second(connections: list[socket.socket]) -> Iterator[None]:
         pytest.param(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\nx", False, id="half a body"),
     ],
 )
-def test_a_crowd_of_slow_clients_delays_no_hit_and_holds_little(patient: Service, data: bytes, trickles: bool) -> None:
+def test_many_slow_clients_delay_no_hit_and_use_little_memory(patient: Service, data: bytes, trickles: bool) -> None:
     _hit(patient)
     before = _resident(patient)
     with _connections(patient, CROWD, data) as crowd:
         if data == STALLS:
-            # To read 500 large files is work, not waiting: this is about what comes after it.
+            # Wait until the service has read the 500 large files: the test is about the time after that.
             assert all(select.select([reader], [], [], 20)[0] for reader in crowd)
         with _a_byte_a_second(crowd if trickles else []):
             for _ in range(20):
                 _hit(patient)
                 threading.Event().wait(0.05)
-        assert _resident(patient) - before < ROOM
+        assert _resident(patient) - before < MAX_GROWTH
 
 
 def test_a_request_that_does_not_end_is_closed_in_time(run: Run) -> None:
@@ -192,9 +192,9 @@ def test_a_connection_that_is_not_used_again_is_closed_in_time(run: Run) -> None
         assert not _is_closed(slow)
 
 
-def test_half_a_body_is_never_waited_for(patient: Service) -> None:
-    answer = patient.raw(b"POST /img/photo.jpg HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nx")
-    assert answer.startswith(b"HTTP/1.1 405 ")
+def test_the_response_does_not_wait_for_the_rest_of_a_body(patient: Service) -> None:
+    response = patient.raw(b"POST /img/photo.jpg HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nx")
+    assert response.startswith(b"HTTP/1.1 405 ")
 
 
 def test_a_reader_that_stalls_is_closed_and_one_that_reads_slowly_is_not(run: Run) -> None:
@@ -206,7 +206,7 @@ def test_a_reader_that_stalls_is_closed_and_one_that_reads_slowly_is_not(run: Ru
             threading.Event().wait(0.1)
             received += slow.recv(20_000)
         assert received.startswith(b"HTTP/1.1 200 ")
-        assert len(received) < 2_000_000, "it was not slow"
+        assert len(received) < 2_000_000, "the reader was not slow"
         length = int(re.findall(rb"content-length: ([0-9]+)", received)[0])
         rest = length - len(received.partition(b"\r\n\r\n")[2])
         while rest > 0 and (piece := slow.recv(1 << 20)):
@@ -216,7 +216,7 @@ def test_a_reader_that_stalls_is_closed_and_one_that_reads_slowly_is_not(run: Ru
 
 
 def _all_of(connection: socket.socket) -> bytes:
-    """Return what comes until the connection ends, orderly or not."""
+    """Return all data until the connection ends, with or without an error."""
     pieces = []
     with contextlib.suppress(ConnectionError):
         while piece := connection.recv(1 << 20):
@@ -225,12 +225,14 @@ def _all_of(connection: socket.socket) -> bytes:
 
 
 def test_pictures_in_memory_for_readers_that_stall_are_bounded_together(run: Run, tmp_path: Path) -> None:
-    nothing_kept = {"cache_dir": tmp_path / "none", "cache_max_bytes": 0}
-    with run(workers=1, max_unsent_bytes=5_000_000, **nothing_kept) as service, contextlib.ExitStack() as stack:
+    no_cache = {"cache_dir": tmp_path / "none", "cache_max_bytes": 0}
+    with run(workers=1, max_unsent_bytes=5_000_000, **no_cache) as service, contextlib.ExitStack() as stack:
         crowd = []
         for width in WIDTHS:
             crowd += stack.enter_context(_connections(service, 3, _request(f"{LARGE}{width}")))
-            assert select.select(crowd[-1:], [], [], 20)[0], "the next picture is not to wait beside this one"
+            assert select.select(crowd[-1:], [], [], 20)[0], (
+                "the picture has arrived, so the next one does not wait beside it"
+            )
         old, new = crowd[:12], crowd[-3:]
         for reader in new:
             assert len(_body(reader)) > 2_000_000
@@ -238,7 +240,7 @@ def test_pictures_in_memory_for_readers_that_stall_are_bounded_together(run: Run
             assert len(_all_of(reader)) < 2_000_000
 
 
-def test_pictures_on_disk_are_no_matter_of_memory(run: Run) -> None:
+def test_pictures_on_disk_use_no_memory_for_readers_that_stall(run: Run) -> None:
     with run(workers=1, max_unsent_bytes=1_000_000) as service, contextlib.ExitStack() as stack:
         _hit(service)
         before = _resident(service)
@@ -251,7 +253,7 @@ def test_pictures_on_disk_are_no_matter_of_memory(run: Run) -> None:
             assert len(_body(reader)) > 2_000_000
 
 
-def test_a_picture_that_is_cut_short_on_disk_ends_early_and_is_rendered_anew(
+def test_a_picture_that_is_truncated_on_disk_ends_early_and_is_rendered_again(
     run: Run, cache: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(cache, own := tmp_path / "own", symlinks=True)
@@ -262,11 +264,11 @@ def test_a_picture_that_is_cut_short_on_disk_ends_early_and_is_rendered_anew(
         received += _all_of(reader)
         assert received.startswith(b"HTTP/1.1 200 ")
         assert len(received) < 2_000_000
-        answer = service.get(f"{LARGE}{WIDTHS[0]}")
-        assert (len(answer.body) > 2_000_000, answer.headers["cache-status"]) == (True, "imgcdn; fwd=miss; stored")
+        response = service.get(f"{LARGE}{WIDTHS[0]}")
+        assert (len(response.body) > 2_000_000, response.headers["cache-status"]) == (True, "imgcdn; fwd=miss; stored")
 
 
-def test_a_picture_that_is_purged_meanwhile_is_sent_to_its_end(run: Run, cache: Path, tmp_path: Path) -> None:
+def test_a_picture_that_is_purged_while_it_is_sent_arrives_complete(run: Run, cache: Path, tmp_path: Path) -> None:
     shutil.copytree(cache, own := tmp_path / "own", symlinks=True)
     with run(workers=1, cache_dir=own) as service, _connections(service, 1, STALLS) as (reader,):
         _hit(service)
@@ -276,15 +278,15 @@ def test_a_picture_that_is_purged_meanwhile_is_sent_to_its_end(run: Run, cache: 
 
 
 def test_equal_pictures_for_readers_that_stall_count_once(run: Run, tmp_path: Path) -> None:
-    nothing_kept = {"cache_dir": tmp_path / "none", "cache_max_bytes": 0}
+    no_cache = {"cache_dir": tmp_path / "none", "cache_max_bytes": 0}
     with (
-        run(workers=1, max_unsent_bytes=5_000_000, **nothing_kept) as service,
+        run(workers=1, max_unsent_bytes=5_000_000, **no_cache) as service,
         _connections(service, 20, STALLS) as crowd,
     ):
         assert len({_body(reader) for reader in crowd}) == 1
 
 
-def test_too_many_connections_cost_those_that_waited_longest(run: Run) -> None:
+def test_with_too_many_connections_the_oldest_are_closed(run: Run) -> None:
     with run(workers=1, max_connections=32) as service, _connections(service, 100, _HALF) as crowd:
         for _ in range(20):
             _hit(service)
@@ -293,7 +295,7 @@ def test_too_many_connections_cost_those_that_waited_longest(run: Run) -> None:
         assert _is_closed(crowd[0])
 
 
-def test_a_client_that_only_reads_on_gets_the_whole_picture(patient: Service) -> None:
+def test_a_client_that_shuts_its_sending_side_gets_the_complete_picture(patient: Service) -> None:
     with _connections(patient, 1, STALLS) as (reader,):
         select.select([reader], [], [], 20)
         reader.shutdown(socket.SHUT_WR)
@@ -302,7 +304,7 @@ def test_a_client_that_only_reads_on_gets_the_whole_picture(patient: Service) ->
         assert reader.recv(1) == b""
 
 
-def test_a_client_that_has_much_to_say_is_refused(patient: Service) -> None:
+def test_a_client_that_sends_too_much_is_refused(patient: Service) -> None:
     line = b"X-Many: " + b"x" * 4_000 + b"\r\n"
     assert patient.raw(b"GET / HTTP/1.1\r\nHost: a\r\n" + line * 9).startswith(b"HTTP/1.1 431 ")
     post = b"POST / HTTP/1.1\r\nHost: a\r\n"
@@ -310,22 +312,22 @@ def test_a_client_that_has_much_to_say_is_refused(patient: Service) -> None:
     assert patient.raw(post + b"Transfer-Encoding: chunked\r\n\r\n").startswith(b"HTTP/1.1 413 ")
 
 
-def test_answers_that_nobody_reads_do_not_pile_up(patient: Service) -> None:
+def test_responses_that_the_client_does_not_read_do_not_pile_up(patient: Service) -> None:
     _hit(patient)
     before = _resident(patient)
     with _connections(patient, 1) as (connection,):
         connection.settimeout(2)
         many, sent = b"HEAD /img/photo.jpg?w=100 HTTP/1.1\r\nHost: a\r\n\r\n" * 1_000, 0
-        with contextlib.suppress(TimeoutError, ConnectionError):  # it reads no more, or has closed
+        with contextlib.suppress(TimeoutError, ConnectionError):  # the service stops reading, or closes
             while sent < 50_000_000:
                 connection.sendall(many)
                 sent += len(many)
-        assert sent < 50_000_000, "it went on reading"
+        assert sent < 50_000_000, "the service kept reading"
         _hit(patient)
-        assert _resident(patient) - before < ROOM
+        assert _resident(patient) - before < MAX_GROWTH
 
 
-def test_slow_clients_do_not_keep_a_drain_waiting(run: Run) -> None:
+def test_slow_clients_do_not_delay_a_drain(run: Run) -> None:
     with run(workers=2, drain_timeout_s=120) as service, contextlib.ExitStack() as stack:
         for data in (b"", _HALF, STALLS, _request("/img/photo.jpg?w=100")):
             stack.enter_context(_connections(service, 10, data))

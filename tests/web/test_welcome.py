@@ -13,12 +13,12 @@ from tests.support.serving import CHROME, Service
 
 
 def _srcsets(page: bytes) -> list[list[str]]:
-    """The candidates of each srcset, as (URL, width descriptor) pairs of words."""
+    """Return the candidates of each srcset as pairs of words, URL and width descriptor."""
     found = re.findall(r'srcset="([^"]*)"', page.decode())
     return [[candidate.strip() for candidate in html.unescape(text).split(",")] for text in found]
 
 
-def test_every_sample_is_there_in_three_widths(tmp_path: Path) -> None:
+def test_the_page_offers_every_sample_in_three_widths(tmp_path: Path) -> None:
     with serving.edge(SAMPLES, tmp_path) as service:
         srcsets = _srcsets(service.get("/").body)
         assert len(srcsets) == len([path for path in SAMPLES.iterdir() if path.suffix in (".png", ".jpg", ".gif")])
@@ -30,11 +30,11 @@ def test_every_sample_is_there_in_three_widths(tmp_path: Path) -> None:
                 assert service.get(candidate.split()[0], CHROME).status == 200
 
 
-def test_the_page_asks_nobody_else(service: Service) -> None:
-    answer = service.get("/")
-    assert "default-src 'none'" in answer.headers["content-security-policy"]
-    assert not re.findall(rb"(?:src|href)=[\"']?(?:https?:)?//", answer.body)
-    for path in re.findall(rb'(?:src|href)="(/-/static/[^"]+)"', answer.body):
+def test_the_page_loads_nothing_from_other_hosts(service: Service) -> None:
+    response = service.get("/")
+    assert "default-src 'none'" in response.headers["content-security-policy"]
+    assert not re.findall(rb"(?:src|href)=[\"']?(?:https?:)?//", response.body)
+    for path in re.findall(rb'(?:src|href)="(/-/static/[^"]+)"', response.body):
         assert service.get(path.decode()).status == 200
 
 
@@ -47,9 +47,9 @@ def test_a_broken_picture_hides_no_other(service: Service) -> None:
 def test_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
     with serving.edge(tmp_path / "root", tmp_path) as service:
-        answer = service.get("/")
-        assert answer.status == 200
-        assert b"imgcdn serve path/to/pictures" in answer.body
+        response = service.get("/")
+        assert response.status == 200
+        assert b"imgcdn serve path/to/pictures" in response.body
 
 
 @pytest.mark.browser
@@ -57,8 +57,8 @@ def test_a_browser_shows_the_samples_in_its_best_format(tmp_path: Path) -> None:
     with serving.edge(SAMPLES, tmp_path) as service:
         url = f"http://{service.host}:{service.port}/"
         document = browser.dom(url, tmp_path)
-        assert document.count("image/avif") >= 7, "what the page says was received"
+        assert document.count("image/avif") >= 7, "the format that the page reports"
         assert "image/webp" in document, "the animation"
         picture = Image.open(browser.screenshot(url, tmp_path)).convert("RGB")
-        # Were the pictures missing, the page would be a few greys: cards on a pale ground.
+        # Without the pictures, the page would have only a few greys: cards on a pale background.
         assert len(picture.resize((128, 200)).getcolors(128 * 200) or []) > 4_000

@@ -11,7 +11,7 @@ ENCODERS = ("aom", "webp")
 
 
 def _cost_s(encoder: str, budget: Budget, pixels: int) -> float:
-    """Return the least whole budget that still admits the speed that this one leads to."""
+    """Return the smallest total budget, to 0.01 s, that gives the same speed as this budget."""
     speed = speed_within(budget, encoder, pixels)
     steps = [count / 100 for count in range(1, 10_000)]
     return next(
@@ -21,14 +21,14 @@ def _cost_s(encoder: str, budget: Budget, pixels: int) -> float:
 
 @pytest.mark.parametrize("pixels", [100_000, MEGAPIXEL, 4 * MEGAPIXEL, 20 * MEGAPIXEL])
 @pytest.mark.parametrize("encoder", ENCODERS)
-def test_a_thorough_picture_stays_within_a_share_of_the_render_timeout(encoder: str, pixels: int) -> None:
+def test_a_thorough_encode_takes_at_most_a_third_of_the_render_timeout(encoder: str, pixels: int) -> None:
     budget = replace(THOROUGH, s_per_megapixel=1000.0)
 
     assert _cost_s(encoder, budget, pixels) <= 10 / 3
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
-def test_a_larger_picture_never_gets_more_time_for_a_pixel(encoder: str) -> None:
+def test_a_larger_picture_never_gets_more_time_per_pixel(encoder: str) -> None:
     costs = [
         _cost_s(encoder, replace(THOROUGH, s_per_megapixel=60.0), pixels) / pixels for pixels in (10**6, 10**7, 10**8)
     ]
@@ -37,7 +37,7 @@ def test_a_larger_picture_never_gets_more_time_for_a_pixel(encoder: str) -> None
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
-def test_where_nothing_fits_the_quickest_is_taken(encoder: str) -> None:
+def test_the_fastest_speed_is_used_when_no_speed_fits_the_budget(encoder: str) -> None:
     assert speed_within(replace(THOROUGH, s_per_megapixel=0.001), encoder, MEGAPIXEL) == quickest(encoder)
 
 

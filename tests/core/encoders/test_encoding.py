@@ -15,7 +15,7 @@ from tests.support.planning import (
     PHOTO,
     THOROUGH,
     WEBP_FIRST,
-    planned,
+    make_plan,
 )
 
 
@@ -23,14 +23,14 @@ from tests.support.planning import (
     ("fmt", "q", "expected"),
     [
         pytest.param("jpeg", 75, Encoding("jpeg", "jpeg", 75, full_chroma=False), id="jpeg"),
-        pytest.param("jpeg", 89, Encoding("jpeg", "jpeg", 89, full_chroma=False), id="jpeg, just below full colour"),
-        pytest.param("jpeg", 90, Encoding("jpeg", "jpeg", 90, full_chroma=True), id="jpeg in full colour"),
+        pytest.param("jpeg", 89, Encoding("jpeg", "jpeg", 89, full_chroma=False), id="jpeg, just below full chroma"),
+        pytest.param("jpeg", 90, Encoding("jpeg", "jpeg", 90, full_chroma=True), id="jpeg with full chroma"),
         pytest.param("webp", 75, Encoding("webp", "webp", 80, full_chroma=False, speed=2), id="webp"),
         pytest.param(
-            "webp", 95, Encoding("webp", "webp", 97, full_chroma=False, speed=2), id="webp has no full colour"
+            "webp", 95, Encoding("webp", "webp", 97, full_chroma=False, speed=2), id="webp never has full chroma"
         ),
         pytest.param(
-            "avif", 75, Encoding("avif", "aom", 55, full_chroma=True, speed=9), id="avif in full colour at any q"
+            "avif", 75, Encoding("avif", "aom", 55, full_chroma=True, speed=9), id="avif has full chroma at any q"
         ),
         pytest.param("png", 30, Encoding("png", "png", None, full_chroma=False), id="png has no quality"),
         pytest.param("png", 95, Encoding("png", "png", None, full_chroma=False), id="png at any q"),
@@ -47,22 +47,22 @@ from tests.support.planning import (
     ],
 )
 def test_q_sets_the_encoder(fmt: str, q: int | None, expected: Encoding) -> None:
-    assert photograph_encoding(planned(PHOTO, Params(format=fmt, q=q)), FAST) == expected
+    assert photograph_encoding(make_plan(PHOTO, Params(format=fmt, q=q)), FAST) == expected
 
 
 @pytest.mark.parametrize(
     ("size", "q", "expected"),
     [
-        pytest.param((5000, 4000), 75, ("aom", True), id="the largest that is negotiated"),
+        pytest.param((5000, 4000), 75, ("aom", True), id="largest that is negotiated"),
         pytest.param((5000, 4001), 75, ("svt", False), id="larger"),
-        pytest.param((5000, 4001), 90, ("aom", True), id="larger, in full colour"),
+        pytest.param((5000, 4001), 90, ("aom", True), id="larger, with full chroma"),
         pytest.param((1, 1), 75, ("aom", True), id="tiny"),
     ],
 )
-def test_avif_that_only_a_url_wants_so_large_is_made_by_the_quicker_encoder(
+def test_a_large_avif_that_a_url_requests_is_made_by_the_faster_encoder(
     size: Size, q: int, expected: tuple[str, bool]
 ) -> None:
-    encoding = photograph_encoding(planned(replace(PHOTO, size=size), Params(format="avif", q=q)), FAST)
+    encoding = photograph_encoding(make_plan(replace(PHOTO, size=size), Params(format="avif", q=q)), FAST)
 
     assert (encoding.encoder, encoding.full_chroma) == expected
 
@@ -71,8 +71,8 @@ def test_avif_that_only_a_url_wants_so_large_is_made_by_the_quicker_encoder(
     ("size", "fmt", "expected"),
     [
         pytest.param((1000, 500), "avif", (Effort.THOROUGH, 5), id="avif with time"),
-        pytest.param((2000, 2000), "avif", (Effort.THOROUGH, 7), id="avif with less for a pixel"),
-        pytest.param((5000, 4000), "avif", (Effort.FAST, 9), id="avif with none: the same as without effort"),
+        pytest.param((2000, 2000), "avif", (Effort.THOROUGH, 7), id="avif with less time per pixel"),
+        pytest.param((5000, 4000), "avif", (Effort.FAST, 9), id="avif with no time: as in fast"),
         pytest.param((1000, 500), "webp", (Effort.THOROUGH, 6), id="webp"),
         pytest.param((5000, 4000), "webp", (Effort.THOROUGH, 4), id="webp with less time"),
         pytest.param((1000, 500), "jpeg", (Effort.THOROUGH, None), id="jpeg"),
@@ -83,13 +83,13 @@ def test_avif_that_only_a_url_wants_so_large_is_made_by_the_quicker_encoder(
 def test_thorough_encoders_try_as_hard_as_their_budget_allows(
     size: Size, fmt: str, expected: tuple[Effort, int | None]
 ) -> None:
-    encoding = photograph_encoding(planned(replace(PHOTO, size=size), Params(format=fmt)), THOROUGH)
+    encoding = photograph_encoding(make_plan(replace(PHOTO, size=size), Params(format=fmt)), THOROUGH)
 
     assert (encoding.effort, encoding.speed) == expected
 
 
 def test_a_wider_budget_makes_thorough_encoders_slower() -> None:
-    plan = planned(replace(PHOTO, size=(800, 500)), Params(format="avif"))
+    plan = make_plan(replace(PHOTO, size=(800, 500)), Params(format="avif"))
     budgets = [replace(THOROUGH, s_per_megapixel=seconds) for seconds in (0.05, 0.5, 1.0, 6.0, 60.0)]
 
     assert [photograph_encoding(plan, budget).speed for budget in budgets] == [9, 8, 7, 5, 5]
@@ -97,8 +97,8 @@ def test_a_wider_budget_makes_thorough_encoders_slower() -> None:
 
 
 @pytest.mark.parametrize("fmt", ["webp", "gif"])
-def test_an_animation_is_encoded_fast_in_any_case(fmt: str) -> None:
-    plan = planned(ANIMATION, Params(format=fmt))
+def test_an_animation_is_always_encoded_fast(fmt: str) -> None:
+    plan = make_plan(ANIMATION, Params(format=fmt))
 
     assert photograph_encoding(plan, THOROUGH) == photograph_encoding(plan, FAST)
 
@@ -115,42 +115,54 @@ PLAIN_PNG = Encoding("png", "png", None, full_chroma=False)
 @pytest.mark.parametrize(
     ("facts", "params", "client", "expected"),
     [
-        pytest.param(PHOTO, Params(width=640), BOTH, (LOSSLESS_WEBP, FULL_AVIF), id="avif and webp"),
-        pytest.param(PHOTO, Params(width=640), WEBP_FIRST, (LOSSLESS_WEBP, FULL_AVIF), id="webp and avif"),
-        pytest.param(PHOTO, Params(width=100), BOTH, (LOSSLESS_WEBP, FULL_AVIF), id="below avif's least pixels"),
-        pytest.param(PHOTO, Params(width=640), ("webp",), (LOSSLESS_WEBP, LOSSY_WEBP), id="webp alone"),
-        pytest.param(PHOTO, Params(width=640), ("avif",), (PLAIN_PNG, FULL_AVIF), id="avif alone"),
-        pytest.param(PHOTO, Params(width=640), NEITHER, (PLAIN_PNG, FULL_JPEG), id="neither"),
-        pytest.param(ALPHA_PNG, Params(width=640), NEITHER, None, id="neither, and alpha"),
-        pytest.param(PHOTO, Params(width=640, format="avif"), BOTH, (FULL_AVIF,), id="avif asked for"),
-        pytest.param(PHOTO, Params(width=640, format="webp"), BOTH, (LOSSLESS_WEBP, LOSSY_WEBP), id="webp asked for"),
-        pytest.param(PHOTO, Params(width=640, format="jpeg"), BOTH, (FULL_JPEG,), id="jpeg asked for"),
-        pytest.param(PHOTO, Params(width=640, format="png"), BOTH, None, id="png asked for"),
-        pytest.param(PHOTO, Params(width=640, format="gif"), BOTH, None, id="gif asked for"),
-        pytest.param(PHOTO, Params(width=640, format="jpeg", q=90), BOTH, None, id="jpeg in full colour anyway"),
+        pytest.param(PHOTO, Params(width=640), BOTH, (LOSSLESS_WEBP, FULL_AVIF), id="client prefers avif to webp"),
+        pytest.param(
+            PHOTO, Params(width=640), WEBP_FIRST, (LOSSLESS_WEBP, FULL_AVIF), id="client prefers webp to avif"
+        ),
+        pytest.param(PHOTO, Params(width=100), BOTH, (LOSSLESS_WEBP, FULL_AVIF), id="below avif_min_pixels"),
+        pytest.param(PHOTO, Params(width=640), ("webp",), (LOSSLESS_WEBP, LOSSY_WEBP), id="client accepts webp alone"),
+        pytest.param(PHOTO, Params(width=640), ("avif",), (PLAIN_PNG, FULL_AVIF), id="client accepts avif alone"),
+        pytest.param(PHOTO, Params(width=640), NEITHER, (PLAIN_PNG, FULL_JPEG), id="client accepts neither"),
+        pytest.param(ALPHA_PNG, Params(width=640), NEITHER, None, id="client accepts neither, with alpha"),
+        pytest.param(PHOTO, Params(width=640, format="avif"), BOTH, (FULL_AVIF,), id="avif requested"),
+        pytest.param(PHOTO, Params(width=640, format="webp"), BOTH, (LOSSLESS_WEBP, LOSSY_WEBP), id="webp requested"),
+        pytest.param(PHOTO, Params(width=640, format="jpeg"), BOTH, (FULL_JPEG,), id="jpeg requested"),
+        pytest.param(PHOTO, Params(width=640, format="png"), BOTH, None, id="png requested"),
+        pytest.param(PHOTO, Params(width=640, format="gif"), BOTH, None, id="gif requested"),
+        pytest.param(PHOTO, Params(width=640, format="jpeg", q=90), BOTH, None, id="jpeg that has full chroma already"),
         pytest.param(PHOTO, Params(width=640, format="avif", q=95), BOTH, (FINEST_AVIF,), id="avif of a high quality"),
-        pytest.param(PHOTO, Params(width=1550), BOTH, (LOSSLESS_WEBP, PHOTO_AVIF), id="too large for a slow avif too"),
-        pytest.param(PHOTO, Params(width=1550, format="avif"), BOTH, (FULL_AVIF,), id="not for that alone"),
-        pytest.param(PHOTO, Params(width=2000, format="avif"), BOTH, None, id="too large for a slow avif"),
+        pytest.param(
+            PHOTO,
+            Params(width=1550),
+            BOTH,
+            (LOSSLESS_WEBP, PHOTO_AVIF),
+            id="too large for avif with full chroma beside webp",
+        ),
+        pytest.param(
+            PHOTO, Params(width=1550, format="avif"), BOTH, (FULL_AVIF,), id="not too large for that avif alone"
+        ),
+        pytest.param(PHOTO, Params(width=2000, format="avif"), BOTH, None, id="too large for avif with full chroma"),
         pytest.param(replace(PHOTO, size=(5000, 4000)), Params(), BOTH, None, id="too large for a second encoding"),
         pytest.param(
             replace(PHOTO, size=(16_384, 100)), Params(), BOTH, (PLAIN_PNG, PHOTO_AVIF), id="too long for webp"
         ),
-        pytest.param(ANIMATION, Params(still=True), ("webp",), (LOSSLESS_WEBP, LOSSY_WEBP), id="its first frame"),
+        pytest.param(
+            ANIMATION, Params(still=True), ("webp",), (LOSSLESS_WEBP, LOSSY_WEBP), id="first frame of an animation"
+        ),
     ],
 )
-def test_a_graphic_may_be_coded_in_other_ways_that_the_client_shows(
+def test_a_graphic_has_other_encodings_that_the_client_can_show(
     facts: Facts, params: Params, client: tuple[str, ...], expected: tuple[Encoding, ...] | None
 ) -> None:
-    plan = planned(facts, params, client)
+    plan = make_plan(facts, params, client)
 
     assert graphic_encodings(plan, FAST) == (expected or (photograph_encoding(plan, FAST),))
 
 
-def test_every_encoding_of_a_graphic_is_of_a_format_that_the_plan_names() -> None:
+def test_every_encoding_of_a_graphic_has_a_format_that_the_plan_names() -> None:
     for client in (NEITHER, BOTH, WEBP_FIRST, ("avif",), ("webp",)):
         for width in (50, 640, 1550, 2725):
-            plan = planned(PHOTO, Params(width=width), client)
+            plan = make_plan(PHOTO, Params(width=width), client)
             formats = {encoding.format for encoding in graphic_encodings(plan, FAST)}
             assert formats <= {plan.format, *plan.others}
             assert set(plan.others) <= formats

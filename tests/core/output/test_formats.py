@@ -21,7 +21,7 @@ def test_the_ends_of_the_scale_are_the_ends_of_the_encoders(encoder: str, effort
     assert (encoder_quality(encoder, 1, effort), encoder_quality(encoder, 100, effort)) == (1, 100)
 
 
-def test_jpeg_is_the_scale() -> None:
+def test_q_is_the_quality_of_the_jpeg_encoder() -> None:
     assert [encoder_quality("jpeg", q) for q in range(1, 101)] == list(range(1, 101))
 
 
@@ -30,20 +30,20 @@ def test_a_lossless_encoder_has_no_quality(encoder: str) -> None:
     assert encoder_quality(encoder, 75) is None
 
 
-def test_a_format_is_found_by_its_own_name() -> None:
+def test_the_table_of_formats_is_keyed_by_their_names() -> None:
     assert {name: fmt.name for name, fmt in OUTPUTS.items()} == {name: name for name in OUTPUTS}
 
 
-def test_media_types_and_extensions_tell_formats_apart() -> None:
+def test_media_types_and_extensions_are_unique() -> None:
     assert len({fmt.media_type for fmt in FORMATS.values()}) == len(FORMATS)
     assert len({fmt.extension for fmt in FORMATS.values()}) == len(FORMATS)
 
 
-def test_a_placeholder_is_no_picture() -> None:
+def test_a_placeholder_is_not_a_picture_format() -> None:
     assert list(PLACEHOLDERS) == ["blurhash", "thumbhash", "lqip", "json"]
     assert not FORMATS.keys() & PLACEHOLDERS.keys()
     assert not any(fmt.media_type.startswith("image/") or fmt.animation for fmt in PLACEHOLDERS.values())
 
 
-def test_only_what_some_clients_lack_is_negotiated() -> None:
+def test_only_formats_that_some_clients_lack_are_negotiated() -> None:
     assert [fmt.name for fmt in NEGOTIATED] == ["avif", "webp"]

@@ -1,4 +1,4 @@
-"""Keys outlive a release: what may change in the code, and what must not."""
+"""Keys survive an upgrade: these tests say which changes of the code may change a key."""
 
 from dataclasses import MISSING, dataclass, field, fields, replace
 from enum import Enum
@@ -17,7 +17,7 @@ from imgcdn.core.request.negotiation import ClientClass
 from imgcdn.core.request.params import Params
 from imgcdn.core.values import Facts
 from tests.core.output.test_keys import clients, facts, limits, params
-from tests.support.planning import ALPHA_PNG, ANIMATION, BOTH, FAST, NEITHER, PHOTO, THOROUGH, WEBP_FIRST, planned
+from tests.support.planning import ALPHA_PNG, ANIMATION, BOTH, FAST, NEITHER, PHOTO, THOROUGH, WEBP_FIRST, make_plan
 
 VERSION = "ab" * 32
 
@@ -28,44 +28,48 @@ COVER = Params(width=300, height=200, fit=Fit.COVER)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaterPlan(Plan):
-    """A plan as a later release may have it."""
+    """A plan with fields that a later release may add."""
 
     sepia: float = 0.0
     frame: tuple[int, int] | None = None
 
 
-# Another value in this table means that stored variants are rendered anew. Give the reason in the commit, and where the
-# bytes of a plan changed raise OUTPUT_VERSION instead.
+# A change in this table means that stored variants are rendered again; give the reason in the commit. If the same plan
+# must give other bytes, raise OUTPUT_VERSION instead.
 PINNED = [
-    pytest.param(planned(PHOTO), "3c4fe0f9d9393445", id="photograph, nothing asked"),
-    pytest.param(planned(PHOTO, Params(width=640), BOTH), "a630fca6915329a3", id="photograph, avif and webp"),
-    pytest.param(planned(PHOTO, COVER), "3b54dc110093a140", id="cover"),
+    pytest.param(make_plan(PHOTO), "3c4fe0f9d9393445", id="photograph, no params"),
+    pytest.param(make_plan(PHOTO, Params(width=640), BOTH), "a630fca6915329a3", id="photograph, avif and webp"),
+    pytest.param(make_plan(PHOTO, COVER), "3b54dc110093a140", id="cover"),
     pytest.param(
-        planned(PHOTO, Params(width=300, height=200, fit=Fit.COVER, position=Smart.SUBJECT)),
+        make_plan(PHOTO, Params(width=300, height=200, fit=Fit.COVER, position=Smart.SUBJECT)),
         "83947b0dbc7e8689",
         id="smart",
     ),
-    pytest.param(planned(PHOTO, Params(width=640, q=None), BOTH), "944ff5ab694269ed", id="q=auto"),
+    pytest.param(make_plan(PHOTO, Params(width=640, q=None), BOTH), "944ff5ab694269ed", id="q=auto"),
     pytest.param(
-        planned(PHOTO, Params(trim=9, width=300, height=300, fit=Fit.PAD)), "d71953e6012a4f79", id="trimmed and padded"
+        make_plan(PHOTO, Params(trim=9, width=300, height=300, fit=Fit.PAD)),
+        "d71953e6012a4f79",
+        id="trimmed and padded",
     ),
     pytest.param(
-        planned(PHOTO, Params(turn=6, blur=2.5, sharpen=1.0)), "166a168152b652e4", id="turned, blurred, sharpened"
+        make_plan(PHOTO, Params(turn=6, blur=2.5, sharpen=1.0)), "166a168152b652e4", id="turned, blurred, sharpened"
     ),
-    pytest.param(planned(ALPHA_PNG, Params(format="jpeg")), "f0adbfeec2d1d6f9", id="alpha on white"),
-    pytest.param(planned(ALPHA_PNG, Params(width=640), BOTH, keep_profile=True), "05be52789cdb27d1", id="profile kept"),
-    pytest.param(planned(ANIMATION, client=("webp",)), "34e13b4e7f498561", id="animation"),
-    pytest.param(planned(PHOTO, Params(format="json")), "53bde8085cc233db", id="json"),
+    pytest.param(make_plan(ALPHA_PNG, Params(format="jpeg")), "f0adbfeec2d1d6f9", id="alpha on white"),
+    pytest.param(
+        make_plan(ALPHA_PNG, Params(width=640), BOTH, keep_profile=True), "05be52789cdb27d1", id="profile kept"
+    ),
+    pytest.param(make_plan(ANIMATION, client=("webp",)), "34e13b4e7f498561", id="animation"),
+    pytest.param(make_plan(PHOTO, Params(format="json")), "53bde8085cc233db", id="json"),
 ]
 
 
 @pytest.mark.parametrize(("plan", "expected"), PINNED)
-def test_the_key_of_a_plan_is_this(plan: Plan, expected: str) -> None:
+def test_the_key_of_a_plan_stays_the_same(plan: Plan, expected: str) -> None:
     assert variant_key(VERSION, plan)[:16] == expected
 
 
-def test_the_defaults_of_a_plan_are_these() -> None:
-    """A default stands in no key, so another default would give stored variants another meaning."""
+def test_the_defaults_of_a_plan_stay_the_same() -> None:
+    """A key leaves defaults out, so another default would change the meaning of stored variants."""
     defaults = {each.name: each.default for each in fields(Plan) if each.default is not MISSING}
 
     assert defaults == {
@@ -97,16 +101,14 @@ def test_the_defaults_of_a_plan_are_these() -> None:
 
 
 @given(facts=facts, params=params, client=clients, limits=limits)
-def test_a_field_that_is_added_later_renames_nothing(
-    facts: Facts, params: Params, client: ClientClass, limits: Limits
-) -> None:
+def test_a_new_field_changes_no_key(facts: Facts, params: Params, client: ClientClass, limits: Limits) -> None:
     plan = plan_for(facts, params, client, limits)
     later = LaterPlan(**{each.name: getattr(plan, each.name) for each in fields(Plan)})
 
     assert variant_key(VERSION, later) == variant_key(VERSION, plan)
 
 
-def test_a_later_field_that_was_asked_for_shows() -> None:
+def test_a_new_field_that_is_set_changes_the_key() -> None:
     assert variant_key(VERSION, LaterPlan(size=(1, 1), format="png", sepia=0.5)) != variant_key(
         VERSION, LaterPlan(size=(1, 1), format="png")
     )
@@ -114,9 +116,9 @@ def test_a_later_field_that_was_asked_for_shows() -> None:
 
 @pytest.mark.parametrize("fmt", [None, "avif", "webp", "jpeg"])
 def test_a_thorough_render_has_the_key_of_the_fast_one(fmt: str | None) -> None:
-    plan = planned(PHOTO, Params(width=400, format=fmt), BOTH)
+    plan = make_plan(PHOTO, Params(width=400, format=fmt), BOTH)
 
-    # One plan, so one key: effort is the render's alone.
+    # Both renders have the same plan and so the same key: the plan does not contain the effort.
     assert photograph_encoding(plan, FAST) != photograph_encoding(plan, THOROUGH)
 
 
@@ -191,7 +193,7 @@ class Nested:
         ),
     ],
 )
-def test_the_text_of_a_value_is_this(value: object, expected: str) -> None:
+def test_a_value_has_this_canonical_text(value: object, expected: str) -> None:
     assert canonical(value) == expected
 
 

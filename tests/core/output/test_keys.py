@@ -37,61 +37,69 @@ def names_of(target: str, accept: str = CHROME, facts: Facts = PHOTO) -> tuple[s
     ("one", "other"),
     [
         pytest.param("/img?url=/a.jpg&w=400&q=60", "/img?q=60&w=400&url=/a.jpg", id="order"),
-        pytest.param("/img?url=/a.jpg&w=400", "/img/a.jpg?w=400", id="source in the path"),
+        pytest.param("/img?url=/a.jpg&w=400", "/img/a.jpg?w=400", id="source in the path or the query"),
         pytest.param("/img?url=/a.jpg", "/img?url=a.jpg", id="leading slash"),
         pytest.param("/img?url=/a.jpg&w=400", "/img?url=%2Fa.jpg&w=4%300", id="percent-encoding"),
         pytest.param("/img?url=/%c3%a9.jpg", "/img?url=/%C3%A9.jpg", id="case of the hexadecimal digits"),
         pytest.param("/img?url=a+b.jpg", "/img/a%20b.jpg", id="space"),
         pytest.param("/img?url=/a.jpg&w=400", "/img?url=/a.jpg&&w=400&", id="stray ampersands"),
         pytest.param("/img/a.jpg?w=9&h=8&q=7", "/img/a.jpg?width=9&height=8&quality=7", id="aliases"),
-        pytest.param("/img/a.jpg?fm=jpg", "/img/a.jpg?format=jpeg", id="names of jpeg"),
+        pytest.param("/img/a.jpg?fm=jpg", "/img/a.jpg?format=jpeg", id="spellings of jpeg"),
         pytest.param("/img/a.jpg", "/img/a.jpg?fm=auto&q=75&fit=contain&dpr=1&enlarge=0&still=0", id="defaults"),
         pytest.param("/img/a.jpg?w=400&dpr=2", "/img/a.jpg?w=800", id="dpr"),
         pytest.param("/img/a.jpg?w=400&dpr=2", "/img/a.jpg?w=400&dpr=2.00", id="zeros after the point"),
         pytest.param("/img/a.jpg?w=0400", "/img/a.jpg?w=400", id="zeros before a number"),
-        pytest.param("/img/a.jpg?dpr=3", "/img/a.jpg", id="dpr of nothing"),
+        pytest.param("/img/a.jpg?dpr=3", "/img/a.jpg", id="dpr without a size"),
         pytest.param("/img/a.jpg?w=5000", "/img/a.jpg?w=8000", id="widths beyond the source"),
-        pytest.param("/img/a.jpg?w=5000", "/img/a.jpg", id="width beyond the source and none"),
-        pytest.param("/img/a.jpg?w=3200&h=2133&fit=cover", "/img/a.jpg?w=6400&h=4266&fit=cover", id="boxes beyond it"),
-        pytest.param("/img/a.jpg?w=545&h=445&fit=cover", "/img/a.jpg?w=545&h=445&fit=fill", id="box of its own ratio"),
-        pytest.param("/img/a.jpg?w=300&h=200", "/img/a.jpg?h=200", id="the edge that decides"),
+        pytest.param("/img/a.jpg?w=5000", "/img/a.jpg", id="width beyond the source and no width"),
+        pytest.param(
+            "/img/a.jpg?w=3200&h=2133&fit=cover", "/img/a.jpg?w=6400&h=4266&fit=cover", id="boxes beyond the source"
+        ),
+        pytest.param(
+            "/img/a.jpg?w=545&h=445&fit=cover", "/img/a.jpg?w=545&h=445&fit=fill", id="box with the ratio of the source"
+        ),
+        pytest.param("/img/a.jpg?w=300&h=200", "/img/a.jpg?h=200", id="edge that decides"),
         pytest.param("/img/a.jpg?w=300&position=top", "/img/a.jpg?w=300", id="position without a crop"),
-        pytest.param("/img/a.jpg?w=300&enlarge=1", "/img/a.jpg?w=300", id="leave to enlarge that is not used"),
+        pytest.param("/img/a.jpg?w=300&enlarge=1", "/img/a.jpg?w=300", id="enlarge without effect"),
         pytest.param("/img/a.jpg?w=300&fit=cover", "/img/a.jpg?w=300", id="fit without a box"),
         pytest.param("/img/a.jpg?fm=png&q=10", "/img/a.jpg?fm=png&q=95", id="q of a lossless format"),
         pytest.param("/img/a.jpg?fm=png&q=auto", "/img/a.jpg?fm=png&q=75", id="q=auto of a lossless format"),
-        pytest.param("/img/a.jpg?q=auto", "/img/a.jpg?quality=auto", id="names of q=auto"),
+        pytest.param("/img/a.jpg?q=auto", "/img/a.jpg?quality=auto", id="spellings of q=auto"),
         pytest.param("/img/a.jpg?bg=f00", "/img/a.jpg", id="background of an opaque source"),
-        pytest.param("/img/a.jpg?still=1", "/img/a.jpg", id="first frame of one"),
+        pytest.param("/img/a.jpg?still=1", "/img/a.jpg", id="still of a picture with one frame"),
         pytest.param("/img/a.jpg?rotate=180&flip=hv", "/img/a.jpg", id="turned and turned back"),
-        pytest.param("/img/a.jpg?rotate=90&flip=hv", "/img/a.jpg?rotate=270", id="names of one turn"),
+        pytest.param("/img/a.jpg?rotate=90&flip=hv", "/img/a.jpg?rotate=270", id="spellings of one turn"),
         pytest.param("/img/a.jpg?flip=hv", "/img/a.jpg?rotate=180", id="both mirrors and half a turn"),
         pytest.param("/img/a.jpg?crop=0,0,9999,9999", "/img/a.jpg", id="crop of everything"),
-        pytest.param("/img/a.jpg?crop=0.0,0,0.2,0.2", "/img/a.jpg?crop=0,0,545,445", id="crop in shares and in pixels"),
-        pytest.param("/img/a.jpg?crop=2000,0,725,9", "/img/a.jpg?crop=2000,0,9999,9", id="crop reaching out"),
-        pytest.param("/img/a.jpg?sharpen=0", "/img/a.jpg", id="sharpening nothing"),
+        pytest.param(
+            "/img/a.jpg?crop=0.0,0,0.2,0.2", "/img/a.jpg?crop=0,0,545,445", id="crop in fractions and in pixels"
+        ),
+        pytest.param("/img/a.jpg?crop=2000,0,725,9", "/img/a.jpg?crop=2000,0,9999,9", id="crop partly outside"),
+        pytest.param("/img/a.jpg?sharpen=0", "/img/a.jpg", id="sharpen by zero"),
         pytest.param("/img/a.jpg?blur=2.50", "/img/a.jpg?blur=2.5", id="zeros after the point of a sigma"),
-        pytest.param("/img/a.jpg?fit=pad&w=300&h=245", "/img/a.jpg?w=300", id="pad of its own ratio"),
+        pytest.param("/img/a.jpg?fit=pad&w=300&h=245", "/img/a.jpg?w=300", id="pad to the ratio of the source"),
         pytest.param("/img/a.jpg?fit=pad&w=300&bg=fff", "/img/a.jpg?w=300", id="pad without a box"),
         pytest.param(
-            "/img/a.jpg?fit=pad&w=9&h=9&bg=fff", "/img/a.jpg?fit=pad&w=9&h=9", id="margin that is white anyway"
+            "/img/a.jpg?fit=pad&w=9&h=9&bg=fff", "/img/a.jpg?fit=pad&w=9&h=9", id="margin that is white by default"
         ),
-        pytest.param("/img/a.jpg?w=9&position=top+left", "/img/a.jpg?w=9&position=0,0", id="names of a position"),
+        pytest.param("/img/a.jpg?w=9&position=top+left", "/img/a.jpg?w=9&position=0,0", id="spellings of a position"),
         pytest.param("/img/a.jpg?w=9&position=smart", "/img/a.jpg?w=9", id="smart without a crop"),
         pytest.param("/img/a.jpg?w=9&h=9&fit=pad&position=smart", "/img/a.jpg?w=9&h=9&fit=pad", id="smart, padded"),
         pytest.param("/img/a.jpg?w=9&h=9&fit=fill&position=smart", "/img/a.jpg?w=9&h=9&fit=fill", id="smart, filled"),
         pytest.param(
-            "/img/a.jpg?w=545&h=445&fit=cover&position=smart", "/img/a.jpg?w=545", id="smart in its own ratio"
+            "/img/a.jpg?w=545&h=445&fit=cover&position=smart",
+            "/img/a.jpg?w=545",
+            id="smart with the ratio of the source",
         ),
         pytest.param(
             "/img/a.jpg?crop=5,5,40,40&w=9&h=9&fit=cover&position=smart",
             "/img/a.jpg?crop=5,5,40,40&w=9",
-            id="smart in a crop of its ratio",
+            id="smart in a crop of the same ratio",
         ),
         pytest.param(
             "/img/a.jpg?w=6400&h=4266&fit=cover&position=smart",
             "/img/a.jpg?w=3200&h=2133&fit=cover&position=smart",
-            id="boxes beyond it, smart",
+            id="boxes beyond the source, smart",
         ),
         pytest.param("/img/a.jpg?trim=9&w=9&position=smart", "/img/a.jpg?trim=9&w=9", id="smart, trimmed"),
         pytest.param("/img/a.jpg?trim=9&w=9&fit=cover", "/img/a.jpg?trim=9&w=9", id="fit without a box, trimmed"),
@@ -109,8 +117,8 @@ def test_clients_that_get_the_same_format_share_one_variant() -> None:
     assert names_of("/img/a.jpg?w=400", accept="image/webp") == names_of("/img/a.jpg?w=400&fm=webp", accept=CURL)
 
 
-def test_who_could_be_sent_something_else_in_place_of_an_avif_shares_no_variant() -> None:
-    """A graphic goes out in another format to a client that shows several."""
+def test_a_negotiated_avif_and_a_requested_avif_are_different_variants() -> None:
+    """The negotiated one may become another format if the picture is a graphic."""
     assert names_of("/img/a.jpg?w=400", accept=CHROME) != names_of("/img/a.jpg?w=400&fm=avif", accept=CHROME)
 
 
@@ -128,13 +136,11 @@ def test_an_animation_is_rendered_once_for_avif_and_webp_clients() -> None:
         pytest.param("/img/a%252eb.jpg", "/img/a%2eb.jpg", id="a second encoding"),
         pytest.param("/img/a.jpg?w=400", "/img/a.jpg?w=401", id="width"),
         pytest.param("/img/a.jpg?q=60", "/img/a.jpg?q=63", id="q"),
-        pytest.param("/img/a.jpg?q=auto", "/img/a.jpg?q=75", id="q=auto and the number it aims at"),
-        pytest.param("/img/a.jpg?fm=jpg&q=89", "/img/a.jpg?fm=jpg&q=90", id="q that brings full colour"),
+        pytest.param("/img/a.jpg?q=auto", "/img/a.jpg?q=75", id="q=auto and the same number"),
+        pytest.param("/img/a.jpg?fm=jpg&q=89", "/img/a.jpg?fm=jpg&q=90", id="q that gives full chroma"),
         pytest.param("/img/a.jpg?fm=jpg", "/img/a.jpg?fm=png", id="format"),
         pytest.param("/img/a.jpg?w=99&h=99&fit=cover", "/img/a.jpg?w=99&h=99&fit=fill", id="fit"),
-        pytest.param(
-            "/img/a.jpg?w=99&h=99&fit=cover&position=left", "/img/a.jpg?w=99&h=99&fit=cover", id="part that is kept"
-        ),
+        pytest.param("/img/a.jpg?w=99&h=99&fit=cover&position=left", "/img/a.jpg?w=99&h=99&fit=cover", id="position"),
         pytest.param("/img/a.jpg?w=99&h=99&fit=cover&position=smart", "/img/a.jpg?w=99&h=99&fit=cover", id="smart"),
         pytest.param(
             "/img/a.jpg?trim=0&w=9&h=9&fit=cover&position=smart",
@@ -149,7 +155,7 @@ def test_an_animation_is_rendered_once_for_avif_and_webp_clients() -> None:
         pytest.param("/img/a.jpg?w=9&h=9&fit=pad", "/img/a.jpg?w=9&h=9&fit=pad&bg=000", id="colour of a margin"),
     ],
 )
-def test_requests_for_other_pictures_do_not(one: str, other: str) -> None:
+def test_requests_for_different_pictures_share_none(one: str, other: str) -> None:
     assert names_of(one) != names_of(other)
 
 
@@ -197,14 +203,14 @@ def test_plans_have_equal_keys_exactly_when_they_are_equal(one: Plan, other: Pla
 
 
 @given(one=plans, other=plans, field=st.sampled_from([field.name for field in fields(Plan)]))
-def test_every_field_of_a_plan_shows_in_its_key(one: Plan, other: Plan, field: str) -> None:
+def test_every_field_of_a_plan_changes_its_key(one: Plan, other: Plan, field: str) -> None:
     mixed = replace(one, **{field: getattr(other, field)})
 
     assert (variant_key(VERSION, mixed) == variant_key(VERSION, one)) == (mixed == one)
 
 
 @given(st.tuples(st.text(), st.text()), st.tuples(st.text(), st.text()))
-def test_scheme_and_location_do_not_run_into_each_other(one: tuple[str, str], other: tuple[str, str]) -> None:
+def test_a_key_separates_the_scheme_from_the_location(one: tuple[str, str], other: tuple[str, str]) -> None:
     assert (source_key(Source(*one)) == source_key(Source(*other))) == (one == other)
 
 
@@ -212,17 +218,17 @@ def test_a_file_name_that_is_not_utf8_has_a_key() -> None:
     assert source_key(Source("local", "caf\udce9.jpg")) != source_key(Source("local", "café.jpg"))
 
 
-def test_the_layout_of_a_source_key_is_this() -> None:
+def test_the_key_of_a_source_stays_the_same() -> None:
     assert (
         source_key(Source("local", "photos/a.jpg"))
         == "f7e118de084f2dd52bd3c8d154451908bd1f753443a6257b0191a70de8ca8654"
     )
 
 
-def test_a_key_is_a_hash_and_holds_nothing_of_the_url() -> None:
+def test_a_key_is_a_hash_and_contains_no_part_of_the_url() -> None:
     for name in names_of("/img/..%2f..%2fetc/passwd?w=40"):
         assert len(bytes.fromhex(name)) == 32
 
 
-def test_an_etag_is_strong_and_half_of_the_digest() -> None:
+def test_an_etag_is_strong_and_has_half_of_the_digest() -> None:
     assert etag(bytes(range(32))) == '"000102030405060708090a0b0c0d0e0f"'

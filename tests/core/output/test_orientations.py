@@ -6,9 +6,8 @@ from imgcdn.core.output.geometry import compose, swaps_axes, turned_size
 orientations = st.integers(1, 8)
 
 
-# A picture of 2 x 3 distinct pixels, and each orientation as EXIF 2.32 words it: where the stored picture's first row
-# and first column are seen.
-def _seen(rows: list[str], orientation: int) -> list[str]:
+# The definition in EXIF 2.32: an orientation says where a viewer sees the first row and column of the stored picture.
+def _show(rows: list[str], orientation: int) -> list[str]:
     columns = ["".join(row[x] for row in rows) for x in range(len(rows[0]))]
     return {
         1: rows,
@@ -23,15 +22,15 @@ def _seen(rows: list[str], orientation: int) -> list[str]:
 
 
 @given(first=orientations, then=orientations)
-def test_composed_orientations_move_pixels_as_one_after_the_other(first: int, then: int) -> None:
+def test_a_composed_orientation_moves_pixels_as_the_two_in_turn(first: int, then: int) -> None:
     picture = ["ab", "cd", "ef"]
 
-    assert _seen(_seen(picture, first), then) == _seen(picture, compose(first, then))
+    assert _show(_show(picture, first), then) == _show(picture, compose(first, then))
 
 
 @given(orientation=orientations)
-def test_an_orientation_swaps_the_edges_it_swaps(orientation: int) -> None:
-    seen = _seen(["ab", "cd", "ef"], orientation)
+def test_an_orientation_swaps_width_and_height_when_the_shown_picture_does(orientation: int) -> None:
+    seen = _show(["ab", "cd", "ef"], orientation)
 
     assert turned_size((2, 3), orientation) == (len(seen[0]), len(seen))
     assert swaps_axes(orientation) is (len(seen) == 2)

@@ -8,7 +8,7 @@ from imgcdn.core.output.plan import Trim, resolve_crop, resolve_trim
 from imgcdn.core.request.arguments import RGB, RGBA
 from imgcdn.core.request.params import Params
 from imgcdn.core.values import Facts
-from tests.support.planning import ALPHA_PNG, ANIMATION, PHOTO, planned
+from tests.support.planning import ALPHA_PNG, ANIMATION, PHOTO, make_plan
 
 BOX: dict[str, Any] = {"width": 300, "height": 300}
 
@@ -18,88 +18,95 @@ BOX: dict[str, Any] = {"width": 300, "height": 300}
     [
         pytest.param(PHOTO, Params(**BOX, fit=Fit.PAD), ("jpeg", (255, 255, 255)), id="white around a photograph"),
         pytest.param(
-            PHOTO, Params(**BOX, fit=Fit.PAD, background=(1, 2, 3)), ("jpeg", (1, 2, 3)), id="the colour asked for"
+            PHOTO, Params(**BOX, fit=Fit.PAD, background=(1, 2, 3)), ("jpeg", (1, 2, 3)), id="requested colour"
         ),
         pytest.param(
-            PHOTO, Params(**BOX, fit=Fit.PAD, background=(1, 2, 3, 4)), ("png", (1, 2, 3, 4)), id="a clear colour"
+            PHOTO, Params(**BOX, fit=Fit.PAD, background=(1, 2, 3, 4)), ("png", (1, 2, 3, 4)), id="translucent colour"
         ),
-        pytest.param(ALPHA_PNG, Params(**BOX, fit=Fit.PAD), ("png", None), id="as the picture is"),
-        pytest.param(ALPHA_PNG, Params(**BOX, fit=Fit.PAD, format="jpeg"), ("jpeg", (255, 255, 255)), id="no alpha"),
+        pytest.param(
+            ALPHA_PNG, Params(**BOX, fit=Fit.PAD), ("png", None), id="transparent around a picture with alpha"
+        ),
+        pytest.param(
+            ALPHA_PNG,
+            Params(**BOX, fit=Fit.PAD, format="jpeg"),
+            ("jpeg", (255, 255, 255)),
+            id="white in a format without alpha",
+        ),
         pytest.param(ANIMATION, Params(**BOX, fit=Fit.PAD), ("gif", (255, 255, 255)), id="white around an animation"),
         pytest.param(PHOTO, Params(width=300, fit=Fit.PAD, background=(1, 2, 3, 4)), ("jpeg", None), id="no box"),
         pytest.param(
             replace(PHOTO, size=(900, 900)),
             Params(**BOX, fit=Fit.PAD, background=(1, 2, 3, 4)),
             ("jpeg", None),
-            id="fits",
+            id="picture that fills the box",
         ),
     ],
 )
-def test_a_margin_has_a_colour_and_a_format_that_shows_it(
+def test_the_format_can_show_the_colour_of_the_margin(
     facts: Facts, params: Params, expected: tuple[str, RGB | RGBA | None]
 ) -> None:
-    plan = planned(facts, params)
+    plan = make_plan(facts, params)
 
     assert (plan.format, plan.margin) == expected
 
 
 def test_a_padded_picture_is_not_enlarged_but_its_box_is_filled() -> None:
-    plan = planned(replace(PHOTO, size=(100, 50)), Params(**BOX, fit=Fit.PAD))
+    plan = make_plan(replace(PHOTO, size=(100, 50)), Params(**BOX, fit=Fit.PAD))
 
     assert (plan.size, plan.place, plan.resampled) == ((300, 300), (100, 125, 200, 175), (100, 50))
 
 
 @pytest.mark.parametrize("turn", range(1, 9))
-def test_a_turned_picture_is_measured_as_it_stands(turn: int) -> None:
-    plan = planned(replace(PHOTO, size=(600, 400)), Params(width=200, turn=turn))
+def test_the_size_of_a_turned_picture_is_that_after_the_turn(turn: int) -> None:
+    plan = make_plan(replace(PHOTO, size=(600, 400)), Params(width=200, turn=turn))
 
     assert plan.size == ((200, 133) if turn < 5 else (200, 300))
 
 
-def test_what_does_not_change_the_picture_is_not_in_the_plan() -> None:
+def test_params_that_do_not_change_the_picture_are_not_in_the_plan() -> None:
     whole = Params(crop=Crop(0, 0, 9999, 9999, relative=False), fit=Fit.PAD, position=(0, 0), background=(1, 2, 3))
 
-    assert planned(PHOTO, whole) == planned(PHOTO)
+    assert make_plan(PHOTO, whole) == make_plan(PHOTO)
 
 
-def test_a_trim_leaves_the_outline_to_the_pixels() -> None:
+def test_a_plan_with_a_trim_has_no_outline_until_the_border_is_measured() -> None:
     params = Params(width=500, height=500, fit=Fit.COVER, position=(0, 50), trim=9)
 
-    plan = planned(PHOTO, params)
+    plan = make_plan(PHOTO, params)
 
     assert (plan.crop, plan.size) == (None, (500, 500))
     assert plan.trim == Trim(9, Framing(None, (500, 500), Fit.COVER, (0, 50)), max_edge=8192)
 
 
-def test_a_trim_that_finds_nothing_is_no_trim() -> None:
+def test_a_trim_that_removes_nothing_gives_the_plan_without_a_trim() -> None:
     for params in (Params(), Params(**BOX, fit=Fit.PAD), Params(**BOX, fit=Fit.COVER, turn=6)):
-        without = replace(planned(ALPHA_PNG, params), rewrap=False)  # whether anything is cut away is known too late
+        untrimmed = replace(make_plan(ALPHA_PNG, params), rewrap=False)  # a plan with a trim never allows it
         size = ALPHA_PNG.size if params.turn == 1 else ALPHA_PNG.size[::-1]
 
-        assert resolve_trim(planned(ALPHA_PNG, replace(params, trim=3)), size, (0, 0, *size)) == without
+        assert resolve_trim(make_plan(ALPHA_PNG, replace(params, trim=3)), size, (0, 0, *size)) == untrimmed
 
 
-def test_what_is_trimmed_is_framed_as_a_picture_of_its_own() -> None:
-    plan = resolve_trim(planned(PHOTO, Params(**BOX, fit=Fit.PAD, trim=0)), PHOTO.size, (100, 200, 700, 500))
+def test_a_trimmed_picture_is_framed_like_a_source_of_that_size() -> None:
+    plan = resolve_trim(make_plan(PHOTO, Params(**BOX, fit=Fit.PAD, trim=0)), PHOTO.size, (100, 200, 700, 500))
 
     assert (plan.crop, plan.size, plan.place) == ((100, 200, 700, 500), (300, 300), (0, 75, 300, 225))
     assert plan.trim is None
 
 
-def test_what_trimming_leaves_may_need_no_margin() -> None:
-    plan = resolve_trim(planned(PHOTO, Params(**BOX, fit=Fit.PAD, trim=0)), PHOTO.size, (0, 0, 900, 900))
+def test_a_trimmed_picture_may_need_no_margin() -> None:
+    plan = resolve_trim(make_plan(PHOTO, Params(**BOX, fit=Fit.PAD, trim=0)), PHOTO.size, (0, 0, 900, 900))
 
     assert (plan.place, plan.margin) == (None, None)
 
 
-def test_an_enlarged_trim_is_bounded_as_a_picture_is() -> None:
-    plan = planned(PHOTO, Params(width=8000, enlarge=True, trim=0, format="webp"))
+def test_an_enlarged_trimmed_picture_is_at_most_max_edge_long() -> None:
+    plan = make_plan(PHOTO, Params(width=8000, enlarge=True, trim=0, format="webp"))
 
     assert max(resolve_trim(plan, PHOTO.size, (0, 0, 10, 2000)).size) == 8192
 
 
-def test_the_crop_of_a_cover_goes_into_the_plan() -> None:
-    plan = planned(PHOTO, Params(width=500, height=500, fit=Fit.COVER, position=(0, 50)))
+def test_the_plan_of_a_cover_has_its_crop() -> None:
+    plan = make_plan(PHOTO, Params(width=500, height=500, fit=Fit.COVER, position=(0, 50)))
 
     assert (plan.crop, plan.size) == ((0, 0, 2225, 2225), (500, 500))
 
@@ -107,33 +114,33 @@ def test_the_crop_of_a_cover_goes_into_the_plan() -> None:
 SMART = Params(**BOX, fit=Fit.COVER, position=Smart.SUBJECT)
 
 
-def test_a_smart_crop_is_planned_at_the_center_with_the_room_it_has() -> None:
-    plan = planned(PHOTO, SMART)
+def test_a_smart_crop_is_planned_at_the_center_with_its_bounds() -> None:
+    plan = make_plan(PHOTO, SMART)
 
     assert (plan.crop, plan.size, plan.crop_bounds) == ((250, 0, 2475, 2225), (300, 300), (0, 0, 2725, 2225))
-    assert replace(plan, crop_bounds=None) == planned(PHOTO, replace(SMART, position=CENTER))
+    assert replace(plan, crop_bounds=None) == make_plan(PHOTO, replace(SMART, position=CENTER))
 
 
 def test_a_smart_crop_at_the_center_is_the_crop_at_the_center() -> None:
-    assert resolve_crop(planned(PHOTO, SMART), CENTER) == planned(PHOTO, replace(SMART, position=CENTER))
+    assert resolve_crop(make_plan(PHOTO, SMART), CENTER) == make_plan(PHOTO, replace(SMART, position=CENTER))
 
 
-def test_a_smart_crop_goes_where_it_is_told() -> None:
+def test_a_smart_crop_moves_to_the_resolved_position() -> None:
     for place, left in ((0, 0.0), (1, 5.0), (100, 500.0)):
-        plan = resolve_crop(planned(PHOTO, SMART), (place, 50))
+        plan = resolve_crop(make_plan(PHOTO, SMART), (place, 50))
 
         assert (plan.crop, plan.crop_bounds) == ((left, 0, left + 2225, 2225), None)
 
 
-def test_a_smart_crop_stays_in_the_crop_asked_for() -> None:
-    plan = planned(PHOTO, replace(SMART, crop=Crop(100, 200, 500, 300, relative=False)))
+def test_a_smart_crop_stays_inside_the_requested_crop() -> None:
+    plan = make_plan(PHOTO, replace(SMART, crop=Crop(100, 200, 500, 300, relative=False)))
 
     assert (plan.crop_bounds, plan.crop) == ((100, 200, 600, 500), (200, 200, 500, 500))
     assert resolve_crop(plan, (100, 50)).crop == (300, 200, 600, 500)
 
 
-def test_a_trimmed_smart_crop_has_the_room_that_trimming_left() -> None:
-    plan = planned(PHOTO, replace(SMART, trim=9))
+def test_a_smart_crop_of_a_trimmed_picture_moves_inside_what_is_left() -> None:
+    plan = make_plan(PHOTO, replace(SMART, trim=9))
     assert (plan.crop, plan.crop_bounds) == (None, None)
 
     plan = resolve_trim(plan, PHOTO.size, (100, 0, 900, 400))
@@ -141,7 +148,7 @@ def test_a_trimmed_smart_crop_has_the_room_that_trimming_left() -> None:
     assert resolve_crop(plan, (0, 50)).crop == (100, 0, 500, 400)
 
 
-def test_what_has_no_room_stays() -> None:
-    plan = planned(PHOTO, replace(SMART, fit=Fit.CONTAIN))
+def test_a_plan_without_crop_bounds_stays_the_same() -> None:
+    plan = make_plan(PHOTO, replace(SMART, fit=Fit.CONTAIN))
 
     assert resolve_crop(plan, (0, 0)) == plan

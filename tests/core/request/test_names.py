@@ -1,4 +1,4 @@
-"""The names of parameters: aliases, names given twice, and names that are not known here."""
+"""The names of parameters: aliases, names given twice and unknown names."""
 
 import pytest
 
@@ -11,7 +11,7 @@ def params_of(name: str, value: str) -> Params:
     return parse_params(collect([(name, value)]), max_dimension=8192)
 
 
-def refusal_of(name: str, value: str) -> InvalidParam:
+def error_of(name: str, value: str) -> InvalidParam:
     with pytest.raises(InvalidParam) as caught:
         params_of(name, value)
     return caught.value
@@ -22,7 +22,7 @@ def test_an_alias_is_the_same_parameter(alias: str, name: str) -> None:
     value = "png" if name == "fm" else "50"
 
     assert params_of(alias, value) == params_of(name, value)
-    assert refusal_of(alias, "0").param == name
+    assert error_of(alias, "0").param == name
 
 
 @pytest.mark.parametrize("name", [parameter.name for parameter in PARAMETERS])
@@ -35,7 +35,7 @@ def test_a_parameter_given_twice_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize(("alias", "name"), ALIASES.items())
-def test_a_parameter_and_its_alias_are_twice_the_same(alias: str, name: str) -> None:
+def test_a_parameter_and_its_alias_count_as_given_twice(alias: str, name: str) -> None:
     with pytest.raises(InvalidParam) as caught:
         collect([(name, "50"), (alias, "50")])
 
@@ -55,33 +55,33 @@ def test_an_empty_parameter_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("written", "nearest"),
     [
-        pytest.param("widht", "width", id="letters exchanged"),
+        pytest.param("widht", "width", id="two letters swapped"),
         pytest.param("W", "w", id="capital"),
         pytest.param("qualty", "quality", id="letter missing"),
-        pytest.param("gravity", "position", id="position elsewhere"),
-        pytest.param("anchor", "position", id="position in another place"),
-        pytest.param("resize", "fit", id="fit elsewhere"),
-        pytest.param("auto", "fm", id="fm elsewhere"),
-        pytest.param("f", "fm", id="fm in one letter"),
-        pytest.param("background", "bg", id="bg in full"),
-        pytest.param("Gravity", "position", id="another service's with a capital"),
-        pytest.param("backgroud", "bg", id="another service's, misspelt"),
-        pytest.param("src", "url", id="url elsewhere"),
-        pytest.param("zzzzzz", "", id="like nothing"),
-        pytest.param("", "", id="no name"),
+        pytest.param("gravity", "position", id="position in another service"),
+        pytest.param("anchor", "position", id="position in a third service"),
+        pytest.param("resize", "fit", id="fit in another service"),
+        pytest.param("auto", "fm", id="fm in another service"),
+        pytest.param("f", "fm", id="fm as one letter"),
+        pytest.param("background", "bg", id="bg spelled out"),
+        pytest.param("Gravity", "position", id="another service's name with a capital"),
+        pytest.param("backgroud", "bg", id="another service's name, misspelt"),
+        pytest.param("src", "url", id="url in another service"),
+        pytest.param("zzzzzz", "", id="similar to no name"),
+        pytest.param("", "", id="empty name"),
         pytest.param("\N{FULLWIDTH LATIN SMALL LETTER W}", "", id="full-width letter"),
     ],
 )
 def test_an_unknown_parameter_is_refused_with_the_nearest_name(written: str, nearest: str) -> None:
-    error = refusal_of(written, "5")
+    error = error_of(written, "5")
 
     assert (error.param, error.nearest) == (written, nearest)
     assert "is not a parameter" in error.detail
     assert (f"did you mean {nearest}?" if nearest else "the parameters are url, w, h") in error.detail
 
 
-def test_an_unknown_name_is_quoted_short_and_printable() -> None:
-    error = refusal_of("a\r\nX: y\u202e" + "b" * 5000, "5")
+def test_a_message_shortens_an_unknown_name_and_keeps_it_printable() -> None:
+    error = error_of("a\r\nX: y\u202e" + "b" * 5000, "5")
 
     assert error.param.startswith("a??X: y?bbb")
     assert len(error.param) == 64
@@ -89,7 +89,7 @@ def test_an_unknown_name_is_quoted_short_and_printable() -> None:
 
 
 @pytest.mark.parametrize(("word", "name"), FOREIGN.items())
-def test_the_name_of_another_service_is_refused_with_ours(word: str, name: str) -> None:
-    error = refusal_of(word, "5")
+def test_a_name_from_another_service_is_refused_with_ours(word: str, name: str) -> None:
+    error = error_of(word, "5")
 
     assert (error.param, error.nearest) == (word, name)

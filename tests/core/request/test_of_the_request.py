@@ -16,7 +16,7 @@ def test_a_version_is_optional() -> None:
 
 
 @pytest.mark.parametrize("value", ["x" * 65, "a b", "a/b", "é", "a\n", "\N{ARABIC-INDIC DIGIT THREE}"])
-def test_a_version_of_other_characters_is_refused(value: str) -> None:
+def test_a_version_with_other_characters_is_refused(value: str) -> None:
     with pytest.raises(InvalidParam) as caught:
         parse_version(collect([("v", value)]))
 
@@ -27,14 +27,14 @@ def test_a_version_of_other_characters_is_refused(value: str) -> None:
     ("written", "name"),
     [
         pytest.param("photo.jpg", "photo", id="extension"),
-        pytest.param("photo", "photo", id="none"),
-        pytest.param("v1.2 final", "v1.2 final", id="a dot that begins none"),
+        pytest.param("photo", "photo", id="no extension"),
+        pytest.param("v1.2 final", "v1.2 final", id="a dot that begins no extension"),
         pytest.param("archive.tar.gz", "archive.tar", id="two extensions"),
         pytest.param("../../etc/passwd", "_.._etc_passwd", id="a path"),
         pytest.param("..\\..\\win.ini", "_.._win", id="a path with backslashes"),
         pytest.param("a\r\nX: y.png", "a__X_ y", id="line break and colon"),
-        pytest.param("photo\u202egnp.exe", "photo_gnp", id="a change of direction"),
-        pytest.param('a"b<c>|?*.webp', "a_b_c____", id="signs that some systems refuse"),
+        pytest.param("photo\u202egnp.exe", "photo_gnp", id="text direction override"),
+        pytest.param('a"b<c>|?*.webp', "a_b_c____", id="characters that some systems refuse"),
         pytest.param("-rf.png", "_rf", id="hyphen first"),
         pytest.param(".htaccess.png", "htaccess", id="dot first"),
         pytest.param("Grüße 日本.avif", "Grüße 日本", id="other scripts"),

@@ -1,4 +1,4 @@
-"""What a parameter needs beside its declaration; the list is in CONTRIBUTING."""
+"""The steps that a new parameter needs beside its declaration; CONTRIBUTING lists them."""
 
 from dataclasses import fields, replace
 from types import NoneType, UnionType
@@ -21,7 +21,7 @@ from tests.support.planning import LIMITS, RULES
 WITH_PRESET = replace(RULES, presets=(parse_preset("thumb", "w=9"),))
 ORIGINALS = (Facts("jpeg", (800, 600), frames=1, alpha=False), Facts("gif", (800, 600), frames=9, alpha=True))
 
-# What else a request has to ask for, so that each parameter matters in one of them.
+# Other parameters of the request: each parameter changes something beside one of these sets.
 BESIDE: list[dict[str, str]] = [
     {},
     {"w": "300", "h": "200"},
@@ -37,8 +37,8 @@ def params_of(arguments: dict[str, str]) -> Params:
     return WITH_PRESET.params(arguments)
 
 
-def changed(name: str) -> list[tuple[Params, Params]]:
-    """Return what each sample of a parameter makes of each request, beside what the request was without it."""
+def before_and_after_of(name: str) -> list[tuple[Params, Params]]:
+    """Return pairs of params: those of a request without the parameter, and with one of its samples."""
     return [
         (params_of(beside), params_of({**beside, name: value}))
         for beside in BESIDE
@@ -48,7 +48,7 @@ def changed(name: str) -> list[tuple[Params, Params]]:
     ]
 
 
-def test_no_name_means_two_things() -> None:
+def test_each_name_belongs_to_one_parameter() -> None:
     names = [*BY_NAME, *ALIASES, *FOREIGN]
 
     declared = [(row.name, *row.aliases, *row.foreign) for row in PARAMETERS]
@@ -57,7 +57,7 @@ def test_no_name_means_two_things() -> None:
 
 
 @each
-def test_a_parameter_is_of_the_request_or_fills_a_field_that_exists(parameter: Parameter) -> None:
+def test_a_parameter_belongs_to_the_request_or_fills_an_existing_field(parameter: Parameter) -> None:
     assert not (parameter.of_request and parameter.field)
     assert parameter.field in {"", *(field.name for field in fields(Params))}
 
@@ -96,28 +96,30 @@ def test_its_default_is_what_its_absence_means(parameter: Parameter) -> None:
 
 @each_of_the_output
 def test_a_parameter_of_the_output_is_read(name: str) -> None:
-    assert any(before != after for before, after in changed(name))
+    assert any(before != after for before, after in before_and_after_of(name))
 
 
 @each_of_the_output
 def test_a_parameter_of_the_output_changes_what_is_planned(name: str) -> None:
     plans = [
-        [plan_for(original, params, (), LIMITS) for params in pair] for pair in changed(name) for original in ORIGINALS
+        [plan_for(original, params, (), LIMITS) for params in pair]
+        for pair in before_and_after_of(name)
+        for original in ORIGINALS
     ]
     assert any(before != after for before, after in plans)
 
 
 @pytest.mark.parametrize("field", [field.name for field in fields(Params)])
 def test_a_field_of_params_is_filled_by_a_parameter(field: str) -> None:
-    before_and_after = [pair for name in SAMPLES for pair in changed(name)]
-    # auto_target says what q=auto means; it is a setting and no parameter.
+    before_and_after = [pair for name in SAMPLES for pair in before_and_after_of(name)]
+    # auto_target says what q=auto means; it is a setting, not a parameter.
     before_and_after.append((RULES.params({}), replace(WITH_PRESET, auto_target=50).params({})))
 
     assert any(getattr(before, field) != getattr(after, field) for before, after in before_and_after)
 
 
 @pytest.mark.parametrize("name", sorted(OF_THE_REQUEST))
-def test_a_parameter_of_the_request_changes_the_request_and_is_no_part_of_a_preset(name: str) -> None:
+def test_a_parameter_of_the_request_changes_the_request_and_is_not_allowed_in_a_preset(name: str) -> None:
     text = samples(BY_NAME[name].range)[0]
 
     before = native.parse(Target.read("/img?url=a.jpg"), WITH_PRESET)
@@ -129,7 +131,7 @@ def test_a_parameter_of_the_request_changes_the_request_and_is_no_part_of_a_pres
         parse_preset("mine", f"{name}={text}")
 
 
-def test_a_range_that_ends_with_a_setting_names_it() -> None:
+def test_a_range_names_the_setting_that_limits_it() -> None:
     edge = Integers(1, 8192, setting="max_dimension")
 
     assert edge.summary == "1 to `max_dimension` (8192)"

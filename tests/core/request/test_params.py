@@ -1,4 +1,4 @@
-"""Which values are accepted, and what they are read as."""
+"""Which values parameters accept, and what they mean."""
 
 import pytest
 
@@ -11,7 +11,7 @@ def params_of(*pairs: tuple[str, str], max_dimension: int = 8192) -> Params:
     return parse_params(collect(pairs), max_dimension=max_dimension)
 
 
-def test_without_parameters_the_defaults_hold() -> None:
+def test_without_parameters_the_defaults_apply() -> None:
     assert params_of() == Params()
 
 
@@ -22,7 +22,7 @@ def test_without_parameters_the_defaults_hold() -> None:
         pytest.param("w", "8192", Params(width=8192), id="w most"),
         pytest.param("w", "0400", Params(width=400), id="w with a leading zero"),
         pytest.param("h", "300", Params(height=300), id="h"),
-        pytest.param("dpr", "3", Params(), id="dpr alone multiplies nothing"),
+        pytest.param("dpr", "3", Params(), id="dpr without a size has no effect"),
         pytest.param("fit", "contain", Params(), id="fit contain"),
         pytest.param("fit", "cover", Params(fit=Fit.COVER), id="fit cover"),
         pytest.param("fit", "fill", Params(fit=Fit.FILL), id="fit fill"),
@@ -70,17 +70,19 @@ def test_without_parameters_the_defaults_hold() -> None:
         pytest.param("rotate", "270", Params(turn=8), id="rotate 270"),
         pytest.param("flip", "h", Params(turn=2), id="flip h"),
         pytest.param("flip", "v", Params(turn=4), id="flip v"),
-        pytest.param("flip", "hv", Params(turn=3), id="flip hv is half a turn"),
-        pytest.param("trim", "0", Params(trim=0), id="trim exactly"),
+        pytest.param("flip", "hv", Params(turn=3), id="flip hv equals a half turn"),
+        pytest.param("trim", "0", Params(trim=0), id="trim with tolerance 0"),
         pytest.param("trim", "255", Params(trim=255), id="trim most"),
         pytest.param("crop", "10,20,30,40", Params(crop=Crop(10, 20, 30, 40, relative=False)), id="crop in pixels"),
         pytest.param("crop", "0,0,1,1", Params(crop=Crop(0, 0, 1, 1, relative=False)), id="crop of one pixel"),
         pytest.param("crop", "0.25,0,1,0.5", Params(crop=Crop(25, 0, 100, 50, relative=True)), id="crop in fractions"),
-        pytest.param("crop", "0,0,1,1.0", Params(crop=Crop(0, 0, 100, 100, relative=True)), id="crop with one point"),
+        pytest.param(
+            "crop", "0,0,1,1.0", Params(crop=Crop(0, 0, 100, 100, relative=True)), id="crop with one decimal point"
+        ),
         pytest.param("blur", "0.3", Params(blur=0.3), id="blur least"),
         pytest.param("blur", "250", Params(blur=250.0), id="blur most"),
         pytest.param("blur", "2.50", Params(blur=2.5), id="blur with a trailing zero"),
-        pytest.param("sharpen", "0", Params(), id="sharpen nothing"),
+        pytest.param("sharpen", "0", Params(), id="sharpen zero"),
         pytest.param("sharpen", "0.75", Params(sharpen=0.75), id="sharpen"),
         pytest.param("sharpen", "10", Params(sharpen=10.0), id="sharpen most"),
     ],
@@ -93,9 +95,9 @@ def test_a_value_is_accepted(name: str, value: str, expected: Params) -> None:
     ("dpr", "edge", "expected"),
     [
         pytest.param("2", "400", 800, id="twice"),
-        pytest.param("1.5", "333", 500, id="a half goes up"),
-        pytest.param("0.5", "1", 1, id="half of one is one"),
-        pytest.param("0.75", "301", 226, id="below one"),
+        pytest.param("1.5", "333", 500, id="a half rounds up"),
+        pytest.param("0.5", "1", 1, id="half of one becomes one"),
+        pytest.param("0.75", "301", 226, id="less than one becomes one"),
         pytest.param("1.01", "150", 152, id="exact in decimal"),
         pytest.param("1.50", "100", 150, id="trailing zero"),
         pytest.param("4", "2048", 8192, id="up to the limit"),
@@ -110,17 +112,17 @@ def test_dpr_multiplies_both_edges(dpr: str, edge: str, expected: int) -> None:
 @pytest.mark.parametrize(
     ("rotate", "flip", "turn"),
     [
-        pytest.param("180", "hv", 1, id="half a turn and both mirrors are nothing"),
-        pytest.param("180", "h", 4, id="half a turn and one mirror are the other"),
-        pytest.param("90", "hv", 8, id="a quarter turn and both mirrors are the other quarter"),
-        pytest.param("90", "h", 5, id="a quarter turn, then a mirror"),
-        pytest.param("270", "v", 5, id="the other quarter, then the other mirror"),
-        pytest.param("90", "v", 7, id="a quarter turn, then the other mirror"),
+        pytest.param("180", "hv", 1, id="a half turn and both flips cancel"),
+        pytest.param("180", "h", 4, id="a half turn and one flip equal the other flip"),
+        pytest.param("90", "hv", 8, id="a quarter turn and both flips equal the other quarter turn"),
+        pytest.param("90", "h", 5, id="a quarter turn, then a flip"),
+        pytest.param("270", "v", 5, id="the other quarter turn, then the other flip"),
+        pytest.param("90", "v", 7, id="a quarter turn, then the other flip"),
     ],
 )
-def test_a_turn_and_a_mirror_are_one_transposition(rotate: str, flip: str, turn: int) -> None:
+def test_rotate_and_flip_combine_into_one_orientation(rotate: str, flip: str, turn: int) -> None:
     assert params_of(("rotate", rotate), ("flip", flip)).turn == turn
 
 
-def test_a_position_is_a_share_of_the_free_room() -> None:
+def test_a_position_is_a_fraction_of_the_free_space() -> None:
     assert all(0 <= share <= 100 for position in POSITIONS.values() for share in position)

@@ -1,4 +1,4 @@
-"""Which values are refused, and which one is named as the nearest."""
+"""Which values parameters refuse, and which value the error names as the nearest."""
 
 import pytest
 
@@ -10,7 +10,7 @@ def params_of(*pairs: tuple[str, str], max_dimension: int = 8192) -> Params:
     return parse_params(collect(pairs), max_dimension=max_dimension)
 
 
-def refusal_of(*pairs: tuple[str, str], max_dimension: int = 8192) -> InvalidParam:
+def error_of(*pairs: tuple[str, str], max_dimension: int = 8192) -> InvalidParam:
     with pytest.raises(InvalidParam) as caught:
         params_of(*pairs, max_dimension=max_dimension)
     return caught.value
@@ -39,8 +39,8 @@ def refusal_of(*pairs: tuple[str, str], max_dimension: int = 8192) -> InvalidPar
         pytest.param("nan", "", id="not a number"),
     ],
 )
-def test_what_is_no_integer_is_refused(name: str, value: str, nearest: str) -> None:
-    error = refusal_of((name, value))
+def test_a_value_that_is_not_an_integer_is_refused(name: str, value: str, nearest: str) -> None:
+    error = error_of((name, value))
 
     assert (error.slug, error.param, error.nearest) == ("invalid-param", name, nearest)
     assert f"{name} must be an integer from 1 to" in error.detail
@@ -56,13 +56,13 @@ def test_what_is_no_integer_is_refused(name: str, value: str, nearest: str) -> N
         pytest.param("q", "101", "100", id="q above"),
         pytest.param("q", "Auto", "auto", id="q auto in capitals"),
         pytest.param("q", "automatic", "auto", id="q automatic"),
-        pytest.param("dpr", "0", "0.5", id="dpr nothing"),
+        pytest.param("dpr", "0", "0.5", id="dpr zero"),
         pytest.param("dpr", "0.49", "0.5", id="dpr below"),
         pytest.param("dpr", "4.01", "4", id="dpr above"),
         pytest.param("dpr", "10", "4", id="dpr of two digits"),
         pytest.param("dpr", "1.333", "1.33", id="dpr three decimals"),
-        pytest.param("dpr", "2.", "2", id="dpr with a point and no digit"),
-        pytest.param("dpr", ".75", "0.75", id="dpr with no digit before the point"),
+        pytest.param("dpr", "2.", "2", id="dpr with a decimal point and no digit after it"),
+        pytest.param("dpr", ".75", "0.75", id="dpr with no digit before the decimal point"),
         pytest.param("dpr", "2x", "2", id="dpr with an x"),
         pytest.param("dpr", "-1", "0.5", id="dpr negative"),
         pytest.param("dpr", "1,5", "", id="dpr with a comma"),
@@ -75,7 +75,7 @@ def test_what_is_no_integer_is_refused(name: str, value: str, nearest: str) -> N
         pytest.param("fm", "AVIF", "avif", id="fm in capitals"),
         pytest.param("fm", "jpe", "jpeg", id="fm cut short"),
         pytest.param("fm", "blurHash", "blurhash", id="fm blurhash in capitals"),
-        pytest.param("fm", "heic", "", id="fm not offered"),
+        pytest.param("fm", "heic", "", id="fm not supported"),
         pytest.param("position", "centre", "center", id="position misspelt"),
         pytest.param("position", "north", "", id="position of another service"),
         pytest.param("position", "left,right", "top,right", id="position of opposite edges"),
@@ -87,15 +87,15 @@ def test_what_is_no_integer_is_refused(name: str, value: str, nearest: str) -> N
         pytest.param("position", "0.5 0.5", "", id="position without a comma"),
         pytest.param("position", "Smart", "smart", id="position with a capital"),
         pytest.param("position", "smart top", "smart", id="position smart and an edge"),
-        pytest.param("rotate", "0", "90", id="rotate by nothing"),
-        pytest.param("rotate", "45", "", id="rotate by an eighth"),
+        pytest.param("rotate", "0", "90", id="rotate by zero"),
+        pytest.param("rotate", "45", "", id="rotate by an eighth of a turn"),
         pytest.param("rotate", "-90", "90", id="rotate backwards"),
         pytest.param("flip", "vh", "v", id="flip in the other order"),
         pytest.param("flip", "H", "h", id="flip in capitals"),
         pytest.param("trim", "256", "255", id="trim above"),
         pytest.param("trim", "1.5", "2", id="trim by a fraction"),
         pytest.param("blur", "0.29", "0.3", id="blur below"),
-        pytest.param("blur", "0", "0.3", id="blur nothing"),
+        pytest.param("blur", "0", "0.3", id="blur zero"),
         pytest.param("blur", "250.01", "250", id="blur above"),
         pytest.param("blur", "1.234", "1.23", id="blur of three decimals"),
         pytest.param("sharpen", "10.5", "10", id="sharpen above"),
@@ -107,7 +107,7 @@ def test_what_is_no_integer_is_refused(name: str, value: str, nearest: str) -> N
         pytest.param("crop", "-5,0,100,100", "0,0,100,100", id="crop before the picture"),
         pytest.param("crop", "0,0,0,10", "0,0,1,10", id="crop of no width"),
         pytest.param("crop", "0.1,0,0.5,0", "0.10,0.00,0.50,0.01", id="crop of no height"),
-        pytest.param("crop", "1.0,0,1,1", "0.99,0.00,1.00,1.00", id="crop behind the picture"),
+        pytest.param("crop", "1.0,0,1,1", "0.99,0.00,1.00,1.00", id="crop right of the picture"),
         pytest.param("crop", "0.125,0,1,1", "0.12,0.00,1.00,1.00", id="crop of three decimals"),
         pytest.param("crop", "0.5,0,1.5,1", "0.50,0.00,1.00,1.00", id="crop beyond the picture"),
         pytest.param("crop", "10px,0,5,5", "10,0,5,5", id="crop with a unit"),
@@ -119,8 +119,8 @@ def test_what_is_no_integer_is_refused(name: str, value: str, nearest: str) -> N
         pytest.param("bg", "ff", "", id="bg of two digits"),
         pytest.param("bg", "ff00", "", id="bg of four digits"),
         pytest.param("bg", "fffff", "", id="bg of five digits"),
-        pytest.param("bg", "ggg", "", id="bg beyond f"),
-        pytest.param("bg", "red", "", id="bg a word"),
+        pytest.param("bg", "ggg", "", id="bg with a letter after f"),
+        pytest.param("bg", "red", "", id="bg as a word"),
         pytest.param("bg", "\N{ARABIC-INDIC DIGIT ONE}" * 3, "", id="bg in another script"),
         pytest.param("bg", "fff\n", "", id="bg with a line break"),
         pytest.param("enlarge", "2", "", id="enlarge beyond"),
@@ -128,8 +128,8 @@ def test_what_is_no_integer_is_refused(name: str, value: str, nearest: str) -> N
         pytest.param("still", "yes", "", id="still a word"),
     ],
 )
-def test_a_value_out_of_range_is_refused_with_the_nearest_one(name: str, value: str, nearest: str) -> None:
-    error = refusal_of((name, value))
+def test_an_invalid_value_is_refused_with_the_nearest_valid_one(name: str, value: str, nearest: str) -> None:
+    error = error_of((name, value))
 
     assert (error.slug, error.param, error.nearest) == ("invalid-param", name, nearest)
     assert error.detail.startswith(f"{name} must be ")
@@ -154,7 +154,7 @@ def test_a_value_out_of_range_is_refused_with_the_nearest_one(name: str, value: 
     ],
 )
 def test_the_nearest_value_is_itself_accepted(name: str, value: str) -> None:
-    params_of((name, refusal_of((name, value)).nearest))
+    params_of((name, error_of((name, value)).nearest))
 
 
 @pytest.mark.parametrize("name", ["w", "h"])
@@ -162,7 +162,7 @@ def test_the_nearest_value_is_itself_accepted(name: str, value: str) -> None:
 def test_a_product_above_the_limit_is_refused(name: str, dpr: str, nearest: str) -> None:
     too_much = str(int(nearest) + 1)
 
-    error = refusal_of((name, too_much), ("dpr", dpr))
+    error = error_of((name, too_much), ("dpr", dpr))
 
     assert (error.param, error.nearest) == (name, nearest)
     params_of((name, nearest), ("dpr", dpr))
@@ -170,4 +170,4 @@ def test_a_product_above_the_limit_is_refused(name: str, dpr: str, nearest: str)
 
 def test_the_limit_is_a_setting() -> None:
     assert params_of(("w", "500"), max_dimension=500).width == 500
-    assert refusal_of(("w", "501"), max_dimension=500).nearest == "500"
+    assert error_of(("w", "501"), max_dimension=500).nearest == "500"

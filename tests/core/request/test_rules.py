@@ -19,31 +19,31 @@ def params_of(rules: Rules, **arguments: str) -> Params:
     return rules.params(collect([("url", "/a.jpg"), *arguments.items()]))
 
 
-def refusal_of(rules: Rules, **arguments: str) -> InvalidParam:
+def error_of(rules: Rules, **arguments: str) -> InvalidParam:
     with pytest.raises(InvalidParam) as caught:
         params_of(rules, **arguments)
     return caught.value
 
 
-def test_a_preset_is_its_parameters() -> None:
+def test_a_preset_stands_for_its_parameters() -> None:
     assert params_of(WITH_PRESETS, p="thumb") == Params(width=200, height=200, fit=Fit.COVER)
     assert params_of(WITH_PRESETS, p="card") == Params(width=1200, q=60)
 
 
-def test_what_the_url_says_wins_over_the_preset() -> None:
+def test_the_url_takes_precedence_over_the_preset() -> None:
     assert params_of(WITH_PRESETS, p="thumb", width="90", fm="png") == Params(90, 200, Fit.COVER, format="png")
     assert params_of(WITH_PRESETS, p="card", dpr="1").width == 600
 
 
 def test_an_unknown_preset_is_refused_with_the_nearest_name() -> None:
-    error = refusal_of(WITH_PRESETS, p="thum")
+    error = error_of(WITH_PRESETS, p="thum")
 
     assert (error.param, error.nearest) == ("p", "thumb")
     assert "p must be one of thumb, card" in error.detail
 
 
-def test_a_preset_where_there_is_none_is_refused() -> None:
-    assert refusal_of(RULES, p="thumb").param == "p"
+def test_p_is_refused_when_no_presets_are_configured() -> None:
+    assert error_of(RULES, p="thumb").param == "p"
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_preset_where_there_is_none_is_refused() -> None:
     [{}, {"p": "thumb"}, {"p": "card", "v": "7", "dl": "a.png"}],
     ids=["url alone", "preset", "preset, version and download"],
 )
-def test_presets_alone_admit(arguments: dict[str, str]) -> None:
+def test_the_policy_presets_admits_these_requests(arguments: dict[str, str]) -> None:
     assert params_of(CLOSED, **arguments) == params_of(WITH_PRESETS, **arguments)
 
 
@@ -59,31 +59,31 @@ def test_presets_alone_admit(arguments: dict[str, str]) -> None:
     ("arguments", "param"),
     [
         pytest.param({"w": "200"}, "w", id="width"),
-        pytest.param({"p": "thumb", "width": "9"}, "w", id="more than the preset"),
+        pytest.param({"p": "thumb", "width": "9"}, "w", id="preset and another parameter"),
         pytest.param({"p": "thumb", "fm": "png"}, "fm", id="format"),
     ],
 )
-def test_presets_alone_refuse_everything_else(arguments: dict[str, str], param: str) -> None:
-    error = refusal_of(CLOSED, **arguments)
+def test_the_policy_presets_refuses_everything_else(arguments: dict[str, str], param: str) -> None:
+    error = error_of(CLOSED, **arguments)
 
     assert error.param == param
     assert "p=thumb, p=card" in error.detail
 
 
-def test_widths_are_snapped_after_dpr() -> None:
+def test_widths_are_snapped_after_they_are_multiplied_by_dpr() -> None:
     rules = replace(RULES, widths=Widths(WidthPolicy.SNAP, (320, 640)))
 
     assert (params_of(rules, w="300", h="100", dpr="2").width, params_of(rules, h="100").height) == (640, 320)
 
 
-def test_a_width_is_refused_by_the_value_that_was_written() -> None:
-    error = refusal_of(replace(RULES, widths=Widths(WidthPolicy.STRICT, (320, 640))), h="310", dpr="2")
+def test_the_error_about_a_width_names_the_parameter_and_dpr() -> None:
+    error = error_of(replace(RULES, widths=Widths(WidthPolicy.STRICT, (320, 640))), h="310", dpr="2")
 
     assert (error.param, error.nearest) == ("h", "320")
     assert error.detail == "h times dpr must be one of 320, 640"
 
 
-def test_a_presets_widths_are_under_the_same_rule() -> None:
+def test_the_widths_of_a_preset_follow_the_same_rule() -> None:
     snapped = replace(WITH_PRESETS, widths=Widths(WidthPolicy.SNAP, (256,)))
 
     assert params_of(snapped, p="thumb").width == 256
@@ -105,7 +105,7 @@ def test_a_presets_widths_are_under_the_same_rule() -> None:
         pytest.param("a", "dl=a", "dl", id="a download"),
     ],
 )
-def test_a_preset_that_no_url_could_be_is_refused(name: str, query: str, param: str) -> None:
+def test_an_invalid_preset_is_refused(name: str, query: str, param: str) -> None:
     with pytest.raises(InvalidParam) as caught:
         parse_preset(name, query)
 

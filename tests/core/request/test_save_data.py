@@ -22,7 +22,7 @@ from imgcdn.core.request.save_data import lower_quality, vary, wants_less
         pytest.param("?1", False, id="a structured boolean"),
     ],
 )
-def test_only_on_asks_for_less(header: str | None, expected: bool) -> None:
+def test_only_the_value_on_requests_fewer_bytes(header: str | None, expected: bool) -> None:
     assert wants_less(header) is expected
 
 
@@ -30,11 +30,11 @@ def test_only_on_asks_for_less(header: str | None, expected: bool) -> None:
     ("q", "expected"),
     [
         pytest.param(100, 65, id="most"),
-        pytest.param(90, 59, id="full colour"),
+        pytest.param(90, 59, id="full chroma"),
         pytest.param(75, 49, id="default"),
-        pytest.param(40, 30, id="down to the least"),
+        pytest.param(40, 30, id="down to the minimum"),
         pytest.param(30, 30, id="least"),
-        pytest.param(1, 1, id="below the least"),
+        pytest.param(1, 1, id="below the minimum"),
     ],
 )
 def test_a_q_is_lowered(q: int, expected: int) -> None:
@@ -46,16 +46,16 @@ def test_a_q_is_lowered(q: int, expected: int) -> None:
     [
         pytest.param(90, 75, id="most"),
         pytest.param(75, 60, id="default"),
-        pytest.param(50, 40, id="down to the least"),
+        pytest.param(50, 40, id="down to the minimum"),
         pytest.param(40, 40, id="least"),
     ],
 )
-def test_what_auto_aims_at_is_lowered(target: int, expected: int) -> None:
+def test_the_target_of_q_auto_is_lowered(target: int, expected: int) -> None:
     assert lower_quality(Params(q=None, target=target)) == Params(q=None, target=expected)
 
 
 @given(one=st.integers(1, 100), other=st.integers(1, 100))
-def test_a_higher_q_stays_the_higher_one(one: int, other: int) -> None:
+def test_lowering_keeps_the_order_of_two_q(one: int, other: int) -> None:
     low, high = sorted((one, other))
     assert (lower_quality(Params(q=low)).q or 0) <= (lower_quality(Params(q=high)).q or 0)
 
@@ -67,11 +67,11 @@ def test_a_higher_q_stays_the_higher_one(one: int, other: int) -> None:
         pytest.param("avif", "", "Save-Data", id="avif"),
         pytest.param("webp", "", "Save-Data", id="webp"),
         pytest.param("jpeg", "", "Save-Data", id="jpeg"),
-        pytest.param("png", "", "", id="png, where q is nothing"),
-        pytest.param("gif", "", "", id="gif, where q is nothing"),
-        pytest.param("lqip", "", "", id="a placeholder, too"),
-        pytest.param("json", "", "", id="and what is known of a picture"),
+        pytest.param("png", "", "", id="png, which has no quality"),
+        pytest.param("gif", "", "", id="gif, which has no quality"),
+        pytest.param("lqip", "", "", id="a placeholder"),
+        pytest.param("json", "", "", id="json"),
     ],
 )
-def test_an_answer_varies_with_what_may_change_it(fmt: str | None, off: str, on: str) -> None:
+def test_vary_names_the_headers_that_change_the_response(fmt: str | None, off: str, on: str) -> None:
     assert (vary(Params(format=fmt), save_data=False), vary(Params(format=fmt), save_data=True)) == (off, on)

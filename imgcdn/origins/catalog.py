@@ -17,7 +17,7 @@ from pathlib import Path
 
 from imgcdn.core.output.keys import source_key
 from imgcdn.core.values import FileStamp, OriginState, Source, SourceRecord
-from imgcdn.errors import Forbidden, ImageTooLarge, InternalError, OriginError, SourceNotFound
+from imgcdn.errors import Forbidden, ImageTooLarge, InternalError, OriginError, Overloaded, SourceNotFound
 from imgcdn.origins.base import Answer, Fetcher, Freshness, Located, Original, OriginalFile, Stop, Validators
 from imgcdn.origins.freshness import judge, lifetime
 from imgcdn.origins.negative import negative_entry
@@ -29,6 +29,10 @@ from imgcdn.store.folder import Folder
 
 #: An original that changes while it is read is read once more; then its writer is not done.
 ATTEMPTS = 2
+
+#: Originals that are looked up where they lie at the same time. Each takes a few system calls, and up to 20 ms if its
+#: file was just written.
+_LOOKERS = 8
 
 #: Callers' versions that a record remembers.
 _MOST_SEEN = 16
@@ -51,6 +55,10 @@ class _Copy:
     answer: Answer
     file: OriginalFile | None
     temp: str | None
+
+
+#: What a thread does for a fetch.
+_Work = Callable[[Fetcher, Source, SourceRecord | None, Stop], _Copy]
 
 
 class Catalog:
@@ -79,7 +87,9 @@ class Catalog:
         self._store = store
         self._prober = prober
         self._clock = clock
-        self._threads = ThreadPoolExecutor(settings.fetchers, thread_name_prefix="fetch")
+        # Two pools: origins that are slow must not keep files waiting.
+        self._fetching = ThreadPoolExecutor(settings.fetchers, thread_name_prefix="fetch")
+        self._looking = ThreadPoolExecutor(_LOOKERS, thread_name_prefix="look")
         self._hosts: dict[str, _Places] = {}
         self._stops: set[Stop] = set()
 
@@ -111,15 +121,19 @@ class Catalog:
             return Original(record)
         return await self._fetch(source, self._store.record(source_key(source)), v)
 
-    def open(self, source: Source, original: Original) -> OriginalFile | None:
-        """Return the file with an original's bytes; None when it was evicted and has to be fetched again."""
+    async def open(self, source: Source, original: Original) -> OriginalFile | None:
+        """
+        Return the file with an original's bytes; None when it was evicted and has to be fetched again.
+
+        Raises:
+            ImgcdnError: As `refresh`, for an original that is opened where it lies.
+        """
         if original.file is not None:
             return original.file
         fetcher = self._fetchers[source.scheme]
         if not fetcher.copies:
             # The render child sees for itself whether it is still the same file.
-            located = fetcher.fetch(source, None, into=None, stop=Stop()).file
-            return None if located is None else OriginalFile(located.path)
+            return (await self._copy(fetcher, source, None)).file
         path = self._store.original(source_key(source))
         return OriginalFile(path) if path is not None and path_stamp(path) == original.record.stamp else None
 
@@ -136,7 +150,8 @@ class Catalog:
         """End the fetches that are under way, and close what is kept between fetches."""
         for stop in list(self._stops):
             stop.request()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._fetching, self._looking):
+            threads.shutdown(wait=False, cancel_futures=True)
         for fetcher in set(self._fetchers.values()):
             fetcher.close()
 
@@ -158,16 +173,26 @@ class Catalog:
         raise InternalError("The original keeps changing while it is read. Try again when it is complete.")
 
     async def _copy(self, fetcher: Fetcher, source: Source, known: SourceRecord | None) -> _Copy:
-        """Ask the fetcher, in a thread, when its host has a place."""
-        stop = Stop()
-        work = self._download if fetcher.copies else _locate
+        """Have the fetcher do its work in a thread; where it copies, when its host has a place."""
+        if not fetcher.copies:
+            return await self._run(self._looking, _locate, fetcher, source, known)
         async with self._place(fetcher.host(source)):
-            self._stops.add(stop)
-            try:
-                running = asyncio.get_running_loop()
-                return await running.run_in_executor(self._threads, work, fetcher, source, known, stop)
-            finally:
-                self._stops.discard(stop)
+            return await self._run(self._fetching, self._download, fetcher, source, known)
+
+    async def _run(
+        self, threads: ThreadPoolExecutor, work: _Work, fetcher: Fetcher, source: Source, known: SourceRecord | None
+    ) -> _Copy:
+        stop = Stop()
+        self._stops.add(stop)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(threads, work, fetcher, source, known, stop)
+        except OriginError as error:
+            if stop.requested:  # the origin is not at fault, so nothing is remembered against it
+                raise Overloaded("The service is shutting down. Try again in a second.") from error
+            raise
+        finally:
+            self._stops.discard(stop)
+            stop.request()  # a fetch that was cancelled must not keep its thread; one that has ended does not notice
 
     def _download(self, fetcher: Fetcher, source: Source, known: SourceRecord | None, stop: Stop) -> _Copy:
         """Run in a thread: fetch into a file of the store's, or into one that goes with the last request."""

@@ -6,7 +6,10 @@ there is no second look-up that could say something else. Host header, SNI and c
 that is kept alive stays with the address that was checked for it.
 """
 
+import errno
+import os
 import queue
+import select
 import socket
 import ssl
 import threading
@@ -15,7 +18,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from types import TracebackType
 from typing import Any
 
 from requests.adapters import DEFAULT_CA_BUNDLE_PATH, HTTPAdapter
@@ -26,12 +28,15 @@ from urllib3.util import create_urllib3_context
 from imgcdn.errors import ConfigError, Forbidden, OriginError, OriginTimeout
 from imgcdn.origins.addresses import AddressRule
 from imgcdn.origins.responses import StrictResponse
+from imgcdn.origins.watch import Watch
 
 #: (host, port) -> addresses, as text. Raises OSError where there are none.
 Resolver = Callable[[str, int], Sequence[str]]
 
 # A look-up cannot be stopped, so hung ones are bounded; whoever finds no place waits for one until their own deadline.
 _MAX_LOOKUPS = 32
+# How often a fetch that waits for such a place sees whether it was stopped.
+_POLL_S = 0.1
 # Hosts with more addresses have them for balance; each one tried takes its share of the time to connect.
 _MAX_TRIED = 4
 _POOLS, _IDLE_IN_POOL = 64, 64
@@ -41,64 +46,6 @@ def system_resolver(host: str, port: int) -> Sequence[str]:
     """Ask the system: DNS, hosts file, and every spelling of an address that it understands."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
-
-
-class Watch:
-    """
-    The deadline of one fetch in all: when it has passed, its sockets are shut down, whatever they wait for.
-
-    A library's timeout is no deadline: each byte starts it anew. A shut socket may look like the normal end of a body,
-    so `fired` has to be asked before anything is believed.
-
-    Args:
-        seconds: From entering the context on.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self.fired = False
-        self._ends = time.monotonic() + seconds
-        self._lock = threading.Lock()
-        self._held: list[socket.socket] = []
-        self._timer = threading.Timer(seconds, self.fire)
-        self._timer.daemon = True
-
-    @property
-    def remaining_s(self) -> float:
-        """Seconds that are left, never fewer than a timeout can be set to."""
-        return max(0.001, self._ends - time.monotonic())
-
-    def hold(self, sock: socket.socket) -> None:
-        """Have this socket's connection end with the watch, also after TLS has taken the socket over."""
-        twin = socket.fromfd(sock.fileno(), sock.family, sock.type)  # a duplicate
-        with self._lock:
-            self._held.append(twin)
-            if self.fired:
-                _shut(twin)
-
-    def fire(self) -> None:
-        """End the fetch now: shut its sockets down, whatever they wait for."""
-        with self._lock:
-            self.fired = True
-            self._ends = min(self._ends, time.monotonic())
-            for twin in self._held:
-                _shut(twin)
-
-    def let_go(self) -> None:
-        """Forget the sockets: a connection that went back to its pool may serve another fetch by now."""
-        with self._lock:
-            for twin in self._held:
-                twin.close()
-            self._held.clear()
-
-    def __enter__(self) -> "Watch":
-        self._timer.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._timer.cancel()
-        self.let_go()
 
 
 @dataclass(slots=True)
@@ -191,14 +138,17 @@ class Dialler:
 
     def _look_up(self, host: str, port: int, ends: float) -> Sequence[str]:
         timeout = OriginTimeout("The origin's host was not found in time.", log=f"looking up {host} took too long")
-        if not self._lookups.acquire(timeout=max(0.0, ends - time.monotonic())):
-            raise timeout
+        watch = self.attempt.watch
+        while not self._lookups.acquire(timeout=max(0.0, min(_POLL_S, ends - time.monotonic()))):
+            if watch.fired or time.monotonic() >= ends:
+                raise timeout
         answers: queue.SimpleQueue[Sequence[str] | Exception] = queue.SimpleQueue()
         try:
             threading.Thread(target=self._ask, args=(host, port, answers), name="lookup", daemon=True).start()
         except RuntimeError:
             self._lookups.release()
             raise
+        watch.on_fire(lambda: answers.put(timeout))
         try:
             answer = answers.get(timeout=max(0.0, ends - time.monotonic()))
         except queue.Empty as error:
@@ -295,9 +245,13 @@ class _TlsPool(HTTPSConnectionPool):
 def _connected(address: str, port: int, timeout_s: float, watch: Watch) -> socket.socket:
     sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
     try:
-        sock.settimeout(timeout_s)
-        sock.connect((address, port))
-        watch.hold(sock)
+        sock.setblocking(False)
+        code = sock.connect_ex((address, port))
+        watch.hold(sock)  # only now: to shut a socket down that has not begun to connect has no effect
+        if code == errno.EINPROGRESS:
+            code = _wait_until_connected(sock, timeout_s)
+        if code:
+            raise OSError(code, os.strerror(code))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError:
         sock.close()
@@ -305,8 +259,10 @@ def _connected(address: str, port: int, timeout_s: float, watch: Watch) -> socke
     return sock
 
 
-def _shut(sock: socket.socket) -> None:
-    try:
-        sock.shutdown(socket.SHUT_RDWR)
-    except OSError:  # not connected yet, or no longer
-        pass
+def _wait_until_connected(sock: socket.socket, timeout_s: float) -> int:
+    """Return the error number of an attempt to connect, or 0."""
+    poll = select.poll()
+    poll.register(sock, select.POLLOUT)
+    if not poll.poll(timeout_s * 1000):
+        return errno.ETIMEDOUT
+    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)

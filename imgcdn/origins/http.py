@@ -25,8 +25,9 @@ from imgcdn.core.values import Source
 from imgcdn.errors import Forbidden, ImageTooLarge, InvalidParam, OriginError, OriginTimeout, SourceNotFound
 from imgcdn.origins.addresses import AddressRule
 from imgcdn.origins.base import Answer, Stop, Validators
-from imgcdn.origins.connections import Attempt, Dialler, Resolver, Transport, Watch, system_resolver, tls_context
+from imgcdn.origins.connections import Attempt, Dialler, Resolver, Transport, system_resolver, tls_context
 from imgcdn.origins.freshness import retry_after
+from imgcdn.origins.watch import Watch
 
 USER_AGENT = f"imgcdn/{__version__}"
 ACCEPT = "image/avif,image/webp,image/apng,image/png,image/jpeg,image/gif,image/*;q=0.8,*/*;q=0.5"
@@ -323,4 +324,7 @@ def _failure(url: RemoteUrl, error: RequestException | HTTPError) -> OriginError
 
 
 def _too_slow(url: RemoteUrl) -> OriginTimeout:
-    return OriginTimeout("The origin took too long to send the image.", log=f"{url} passed the deadline of a fetch")
+    return OriginTimeout(
+        "The origin took too long to send the image.",
+        log=f"{url} passed the deadline of a fetch, or the fetch was stopped",
+    )

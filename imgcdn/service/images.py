@@ -212,7 +212,7 @@ class ImageService:
 
     async def _open(self, source: Source, original: Original) -> Original:
         """Return the same with its file; with another version when it has changed."""
-        file = self._catalog.open(source, original)
+        file = await self._catalog.open(source, original)
         if file is not None:
             return replace(original, file=file)
         fetch = functools.partial(self._catalog.fetch_again, source)

@@ -1,5 +1,7 @@
-"""Fetchers that are closed at the end of a test, and a certificate for origins with TLS."""
+"""Fetchers that are closed at the end of a test, a certificate for origins with TLS, and what a catalogue needs."""
 
+import asyncio
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +12,8 @@ from imgcdn.core.request.url import RemoteUrl
 from imgcdn.core.values import Source
 from imgcdn.origins.http import HttpFetcher
 from tests.support import origin as at
+from tests.support.brokers import processes, until
+from tests.support.catalogs import PHOTO, Bench
 from tests.support.fetching import AT_HOME, POLICY, Make, Names
 
 
@@ -35,3 +39,16 @@ def make() -> Iterator[Make]:
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return at.certificate(tmp_path_factory.mktemp("origin"))
+
+
+@pytest.fixture(scope="module")
+def sockets() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="imgcdn-test-", dir="/tmp") as folder:  # mkdtemp makes it private
+        yield Path(folder)
+        asyncio.run(until(lambda: not processes(Path(folder)), "the broker has ended"))
+
+
+@pytest.fixture
+def bench(tmp_path: Path, sockets: Path) -> Iterator[Bench]:
+    with at.running({"/a.jpg": at.respond(PHOTO, cache_control="max-age=600")}) as origin:
+        yield Bench(tmp_path, sockets, origin)

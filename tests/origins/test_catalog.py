@@ -2,79 +2,19 @@
 
 import asyncio
 import hashlib
-import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from ipaddress import ip_network
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
 from imgcdn.core.values import Source
-from imgcdn.errors import ImgcdnError, OriginError, SourceNotFound
-from imgcdn.origins.addresses import AddressRule
-from imgcdn.origins.catalog import Catalog
-from imgcdn.origins.http import HttpFetcher
-from imgcdn.origins.local import LocalFetcher
-from imgcdn.origins.probing import Prober
-from imgcdn.renderers.client import RenderClient
+from imgcdn.errors import ImgcdnError, OriginError, Overloaded, SourceNotFound, UnsupportedImage
 from tests.support import origin as at
 from tests.support import pictures
-from tests.support.brokers import processes, settings, until
-from tests.support.fetching import ORIGIN, POLICY, SLACK_S
-from tests.support.origin import Origin
-from tests.support.stored import open_store
-
-PHOTO = pictures.jpeg()
-
-
-@dataclass
-class Bench:
-    """A catalogue over a folder and a web server, with a clock that the test controls."""
-
-    folder: Path
-    sockets: Path
-    origin: Origin
-    now: float = field(default_factory=time.time)
-
-    @asynccontextmanager
-    async def catalog(self, **changed: Any) -> AsyncIterator[Catalog]:
-        renderers = RenderClient(settings(), folder=self.sockets)
-        origin = replace(ORIGIN, **changed)
-        http = HttpFetcher(replace(POLICY, addresses=AddressRule([ip_network("127.0.0.0/8")])), clock=lambda: self.now)
-        local = LocalFetcher(self.folder / "root", max_source_bytes=10**6)
-        catalog = Catalog(
-            origin,
-            fetchers={"remote": http, "local": local},
-            store=open_store(self.folder / "cache", max_bytes=10**8),
-            prober=Prober(renderers, max_pixels=origin.max_pixels, timeout_s=10.0, clock=lambda: self.now),
-            clock=lambda: self.now,
-        )
-        try:
-            yield catalog
-        finally:
-            catalog.close()
-            renderers.disconnect()
-
-    def source(self, path: str = "/a.jpg") -> Source:
-        return Source("remote", self.origin.url(path, "127.0.0.1"))
-
-
-@pytest.fixture(scope="module")
-def sockets() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="imgcdn-test-", dir="/tmp") as folder:  # mkdtemp makes it private
-        yield Path(folder)
-        asyncio.run(until(lambda: not processes(Path(folder)), "the broker has ended"))
-
-
-@pytest.fixture
-def bench(tmp_path: Path, sockets: Path) -> Iterator[Bench]:
-    with at.running({"/a.jpg": at.respond(PHOTO, cache_control="max-age=600")}) as origin:
-        yield Bench(tmp_path, sockets, origin)
+from tests.support.brokers import until
+from tests.support.catalogs import PHOTO, Bench
+from tests.support.fetching import SLACK_S
 
 
 def test_an_original_is_fetched_again_when_its_lifetime_is_over(bench: Bench) -> None:
@@ -163,7 +103,6 @@ def test_a_slow_host_uses_at_most_its_share_of_the_fetches(bench: Bench) -> None
 
 
 def test_a_file_is_fresh_while_its_stamp_is_the_same(bench: Bench) -> None:
-    (bench.folder / "root").mkdir()
     path = bench.folder / "root" / "a.jpg"
     path.write_bytes(PHOTO)
     source = Source("local", "a.jpg")
@@ -182,19 +121,123 @@ def test_a_file_is_fresh_while_its_stamp_is_the_same(bench: Bench) -> None:
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("scheme", ["local", "remote"])
-def test_the_version_of_an_original_is_its_hash_for_every_fetcher(bench: Bench, scheme: str) -> None:
-    (bench.folder / "root").mkdir()
-    (bench.folder / "root" / "a.jpg").write_bytes(PHOTO)
-    source = Source("local", "a.jpg") if scheme == "local" else bench.source()
+@pytest.fixture(params=["local", "remote"])
+def source(request: pytest.FixtureRequest, bench: Bench) -> Source:
+    """The one original, in a folder and on a web server: what follows holds for both."""
+    source = Source("local", "a.jpg") if request.param == "local" else bench.source()
+    bench.put(source, PHOTO)
+    return source
 
+
+def test_an_original_has_its_hash_for_a_version(bench: Bench, source: Source) -> None:
     async def scenario() -> None:
         async with bench.catalog() as catalog:
             original = await catalog.refresh(source, None)
             assert original.record.version == hashlib.sha256(PHOTO).hexdigest()
-            file = catalog.open(source, original)
+            file = await catalog.open(source, original)
             assert file is not None
             assert file.path.read_bytes() == PHOTO
+
+    asyncio.run(scenario())
+
+
+def test_what_was_refreshed_is_current(bench: Bench, source: Source) -> None:
+    async def scenario() -> None:
+        async with bench.catalog() as catalog:
+            assert catalog.current(source, None) is None
+            original = await catalog.refresh(source, None)
+            assert catalog.current(source, None) == original.record
+        async with bench.catalog() as restarted:
+            assert restarted.current(source, None) == original.record
+
+    asyncio.run(scenario())
+
+
+def test_a_changed_original_has_another_version(bench: Bench, source: Source) -> None:
+    async def scenario() -> None:
+        async with bench.catalog() as catalog:
+            before = await catalog.refresh(source, None)
+            bench.put(source, pictures.png())
+            bench.now += 601
+            assert catalog.current(source, None) is None
+            after = await catalog.refresh(source, None)
+            assert after.record.version == hashlib.sha256(pictures.png()).hexdigest() != before.record.version
+
+    asyncio.run(scenario())
+
+
+def test_the_same_bytes_come_to_the_same_record_but_for_what_tells_their_freshness(
+    bench: Bench, source: Source
+) -> None:
+    async def scenario() -> None:
+        async with bench.catalog() as catalog:
+            before = (await catalog.refresh(source, None)).record
+            bench.put(source, PHOTO)
+            bench.now += 601
+            after = (await catalog.refresh(source, None)).record
+            assert (after.version, after.facts) == (before.version, before.facts)
+            assert replace(after, stamp=before.stamp, origin=before.origin) == before
+
+    asyncio.run(scenario())
+
+
+def test_an_original_that_is_gone_is_not_found(bench: Bench, source: Source) -> None:
+    async def scenario() -> None:
+        async with bench.catalog() as catalog:
+            await catalog.refresh(source, None)
+            bench.remove(source)
+            bench.now += 601
+            with pytest.raises(SourceNotFound):
+                await catalog.refresh(source, None)
+
+    asyncio.run(scenario())
+
+
+def test_a_refused_original_is_remembered_for_a_minute(bench: Bench, source: Source) -> None:
+    bench.put(source, b"no picture")
+
+    async def scenario() -> None:
+        async with bench.catalog(min_ttl=600) as catalog:
+            record = (await catalog.refresh(source, None)).record
+            assert record.facts is None
+            assert record.negative is not None
+            assert record.negative.slug == UnsupportedImage.slug
+            bench.now += 59
+            assert catalog.current(source, None) == record
+            bench.now += 2
+            assert catalog.current(source, None) is None
+
+    asyncio.run(scenario())
+
+
+def test_slow_origins_do_not_keep_a_file_waiting(bench: Bench) -> None:
+    file = Source("local", "a.jpg")
+    bench.put(file, PHOTO)
+    bench.origin.scripts["/a.jpg"] = at.silent
+
+    async def scenario() -> None:
+        async with bench.catalog(fetchers=1) as catalog:
+            waiting = asyncio.create_task(catalog.refresh(bench.source(), None))
+            await until(lambda: bench.origin.requests, "the origin has the request")
+            original = await asyncio.wait_for(catalog.refresh(file, None), SLACK_S)
+            assert await asyncio.wait_for(catalog.open(file, original), SLACK_S)
+            assert not waiting.done()
+            catalog.close()
+            with pytest.raises(Overloaded):
+                await waiting
+
+    asyncio.run(scenario())
+
+
+def test_a_fetch_that_is_cancelled_gives_its_thread_back(bench: Bench) -> None:
+    bench.origin.scripts.update({"/a.jpg": at.silent, "/b.jpg": at.respond(PHOTO)})
+
+    async def scenario() -> None:
+        async with bench.catalog(fetchers=1) as catalog:
+            waiting = asyncio.create_task(catalog.refresh(bench.source(), None))
+            await until(lambda: bench.origin.requests, "the origin has the request")
+            waiting.cancel()
+            await asyncio.wait_for(catalog.refresh(bench.source("/b.jpg"), None), SLACK_S)
 
     asyncio.run(scenario())
 
@@ -208,8 +251,9 @@ def test_closing_the_catalogue_ends_fetches_that_are_under_way(bench: Bench) -> 
             await until(lambda: bench.origin.requests, "the origin has the request")
             began = time.monotonic()
             catalog.close()
-            with pytest.raises(OriginError):
+            with pytest.raises(Overloaded):
                 await waiting
+            assert catalog.current(bench.source(), None) is None, "the origin is not at fault"
             return time.monotonic() - began
 
     assert asyncio.run(scenario()) < SLACK_S

@@ -14,7 +14,7 @@ from imgcdn.errors import (
     OriginTimeout,
 )
 from imgcdn.origins.base import Stop
-from imgcdn.origins.connections import Watch
+from imgcdn.origins.watch import Watch
 from tests.support import origin as at
 from tests.support.fetching import BODY, DEADLINE_S, SLACK_S, Make, fetch_error, get
 from tests.support.origin import NAME, running

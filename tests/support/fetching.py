@@ -27,6 +27,9 @@ HERE = AddressRule([ip_network("127.0.0.1/32"), ip_network("::1/128")])
 DEADLINE_S = 0.5
 SLACK_S = 2.0
 
+#: Deadlines that no test waits for: what ends a fetch must be something else.
+PATIENT = {"connect_timeout_s": 30.0, "read_timeout_s": 30.0, "total_timeout_s": 30.0}
+
 
 class Names:
     """A resolver with prepared answers: a name gets its answers in turn, and then always the last one."""

@@ -24,6 +24,9 @@ from imgcdn.store.files import stamp_of
 #: without its times telling (git calls such a file racily clean).
 _TICK_S = 0.02
 
+#: How folders on the way to a file are opened. Where the system has O_PATH, that takes no right to list them.
+_FOLDER = os.O_DIRECTORY | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
+
 _EXTENSIONS = (".jpeg", *(f".{fmt.extension}" for fmt in FORMATS.values()))
 
 
@@ -50,8 +53,8 @@ class LocalFetcher:
         """
         Stat the file: one system call a request tells whether it is the one that was rendered.
 
-        It does not look where links lead. A stamp that equals one of a file that `resolve` allowed is the same inode,
-        so it is the same file; with any other, call `resolve`.
+        It does not look where links lead. A stamp that equals one that `fetch` allowed is the same inode, so it is the
+        same file; with any other, call `fetch`.
 
         Raises:
             SourceNotFound: There is no regular file of this name.
@@ -77,7 +80,7 @@ class LocalFetcher:
             SourceNotFound: As `resolve`.
             ImageTooLarge: It has more than `max_source_bytes`.
         """
-        path, stamp = self.resolve(source.location), self.stamp(source)
+        path, stamp = self._find(source.location)
         limit = self._max_source_bytes
         if stamp.size > limit:
             raise ImageTooLarge(f"The original has more than {limit} bytes.", limit=limit, unit="bytes")
@@ -91,6 +94,10 @@ class LocalFetcher:
         Raises:
             SourceNotFound: It is not there, or not beneath the root. The two look alike on purpose.
         """
+        return self._find(location)[0]
+
+    def _find(self, location: str) -> tuple[Path, FileStamp]:
+        """Return the real path of a file, and its stamp: that of a file that lay beneath the root."""
         _check_name(location)
         root = os.path.realpath(self._root)
         try:
@@ -100,8 +107,12 @@ class LocalFetcher:
         hidden = any(_beneath(path, os.path.realpath(folder)) for folder in self._hidden)
         if hidden or not _beneath(path, root):
             raise _not_found()
-        _check_name(os.path.relpath(path, root))  # a link may lead to a dot file
-        return Path(path)
+        below = os.path.relpath(path, root)
+        _check_name(below)  # a link may lead to a dot file
+        try:
+            return Path(path), _stamp_beneath(root, below.split("/"))
+        except OSError as error:
+            raise _not_found() from error
 
     def close(self) -> None:
         """Do nothing: nothing is kept between requests."""
@@ -117,6 +128,30 @@ def pictures(root: Path) -> Iterable[str]:
         offered = not name.startswith(".") and name.lower().endswith(_EXTENSIONS)
         if offered and os.path.isfile(f"{root}/{name}"):
             yield name
+
+
+def _stamp_beneath(root: str, segments: list[str]) -> FileStamp:
+    """
+    Stat a file whose links have been resolved, following none.
+
+    A stat of the path would follow a link that took a folder's place a moment ago. Who can write beneath the root could
+    so have the stamp of a file outside taken for one that is allowed.
+
+    Raises:
+        OSError: There is a link by now, or nothing, or no regular file.
+    """
+    folder = os.open(root, _FOLDER)
+    try:
+        for segment in segments[:-1]:
+            inner = os.open(segment, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        stat = os.stat(segments[-1], dir_fd=folder, follow_symlinks=False)
+    finally:
+        os.close(folder)
+    if not stat_flags.S_ISREG(stat.st_mode):
+        raise FileNotFoundError(segments[-1])
+    return stamp_of(stat)
 
 
 def _wait_for_tick(stamp: FileStamp) -> None:

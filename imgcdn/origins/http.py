@@ -8,8 +8,9 @@ Nothing of the client's request is sent on, and nothing of the origin's text is 
 import hashlib
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import BinaryIO
 
 from requests import PreparedRequest
@@ -20,13 +21,14 @@ from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 from urllib3.response import BaseHTTPResponse
 
 from imgcdn import __version__
-from imgcdn.core.request.url import RemoteUrl, is_beneath, join_reference, parse_remote
+from imgcdn.core.request.url import RemoteUrl, is_beneath, join_reference, parse_override, parse_remote
 from imgcdn.core.values import Source
 from imgcdn.errors import Forbidden, ImageTooLarge, InvalidParam, OriginError, OriginTimeout, SourceNotFound
 from imgcdn.origins.addresses import AddressRule
 from imgcdn.origins.base import Answer, Stop, Validators
 from imgcdn.origins.connections import Attempt, Dialler, Resolver, Transport, system_resolver, tls_context
 from imgcdn.origins.freshness import retry_after
+from imgcdn.origins.settings import OriginSettings
 from imgcdn.origins.watch import Watch
 
 USER_AGENT = f"imgcdn/{__version__}"
@@ -50,30 +52,17 @@ _VALIDATOR = re.compile(r"[\x20-\x7e\x80-\xff]{1,1000}")
 
 
 @dataclass(frozen=True, slots=True)
-class FetchPolicy:
+class Permissions:
     """
-    What a fetch may do.
+    What a fetch may ask for, which follows from the mounts and the allowlist.
 
     Args:
         admits: The allowlist.
-        loop_id: Ours, random, alike in all workers; sent as CDN-Loop (RFC 8586).
         base_of: The base of the mount that made a source's URL; None for an ordinary URL.
-        addresses: Which addresses may be connected to.
-        overrides: (host, port) -> addresses, instead of a look-up.
-        ca_bundle: A PEM file instead of the packaged authorities.
-        total_timeout_s: For everything, redirects included.
     """
 
     admits: Callable[[RemoteUrl], bool]
-    loop_id: str
     base_of: Callable[[Source], RemoteUrl | None]
-    addresses: AddressRule
-    overrides: Mapping[tuple[str, int], Sequence[str]]
-    ca_bundle: str
-    max_source_bytes: int
-    connect_timeout_s: float
-    read_timeout_s: float
-    total_timeout_s: float
 
 
 class HttpFetcher:
@@ -82,7 +71,9 @@ class HttpFetcher:
     kept alive.
 
     Args:
-        policy: What it may do.
+        settings: Addresses, deadlines and limits.
+        permissions: What may be fetched at all.
+        loop_id: Ours, random, alike in all workers; sent as CDN-Loop (RFC 8586).
         resolver: Asked once for each new connection.
         clock: Unix time.
     """
@@ -90,15 +81,23 @@ class HttpFetcher:
     copies = True
 
     def __init__(
-        self, policy: FetchPolicy, *, resolver: Resolver = system_resolver, clock: Callable[[], float] = time.time
+        self,
+        settings: OriginSettings,
+        *,
+        permissions: Permissions,
+        loop_id: str,
+        resolver: Resolver = system_resolver,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        tls = tls_context(policy.ca_bundle)
-        self._policy = policy
+        tls = tls_context(settings.ca_bundle)
+        public = AddressRule(ip_network(text) for text in settings.allow_addresses)
+        overrides = {(host, port): addresses for host, port, addresses in map(parse_override, settings.resolve)}
+        self._settings = settings
+        self._permissions = permissions
+        self._loop_id = loop_id
         self._clock = clock
         # Two pools: a connection to a mount's host, made unchecked, must not serve an ordinary URL of the same host.
-        self._checked, self._exempt = (
-            Transport(Dialler(rule, policy.overrides, resolver), tls) for rule in (policy.addresses, None)
-        )
+        self._checked, self._exempt = (Transport(Dialler(rule, overrides, resolver), tls) for rule in (public, None))
 
     def close(self) -> None:
         """Close the connections that are kept alive."""
@@ -129,9 +128,17 @@ class HttpFetcher:
         """
         assert into is not None
         url = parse_remote(source.location)
-        with Watch(self._policy.total_timeout_s) as watch:
+        with Watch(self._settings.fetch_timeout_s) as watch:
             stop.on_request(watch.fire)
-            fetch = _Fetch(self._policy, watch, known, self._policy.base_of(source), self._clock)
+            fetch = _Fetch(
+                self._settings,
+                self._permissions.admits,
+                self._loop_id,
+                watch=watch,
+                validators=known,
+                base=self._permissions.base_of(source),
+                clock=self._clock,
+            )
             try:
                 answer = fetch.run(url, into, checked=self._checked, exempt=self._exempt)
             except (OriginError, SourceNotFound, ImageTooLarge) as error:
@@ -158,7 +165,9 @@ def is_loop(header: str | None, loop_id: str) -> bool:
 class _Fetch:
     """One fetch under way."""
 
-    policy: FetchPolicy
+    settings: OriginSettings
+    admits: Callable[[RemoteUrl], bool]
+    loop_id: str
     watch: Watch
     validators: Validators | None
     base: RemoteUrl | None
@@ -167,7 +176,7 @@ class _Fetch:
     def run(self, url: RemoteUrl, into: BinaryIO, *, checked: Transport, exempt: Transport) -> Answer:
         for _ in range(_MAX_REDIRECTS + 1):
             transport = exempt if self.base is not None and is_beneath(self.base, url) else checked
-            if transport is checked and not self.policy.admits(url):
+            if transport is checked and not self.admits(url):
                 raise Forbidden(f"{url} is in no pattern of the allowlist")
             asked = self._conditions(url)
             response = self._send(transport, url, asked)
@@ -196,11 +205,11 @@ class _Fetch:
                 "User-Agent": USER_AGENT,
                 "Accept": ACCEPT,
                 "Accept-Encoding": "identity",
-                "CDN-Loop": self.policy.loop_id,
+                "CDN-Loop": self.loop_id,
                 **conditions,
             }
         )
-        attempt = Attempt(self.watch, self.policy.connect_timeout_s)
+        attempt = Attempt(self.watch, self.settings.connect_timeout_s)
         try:
             return self._attempt(transport, request, attempt)
         except (RequestException, HTTPError) as error:
@@ -209,13 +218,13 @@ class _Fetch:
         # The origin closed a kept-alive connection just as it was used again. Once more; what comes next from the pool
         # is the place of the one that failed, so the connection is new.
         try:
-            return self._attempt(transport, request, Attempt(self.watch, self.policy.connect_timeout_s))
+            return self._attempt(transport, request, Attempt(self.watch, self.settings.connect_timeout_s))
         except (RequestException, HTTPError) as error:
             raise _failure(url, error) from error
 
     def _attempt(self, transport: Transport, request: PreparedRequest, attempt: Attempt) -> BaseHTTPResponse:
-        connect_s = min(self.policy.connect_timeout_s, self.watch.remaining_s)
-        read_s = min(self.policy.read_timeout_s, self.watch.remaining_s)
+        connect_s = min(self.settings.connect_timeout_s, self.watch.remaining_s)
+        read_s = min(self.settings.read_timeout_s, self.watch.remaining_s)
         with transport.dialler.trying(attempt):
             response = transport.send(request, stream=True, timeout=(connect_s, read_s), proxies={})
         raw: BaseHTTPResponse = response.raw
@@ -234,7 +243,7 @@ class _Fetch:
         return _answer(url, headers, received_at, version=self._read(url, response, into))
 
     def _read(self, url: RemoteUrl, response: BaseHTTPResponse, into: BinaryIO) -> str:
-        limit = self.policy.max_source_bytes
+        limit = self.settings.max_source_bytes
         too_large = ImageTooLarge(f"The original has more than {limit:,} bytes.", limit=limit, unit="bytes")
         if (response.length_remaining or 0) > limit:
             raise too_large

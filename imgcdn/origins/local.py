@@ -18,6 +18,7 @@ from imgcdn.core.output.formats import FORMATS
 from imgcdn.core.values import FileStamp, Source
 from imgcdn.errors import ImageTooLarge, SourceNotFound
 from imgcdn.origins.base import Answer, Located, Stop, Validators
+from imgcdn.origins.settings import OriginSettings
 from imgcdn.store.files import stamp_of
 
 #: Coarsest tick of a kernel's file times. A file that changed less than this ago may change again, to the same size,
@@ -35,19 +36,19 @@ class LocalFetcher:
     Originals beneath one folder, opened where they lie.
 
     Args:
-        root: The folder. It may be a link, which is followed anew for each request, so that a release that is switched
-            by its link is served at once, and one that was removed is not found.
+        settings: The folder, and how large a file may be. The folder may be a link, which is followed anew for each
+            request, so that a release that is switched by its link is served at once, and one that was removed is not
+            found.
         hidden: Folders whose files are never originals, wherever they are.
-        max_source_bytes: Larger files are refused.
     """
 
     copies = False
 
-    def __init__(self, root: Path, *, hidden: Iterable[Path] = (), max_source_bytes: int) -> None:
-        self.root = root
-        self._root = str(root)
+    def __init__(self, settings: OriginSettings, *, hidden: Iterable[Path] = ()) -> None:
+        self.root = settings.root
+        self._root = str(settings.root)
         self._hidden = tuple(str(folder) for folder in hidden)
-        self._max_source_bytes = max_source_bytes
+        self._max_source_bytes = settings.max_source_bytes
 
     def stamp(self, source: Source) -> FileStamp:
         """

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import ipaddress
 import os
 import secrets
 from dataclasses import dataclass
@@ -10,13 +9,10 @@ from pathlib import Path
 
 from imgcdn.config import Config
 from imgcdn.core.request.routes import Routes
-from imgcdn.core.request.url import parse_override
-from imgcdn.origins.addresses import AddressRule
 from imgcdn.origins.catalog import Catalog
-from imgcdn.origins.http import FetchPolicy, HttpFetcher
+from imgcdn.origins.http import HttpFetcher, Permissions
 from imgcdn.origins.local import LocalFetcher
 from imgcdn.origins.probing import Prober
-from imgcdn.origins.settings import OriginSettings
 from imgcdn.renderers.client import BrokerSettings, RenderClient
 from imgcdn.service.images import ImageService, RenderPolicy
 from imgcdn.service.single_flight import SingleFlight
@@ -67,12 +63,8 @@ def assemble(config: Config) -> Parts:
     flights = SingleFlight(renderers.lock_file)
     routes = Routes(config.origins.mounts, config.origins.allow)
     loop_id = _loop_id(renderers.lock_file.with_suffix(".id"))
-    local = LocalFetcher(
-        config.origins.root,
-        hidden=[config.store.cache_dir],
-        max_source_bytes=config.origins.max_source_bytes,
-    )
-    http = HttpFetcher(_policy(config.origins, routes, loop_id))
+    local = LocalFetcher(config.origins, hidden=[config.store.cache_dir])
+    http = HttpFetcher(config.origins, permissions=Permissions(routes.admits, routes.base_of), loop_id=loop_id)
     timeout_s = config.renderers.render_timeout_s
     catalog = Catalog(
         config.origins,
@@ -104,22 +96,6 @@ def _renderers(config: Config, store: DiskStore) -> RenderClient:
             memory_bytes=config.renderers.renderer_memory_bytes,
             writable=str(store.temp_folder),
         )
-    )
-
-
-def _policy(settings: OriginSettings, routes: Routes, loop_id: str) -> FetchPolicy:
-    overrides = (parse_override(text) for text in settings.resolve)
-    return FetchPolicy(
-        admits=routes.admits,
-        loop_id=loop_id,
-        base_of=routes.base_of,
-        addresses=AddressRule(ipaddress.ip_network(text) for text in settings.allow_addresses),
-        overrides={(host, port): addresses for host, port, addresses in overrides},
-        ca_bundle=settings.ca_bundle,
-        max_source_bytes=settings.max_source_bytes,
-        connect_timeout_s=settings.connect_timeout_s,
-        read_timeout_s=settings.read_timeout_s,
-        total_timeout_s=settings.fetch_timeout_s,
     )
 
 

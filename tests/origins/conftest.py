@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,25 +10,43 @@ import pytest
 
 from imgcdn.core.request.url import RemoteUrl
 from imgcdn.core.values import Source
-from imgcdn.origins.http import HttpFetcher
+from imgcdn.origins.http import HttpFetcher, Permissions
 from tests.support import origin as at
 from tests.support.brokers import processes, until
 from tests.support.catalogs import PHOTO, Bench
-from tests.support.fetching import AT_HOME, POLICY, Make, Names
+from tests.support.fetching import AT_HOME, EVERYTHING, LOOP_ID, ORIGIN, Make, Names
 
 
 @pytest.fixture
 def make() -> Iterator[Make]:
-    """Return a function that makes fetchers; keywords change the policy, and `base` is the base of a mount."""
+    """
+    Return a function that makes fetchers.
+
+    Keywords change the settings; `admits` is the allowlist, and `base` is the base of a mount.
+    """
     made: list[HttpFetcher] = []
 
-    def make(names: object = None, *, base: RemoteUrl | None = None, **changes: object) -> HttpFetcher:
+    def make(
+        names: object = None,
+        *,
+        base: RemoteUrl | None = None,
+        admits: Callable[[RemoteUrl], bool] = EVERYTHING.admits,
+        **changes: object,
+    ) -> HttpFetcher:
         def base_of(source: Source) -> RemoteUrl | None:
             return base if source.scheme == "mounted" else None
 
-        policy = replace(POLICY, base_of=base_of, **changes)  # type: ignore[arg-type]  # the tests name fields of the policy
+        settings = replace(ORIGIN, **changes)  # type: ignore[arg-type]  # the tests name fields of the settings
         resolver = names if callable(names) else Names(AT_HOME)
-        made.append(HttpFetcher(policy, resolver=resolver, clock=lambda: 1_700_000_000.0))
+        made.append(
+            HttpFetcher(
+                settings,
+                permissions=Permissions(admits, base_of),
+                loop_id=LOOP_ID,
+                resolver=resolver,
+                clock=lambda: 1_700_000_000.0,
+            )
+        )
         return made[-1]
 
     yield make

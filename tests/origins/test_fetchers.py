@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from imgcdn.origins.base import Answer, Fetcher, Stop, Validators
 from imgcdn.origins.http import HttpFetcher
 from imgcdn.origins.local import LocalFetcher
 from tests.support import origin as at
-from tests.support.fetching import BODY, POLICY, SLACK_S, Names
+from tests.support.fetching import BODY, EVERYTHING, LOOP_ID, ORIGIN, SLACK_S, Names
 from tests.support.origin import NAME
 
 LIMIT = 20_000
@@ -50,7 +51,7 @@ class Folder(Kind):
     source, missing = Source("local", "a.jpg"), Source("local", "b.jpg")
 
     def __init__(self, root: Path) -> None:
-        self.fetcher = LocalFetcher(root, max_source_bytes=LIMIT)
+        self.fetcher = LocalFetcher(replace(ORIGIN, root=root, max_source_bytes=LIMIT))
         self._path = root / "a.jpg"
         self.put(BODY)
 
@@ -60,8 +61,12 @@ class Folder(Kind):
 
 class Web(Kind):
     def __init__(self, origin: at.Origin) -> None:
-        policy = {**{name: getattr(POLICY, name) for name in POLICY.__slots__}, "max_source_bytes": LIMIT}
-        self.fetcher = HttpFetcher(type(POLICY)(**policy), resolver=Names({NAME: [["127.0.0.1"]]}))
+        self.fetcher = HttpFetcher(
+            replace(ORIGIN, max_source_bytes=LIMIT),
+            permissions=EVERYTHING,
+            loop_id=LOOP_ID,
+            resolver=Names({NAME: [["127.0.0.1"]]}),
+        )
         self.source, self.missing = (Source("remote", origin.url(path)) for path in ("/a.jpg", "/b.jpg"))
         self._origin = origin
         self.put(BODY)

@@ -2,7 +2,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -14,15 +13,16 @@ from imgcdn.errors import (
     OriginError,
     OriginTimeout,
 )
-from imgcdn.origins.addresses import AddressRule
 from imgcdn.origins.http import HttpFetcher
 from tests.support import origin as at
 from tests.support.fetching import (
     BODY,
+    EVERYTHING,
     FORBIDDEN_ADDRESS,
     HEAD_OF_TEN,
+    LOOP_ID,
     LOOPBACK,
-    POLICY,
+    ORIGIN,
     SLACK_S,
     Make,
     Names,
@@ -48,7 +48,7 @@ def test_only_urls_on_the_allowlist_are_fetched(make: Make) -> None:
 )
 def test_no_spelling_of_a_loopback_address_is_fetched_through_the_system_resolver(host: str) -> None:
     with running({"/a.jpg": at.respond(BODY)}) as origin:
-        fetcher = HttpFetcher(replace(POLICY, addresses=AddressRule()))
+        fetcher = HttpFetcher(replace(ORIGIN, allow_addresses=()), permissions=EVERYTHING, loop_id=LOOP_ID)
         fetch_error(fetcher, origin.url(host=host), Forbidden)
         fetcher.close()
         assert origin.connections == 0
@@ -137,22 +137,20 @@ def test_a_redirect_goes_to_a_checked_address(make: Make, pair: tuple[Origin, Or
 def test_the_address_of_an_override_is_checked_like_any_other(make: Make, pair: tuple[Origin, Origin]) -> None:
     good, bad = pair
     names = Names({})
-    at_good = {(NAME, good.port): [LOOPBACK]}
-    at_bad = {(NAME, good.port): [FORBIDDEN_ADDRESS]}
-    assert get(make(names, overrides=at_good), good.url())[1] == BODY
-    fetch_error(make(names, overrides=at_bad), good.url(), Forbidden)
+    at_good = [f"{NAME}:{good.port}:{LOOPBACK}"]
+    at_bad = [f"{NAME}:{good.port}:{FORBIDDEN_ADDRESS}"]
+    assert get(make(names, resolve=at_good), good.url())[1] == BODY
+    fetch_error(make(names, resolve=at_bad), good.url(), Forbidden)
     assert bad.connections == 0
-    admitting = AddressRule([ip_network("127.0.0.0/8")])
-    assert get(make(names, overrides=at_bad, addresses=admitting), good.url())[1] == BODY
+    assert get(make(names, resolve=at_bad, allow_addresses=["127.0.0.0/8"]), good.url())[1] == BODY
 
     assert (bad.connections, names.looked_up) == (1, [])
 
 
 def test_the_next_address_is_tried_when_one_does_not_accept_connections(make: Make) -> None:
     with running({"/a.jpg": at.respond(BODY)}) as origin:
-        rule = AddressRule([ip_network("127.0.0.0/8")])
         names = Names({NAME: [["127.0.0.3", "127.0.0.4", LOOPBACK]]})
-        assert get(make(names, addresses=rule), origin.url())[1] == BODY
+        assert get(make(names, allow_addresses=["127.0.0.0/8"]), origin.url())[1] == BODY
 
 
 @pytest.mark.parametrize(
@@ -166,8 +164,7 @@ def test_the_next_address_is_tried_when_one_does_not_accept_connections(make: Ma
 def test_an_unreachable_origin_is_an_origin_error(
     make: Make, answers: Mapping[str, Sequence[Sequence[str]]], why: str
 ) -> None:
-    rule = AddressRule([ip_network("127.0.0.0/8")])
-    error = fetch_error(make(Names(answers), addresses=rule), f"http://{NAME}:9/", OriginError)
+    error = fetch_error(make(Names(answers), allow_addresses=["127.0.0.0/8"]), f"http://{NAME}:9/", OriginError)
 
     assert why in error.log
 
@@ -183,7 +180,7 @@ def test_a_deadline_does_not_close_a_connection_that_another_fetch_uses_now(make
 
     with running({"/slow": at.silent}) as elsewhere, running({"/long": long}) as origin:
         origin.scripts["/a.jpg"] = at.redirect(elsewhere.url("/slow"))
-        fetcher = make(total_timeout_s=SLACK_S)
+        fetcher = make(fetch_timeout_s=SLACK_S)
         first = threading.Thread(target=lambda: fetch_error(fetcher, origin.url("/a.jpg"), OriginTimeout))
         first.start()
         while not elsewhere.requests:

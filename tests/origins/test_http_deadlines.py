@@ -59,7 +59,7 @@ SLOW = {
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 def test_a_fetch_ends_at_its_deadline(make: Make, certificate: tuple[Path, Path], script: at.Script, tls: bool) -> None:
     with running({"/a.jpg": script}, tls=certificate if tls else None) as origin:
-        fetcher = make(total_timeout_s=DEADLINE_S, ca_bundle=str(certificate[0]))
+        fetcher = make(fetch_timeout_s=DEADLINE_S, ca_bundle=str(certificate[0]))
         began = time.monotonic()
         fetch_error(fetcher, origin.url(), OriginTimeout)
 
@@ -71,7 +71,7 @@ def test_the_deadline_applies_on_a_kept_alive_connection(
     make: Make, certificate: tuple[Path, Path], script: at.Script
 ) -> None:
     with running({"/a.jpg": at.respond(BODY), "/b.jpg": script}, tls=certificate) as origin:
-        fetcher = make(total_timeout_s=SLACK_S, ca_bundle=str(certificate[0]))
+        fetcher = make(fetch_timeout_s=SLACK_S, ca_bundle=str(certificate[0]))
         get(fetcher, origin.url("/a.jpg"))
         began = time.monotonic()
         fetch_error(fetcher, origin.url("/b.jpg"), OriginTimeout)
@@ -96,14 +96,14 @@ def test_all_redirects_together_have_one_deadline(make: Make) -> None:
         exchange.respond(status=302, headers={"Location": "/b.jpg"})
 
     with running({"/a.jpg": slow_redirect, "/b.jpg": slow_redirect}) as origin:
-        fetch_error(make(total_timeout_s=DEADLINE_S), origin.url(), OriginTimeout)
+        fetch_error(make(fetch_timeout_s=DEADLINE_S), origin.url(), OriginTimeout)
 
 
 @pytest.mark.parametrize(
     "changes",
     [
         pytest.param({"connect_timeout_s": DEADLINE_S}, id="by connect_timeout_s"),
-        pytest.param({"total_timeout_s": DEADLINE_S}, id="by the total timeout"),
+        pytest.param({"fetch_timeout_s": DEADLINE_S}, id="by fetch_timeout_s"),
     ],
 )
 def test_a_handshake_that_never_ends_is_stopped(
@@ -124,7 +124,7 @@ def test_a_silent_origin_times_out_after_the_read_timeout(make: Make) -> None:
     assert time.monotonic() - began < DEADLINE_S + SLACK_S
 
 
-@pytest.mark.parametrize("bound", ["connect_timeout_s", "total_timeout_s"])
+@pytest.mark.parametrize("bound", ["connect_timeout_s", "fetch_timeout_s"])
 def test_a_look_up_that_hangs_does_not_outlast_the_deadline(make: Make, bound: str) -> None:
     answered = threading.Event()
     began = time.monotonic()

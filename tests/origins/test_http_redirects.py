@@ -10,7 +10,6 @@ from imgcdn.errors import (
     ImgcdnError,
     OriginError,
 )
-from imgcdn.origins.addresses import AddressRule
 from tests.support import origin as at
 from tests.support.fetching import BODY, Make, fetch_error, get
 from tests.support.origin import NAME, Origin, running
@@ -103,7 +102,7 @@ NOTHING = Allowlist([])
 def test_a_mount_needs_no_allowlist_and_no_public_address(make: Make) -> None:
     with running({"/media/a%20b.jpg": at.respond(BODY)}) as origin:
         base, url = mount(origin, ["a b.jpg"])
-        fetcher = make(base=base, admits=NOTHING.admits, addresses=AddressRule())
+        fetcher = make(base=base, admits=NOTHING.admits, allow_addresses=())
         assert get(fetcher, url.url, mounted=True)[1] == BODY
 
 
@@ -123,7 +122,7 @@ def test_a_redirect_of_a_mount_stays_beneath_it_or_is_checked_as_an_ordinary_url
     with running({"/media/b.jpg": at.respond(BODY)}) as origin:
         base, url = mount(origin, ["a.jpg"])
         origin.scripts["/media/a.jpg"] = at.redirect(location.format(port=origin.port))
-        fetcher = make(base=base, admits=NOTHING.admits, addresses=AddressRule())
+        fetcher = make(base=base, admits=NOTHING.admits, allow_addresses=())
         if allowed:
             assert get(fetcher, url.url, mounted=True)[1] == BODY
         else:
@@ -133,7 +132,7 @@ def test_a_redirect_of_a_mount_stays_beneath_it_or_is_checked_as_an_ordinary_url
 def test_a_connection_of_a_mount_is_not_used_for_an_ordinary_url_of_its_host(make: Make) -> None:
     with running({"/media/a.jpg": at.respond(BODY), "/a.jpg": at.respond(BODY)}) as origin:
         base, url = mount(origin, ["a.jpg"])
-        fetcher = make(base=base, addresses=AddressRule())
+        fetcher = make(base=base, allow_addresses=())
         get(fetcher, url.url, mounted=True)
         fetch_error(fetcher, origin.url("/a.jpg"), Forbidden)
         fetch_error(fetcher, url.url, Forbidden)
@@ -143,4 +142,4 @@ def test_a_connection_of_a_mount_is_not_used_for_an_ordinary_url_of_its_host(mak
 def test_a_mount_exempts_no_other_base(make: Make) -> None:
     with running({"/a.jpg": at.respond(BODY)}) as origin:
         base, _ = mount(origin, ["a.jpg"])
-        fetch_error(make(base=base, addresses=AddressRule()), origin.url("/a.jpg"), Forbidden, mounted=True)
+        fetch_error(make(base=base, allow_addresses=()), origin.url("/a.jpg"), Forbidden, mounted=True)

@@ -10,6 +10,7 @@ from imgcdn.core.values import FileStamp, Source
 from imgcdn.errors import SourceNotFound
 from imgcdn.origins.base import Stop
 from imgcdn.origins.local import LocalFetcher
+from imgcdn.origins.settings import OriginSettings
 from imgcdn.store.files import file_stamp
 
 _TRIES = 20_000
@@ -48,7 +49,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def files(root: Path) -> LocalFetcher:
-    return LocalFetcher(root, hidden=[root / "cache"], max_source_bytes=10**6)
+    return LocalFetcher(OriginSettings(root=root), hidden=[root / "cache"])
 
 
 def _find(files: LocalFetcher, location: str) -> tuple[FileStamp, Path]:
@@ -140,14 +141,14 @@ def test_a_socket_is_not_an_original(files: LocalFetcher, socket_file: str) -> N
 
 def test_the_root_may_be_a_link(root: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(root)
-    assert _find(LocalFetcher(tmp_path / "link", max_source_bytes=10**6), "a.jpg")[1] == root / "a.jpg"
+    assert _find(LocalFetcher(OriginSettings(root=tmp_path / "link")), "a.jpg")[1] == root / "a.jpg"
 
 
 def test_the_root_may_be_a_slash() -> None:
     location = os.path.realpath(os.__file__).lstrip("/")
     if any(part.startswith(".") for part in location.split("/")):
         location = "etc/passwd"
-    assert LocalFetcher(Path("/"), max_source_bytes=10**9).resolve(location).is_file()
+    assert LocalFetcher(OriginSettings(root=Path("/"))).resolve(location).is_file()
 
 
 @pytest.mark.parametrize(
@@ -195,7 +196,7 @@ def test_a_root_that_is_a_link_is_followed_for_each_request(tmp_path: Path) -> N
         (tmp_path / release / "a.jpg").write_bytes(body)
     link = tmp_path / "current"
     link.symlink_to("first")
-    files = LocalFetcher(link, max_source_bytes=10**6)
+    files = LocalFetcher(OriginSettings(root=link))
     before = _find(files, "a.jpg")
 
     _point(link, "second")
@@ -211,7 +212,7 @@ def test_a_root_whose_target_was_removed_has_no_files_until_it_points_to_another
     (tmp_path / "first" / "a.jpg").write_bytes(b"one")
     link = tmp_path / "current"
     link.symlink_to("first")
-    files = LocalFetcher(link, max_source_bytes=10**6)
+    files = LocalFetcher(OriginSettings(root=link))
 
     (tmp_path / "first").rename(tmp_path / "gone")
     for find in (lambda: files.stamp(Source("local", "a.jpg")), lambda: files.resolve("a.jpg")):
@@ -230,7 +231,7 @@ def test_a_link_in_a_new_release_that_leads_outside_is_refused(tmp_path: Path) -
     (tmp_path / "secret").write_bytes(b"secret")
     link = tmp_path / "current"
     link.symlink_to("first")
-    files = LocalFetcher(link, max_source_bytes=10**6)
+    files = LocalFetcher(OriginSettings(root=link))
     allowed = files.stamp(Source("local", "a.jpg"))
 
     _point(link, "second")
@@ -248,7 +249,7 @@ def test_a_folder_that_turns_into_a_link_meanwhile_lends_no_outside_file_its_nam
         (folder / "a.jpg").write_bytes(body)
         _tick(folder / "a.jpg")
     (root / ".link").symlink_to(outside)
-    files = LocalFetcher(root, max_source_bytes=10**6)
+    files = LocalFetcher(OriginSettings(root=root))
     allowed = files.stamp(Source("local", "sub/a.jpg"))
     over = threading.Event()
 

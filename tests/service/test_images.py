@@ -55,7 +55,7 @@ class Bench:
         renderers = RenderClient(settings(), folder=self.sockets)
         flights = SingleFlight(renderers.lock_file)
         store = DiskStore(config.store)
-        local = LocalFetcher(self.root, hidden=[self.cache], max_source_bytes=config.origins.max_source_bytes)
+        local = LocalFetcher(config.origins, hidden=[self.cache])
         timeout_s = config.renderers.render_timeout_s
         catalog = Catalog(
             config.origins,

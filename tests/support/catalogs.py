@@ -4,12 +4,10 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 from imgcdn.core.values import Source
-from imgcdn.origins.addresses import AddressRule
 from imgcdn.origins.catalog import Catalog
 from imgcdn.origins.http import HttpFetcher
 from imgcdn.origins.local import LocalFetcher
@@ -18,7 +16,7 @@ from imgcdn.renderers.client import RenderClient
 from tests.support import origin as at
 from tests.support import pictures
 from tests.support.brokers import settings
-from tests.support.fetching import ORIGIN, POLICY
+from tests.support.fetching import EVERYTHING, LOOP_ID, ORIGIN
 from tests.support.origin import Origin
 from tests.support.stored import open_store
 
@@ -40,9 +38,11 @@ class Bench:
     @asynccontextmanager
     async def catalog(self, **changed: Any) -> AsyncIterator[Catalog]:
         renderers = RenderClient(settings(), folder=self.sockets)
-        origin = replace(ORIGIN, **changed)
-        http = HttpFetcher(replace(POLICY, addresses=AddressRule([ip_network("127.0.0.0/8")])), clock=lambda: self.now)
-        local = LocalFetcher(self.folder / "root", max_source_bytes=10**6)
+        origin = replace(
+            ORIGIN, root=self.folder / "root", allow_addresses=("127.0.0.0/8",), max_source_bytes=10**6, **changed
+        )
+        http = HttpFetcher(origin, permissions=EVERYTHING, loop_id=LOOP_ID, clock=lambda: self.now)
+        local = LocalFetcher(origin)
         catalog = Catalog(
             origin,
             fetchers={"remote": http, "local": local},

@@ -2,15 +2,13 @@
 
 import io
 from collections.abc import Callable, Mapping, Sequence
-from ipaddress import ip_network
 
 import pytest
 
 from imgcdn.core.values import Source
 from imgcdn.errors import ImgcdnError
-from imgcdn.origins.addresses import AddressRule
 from imgcdn.origins.base import Answer, Stop, Validators
-from imgcdn.origins.http import FetchPolicy, HttpFetcher
+from imgcdn.origins.http import HttpFetcher, Permissions
 from imgcdn.origins.settings import OriginSettings
 from tests.support.origin import NAME, OTHER_NAME
 
@@ -20,7 +18,6 @@ HEAD_OF_TEN = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
 
 LOOPBACK = "127.0.0.1"
 FORBIDDEN_ADDRESS = "127.0.0.2"
-HERE = AddressRule([ip_network("127.0.0.1/32"), ip_network("::1/128")])
 
 #: A limit that a test waits for is longer than the slowest step takes on a busy machine. If the deadline did not hold,
 #: a fetch from `silent` or from a dripping script would take up to a minute.
@@ -28,7 +25,7 @@ DEADLINE_S = 0.5
 SLACK_S = 2.0
 
 #: Deadlines that no test waits for: what ends a fetch must be something else.
-PATIENT = {"connect_timeout_s": 30.0, "read_timeout_s": 30.0, "total_timeout_s": 30.0}
+PATIENT = {"connect_timeout_s": 30.0, "read_timeout_s": 30.0, "fetch_timeout_s": 30.0}
 
 
 class Names:
@@ -47,21 +44,12 @@ class Names:
 
 
 AT_HOME = {NAME: [[LOOPBACK]], OTHER_NAME: [[LOOPBACK]]}
-POLICY = FetchPolicy(
-    admits=lambda url: True,
-    loop_id="imgcdn-0123",
-    base_of=lambda source: None,
-    addresses=HERE,
-    overrides={},
-    ca_bundle="",
-    max_source_bytes=32_000_000,
-    connect_timeout_s=5.0,
-    read_timeout_s=5.0,
-    total_timeout_s=10.0,
+#: The settings of a test's fetchers: origins may be on this machine, and no deadline is near.
+ORIGIN = OriginSettings(
+    allow_addresses=("127.0.0.1/32", "::1/128"), connect_timeout_s=5.0, read_timeout_s=5.0, fetch_timeout_s=10.0
 )
-
-#: The default settings of origins.
-ORIGIN = OriginSettings()
+EVERYTHING = Permissions(admits=lambda url: True, base_of=lambda source: None)
+LOOP_ID = "imgcdn-0123"
 
 Make = Callable[..., HttpFetcher]
 

@@ -1,0 +1,129 @@
+"""Originals that cannot be rendered, and renders that take too long."""
+
+import asyncio
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imgcdn.core.output.keys import source_key
+from imgcdn.core.request.params import Params
+from imgcdn.core.values import NegativeEntry, Source
+from imgcdn.dialects.base import ImageRequest
+from imgcdn.errors import CorruptImage, ImageTooLarge, RenderTimeout, UnsupportedImage
+from tests.support import pictures
+from tests.support.brokers import children, rendering, until
+from tests.support.services import WEBP, Bench, get, image_request, is_miss
+
+
+@pytest.mark.parametrize(
+    ("data", "changed", "error"),
+    [
+        pytest.param(pictures.png()[:-60], {}, CorruptImage, id="truncated"),
+        pytest.param(b"\xff\xd8\xff" + bytes(50), {}, CorruptImage, id="a header and no data"),
+        pytest.param(b"hello", {}, UnsupportedImage, id="not a picture"),
+        pytest.param(pictures.png(), {"max_pixels": 5399}, ImageTooLarge, id="too many pixels"),
+        pytest.param(pictures.png(), {"max_source_bytes": 100}, ImageTooLarge, id="too many bytes"),
+    ],
+)
+def test_an_original_at_fault_is_refused_each_time(
+    bench: Bench, data: bytes, changed: dict[str, Any], error: type[CorruptImage]
+) -> None:
+    bench.put(data)
+
+    async def scenario() -> None:
+        async with bench.service(**changed) as service:
+            caught = []
+            for _ in range(2):
+                with pytest.raises(error) as raised:
+                    await get(service)
+                caught.append((raised.value.detail, raised.value.members))
+            assert caught[0] == caught[1], "the negative entry repeats the first error"
+
+    asyncio.run(scenario())
+
+
+def test_a_negative_entry_lasts_a_minute(bench: Bench) -> None:
+    bench.put(b"hello")
+
+    async def scenario() -> None:
+        async with bench.service() as service:
+            with pytest.raises(UnsupportedImage):
+                await get(service)
+            with pytest.raises(UnsupportedImage):
+                service.lookup(image_request(), WEBP)
+            bench.now += 61
+            assert service.lookup(image_request(), WEBP) is None
+            with pytest.raises(UnsupportedImage):
+                await get(service)
+        async with bench.service() as restarted:
+            with pytest.raises(UnsupportedImage):
+                restarted.lookup(image_request(), WEBP)
+
+    asyncio.run(scenario())
+
+
+def test_a_bad_file_that_is_repaired_is_served_at_once(bench: Bench) -> None:
+    bench.put(b"hello")
+
+    async def scenario() -> None:
+        async with bench.service() as service:
+            with pytest.raises(UnsupportedImage):
+                await get(service)
+            bench.put(pictures.png())
+            assert is_miss(await get(service))
+
+    asyncio.run(scenario())
+
+
+def test_a_render_that_took_too_long_is_not_tried_again_at_once(bench: Bench, huge: Path) -> None:
+    os.link(huge, bench.root / "photo.png")
+
+    async def scenario() -> None:
+        async with bench.service(render_timeout_s=2.0) as service:
+            request = ImageRequest(Source("local", "photo.png"), Params(q=95, format="avif"), None)
+            with pytest.raises(RenderTimeout):
+                await service.get(request, WEBP)
+            with pytest.raises(RenderTimeout):
+                service.lookup(request, WEBP)
+
+    asyncio.run(scenario())
+
+
+def test_an_unknown_negative_entry_of_another_release_is_ignored(bench: Bench) -> None:
+    bench.put(pictures.png())
+
+    async def scenario() -> None:
+        async with bench.service() as service:
+            await get(service)
+            source = source_key(image_request().source)
+            record = service.store.record(source)
+            assert record
+            unknown = replace(record, negative=NegativeEntry("too-ugly", "It is.", bench.now + 100))
+            with service.store.open_folder(source) as folder:
+                service.store.save_record(folder, unknown)
+            assert is_miss(await get(service, image_request(20)))
+
+    asyncio.run(scenario())
+
+
+def test_a_request_that_times_out_fails_but_its_render_is_kept(bench: Bench, folder: Path) -> None:
+    bench.put(pictures.png())
+
+    async def scenario() -> None:
+        async with rendering(folder) as renderers:
+            bench.sockets = folder
+            async with bench.service(request_timeout_s=2.0) as service:
+                await service.describe(image_request().source)
+                [child] = children(folder)
+                os.kill(child, signal.SIGSTOP)
+                with pytest.raises(RenderTimeout, match="not ready"):
+                    await get(service)
+                os.kill(child, signal.SIGCONT)
+                await until(lambda: service.lookup(image_request(), WEBP), "the render is kept")
+            assert renderers.lock_file.exists()
+
+    asyncio.run(scenario())

@@ -30,8 +30,7 @@ from imgcdn.store.folder import Folder
 #: An original that changes while it is read is read once more; then its writer is not done.
 ATTEMPTS = 2
 
-#: Originals that are looked up where they lie at the same time. Each takes a few system calls, and up to 20 ms if its
-#: file was just written.
+#: Threads that look files up. A look-up takes a few system calls, and up to 20 ms if the file was just written.
 _LOOKERS = 8
 
 #: Callers' versions that a record remembers.
@@ -87,7 +86,7 @@ class Catalog:
         self._store = store
         self._prober = prober
         self._clock = clock
-        # Two pools: origins that are slow must not keep files waiting.
+        # Two pools: files must not wait for slow origins.
         self._fetching = ThreadPoolExecutor(settings.fetchers, thread_name_prefix="fetch")
         self._looking = ThreadPoolExecutor(_LOOKERS, thread_name_prefix="look")
         self._hosts: dict[str, _Places] = {}
@@ -173,7 +172,7 @@ class Catalog:
         raise InternalError("The original keeps changing while it is read. Try again when it is complete.")
 
     async def _copy(self, fetcher: Fetcher, source: Source, known: SourceRecord | None) -> _Copy:
-        """Have the fetcher do its work in a thread; where it copies, when its host has a place."""
+        """Run the fetcher in a thread. One that copies waits for a place of its host first."""
         if not fetcher.copies:
             return await self._run(self._looking, _locate, fetcher, source, known)
         async with self._place(fetcher.host(source)):
@@ -187,12 +186,12 @@ class Catalog:
         try:
             return await asyncio.get_running_loop().run_in_executor(threads, work, fetcher, source, known, stop)
         except OriginError as error:
-            if stop.requested:  # the origin is not at fault, so nothing is remembered against it
+            if stop.requested:  # not the origin's fault, so no negative entry
                 raise Overloaded("The service is shutting down. Try again in a second.") from error
             raise
         finally:
             self._stops.discard(stop)
-            stop.request()  # a fetch that was cancelled must not keep its thread; one that has ended does not notice
+            stop.request()  # ends a cancelled fetch, which would keep its thread; no effect on one that has ended
 
     def _download(self, fetcher: Fetcher, source: Source, known: SourceRecord | None, stop: Stop) -> _Copy:
         """Run in a thread: fetch into a file of the store's, or into one that goes with the last request."""

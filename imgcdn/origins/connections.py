@@ -35,7 +35,7 @@ Resolver = Callable[[str, int], Sequence[str]]
 
 # A look-up cannot be stopped, so hung ones are bounded; whoever finds no place waits for one until their own deadline.
 _MAX_LOOKUPS = 32
-# How often a fetch that waits for such a place sees whether it was stopped.
+# A fetch that waits for one of these places looks this often whether it was stopped.
 _POLL_S = 0.1
 # Hosts with more addresses have them for balance; each one tried takes its share of the time to connect.
 _MAX_TRIED = 4
@@ -247,7 +247,7 @@ def _connected(address: str, port: int, timeout_s: float, watch: Watch) -> socke
     try:
         sock.setblocking(False)
         code = sock.connect_ex((address, port))
-        watch.hold(sock)  # only now: to shut a socket down that has not begun to connect has no effect
+        watch.hold(sock)  # after connect_ex: shutting a socket down before it connects has no effect
         if code == errno.EINPROGRESS:
             code = _wait_until_connected(sock, timeout_s)
         if code:

@@ -54,7 +54,7 @@ _VALIDATOR = re.compile(r"[\x20-\x7e\x80-\xff]{1,1000}")
 @dataclass(frozen=True, slots=True)
 class Permissions:
     """
-    What a fetch may ask for, which follows from the mounts and the allowlist.
+    What may be fetched: what the allowlist and the mounts admit.
 
     Args:
         admits: The allowlist.

@@ -25,7 +25,7 @@ from imgcdn.store.files import stamp_of
 #: without its times telling (git calls such a file racily clean).
 _TICK_S = 0.02
 
-#: How folders on the way to a file are opened. Where the system has O_PATH, that takes no right to list them.
+#: Flags for opening the folders on the way to a file. With O_PATH, no permission to list them is needed.
 _FOLDER = os.O_DIRECTORY | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
 
 _EXTENSIONS = (".jpeg", *(f".{fmt.extension}" for fmt in FORMATS.values()))
@@ -98,7 +98,7 @@ class LocalFetcher:
         return self._find(location)[0]
 
     def _find(self, location: str) -> tuple[Path, FileStamp]:
-        """Return the real path of a file, and its stamp: that of a file that lay beneath the root."""
+        """Return the real path of a file beneath the root, and the stamp of that file."""
         _check_name(location)
         root = os.path.realpath(self._root)
         try:
@@ -133,10 +133,10 @@ def pictures(root: Path) -> Iterable[str]:
 
 def _stamp_beneath(root: str, segments: list[str]) -> FileStamp:
     """
-    Stat a file whose links have been resolved, following none.
+    Stat a file by its real path, without following a link.
 
-    A stat of the path would follow a link that took a folder's place a moment ago. Who can write beneath the root could
-    so have the stamp of a file outside taken for one that is allowed.
+    An attacker who can write beneath the root may replace a folder with a link after the path was resolved. A plain stat
+    would follow that link, and the file outside the root would count as allowed.
 
     Raises:
         OSError: There is a link by now, or nothing, or no regular file.

@@ -1,4 +1,4 @@
-"""The deadline of a fetch, and the end that a caller's `Stop` puts to it earlier."""
+"""What ends a fetch: its deadline, or the `Stop` of its caller."""
 
 import socket
 import threading
@@ -52,10 +52,10 @@ class Watch:
 
     def on_fire(self, action: Callable[[], object]) -> None:
         """
-        Register what ends a wait for something other than a socket; it runs at once when the watch has fired.
+        Register an action that ends a wait for something other than a socket. It runs at once if the watch has fired.
 
         Args:
-            action: Returns at once; it may run more than once.
+            action: Must not block, and may run more than once.
         """
         with self._lock:
             self._actions.append(action)

@@ -5,11 +5,14 @@ import hashlib
 import threading
 import time
 from dataclasses import replace
+from typing import BinaryIO
 
 import pytest
 
 from imgcdn.core.values import Source
 from imgcdn.errors import ImgcdnError, OriginError, Overloaded, SourceNotFound, UnsupportedImage
+from imgcdn.origins.base import Answer, Stop, Validators
+from imgcdn.origins.http import HttpFetcher
 from tests.support import origin as at
 from tests.support import pictures
 from tests.support.brokers import until
@@ -137,6 +140,21 @@ def test_an_original_has_its_hash_for_a_version(bench: Bench, source: Source) ->
             file = await catalog.open(source, original)
             assert file is not None
             assert file.path.read_bytes() == PHOTO
+
+    asyncio.run(scenario())
+
+
+class _Claiming(HttpFetcher):
+    """An HTTP fetcher that claims a version of its own."""
+
+    def fetch(self, source: Source, known: Validators | None, *, into: BinaryIO | None, stop: Stop) -> Answer:
+        return replace(super().fetch(source, known, into=into, stop=stop), version="ab" * 32)
+
+
+def test_bytes_that_a_fetcher_has_hashed_are_not_hashed_again(bench: Bench) -> None:
+    async def scenario() -> None:
+        async with bench.catalog(http_fetcher=_Claiming) as catalog:
+            assert (await catalog.refresh(bench.source(), None)).record.version == "ab" * 32
 
     asyncio.run(scenario())
 

@@ -36,7 +36,7 @@ class Kind:
         raise NotImplementedError
 
     def stall(self) -> None:
-        """Make the original never arrive, where that can happen."""
+        """Make the origin silent, where there is one."""
 
     def fetch(
         self, known: Validators | None = None, *, source: Source | None = None, stop: Stop | None = None

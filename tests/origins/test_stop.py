@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,8 +18,7 @@ from tests.support import origin as at
 from tests.support.fetching import BODY, LOOPBACK, PATIENT, SLACK_S, Make, get
 from tests.support.origin import NAME, running
 
-#: Time for a fetch to get to the point where it waits. One that is not there yet is stopped earlier, which must end it
-#: too.
+#: Seconds in which a fetch gets to the point where it waits. If it takes longer, it is stopped earlier and must end too.
 _UNDER_WAY_S = 0.2
 
 
@@ -45,18 +44,17 @@ def _assert_a_stop_ends(fetcher: HttpFetcher, url: str) -> None:
 
 
 @contextmanager
-def _deaf() -> Iterator[int]:
-    """Yield the port of a listener whose queue is full, so that the system does not answer who wants to connect."""
-    with socket.socket() as listener:
+def _full_listener() -> Iterator[int]:
+    """Yield the port of a listener whose queue is full, so that further attempts to connect get no answer."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
         listener.bind((LOOPBACK, 0))
         listener.listen(0)
-        queued = [socket.socket() for _ in range(4)]
-        for client in queued:
+        for _ in range(4):
+            client = stack.enter_context(socket.socket())
             client.setblocking(False)
             client.connect_ex(listener.getsockname())
         yield listener.getsockname()[1]
-        for client in queued:
-            client.close()
 
 
 @pytest.mark.parametrize(
@@ -90,11 +88,11 @@ def test_a_stop_ends_a_handshake(make: Make, certificate: tuple[Path, Path]) -> 
 
 
 def test_a_stop_ends_an_attempt_to_connect(make: Make) -> None:
-    with _deaf() as port:
+    with _full_listener() as port:
         _assert_a_stop_ends(make(**PATIENT), f"http://{NAME}:{port}/a.jpg")
 
 
-@pytest.mark.parametrize("hung", [0, 32], ids=["its own", "that waits for others"])
+@pytest.mark.parametrize("hung", [0, 32], ids=["under way", "waiting for its turn"])
 def test_a_stop_ends_a_look_up(make: Make, hung: int) -> None:
     answered, begun = threading.Event(), threading.Semaphore(0)
 

@@ -36,12 +36,12 @@ class Bench:
         (self.folder / "root").mkdir()
 
     @asynccontextmanager
-    async def catalog(self, **changed: Any) -> AsyncIterator[Catalog]:
+    async def catalog(self, *, http_fetcher: type[HttpFetcher] = HttpFetcher, **changed: Any) -> AsyncIterator[Catalog]:
         renderers = RenderClient(settings(), folder=self.sockets)
         origin = replace(
             ORIGIN, root=self.folder / "root", allow_addresses=("127.0.0.0/8",), max_source_bytes=10**6, **changed
         )
-        http = HttpFetcher(origin, permissions=EVERYTHING, loop_id=LOOP_ID, clock=lambda: self.now)
+        http = http_fetcher(origin, permissions=EVERYTHING, loop_id=LOOP_ID, clock=lambda: self.now)
         local = LocalFetcher(origin)
         catalog = Catalog(
             origin,

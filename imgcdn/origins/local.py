@@ -135,8 +135,8 @@ def _stamp_beneath(root: str, segments: list[str]) -> FileStamp:
     """
     Stat a file by its real path, without following a link.
 
-    An attacker who can write beneath the root may replace a folder with a link after the path was resolved. A plain stat
-    would follow that link, and the file outside the root would count as allowed.
+    An attacker who can write beneath the root may replace a folder with a link after the path was resolved. A plain
+    stat would follow that link, and the file outside the root would count as allowed.
 
     Raises:
         OSError: There is a link by now, or nothing, or no regular file.

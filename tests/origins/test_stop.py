@@ -18,7 +18,7 @@ from tests.support import origin as at
 from tests.support.fetching import BODY, LOOPBACK, PATIENT, SLACK_S, Make, get
 from tests.support.origin import NAME, running
 
-#: Seconds in which a fetch gets to the point where it waits. If it takes longer, it is stopped earlier and must end too.
+#: Seconds in which a fetch gets to the point where it waits. If it needs more, it is stopped earlier, which must work.
 _UNDER_WAY_S = 0.2
 
 

@@ -14,7 +14,7 @@ from dataclasses import Field, dataclass, field, fields
 from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, get_type_hints
 
 from imgcdn.core.output.settings import OutputSettings
 from imgcdn.core.request.routes import Mount
@@ -55,15 +55,7 @@ class Config:
 
 
 #: The rooms' settings by their names in `Config`, in the order of README's tables.
-ROOMS: dict[str, type[_Settings]] = {
-    "web": WebSettings,
-    "origins": OriginSettings,
-    "store": StoreSettings,
-    "request": RequestSettings,
-    "output": OutputSettings,
-    "renderers": RendererSettings,
-    "service": ServiceSettings,
-}
+ROOMS: dict[str, type[_Settings]] = get_type_hints(Config)
 
 #: Setting -> (name of its room in `Config`, its declaration).
 DECLARED = {each.name: (room, each) for room, kind in ROOMS.items() for each in fields(kind)}

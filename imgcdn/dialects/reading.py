@@ -1,15 +1,11 @@
 """What the dialects share: reading text and sources from a raw target."""
 
-import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import unquote, unquote_to_bytes
 
-from imgcdn.core.request.url import parse_remote
+from imgcdn.core.request.url import has_control_characters, is_absolute, parse_remote
 from imgcdn.core.values import Source
 from imgcdn.errors import InvalidParam
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_REMOTE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:)?//")
 
 
 def decode(raw: str, *, param: str) -> str:
@@ -65,7 +61,7 @@ def parse_source(url: str, *, is_reference: bool = False) -> Source:
         Forbidden: The source is of a kind that is never served.
     """
     _check_characters(url)
-    if _REMOTE.match(url):
+    if is_absolute(url):
         # Forms encode a space as `+`. Common URL parsers write a space as %20 (WHATWG URL, section 4.4).
         return Source("remote", parse_remote(url.replace(" ", "%20")).url)
     location, _, query = url.partition("?")
@@ -87,7 +83,7 @@ def _decode_path(path: str) -> str:
 
 
 def _check_characters(url: str) -> None:
-    if _CONTROL.search(url):
+    if has_control_characters(url):
         raise InvalidParam("url must not contain control characters", param="url")
 
 

@@ -6,12 +6,12 @@ from fractions import Fraction
 from typing import Literal, get_args
 
 from imgcdn.core.output.geometry import Size, plan_resize, round_half_up
+from imgcdn.core.request import widths as service_widths
 
 Layout = Literal["constrained", "full-width", "fixed", "none"]
 
-#: Widths of common screens and parts of them. A step is a quarter to a half wider than the one before: a browser that
-#: has to take the next one up then loads at most about twice the pixels, and a cache holds few variants.
-LADDER = (320, 480, 640, 828, 1080, 1280, 1668, 2048, 2560, 3200, 3840)
+#: The service's ladder without the thumbnails.
+LADDER = tuple(width for width in service_widths.LADDER if width >= 320)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 from imgcdn.core.output.geometry import Framing, Size, frame, turned_size
 from imgcdn.core.request.parameters import PARAMETERS
 from imgcdn.core.request.params import Params, collect, parse_download, parse_params, parse_version
+from imgcdn.core.request.url import has_control_characters, is_absolute
 from imgcdn.errors import InvalidParam
 
 #: Argument of the helper -> parameter, where their names differ.
@@ -17,8 +18,6 @@ FormatName = Literal["auto", "avif", "webp", "jpeg", "png", "gif", "jpg", "blurh
 
 _ORDER = {parameter.name: place for place, parameter in enumerate(PARAMETERS)}
 _BASE = re.compile(r"((https?:)?//[^/?#\s]+)?(/[^?#\s]*)?", re.IGNORECASE)
-_REMOTE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:)?//")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class LookArgs(TypedDict, total=False):
@@ -166,9 +165,9 @@ def _check(pairs: list[tuple[str, str]], *, max_dimension: int) -> Params:
 
 
 def _encoded(src: str) -> str:
-    if _CONTROL.search(src):
+    if has_control_characters(src):
         raise ValueError(f"src must not contain control characters: {src!r}")
-    if _REMOTE.match(src):
+    if is_absolute(src):
         if not re.match(r"https?://[^/]", src, re.IGNORECASE):
             raise ValueError(f"src must be a path or begin with https:// or http://, not {src!r}")
         return quote(src, safe="")

@@ -1,8 +1,9 @@
 """
 The seam for originals: what each kind of source can do, and what it answers.
 
-A new kind, such as a bucket, is one module with a `Fetcher` and one line in `service.assembly`. Records, freshness,
-remembered failures and the copies on disk are the catalogue's, and the same for every kind.
+A new kind, such as a bucket, is a module with a `Fetcher`, its settings, a scheme in `core.request.routes` and a line
+in `service.assembly`. The catalogue handles records, freshness, remembered failures and copies on disk alike for every
+kind.
 """
 
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from imgcdn.core.values import FileStamp, Source, SourceRecord
+from imgcdn.errors import InternalError
 
 
 class Freshness(Enum):
@@ -177,6 +179,11 @@ class Original:
     record: SourceRecord
     file: OriginalFile | None = None
     origin_status: int = 0
+
+
+def keeps_changing() -> InternalError:
+    """Return the error for an original that changed at every attempt to read it."""
+    return InternalError("The original keeps changing while it is read. Try again when it is complete.")
 
 
 def _remove(path: Path) -> None:

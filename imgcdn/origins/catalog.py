@@ -18,7 +18,17 @@ from pathlib import Path
 from imgcdn.core.output.keys import source_key
 from imgcdn.core.values import FileStamp, OriginState, Source, SourceRecord
 from imgcdn.errors import Forbidden, ImageTooLarge, InternalError, OriginError, Overloaded, SourceNotFound
-from imgcdn.origins.base import Answer, Fetcher, Freshness, Located, Original, OriginalFile, Stop, Validators
+from imgcdn.origins.base import (
+    Answer,
+    Fetcher,
+    Freshness,
+    Located,
+    Original,
+    OriginalFile,
+    Stop,
+    Validators,
+    keeps_changing,
+)
 from imgcdn.origins.freshness import judge, lifetime
 from imgcdn.origins.negative import negative_entry
 from imgcdn.origins.probing import Prober
@@ -169,7 +179,7 @@ class Catalog:
                 original = await self._replaced(folder, copy, v, changed=known is not None)
                 if original is not None:
                     return original
-        raise InternalError("The original keeps changing while it is read. Try again when it is complete.")
+        raise keeps_changing()
 
     async def _copy(self, fetcher: Fetcher, source: Source, known: SourceRecord | None) -> _Copy:
         """Run the fetcher in a thread. One that copies waits for a place of its host first."""

@@ -78,7 +78,7 @@ class LocalFetcher:
         Find the file.
 
         Raises:
-            SourceNotFound: As `resolve`.
+            SourceNotFound: It is not there, or not beneath the root. The two look alike on purpose.
             ImageTooLarge: It has more than `max_source_bytes`.
         """
         path, stamp = self._find(source.location)
@@ -87,15 +87,6 @@ class LocalFetcher:
             raise ImageTooLarge(f"The original has more than {limit} bytes.", limit=limit, unit="bytes")
         _wait_for_tick(stamp)
         return Answer(modified=True, file=Located(path, stamp))
-
-    def resolve(self, location: str) -> Path:
-        """
-        Return the file's real path, links followed.
-
-        Raises:
-            SourceNotFound: It is not there, or not beneath the root. The two look alike on purpose.
-        """
-        return self._find(location)[0]
 
     def _find(self, location: str) -> tuple[Path, FileStamp]:
         """Return the real path of a file beneath the root, and the stamp of that file."""

@@ -140,7 +140,7 @@ class Broker:
     def __init__(self, *, renderers: int, queue: int, memory_bytes: int, writable: str) -> None:
         self._idle: asyncio.Queue[Child] = asyncio.Queue()
         self._children = [Child(memory_bytes, writable) for _ in range(renderers)]
-        self._room = renderers + queue
+        self._free_places = renderers + queue
         self._clients = 0
         self._leaving: asyncio.TimerHandle | None = None
         self.done = asyncio.Event()
@@ -181,9 +181,9 @@ class Broker:
         await writer.drain()
 
     async def _perform(self, job: Job) -> Outcome:
-        if self._room <= 0:
+        if self._free_places <= 0:
             return Failed(Overloaded("Too many pictures are waiting to be rendered. Try again in a second."))
-        self._room -= 1
+        self._free_places -= 1
         try:
             child = await self._idle.get()
             try:
@@ -191,7 +191,7 @@ class Broker:
             finally:
                 self._idle.put_nowait(child)
         finally:
-            self._room += 1
+            self._free_places += 1
 
     def _leave_after(self, delay_s: float) -> None:
         if self._leaving is not None:

@@ -21,7 +21,7 @@ from imgcdn.core.request.negotiation import ClientClass
 from imgcdn.core.values import Facts, Source, SourceRecord, Variant
 from imgcdn.dialects.base import ImageRequest
 from imgcdn.errors import ImageError, InternalError, RenderTimeout
-from imgcdn.origins.base import Original
+from imgcdn.origins.base import Original, keeps_changing
 from imgcdn.origins.catalog import ATTEMPTS, Catalog
 from imgcdn.origins.negative import blames_origin, negative_entry, raise_remembered
 from imgcdn.renderers.client import RenderClient
@@ -194,7 +194,7 @@ class ImageService:
             delivery = await flight.wait()
             if delivery is not None:
                 return delivery if flight.leads else replace(delivery, status=CacheStatus.COLLAPSED)
-        raise InternalError("The original keeps changing while it is read. Try again when it is complete.")
+        raise keeps_changing()
 
     async def _original(self, source: Source, v: str | None) -> Original:
         """Return a source that can be rendered, refreshed once for all who wait."""

@@ -84,7 +84,7 @@ class DiskStore:
     @property
     def degraded(self) -> str:
         """Why nothing is being stored; empty when it is."""
-        if self.max_bytes and not self._trouble and not self._has_room():
+        if self.max_bytes and not self._trouble and not self._has_space():
             return "less than min_free_bytes is free"
         return self._trouble
 
@@ -243,7 +243,7 @@ class DiskStore:
 
     def temp_path(self) -> str | None:
         """Return a new path on the store's disk to write a file to; None while nothing is stored."""
-        if not self.max_bytes or not self._has_room():
+        if not self.max_bytes or not self._has_space():
             return None
         return os.path.join(self.temp_folder, f"{os.getpid()}-{secrets.token_hex(8)}")
 
@@ -310,7 +310,7 @@ class DiskStore:
             _log.warning("serving without storing: the cache folder cannot be written: %s", trouble)
         self._trouble = trouble
 
-    def _has_room(self) -> bool:
+    def _has_space(self) -> bool:
         now = time.monotonic()
         if now - self._space_seen[0] > _SPACE_MEMO_S:
             try:

@@ -8,7 +8,7 @@ import pytest
 
 from imgcdn.core.values import FileStamp, Source
 from imgcdn.errors import SourceNotFound
-from imgcdn.origins.base import Stop
+from imgcdn.origins.base import Located, Stop
 from imgcdn.origins.local import LocalFetcher
 from imgcdn.origins.settings import OriginSettings
 from imgcdn.store.files import file_stamp
@@ -54,7 +54,13 @@ def files(root: Path) -> LocalFetcher:
 
 def _find(files: LocalFetcher, location: str) -> tuple[FileStamp, Path]:
     """Do both steps of a request."""
-    return files.stamp(Source("local", location)), files.resolve(location)
+    return files.stamp(Source("local", location)), _fetch(files, location).path
+
+
+def _fetch(files: LocalFetcher, location: str) -> Located:
+    answer = files.fetch(Source("local", location), None, into=None, stop=Stop())
+    assert answer.file is not None
+    return answer.file
 
 
 @pytest.mark.parametrize(
@@ -122,8 +128,7 @@ def test_no_other_location_can_be_opened(files: LocalFetcher, location: str) -> 
         _find(files, location)
     assert "/" not in caught.value.detail, "the error names no path"
     with pytest.raises(SourceNotFound):
-        # The location is refused without the stat, too.
-        files.resolve(location) if location not in ("sub", "fifo.jpg") else _find(files, location)
+        _fetch(files, location)  # refused by itself, without the stat that comes first in a request
 
 
 @pytest.fixture
@@ -148,7 +153,7 @@ def test_the_root_may_be_a_slash() -> None:
     location = os.path.realpath(os.__file__).lstrip("/")
     if any(part.startswith(".") for part in location.split("/")):
         location = "etc/passwd"
-    assert LocalFetcher(OriginSettings(root=Path("/"))).resolve(location).is_file()
+    assert _fetch(LocalFetcher(OriginSettings(root=Path("/"))), location).path.is_file()
 
 
 @pytest.mark.parametrize(
@@ -215,7 +220,7 @@ def test_a_root_whose_target_was_removed_has_no_files_until_it_points_to_another
     files = LocalFetcher(OriginSettings(root=link))
 
     (tmp_path / "first").rename(tmp_path / "gone")
-    for find in (lambda: files.stamp(Source("local", "a.jpg")), lambda: files.resolve("a.jpg")):
+    for find in (lambda: files.stamp(Source("local", "a.jpg")), lambda: _fetch(files, "a.jpg")):
         with pytest.raises(SourceNotFound):
             find()
 
@@ -238,7 +243,7 @@ def test_a_link_in_a_new_release_that_leads_outside_is_refused(tmp_path: Path) -
 
     assert files.stamp(Source("local", "a.jpg")) != allowed
     with pytest.raises(SourceNotFound):
-        files.resolve("a.jpg")
+        _fetch(files, "a.jpg")
 
 
 def test_a_folder_that_turns_into_a_link_meanwhile_lends_no_outside_file_its_name(tmp_path: Path) -> None:
@@ -272,11 +277,9 @@ def test_a_folder_that_turns_into_a_link_meanwhile_lends_no_outside_file_its_nam
 
 def _stamp_or_none(files: LocalFetcher) -> FileStamp | None:
     try:
-        answer = files.fetch(Source("local", "sub/a.jpg"), None, into=None, stop=Stop())
+        return _fetch(files, "sub/a.jpg").stamp
     except SourceNotFound:
         return None
-    assert answer.file is not None
-    return answer.file.stamp
 
 
 def _point(link: Path, target: str) -> None:

@@ -29,6 +29,8 @@ _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _MISLEADING = re.compile(r"[\x00-\x1f\x7f/\\]|%[0-9A-Fa-f]{2}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL_C1 = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_ABSOLUTE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:)?//")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _PORT = re.compile(r"[0-9]{1,5}")
 # What RFC 3986 lets stand in a path and in a query, and what urllib3 leaves alone. `%` is checked before.
@@ -67,6 +69,21 @@ class RemoteUrl:
 
     def __str__(self) -> str:
         return self.url
+
+
+def is_absolute(text: str) -> bool:
+    """
+    Tell whether a text is read as a URL; otherwise it is a path.
+
+    >>> is_absolute("ftp://a/b.jpg"), is_absolute("//a/b.jpg"), is_absolute("/a//b.jpg")
+    (True, True, False)
+    """
+    return _ABSOLUTE.match(text) is not None
+
+
+def has_control_characters(text: str) -> bool:
+    """Tell whether a text has a control character (C0, DEL or C1)."""
+    return _CONTROL_C1.search(text) is not None
 
 
 def parse_remote(url: str) -> RemoteUrl:

@@ -9,7 +9,9 @@ from fractions import Fraction
 from imgcdn.core.output.geometry import round_half_up
 from imgcdn.errors import InvalidParam
 
-#: The steps of the helper's ladder (`markup.layout`), and smaller ones for thumbnails.
+#: Widths of common screens and parts of them, and smaller ones for thumbnails. From 320 on, a step is a quarter to a
+#: half wider than the one before: a browser that needs the next one loads at most about twice the pixels, and a cache
+#: holds few variants.
 LADDER = (64, 96, 128, 192, 256, 320, 480, 640, 828, 1080, 1280, 1668, 2048, 2560, 3200, 3840)
 
 

@@ -63,4 +63,4 @@ def test_snap_takes_the_smallest_step_that_is_wide_enough(edge: int, dpr: Decima
 
 def test_the_ladder_ascends_and_contains_the_ladder_of_the_helper() -> None:
     assert list(LADDER) == sorted(set(LADDER))
-    assert set(layout.LADDER) <= set(LADDER)
+    assert layout.LADDER == (320, 480, 640, 828, 1080, 1280, 1668, 2048, 2560, 3200, 3840)

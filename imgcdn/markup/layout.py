@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, get_args
 
-from imgcdn.core.output.geometry import Size, plan_resize, round_half_up
+from imgcdn.core.output.geometry import Size, plan_resize, round_edge
 from imgcdn.core.request import widths as service_widths
 
 Layout = Literal["constrained", "full-width", "fixed", "none"]
@@ -36,7 +36,7 @@ class Slot:
         """Return the height that a candidate of this width carries; None when the source's ratio gives it."""
         if not self.boxed or self.width is None or self.height is None:
             return None
-        return round_half_up(Fraction(width * self.height, self.width))
+        return round_edge(Fraction(width * self.height, self.width))
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +207,7 @@ def _multiples(width: int, densities: Iterable[float]) -> list[int]:
     given = list(densities)
     if not given or any(not 0 < density <= 10 for density in given):
         raise ValueError(f"densities must be numbers above 0 and at most 10, such as (1, 2), not {given!r}")
-    return [round_half_up(Fraction(density) * width) for density in given]
+    return [round_edge(Fraction(density) * width) for density in given]
 
 
 def _sizes(slot: Slot, layout: Layout) -> str:

@@ -114,6 +114,12 @@ def test_colours_change_as_by_the_css_filter_of_the_same_name(
     assert near(colour_at(image, 0.5, 0.5)[:3], expected, tolerance=1)
 
 
+@pytest.mark.parametrize("params", [Params(brightness=1.5), Params(contrast=4.0)], ids=["brightness", "contrast"])
+def test_black_stays_black_and_white_stays_white(params: Params) -> None:
+    for colour in (0, 0, 0), (255, 255, 255):
+        assert colour_at(render_image(_flat(colour), replace(params, format="png")), 0.5, 0.5)[:3] == colour
+
+
 EACH = [
     pytest.param(Params(brightness=1.5), id="brightness"),
     pytest.param(Params(contrast=1.5), id="contrast"),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
+from math import floor
 
 from imgcdn.errors import InvalidParam
 
@@ -255,12 +256,22 @@ def fit_within(size: Size, max_edge: int) -> Size:
 
 def round_half_up(value: Fraction) -> int:
     """
-    Round to the nearest integer, halves up, but never below 1.
+    Round to the nearest integer, halves up.
 
-    >>> round_half_up(Fraction(5, 2)), round_half_up(Fraction(1, 9))
+    >>> round_half_up(Fraction(5, 2)), round_half_up(Fraction(-5, 2)), round_half_up(Fraction(1, 9))
+    (3, -2, 0)
+    """
+    return floor(value + Fraction(1, 2))
+
+
+def round_edge(value: Fraction) -> int:
+    """
+    Round the length of an edge, halves up; an edge has at least 1 pixel.
+
+    >>> round_edge(Fraction(5, 2)), round_edge(Fraction(1, 9))
     (3, 1)
     """
-    return max(1, int(value + Fraction(1, 2)))
+    return max(1, round_half_up(value))
 
 
 def _scaled(source: Size, target: tuple[int | None, int | None], *, covers: bool, enlarge: bool) -> Size:
@@ -269,7 +280,7 @@ def _scaled(source: Size, target: tuple[int | None, int | None], *, covers: bool
     scale = (max if covers else min)(scales, default=Fraction(1))
     if not enlarge:
         scale = min(scale, Fraction(1))
-    return round_half_up(source[0] * scale), round_half_up(source[1] * scale)
+    return round_edge(source[0] * scale), round_edge(source[1] * scale)
 
 
 def _limit(source: Size, box: Size, *, enlarge: bool) -> Size:
@@ -277,7 +288,7 @@ def _limit(source: Size, box: Size, *, enlarge: bool) -> Size:
     if enlarge:
         return box
     scale = min(Fraction(1), Fraction(source[0], box[0]), Fraction(source[1], box[1]))
-    return round_half_up(box[0] * scale), round_half_up(box[1] * scale)
+    return round_edge(box[0] * scale), round_edge(box[1] * scale)
 
 
 def _cover_crop(source: Size, box: Size, position: Position) -> Box | None:
@@ -315,17 +326,15 @@ def _span(length: int, start: int, extent: int, *, relative: bool) -> tuple[int,
     """Return where a crop begins and ends on one edge. Shares keep a pixel of the shortest edge."""
     if not relative:
         return start, min(start + extent, length)
-    half = Fraction(1, 2)
-    first = min(int(Fraction(start * length, 100) + half), length - 1)
-    last = int(Fraction((start + extent) * length, 100) + half)
+    first = min(round_half_up(Fraction(start * length, 100)), length - 1)
+    last = round_half_up(Fraction((start + extent) * length, 100))
     return first, min(max(last, first + 1), length)
 
 
 def _shrunk(first: int, last: int, length: int, shorter: int) -> tuple[int, int]:
     """Follow a stretch of an edge to a shorter edge, where it keeps a pixel."""
-    half = Fraction(1, 2)
-    begin = min(int(Fraction(first * shorter, length) + half), shorter - 1)
-    return begin, max(int(Fraction(last * shorter, length) + half), begin + 1)
+    begin = min(round_half_up(Fraction(first * shorter, length)), shorter - 1)
+    return begin, max(round_half_up(Fraction(last * shorter, length)), begin + 1)
 
 
 def _placed(size: Size, canvas: Size, position: Position) -> Area:

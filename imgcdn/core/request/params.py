@@ -1,4 +1,4 @@
-"""Query arguments -> frozen Params. Rejected at the edge, trusted inside."""
+"""Query arguments -> frozen Params. Values are checked here and trusted afterwards."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from imgcdn.core.output.geometry import CENTER, UPRIGHT, Crop, Fit, Position, Smart, compose, round_half_up
+from imgcdn.core.output.geometry import CENTER, UPRIGHT, Crop, Fit, Position, Smart, compose, round_edge
 from imgcdn.core.request.arguments import RGB, RGBA, Choices, Positions, Range, closest
 from imgcdn.core.request.parameters import (
     ALIASES,
@@ -36,18 +36,19 @@ class Params:
     What a URL asks for.
 
     Args:
-        width: Of the output in device pixels, `dpr` multiplied in; None when it follows from the height.
-        height: Likewise.
-        fit: How the picture meets the box.
+        width: Width of the output in device pixels, after multiplication by `dpr`; None if it follows from the height.
+        height: Height of the output in device pixels, after multiplication by `dpr`; None if it follows from the width.
+        fit: How the picture fits the box.
         position: What a cover crop keeps, and where a padded picture lies: (x, y) in percent of the free space, or
-            the place that only the pixels tell, which counts for a cover crop alone.
+            `Smart.SUBJECT`, which the engine resolves and which only affects cover crops.
         format: A name in `core.output.formats.OUTPUTS`; None to negotiate it.
-        q: 1 to 100 on the scale that all formats share; None for the least that reaches `target`.
-        background: Colour beneath transparent pixels and around a padded picture; None for what is needed.
-        enlarge: Whether pixels may be invented.
+        q: 1 to 100 on the scale that all formats share; None for the lowest one that reaches `target`.
+        background: Colour beneath transparent pixels and around a padded picture; None for white where a colour is
+            needed.
+        enlarge: Whether the output may be larger than the source.
         still: Whether an animation is reduced to its first frame.
         turn: Rotation and reflection of the upright picture, as an EXIF orientation, 1 to 8.
-        trim: Difference up to which a pixel belongs to the border that is cut away, 0 to 255; None to keep it.
+        trim: Remove a border whose pixels differ by at most this much, 0 to 255; None to keep the border.
         crop: The part that is kept of the turned and trimmed picture; None for all of it.
         brightness, contrast, saturation: Factors, 0 to 4, as those of the CSS filters; 1 changes nothing.
         grayscale: Whether the picture loses its colour.
@@ -79,7 +80,7 @@ class Params:
 
 def collect(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """
-    Gather decoded query pairs under their canonical names.
+    Return decoded query pairs as a dict, by the canonical names of the parameters.
 
     Raises:
         InvalidParam: A name is unknown, given twice (aliases count), or has no value.
@@ -106,17 +107,15 @@ def parse_params(
     formats: Mapping[str, str | None] = ANSWERS,
 ) -> Params:
     """
-    Read the parameters that shape the output, and leave those in `OF_THE_REQUEST` to the caller.
+    Read the parameters of the output. Those in `OF_THE_REQUEST` are the caller's.
 
     Args:
         arguments: From `collect`.
         max_dimension: Largest output edge in pixels.
-        fits: What `fit` may be called; a dialect has names of its own.
-        positions: What `position` may be called, likewise.
-        formats: What `fm` may be called, likewise.
+        fits, positions, formats: The words for `fit`, `position` and `fm`; a dialect has its own.
 
     Raises:
-        InvalidParam: A value is out of range; the detail says what it may be.
+        InvalidParam: A value is out of range. The detail says what is accepted.
 
     >>> parse_params({"w": "400", "dpr": "1.5"}, max_dimension=8192).width
     600
@@ -144,7 +143,7 @@ def parse_params(
 
 def parse_dpr(arguments: Mapping[str, str]) -> Decimal:
     """
-    Read `dpr`, which `parse_params` has multiplied into both edges.
+    Read `dpr`, by which `parse_params` has multiplied both edges.
 
     Raises:
         InvalidParam: It is out of range.
@@ -154,7 +153,7 @@ def parse_dpr(arguments: Mapping[str, str]) -> Decimal:
 
 def parse_version(arguments: Mapping[str, str]) -> str | None:
     """
-    Read `v`, the caller's version of the source. It never enters a key.
+    Read `v`, the caller's version of the source. It is in no key.
 
     Raises:
         InvalidParam: It has other characters, or more than 64.
@@ -167,13 +166,13 @@ def parse_download(arguments: Mapping[str, str]) -> str | None:
     Read `dl`, the name to save the picture under, without an extension.
 
     Raises:
-        InvalidParam: Nothing of a name is left.
+        InvalidParam: It contains no character that a name can have.
     """
     return DOWNLOAD.parse(arguments["dl"], "dl") if "dl" in arguments else None
 
 
 def _unknown(written: str) -> InvalidParam:
-    # The name goes into the answer and the log: short, and without line breaks or invisible characters.
+    # The name appears in the response and the log, so it is cut, and line breaks and invisible characters are replaced.
     shown = "".join(char if char.isprintable() else "?" for char in written[:64])
     found = closest(shown, [*BY_NAME, *ALIASES, *FOREIGN])
     nearest = FOREIGN.get(found, found)
@@ -190,4 +189,4 @@ def _multiplied(read: Mapping[str, Any], name: str, max_dimension: int) -> int |
     if product > max_dimension:
         nearest = str(int(max_dimension / read["dpr"]))
         raise InvalidParam(f"{name} times dpr must be at most {max_dimension}", param=name, nearest=nearest)
-    return round_half_up(product)
+    return round_edge(product)

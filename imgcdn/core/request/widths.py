@@ -1,4 +1,4 @@
-"""The widths that an operator offers, and what becomes of the others."""
+"""The widths that an operator offers, and what happens to others."""
 
 from bisect import bisect_left
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
 
-from imgcdn.core.output.geometry import round_half_up
+from imgcdn.core.output.geometry import round_edge
 from imgcdn.errors import InvalidParam
 
 #: Widths of common screens and parts of them, and smaller ones for thumbnails. From 320 on, a step is a quarter to a
@@ -16,7 +16,7 @@ LADDER = (64, 96, 128, 192, 256, 320, 480, 640, 828, 1080, 1280, 1668, 2048, 256
 
 
 class WidthPolicy(Enum):
-    """What becomes of an edge that is not in the ladder: it is served, rounded up, or refused."""
+    """What happens to an edge that is not in the ladder: it is served, rounded up, or refused."""
 
     ANY = "any"
     SNAP = "snap"
@@ -29,7 +29,7 @@ class Widths:
     The rule for edges of an output.
 
     Args:
-        policy: What becomes of an edge that is not in the ladder.
+        policy: What happens to an edge that is not in the ladder.
         ladder: Device pixels, ascending; not empty unless the policy is ANY.
     """
 
@@ -38,12 +38,12 @@ class Widths:
 
     def admitted(self, edge: int | None, *, name: str, dpr: Decimal) -> int | None:
         """
-        Return the edge that is rendered for one that was asked for.
+        Return the edge to render for a requested one.
 
         Args:
-            edge: In device pixels, `dpr` multiplied in; None stays None.
-            name: Of the parameter, for the refusal.
-            dpr: What it was multiplied by.
+            edge: In device pixels, after multiplication by `dpr`; None stays None.
+            name: The parameter's name, for the error.
+            dpr: The factor that the edge was multiplied by.
 
         Raises:
             InvalidParam: The policy is strict and the edge is not in the ladder.
@@ -62,9 +62,9 @@ class Widths:
         raise InvalidParam(f"{name}{times} must be one of {steps}", param=name, nearest=self._nearest(edge, dpr))
 
     def _nearest(self, edge: int, dpr: Decimal) -> str:
-        """The value that gives the nearest step under this dpr; a half-pixel may leave a step out of reach."""
+        """Return the value that leads to the nearest step with this dpr. Rounding may make a step unreachable."""
         for step in sorted(self.ladder, key=lambda step: (abs(step - edge), step)):
-            value = round_half_up(step / Fraction(dpr))
-            if round_half_up(value * Fraction(dpr)) == step:
+            value = round_edge(step / Fraction(dpr))
+            if round_edge(value * Fraction(dpr)) == step:
                 return str(value)
         return ""

@@ -16,7 +16,7 @@ from imgcdn.core.output.geometry import (
     frame,
     move_crop,
     plan_resize,
-    round_half_up,
+    round_edge,
 )
 from imgcdn.errors import InvalidParam
 
@@ -48,7 +48,7 @@ framings = st.builds(Framing, st.none() | crops, targets, fits, positions | st.s
     ],
 )
 def test_halves_round_up(value: Fraction, expected: int) -> None:
-    assert round_half_up(value) == expected
+    assert round_edge(value) == expected
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_contain_reaches_the_box_when_it_may_enlarge(source: Size, target: Size)
 def test_cover_and_fill_give_the_box_when_the_source_is_large_enough(
     source: Size, share: tuple[Fraction, Fraction], fit: Fit
 ) -> None:
-    box = (round_half_up(source[0] * share[0]), round_half_up(source[1] * share[1]))
+    box = (round_edge(source[0] * share[0]), round_edge(source[1] * share[1]))
 
     assert plan_resize(source, box, fit=fit).size == box
 

@@ -93,6 +93,7 @@ def test_a_value_that_is_not_an_integer_is_refused(name: str, value: str, neares
         pytest.param("flip", "vh", "v", id="flip in the other order"),
         pytest.param("flip", "H", "h", id="flip in capitals"),
         pytest.param("trim", "256", "255", id="trim above"),
+        pytest.param("trim", "-5", "0", id="trim below"),
         pytest.param("trim", "1.5", "2", id="trim by a fraction"),
         pytest.param("blur", "0.29", "0.3", id="blur below"),
         pytest.param("blur", "0", "0.3", id="blur zero"),

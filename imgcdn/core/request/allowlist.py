@@ -9,24 +9,24 @@ from imgcdn.errors import Forbidden, InvalidParam
 
 class Allowlist:
     """
-    The patterns of what may be fetched.
+    The patterns of URLs that may be fetched.
 
-    `HOST` alone means https and any path. `*.HOST` is exactly one label more, `**.HOST` one or more, and the host
-    itself is never implied. In a path `*` is one segment and `**`, at its end, any number. A port other than the
-    scheme's own is written out. Everything else is literal, so nothing means more than it says.
+    `HOST` alone means https and any path. `*.HOST` stands for exactly one more label, `**.HOST` for one or more;
+    neither includes the host itself. In a path, `*` stands for one segment, and `**` at the end for any number of
+    them. A port other than the default of the scheme must be written. Everything else is literal.
 
     Args:
         patterns: As the operator wrote them.
 
     Raises:
-        ValueError: A pattern cannot work; the text names it and says why.
+        ValueError: A pattern is not valid. The text names it and says why.
     """
 
     def __init__(self, patterns: Iterable[str]) -> None:
         self._patterns = tuple(_parse_pattern(text) for text in patterns)
 
     def admits(self, url: RemoteUrl) -> bool:
-        """Tell whether any pattern covers this URL."""
+        """Tell whether any pattern matches this URL."""
         return any(pattern.covers(url) for pattern in self._patterns)
 
 
@@ -34,7 +34,7 @@ class Allowlist:
 class _Pattern:
     """
     Args:
-        labels: How many labels stand before `host`: "" none, "*" one, "**" one or more.
+        labels: The labels before `host`: "" for none, "*" for one, "**" for one or more.
         segments: None for any path.
         query: None for any query.
     """
@@ -68,7 +68,7 @@ def _covers_path(pattern: Sequence[str], segments: Sequence[str]) -> bool:
 
 
 def _covers_each(pattern: Sequence[str], segments: Sequence[str]) -> bool:
-    # A server may take %2F for a slash: then what looks like one segment is two.
+    # A server may read %2F as a slash. What looks like one segment is two then.
     return all(
         wanted == given or (wanted == "*" and given != "" and "%2F" not in given)
         for wanted, given in zip(pattern, segments, strict=True)

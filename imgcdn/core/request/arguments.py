@@ -1,8 +1,8 @@
 """
-What an argument may be. Each kind is a value with its limits, a text about them, and the parser.
+The kinds of values that a parameter accepts: each has its limits, a summary of them, and a parser.
 
-The text in README's table and the one of a refusal come from the same limits. A refusal also names the nearest value
-that would be accepted, where there is one.
+README's table and the error messages are written from the same limits. An error also names the nearest accepted value,
+if there is one.
 """
 
 import difflib
@@ -35,19 +35,19 @@ _NOT_IN_NAMES = frozenset('/\\:*?"<>|')
 
 
 class Range(Protocol[Value_co]):
-    """What one parameter may be."""
+    """The values that one parameter accepts."""
 
     @property
     def summary(self) -> str:
-        """The values in a few words, for a table."""
+        """The accepted values in a few words, for a table."""
 
     def parse(self, text: str, name: str) -> Value_co:
         """
         Read the text of an argument.
 
         Args:
-            text: Decoded and not empty.
-            name: Of the parameter, for the error.
+            text: The decoded value; not empty.
+            name: The parameter's name, for the error.
 
         Raises:
             InvalidParam: The text is out of range.
@@ -60,9 +60,9 @@ class Integers:
     Whole numbers.
 
     Args:
-        low, high: The first and the last that are allowed.
-        word: Allowed as well, and read as None; None for no word.
-        setting: The setting that `high` is the default of; empty for a fixed end.
+        low, high: The limits, both included.
+        word: A word that is accepted too and read as None; None if there is none.
+        setting: The setting whose default is `high`; empty if the limit is fixed.
     """
 
     low: int
@@ -76,7 +76,7 @@ class Integers:
         return f"{self.low} to {end}" + (f", {self.word}" if self.word else "")
 
     def up_to(self, high: int) -> "Integers":
-        """Return the range that another value of its setting makes of it."""
+        """Return the same range with another upper limit, for a service whose setting differs from the default."""
         return Integers(self.low, high, self.word, self.setting)
 
     def parse(self, text: str, name: str) -> int | None:
@@ -97,10 +97,10 @@ class Integers:
 @dataclass(frozen=True, slots=True)
 class Decimals:
     """
-    Numbers with at most two decimals, exactly as they are written.
+    Numbers with at most two decimals, read exactly (as Decimal).
 
     Args:
-        low, high: The least and the largest that are allowed.
+        low, high: The limits, both included.
     """
 
     low: Decimal
@@ -121,7 +121,7 @@ class Decimals:
 
 @dataclass(frozen=True, slots=True)
 class Floats:
-    """The same numbers, read as floats for arithmetic that need not be exact."""
+    """Numbers as in `Decimals`, read as floats: for arithmetic that need not be exact."""
 
     low: Decimal
     high: Decimal
@@ -140,7 +140,7 @@ class Choices(Generic[Value]):
     One of several words.
 
     Args:
-        meanings: Word -> what it is read as, in the order in which people are shown the words.
+        meanings: Word -> its value, in the order in which messages list the words.
     """
 
     meanings: Mapping[str, Value]
@@ -163,7 +163,7 @@ SWITCH = Choices({"0": False, "1": True})
 
 @dataclass(frozen=True, slots=True)
 class Colours:
-    """Colours in hexadecimal digits. The fourth value, its alpha, is there only where the colour is not opaque."""
+    """Colours in hexadecimal digits. An opaque colour is read as three values, any other as four, alpha last."""
 
     @property
     def summary(self) -> str:
@@ -183,10 +183,10 @@ class Colours:
 @dataclass(frozen=True, slots=True)
 class Positions:
     """
-    Places in a picture: words, or two fractions of the free space, in hundredths.
+    Positions in a picture: a word, a pair of words, or two fractions of the free space with two decimals.
 
     Args:
-        words: Word, or pair of words -> place.
+        words: Word or pair of words -> position.
     """
 
     words: Mapping[str, Position | Smart]
@@ -209,7 +209,7 @@ class Positions:
 
 @dataclass(frozen=True, slots=True)
 class Crops:
-    """Parts of a picture: x,y,w,h as fractions when any has a point, else as pixels."""
+    """Rectangles in a picture, as x,y,w,h: fractions if any of them has a decimal point, otherwise pixels."""
 
     @property
     def summary(self) -> str:
@@ -237,7 +237,7 @@ class Tokens:
     Short texts that need no escaping in a URL.
 
     Args:
-        length: Characters, at most.
+        length: Largest number of characters.
     """
 
     length: int
@@ -255,10 +255,10 @@ class Tokens:
 @dataclass(frozen=True, slots=True)
 class FileNames:
     """
-    Names to save a file under, read without their extension.
+    Names to save a file under, read without the extension.
 
-    A character that a file system or a shell may take for more than a part of the name becomes an underscore:
-    separators, control and direction characters, a leading hyphen. Dots and spaces at both ends are dropped.
+    Characters with a meaning to file systems or shells become underscores: separators, control and direction
+    characters, a leading hyphen. Dots and spaces at both ends are dropped.
 
     >>> FileNames().parse("../Summer 2026.jpeg", "dl")
     '_Summer 2026'
@@ -279,7 +279,7 @@ class FileNames:
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """Any text; another part of the request judges it."""
+    """Any text. The code that uses it checks it."""
 
     summary: str
 
@@ -288,7 +288,7 @@ class Texts:
 
 
 def closest(text: str, allowed: Iterable[str]) -> str:
-    """Return what was probably meant; empty where nothing is like it."""
+    """Return the allowed word that is most like a text; empty if none is similar."""
     return "".join(difflib.get_close_matches(text[:64].lower(), list(allowed), n=1, cutoff=0.5))
 
 
@@ -297,7 +297,7 @@ def _suggestion(nearest: str) -> str:
 
 
 def _number(text: str) -> Decimal | None:
-    """Read what was meant by a refused number, to name the nearest one allowed."""
+    """Read a refused number leniently, so that the error can name the nearest allowed one."""
     match = re.fullmatch(r" *([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)) *(?:px|x|%)? *", text[:64])
     return Decimal(match[1]) if match else None
 

@@ -37,14 +37,15 @@ class Parameter:
 
     Args:
         name: In a URL.
-        range: What it may be.
+        range: The values that it accepts.
         meaning: A sentence or two for README's table.
-        field: The field of `Params` that takes its value as it was read. Empty where `parse_params` combines several
-            parameters into one field, and for a parameter of the request.
-        default: What its absence means: a value as a URL has it, or a word for people.
-        aliases: Other names that are understood.
-        foreign: Names that other image CDNs have for it. They are refused, and the error names this parameter.
-        of_request: Whether it describes the request and not the output. Neither a preset nor `Params` has it.
+        field: The field of `Params` that holds its value. Empty if `parse_params` combines it with other parameters,
+            and for parameters of the request.
+        default: What its absence means: a value as in a URL, or a word for README's table.
+        aliases: Other accepted names.
+        foreign: Names for it in other image CDNs. They are refused, and the error suggests this parameter.
+        of_request: Whether it describes the request and not the output. Presets and `Params` do not have such
+            parameters.
     """
 
     name: str
@@ -57,14 +58,14 @@ class Parameter:
     of_request: bool = False
 
 
-# The ranges that are also used outside of the table.
+# Ranges that other modules use too.
 EDGE = Integers(1, MAX_DIMENSION, setting="max_dimension")
 DPR = Decimals(Decimal("0.5"), Decimal(4))
 FACTOR = Floats(Decimal(0), Decimal(4))
 VERSION = Tokens(64)
 DOWNLOAD = FileNames()
 
-#: In the order of README's table, which is also the order in which the helper writes them.
+#: In the order of README's table and of the helper's URLs.
 PARAMETERS = (
     Parameter(
         "url",
@@ -92,7 +93,7 @@ PARAMETERS = (
     Parameter(
         "fit",
         Choices(FITS),
-        "How the picture meets the box; `pad` fills it with `bg`.",
+        "How the picture fits the box; `pad` fills the rest with `bg`.",
         field="fit",
         default="contain",
         foreign=("resize", "mode"),
@@ -100,7 +101,7 @@ PARAMETERS = (
     Parameter(
         "position",
         Positions(PLACES),
-        "The part that survives a cover crop, `smart` where the subject seems to be; where a padded picture lies.",
+        "The part that a cover crop keeps (`smart`: where the subject seems to be), or where a padded picture lies.",
         field="position",
         default="center",
         foreign=("gravity", "anchor"),
@@ -108,7 +109,7 @@ PARAMETERS = (
     Parameter(
         "fm",
         Choices(ANSWERS),
-        "Output format; `auto` negotiates it. The last four are text about the picture.",
+        "Output format; `auto` negotiates it. The last four return text about the picture.",
         field="format",
         default="auto",
         aliases=("format",),
@@ -117,8 +118,8 @@ PARAMETERS = (
     Parameter(
         "q",
         Integers(1, 100, "auto"),
-        "Quality on one scale: the same `q` looks alike in every format. `auto` is the least that gives this picture "
-        "the look of the setting `auto_target`.",
+        "Quality on one scale: the same `q` looks alike in every format. `auto` finds the lowest `q` with which this "
+        "picture reaches the setting `auto_target`.",
         field="q",
         default=str(DEFAULT_Q),
         aliases=("quality",),
@@ -126,17 +127,22 @@ PARAMETERS = (
     Parameter(
         "bg",
         Colours(),
-        "Colour beneath transparent pixels and around a padded picture; white where one is needed.",
+        "Colour beneath transparent pixels and around a padded picture. By default white, where a colour is needed.",
         field="background",
         foreign=("background", "bgcolor"),
     ),
     Parameter("rotate", Choices(TURNS), "Turns the upright picture clockwise.", foreign=("rot",)),
-    Parameter("flip", Choices(FLIPS), "Then mirrors it: left to right, top to bottom, both."),
-    Parameter("trim", Integers(0, 255), "Then cuts away a border of one colour, within this difference.", field="trim"),
+    Parameter("flip", Choices(FLIPS), "Then mirrors it: `h` left to right, `v` top to bottom, `hv` both."),
+    Parameter(
+        "trim",
+        Integers(0, 255),
+        "Then removes a border of one colour; pixels may differ from it by this much.",
+        field="trim",
+    ),
     Parameter(
         "crop",
         Crops(),
-        "Then keeps this part of it; `w`, `h` and `fit` come after.",
+        "Then keeps this part of it; `w`, `h` and `fit` apply to that part.",
         field="crop",
         foreign=("rect", "extract"),
     ),
@@ -146,7 +152,7 @@ PARAMETERS = (
     Parameter(
         "contrast",
         FACTOR,
-        "Multiplies the distance of every colour value from the middle.",
+        "Multiplies the difference of every colour value from the middle.",
         field="contrast",
         default="1",
         foreign=("con",),
@@ -154,7 +160,7 @@ PARAMETERS = (
     Parameter(
         "saturation",
         FACTOR,
-        "0 takes all colour away, 1 leaves it, more makes it stronger.",
+        "0 removes all colour, 1 changes nothing, more makes colours stronger.",
         field="saturation",
         default="1",
         foreign=("sat",),
@@ -162,7 +168,7 @@ PARAMETERS = (
     Parameter(
         "grayscale",
         SWITCH,
-        "Whether the picture is grey.",
+        "Whether the picture becomes grey.",
         field="grayscale",
         default="0",
         foreign=("greyscale", "monochrome"),
@@ -171,13 +177,18 @@ PARAMETERS = (
     Parameter(
         "sharpen",
         Floats(Decimal(0), Decimal(10)),
-        "1 makes up for what resizing softens.",
+        "1 compensates for the softening of a resize.",
         field="sharpen",
         default="0",
     ),
     Parameter("enlarge", SWITCH, "Whether the output may be larger than the source.", field="enlarge", default="0"),
     Parameter(
-        "still", SWITCH, "First frame only of an animation.", field="still", default="0", foreign=("anim", "animated")
+        "still",
+        SWITCH,
+        "Whether only the first frame of an animation is kept.",
+        field="still",
+        default="0",
+        foreign=("anim", "animated"),
     ),
     Parameter(
         "p",
@@ -189,7 +200,7 @@ PARAMETERS = (
     Parameter(
         "dl",
         DOWNLOAD,
-        "The browser saves the picture under this name; the extension is ours.",
+        "The browser saves the picture under this name. The extension follows from the format.",
         foreign=("download",),
         of_request=True,
     ),
@@ -211,7 +222,7 @@ FIELDS = {parameter.name: parameter.field for parameter in PARAMETERS if paramet
 #: Alias -> parameter.
 ALIASES = {alias: parameter.name for parameter in PARAMETERS for alias in parameter.aliases}
 
-#: Another image CDN's name -> the parameter that does it here.
+#: Another image CDN's name -> the parameter that does the same here.
 FOREIGN = {word: parameter.name for parameter in PARAMETERS for word in parameter.foreign}
 
 #: The parameters that describe a request and not the output.

@@ -1,4 +1,4 @@
-"""What one service admits of the parameters: its largest edge, its presets, its widths."""
+"""The rules of one service for parameters: its largest edge, its presets, its widths."""
 
 import re
 from collections.abc import Mapping
@@ -20,8 +20,8 @@ class Preset:
     A name for a set of parameters.
 
     Args:
-        name: What `p` calls it.
-        arguments: Canonical names and texts, each name once.
+        name: Its name in `p`.
+        arguments: Canonical parameter names and values as text, each name once.
     """
 
     name: str
@@ -31,12 +31,12 @@ class Preset:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """
-    What is admitted.
+    What a URL may ask for.
 
     Args:
         max_dimension: Largest output edge in pixels.
-        presets: What `p` may name.
-        only_presets: Whether a URL may ask for nothing but a preset.
+        presets: The presets that `p` may name.
+        only_presets: Whether a URL may only name a preset.
         widths: The rule for `w` and `h`.
         auto_target: SSIMULACRA2 that q=auto aims at.
     """
@@ -56,14 +56,14 @@ class Rules:
         formats: Mapping[str, str | None] = ANSWERS,
     ) -> Params:
         """
-        Read the parameters that shape the output, a preset's among them.
+        Read the parameters of the output, including those of a preset.
 
         Args:
             arguments: From `core.request.params.collect`.
             fits, positions, formats: As for `core.request.params.parse_params`.
 
         Raises:
-            InvalidParam: A value is out of range, or not admitted.
+            InvalidParam: A value is out of range, or this service does not allow it.
         """
         full = self._expanded(arguments)
         params = parse_params(full, max_dimension=self.max_dimension, fits=fits, positions=positions, formats=formats)
@@ -76,7 +76,7 @@ class Rules:
         refused = [name for name in arguments if name not in OF_THE_REQUEST] if self.only_presets else []
         if refused:
             names = ", ".join(f"p={preset.name}" for preset in self.presets) or "none is configured"
-            raise InvalidParam(f"{refused[0]} is not admitted here, only presets are: {names}", param=refused[0])
+            raise InvalidParam(f"{refused[0]} is not allowed here, only presets are: {names}", param=refused[0])
         if "p" not in arguments:
             return arguments
         presets = {preset.name: preset.arguments for preset in self.presets}
@@ -87,14 +87,14 @@ class Rules:
 
 def parse_preset(name: str, query: str) -> Preset:
     """
-    Read a preset as the settings have it.
+    Read a preset from the settings.
 
     Args:
-        name: What `p` is to call it.
-        query: The parameters as a URL has them, such as `w=200&h=200&fit=cover`.
+        name: The name for `p`.
+        query: The parameters as in a URL, such as `w=200&h=200&fit=cover`.
 
     Raises:
-        InvalidParam: The name or a parameter is not valid, or a parameter belongs to a request.
+        InvalidParam: The name or a parameter is not valid, or a parameter is one of the request.
 
     >>> parse_preset("thumb", "width=200&fit=cover").arguments
     (('w', '200'), ('fit', 'cover'))
@@ -105,5 +105,6 @@ def parse_preset(name: str, query: str) -> Preset:
     for given in arguments:
         if given in OF_THE_REQUEST:
             raise InvalidParam(f"{given} belongs to a request; a preset cannot have it", param=given)
-    parse_params(arguments, max_dimension=10**9 - 1)  # the service's own limit is another setting
+    # The setting max_dimension may not have been read yet, so here no edge is too large.
+    parse_params(arguments, max_dimension=10**9 - 1)
     return Preset(name, tuple(arguments.items()))

@@ -1,8 +1,8 @@
 """
-Save-Data -> less of everything, where the operator says so.
+Lower quality for clients that send Save-Data.
 
-The header is the client's wish for fewer bytes (https://wicg.github.io/savedata/). It counts only with the setting
-`save_data`, since every cache on the way has to keep another answer for it.
+With this header a client asks for fewer bytes (https://wicg.github.io/savedata/). It has an effect only if the setting
+`save_data` is on, because every cache on the way then keeps a second response.
 """
 
 from dataclasses import replace
@@ -13,12 +13,12 @@ from imgcdn.core.request.params import Params
 
 SAVE_DATA = "Save-Data"
 
-# Of a q that was asked for: 75 becomes 49, which costs photographs 13 points of SSIMULACRA2 and saves 35 to 39 % of
-# their bytes (docs/quality-auto.md). Nobody who asked for q=30 wants it worse.
+# Factor for q: 75 becomes 49, which costs photographs 13 points of SSIMULACRA2 and saves 35 to 39 % of their bytes
+# (docs/quality-auto.md). A q of 30 or less is not lowered.
 _SHARE_OF_Q = 0.65
 _LEAST_Q = 30
 
-# Of what q=auto aims at: 75 becomes 60, between medium quality (50) and high (70), and saves 39 to 46 %.
+# Subtracted from the target of q=auto: 75 becomes 60, between medium quality (50) and high (70), and saves 39 to 46 %.
 _POINTS = 15
 _LEAST_TARGET = 40
 
@@ -28,7 +28,7 @@ def wants_less(header: str | None) -> bool:
     Tell whether a client asks for fewer bytes.
 
     Args:
-        header: The value of Save-Data; None when there is none.
+        header: The value of Save-Data; None if the header is absent.
 
     >>> wants_less("on"), wants_less("ON; mode=x"), wants_less("off"), wants_less(None)
     (True, True, False, False)
@@ -38,7 +38,7 @@ def wants_less(header: str | None) -> bool:
 
 def lower_quality(params: Params) -> Params:
     """
-    Return what a client that asks for fewer bytes gets instead.
+    Return the params for a client that asks for fewer bytes.
 
     >>> lower_quality(Params(q=75)).q, lower_quality(Params(q=30)).q, lower_quality(Params(q=None, target=75)).target
     (49, 30, 60)
@@ -50,10 +50,10 @@ def lower_quality(params: Params) -> Params:
 
 def vary(params: Params, *, save_data: bool) -> str:
     """
-    Return which headers of a request count in the answer to it, as Vary has them; empty for none.
+    Return the value of Vary: the request headers that the response depends on; empty if there are none.
 
     Args:
-        save_data: Whether the service obeys the header.
+        save_data: The setting `save_data`.
     """
     negotiated = VARY if params.format is None else ""
     if not save_data or (params.format is not None and OUTPUTS[params.format] not in LOSSY):

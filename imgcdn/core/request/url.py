@@ -1,9 +1,9 @@
 """
 URLs of remote originals.
 
-A URL is parsed once. What the parser returns is what the patterns are compared with and, byte for byte, what is sent:
-parsers disagree about `\\@`, tabs and line ends, so a URL that two of them could read differently is refused here.
-Hosts are compared as text: 2130706433 and 127.1 are names like any other until they resolve to an address.
+A URL is parsed once. The result is compared with the allowlist and then sent, byte for byte. Parsers disagree about
+`\\@`, tabs and line ends, so URLs that two parsers could read differently are refused here. Hosts are compared as text:
+2130706433 and 127.1 are names like any other until they resolve to an address.
 """
 
 import ipaddress
@@ -17,12 +17,12 @@ from imgcdn.errors import Forbidden, InvalidParam, SourceNotFound
 #: Longer than any URL that a server can be relied on to read (RFC 9110, section 4.1).
 MAX_URL_LENGTH = 8_000
 
-# Each decoding reads the whole segment, and somebody else chose how often there is another.
+# Each decoding costs a pass over the segment, and the sender chooses how many are needed.
 _MAX_ENCODINGS = 4
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
-# White space of any script and control characters: what some parsers strip, some send, and some take for a boundary.
+# White space of any script, and control characters: some parsers strip them, some send them, some end the URL there.
 _AMBIGUOUS = re.compile(r"[\x00-\x20\x7f-\xa0\\\s\u200b-\u200f\u2028-\u202e\ufeff]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?=:)")
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -33,7 +33,7 @@ _CONTROL_C1 = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ABSOLUTE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:)?//")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _PORT = re.compile(r"[0-9]{1,5}")
-# What RFC 3986 lets stand in a path and in a query, and what urllib3 leaves alone. `%` is checked before.
+# Characters that RFC 3986 allows in a path and in a query, and that urllib3 does not escape. `%` is checked before.
 _PATH_CHARACTERS = "%-._~!$&'()*+,;=:@/"
 _QUERY_CHARACTERS = _PATH_CHARACTERS + "?"
 
@@ -46,7 +46,7 @@ class RemoteUrl:
     Args:
         scheme: "http" or "https".
         host: ASCII (punycode), lower case; an IPv6 address without brackets.
-        port: Always given.
+        port: Always a number, also if the URL names none.
         target: Path and query exactly as they are sent.
     """
 
@@ -62,7 +62,7 @@ class RemoteUrl:
 
     @property
     def url(self) -> str:
-        """The whole URL; a port is left out where it is the scheme's own."""
+        """The whole URL, without the port if it is the default of the scheme."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         port = "" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}"
         return f"{self.scheme}://{host}{port}{self.target}"
@@ -91,8 +91,8 @@ def parse_remote(url: str) -> RemoteUrl:
     Read an absolute URL.
 
     Raises:
-        InvalidParam: It does not parse, or could be read in two ways.
-        Forbidden: It parses, and is of a kind that is never fetched.
+        InvalidParam: It does not parse, or parsers disagree about it.
+        Forbidden: It is of a kind that is never fetched, such as one with a user name.
 
     >>> parse_remote("HTTPS://B\u00fccher.example:443/a b".replace(" ", "%20")).url
     'https://xn--bcher-kva.example/a%20b'
@@ -121,12 +121,12 @@ def parse_remote(url: str) -> RemoteUrl:
 
 def join_reference(base: RemoteUrl, reference: str) -> RemoteUrl:
     """
-    Resolve a redirect's Location (RFC 3986, section 5). Its fragment is for browsers and dropped.
+    Resolve a redirect's Location (RFC 3986, section 5). A fragment is dropped: it is for browsers.
 
     Raises:
         InvalidParam, Forbidden: As `parse_remote`.
     """
-    _check_characters(reference)  # before urljoin, which strips some of them in silence
+    _check_characters(reference)  # before urljoin, which silently strips some of them
     without_fragment = reference.partition("#")[0]
     if without_fragment.lower().startswith(("http:", "https:")):
         return parse_remote(without_fragment)  # as it is: urljoin would resolve its dot segments
@@ -138,12 +138,12 @@ def join_reference(base: RemoteUrl, reference: str) -> RemoteUrl:
 
 def join_base(base: RemoteUrl, segments: Sequence[str], *, query: str = "") -> RemoteUrl:
     """
-    Append path segments to a mount's base URL, so that the result lies beneath it whoever reads it.
+    Append path segments to a mount's base URL. Every parser sees the result as a URL beneath the base.
 
     Args:
-        base: Where the mount leads; its own query is dropped.
-        segments: Decoded once; at least one.
-        query: As the client wrote it, without the question mark.
+        base: The base URL. Its own query is dropped.
+        segments: At least one, percent-decoded once.
+        query: The client's query, still percent-encoded, without the question mark.
 
     Raises:
         SourceNotFound: A segment could lead elsewhere: empty, beginning with a dot, with a slash, a backslash or a
@@ -169,10 +169,10 @@ def is_beneath(base: RemoteUrl, url: RemoteUrl) -> bool:
 
 def parse_override(text: str) -> tuple[str, int, tuple[str, ...]]:
     """
-    Read a `resolve` setting, written as curl's: HOST:PORT:ADDRESS[,ADDRESS]...
+    Read an entry of the setting `resolve`, in the form of curl's option: HOST:PORT:ADDRESS[,ADDRESS]...
 
     Raises:
-        ValueError: It is none; the text says what it should be.
+        ValueError: It has another form. The text says which one is expected.
 
     >>> parse_override("img.example:443:[2001:db8::7],192.0.2.1")
     ('img.example', 443, ('2001:db8::7', '192.0.2.1'))
@@ -214,14 +214,14 @@ def _host(written: str) -> str:
             ascii_host = host.encode("idna").decode("ascii")
             exact = ascii_host.encode("ascii").decode("idna") == host
         except UnicodeError as error:
-            raise _invalid("has a host that is no name") from error
+            raise _invalid("has an invalid host name") from error
         # This codec follows IDNA 2003, where \u00df is ss and browsers go to another host. Such names are refused.
         if not exact:
             raise _invalid("has a host that can be read in two ways; write it in punycode (xn--...)")
         host = ascii_host
-    labels = host.removesuffix(".").split(".")  # a trailing point is a name of its own, which no pattern covers
+    labels = host.removesuffix(".").split(".")  # with a trailing dot it is another name, which no pattern matches
     if not host or len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise _invalid("has a host that is no name" if host else "names no host")
+        raise _invalid("has an invalid host name" if host else "names no host")
     return host
 
 
@@ -246,7 +246,7 @@ def _checked_target(raw: str) -> str:
 
 
 def _check_segment(segment: str) -> None:
-    """Refuse what some server resolves to a parent, after as many decodings as it takes."""
+    """Refuse a segment that some server might resolve to the parent folder, however often it is encoded."""
     decoded = segment
     for _ in range(_MAX_ENCODINGS):
         decoded = unquote(decoded)

@@ -1,4 +1,4 @@
-"""The words that a parameter may be, and what each means. A dialect has words of its own."""
+"""The words that parameters accept, and the meaning of each. A dialect has its own words."""
 
 from imgcdn.core.output.formats import FORMATS, OUTPUTS
 from imgcdn.core.output.geometry import CENTER, Fit, Position, Smart
@@ -17,16 +17,16 @@ POSITIONS: dict[str, Position] = {
     },
 }
 
-#: What `position` may be.
+#: The words for `position`.
 PLACES: dict[str, Position | Smart] = {**POSITIONS, Smart.SUBJECT.value: Smart.SUBJECT}
 
-#: How a picture may meet the box.
+#: The words for `fit`.
 FITS = {fit.value: fit for fit in (Fit.CONTAIN, Fit.COVER, Fit.FILL, Fit.PAD)}
 
-#: What `fm` may be: pictures alone, and pictures with the texts about one.
+#: The words for `fm`: the picture formats alone, and with them the texts about a picture.
 PICTURES: dict[str, str | None] = {"auto": None, **{name: name for name in FORMATS}, "jpg": "jpeg"}
 ANSWERS: dict[str, str | None] = {**PICTURES, **{name: name for name in OUTPUTS}}
 
-#: Turns clockwise and reflections, as the EXIF orientation that asks for the same.
+#: Rotations clockwise and reflections, as the equivalent EXIF orientations.
 TURNS = {"90": 6, "180": 3, "270": 8}
 FLIPS = {"h": 2, "v": 4, "hv": 3}

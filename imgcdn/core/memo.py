@@ -10,9 +10,9 @@ V = TypeVar("V")
 
 class Memo(Generic[K, V]):
     """
-    Remembers up to `limit` entries; the ones put first go first.
+    Remembers up to `limit` entries, and forgets the oldest ones first.
 
-    Reads take no lock: in CPython a dict's get and set are atomic, and a lost entry is only looked up again.
+    Reads take no lock: in CPython, get and set of a dict are atomic, and a lost entry only costs another computation.
     """
 
     def __init__(self, limit: int) -> None:
@@ -21,10 +21,10 @@ class Memo(Generic[K, V]):
         self.get = self._entries.get
 
     def put(self, key: K, value: V) -> None:
-        """Remember a value, in place of the oldest one when full."""
+        """Remember a value. If the memo is full, forget the oldest one."""
         entries = self._entries
         while len(entries) >= self._limit and key not in entries:
-            # Another thread may put between iter() and next(): then there is one more to forget, or none.
+            # If another thread puts between iter() and next(), RuntimeError is raised; then look again.
             with suppress(RuntimeError):
                 entries.pop(next(iter(entries), key), None)
         entries[key] = value

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Format:
     """
-    One format of an answer.
+    One format of a response.
 
     Args:
         name: Its name in `fm=`, in settings and in logs.
-        media_type: As registered with IANA; of a text with its charset.
-        extension: Of a file of this format, without the dot.
+        media_type: The media type registered with IANA; for a text with its charset.
+        extension: The extension of a file of this format, without the dot.
         alpha: Whether it can hold transparency.
-        animation: Whether an animation is written in it.
-        max_edge: Longest edge in pixels that its encoder takes.
+        animation: Whether animations are written in it.
+        max_edge: Longest edge in pixels that its encoder accepts.
     """
 
     name: str
@@ -35,7 +35,7 @@ GIF = Format("gif", "image/gif", "gif", alpha=True, animation=True, max_edge=65_
 
 FORMATS = {fmt.name: fmt for fmt in (AVIF, WEBP, JPEG, PNG, GIF)}
 
-# What is said of a picture instead of showing it. Made from a small copy, whatever the size of the picture.
+# Texts about a picture. Each is made from a small copy of the picture.
 BLURHASH = Format("blurhash", "text/plain; charset=utf-8", "txt", alpha=False, animation=False, max_edge=65_500)
 THUMBHASH = Format("thumbhash", "text/plain; charset=utf-8", "txt", alpha=True, animation=False, max_edge=65_500)
 LQIP = Format("lqip", "text/plain; charset=utf-8", "txt", alpha=True, animation=False, max_edge=65_500)
@@ -43,11 +43,11 @@ JSON = Format("json", "application/json", "json", alpha=True, animation=False, m
 
 PLACEHOLDERS = {fmt.name: fmt for fmt in (BLURHASH, THUMBHASH, LQIP, JSON)}
 
-#: Whatever an answer may be.
+#: All formats of a response.
 OUTPUTS = {**FORMATS, **PLACEHOLDERS}
 
-#: Formats in which q counts.
+#: Formats whose bytes depend on q.
 LOSSY = (AVIF, WEBP, JPEG)
 
-#: Formats that are sent only to a client whose Accept names them, the server's favourite first.
+#: Formats that are sent only to clients whose Accept names them, in the server's order of preference.
 NEGOTIATED = (AVIF, WEBP)

@@ -10,16 +10,16 @@ from imgcdn.errors import InvalidParam
 Size = tuple[int, int]  # (width, height)
 Box = tuple[float, float, float, float]  # (left, top, right, bottom), in pixels, to two decimals
 Area = tuple[int, int, int, int]  # (left, top, right, bottom), in whole pixels
-Position = tuple[int, int]  # (x, y) in percent of the free bounds, as CSS object-position counts
+Position = tuple[int, int]  # (x, y) in percent of the free space, as in CSS object-position
 
-#: The position unless another is asked for.
+#: The default position.
 CENTER: Position = (50, 50)
 
 #: The EXIF orientation of a picture that is stored upright.
 UPRIGHT = 1
 
-# EXIF 2.32, tag 0x112. Stored corners are numbered in reading order; each orientation lists those that are seen at the
-# top left, top right, bottom left and bottom right once the picture is upright.
+# EXIF 2.32, tag 0x112. The corners of the stored picture are numbered in reading order. Each orientation lists the
+# corners that are at the top left, top right, bottom left and bottom right of the upright picture.
 _CORNERS = {
     1: (0, 1, 2, 3),
     2: (1, 0, 3, 2),
@@ -34,14 +34,14 @@ _ORIENTATIONS = {corners: orientation for orientation, corners in _CORNERS.items
 
 
 class Smart(Enum):
-    """The position that only the pixels tell."""
+    """A position that the engine finds in the pixels."""
 
     SUBJECT = "smart"
 
 
 class Fit(Enum):
     """
-    How a picture meets a box that has another ratio.
+    How a picture fits a box of another ratio.
 
     The names are those of CSS object-fit; OUTSIDE is sharp's: the whole picture, just large enough to cover the box.
     PAD is CONTAIN on a canvas that is exactly the box.
@@ -57,7 +57,7 @@ class Fit(Enum):
 @dataclass(frozen=True, slots=True)
 class Crop:
     """
-    A part of a picture, as a URL names it.
+    The part of a picture that a URL asks for.
 
     Args:
         left, top, width, height: In pixels, or in hundredths of the picture's edges.
@@ -74,14 +74,14 @@ class Crop:
 @dataclass(frozen=True, slots=True)
 class Framing:
     """
-    What is asked of a picture's outline.
+    What a request asks of crop, size and placement.
 
     Args:
-        crop: The part that is kept before all else; None for all of it.
+        crop: The part to keep, applied first; None for the whole picture.
         target: The box in output pixels; None for an edge that follows from the ratio.
-        fit: Matters only when both edges are given.
+        fit: Has an effect only if both edges are given.
         position: What a cover crop keeps, and where a padded picture lies.
-        enlarge: Whether pixels may be invented.
+        enlarge: Whether the output may be larger than the source.
     """
 
     crop: Crop | None = None
@@ -92,26 +92,26 @@ class Framing:
 
     @property
     def box(self) -> Size | None:
-        """The box, when both of its edges are given."""
+        """The box if both of its edges are given, otherwise None."""
         width, height = self.target
         return None if width is None or height is None else (width, height)
 
     @property
     def place(self) -> Position:
-        """The position, or what stands for it until the pixels are seen."""
+        """The position; the center in place of a smart one, until the engine has found it."""
         return CENTER if isinstance(self.position, Smart) else self.position
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
     """
-    The outline of an output.
+    Crop, size and placement of an output.
 
     Args:
-        crop: The part of the source that is kept, in its pixels; None for all of it.
-        size: Of the output.
-        place: The part of the output that the picture takes; None for all of it.
-        crop_bounds: The part of the source in which the crop goes where the subject is; None when it stays where it is.
+        crop: The part of the source that is kept, in its pixels; None for the whole source.
+        size: Size of the output.
+        place: The part of the output that the picture covers; None for the whole output.
+        crop_bounds: Where a smart crop may move, in pixels of the source; None if the crop is fixed.
     """
 
     crop: Box | None
@@ -123,11 +123,11 @@ class Frame:
 @dataclass(frozen=True, slots=True)
 class Resize:
     """
-    What to take of the source and how large it becomes.
+    The part of a source that is kept, and the size it is resampled to.
 
     Args:
-        crop: The part that survives, in pixels of the upright source; None for all of it.
-        size: The output.
+        crop: The part that is kept, in pixels of the upright source; None for the whole source.
+        size: Size of the output.
     """
 
     crop: Box | None
@@ -136,13 +136,14 @@ class Resize:
 
 def frame(source: Size, framing: Framing, *, max_edge: int, kept: Area | None = None) -> Frame:
     """
-    Decide what is kept of a source, how large it becomes, and where in the output it lies.
+    Decide which part of a source is kept, its size in the output, and its place there.
 
     Args:
         source: Size after the picture was turned.
-        framing: What is asked.
-        max_edge: Longest edge that the resampled picture may have; a longer one shrinks, keeping the ratio.
-        kept: What trimming left of the source, which the framing then counts in; None for all of it.
+        framing: What the request asks for.
+        max_edge: Largest edge of the resampled picture in pixels. A larger picture is reduced, keeping its ratio.
+        kept: The part of the source inside a trimmed border, to which the framing then applies; None for the whole
+            source.
 
     Raises:
         InvalidParam: The crop lies outside the picture.
@@ -169,7 +170,7 @@ def frame(source: Size, framing: Framing, *, max_edge: int, kept: Area | None = 
 
 def move_crop(crop: Box, bounds: Area, position: Position) -> Box:
     """
-    Return a crop of the same size elsewhere in the part of the source that it was cut from.
+    Return a crop of the same size at another position within its bounds.
 
     >>> move_crop((33.33, 0, 66.67, 100), (0, 0, 100, 100), (100, 50))
     (66.66, 0.0, 100.0, 100.0)
@@ -182,7 +183,7 @@ def move_crop(crop: Box, bounds: Area, position: Position) -> Box:
 
 def reduce_frame(framed: Frame, max_edge: int) -> Frame:
     """
-    Shrink a whole outline, margin and all, until no edge is longer than `max_edge`.
+    Reduce an output with its margin until no edge is longer than `max_edge`.
 
     >>> reduce_frame(Frame(None, (400, 400), (0, 50, 400, 350)), 100)
     Frame(crop=None, size=(100, 100), place=(0, 13, 100, 88), crop_bounds=None)
@@ -198,7 +199,7 @@ def reduce_frame(framed: Frame, max_edge: int) -> Frame:
 
 def compose(first: int, then: int) -> int:
     """
-    Return the EXIF orientation that asks for one transposition after another.
+    Return the EXIF orientation that is equivalent to two orientations in sequence.
 
     >>> compose(6, 6), compose(3, 3)  # a quarter turn twice, a half turn twice
     (3, 1)
@@ -207,12 +208,12 @@ def compose(first: int, then: int) -> int:
 
 
 def swaps_axes(orientation: int) -> bool:
-    """Tell whether the upright picture is as wide as the stored one is high."""
+    """Tell whether an orientation exchanges width and height."""
     return orientation >= 5
 
 
 def turned_size(size: Size, orientation: int) -> Size:
-    """Return the size of a picture of this orientation once it is upright."""
+    """Return the size of the upright picture, given the stored size and the orientation."""
     return size[::-1] if swaps_axes(orientation) else size
 
 
@@ -229,11 +230,11 @@ def plan_resize(
 
     Args:
         source: Size after orientation was applied.
-        target: The box asked for, in output pixels; None for an edge that follows from the ratio.
-        fit: Matters only when both edges are given.
-        position: The part a cover crop keeps.
-        enlarge: Otherwise no pixel is invented, and a cover or fill box larger than the source
-            shrinks keeping its own ratio.
+        target: The requested box in output pixels; None for an edge that follows from the ratio.
+        fit: Has an effect only if both edges are given.
+        position: The part that a cover crop keeps.
+        enlarge: Whether the output may be larger than the source. If not, a cover or fill box that is larger is
+            reduced, keeping its own ratio.
 
     >>> plan_resize((2725, 2225), (300, 200)).size
     (245, 200)
@@ -275,7 +276,7 @@ def round_edge(value: Fraction) -> int:
 
 
 def _scaled(source: Size, target: tuple[int | None, int | None], *, covers: bool, enlarge: bool) -> Size:
-    """Scale the source to touch the box, from outside if it is to cover it, else from inside."""
+    """Scale the source until it just covers the box (`covers`) or just fits into it."""
     scales = [Fraction(edge, of) for edge, of in zip(target, source, strict=True) if edge is not None]
     scale = (max if covers else min)(scales, default=Fraction(1))
     if not enlarge:
@@ -284,7 +285,7 @@ def _scaled(source: Size, target: tuple[int | None, int | None], *, covers: bool
 
 
 def _limit(source: Size, box: Size, *, enlarge: bool) -> Size:
-    """Shrink the box, keeping its ratio, until the source covers it."""
+    """Reduce the box, keeping its ratio, until the source covers it."""
     if enlarge:
         return box
     scale = min(Fraction(1), Fraction(source[0], box[0]), Fraction(source[1], box[1]))
@@ -294,7 +295,7 @@ def _limit(source: Size, box: Size, *, enlarge: bool) -> Size:
 def _cover_crop(source: Size, box: Size, position: Position) -> Box | None:
     """Return the largest part of the source that has the box's ratio; None when that is all of it."""
     scale = min(Fraction(source[0], box[0]), Fraction(source[1], box[1]))
-    # At least a pixel each way: an extreme box would otherwise round to a crop of nothing.
+    # At least one pixel each way: with an extreme box the crop would otherwise round to nothing.
     width, height = max(Fraction(1), box[0] * scale), max(Fraction(1), box[1] * scale)
     if width == source[0] and height == source[1]:
         return None
@@ -323,7 +324,7 @@ def _cropped(area: Area, crop: Crop | None) -> Area:
 
 
 def _span(length: int, start: int, extent: int, *, relative: bool) -> tuple[int, int]:
-    """Return where a crop begins and ends on one edge. Shares keep a pixel of the shortest edge."""
+    """Return where a crop begins and ends on one edge. A relative crop is at least one pixel long."""
     if not relative:
         return start, min(start + extent, length)
     first = min(round_half_up(Fraction(start * length, 100)), length - 1)
@@ -332,13 +333,13 @@ def _span(length: int, start: int, extent: int, *, relative: bool) -> tuple[int,
 
 
 def _shrunk(first: int, last: int, length: int, shorter: int) -> tuple[int, int]:
-    """Follow a stretch of an edge to a shorter edge, where it keeps a pixel."""
+    """Scale a section of an edge to a shorter edge. The result is at least one pixel long."""
     begin = min(round_half_up(Fraction(first * shorter, length)), shorter - 1)
     return begin, max(round_half_up(Fraction(last * shorter, length)), begin + 1)
 
 
 def _placed(size: Size, canvas: Size, position: Position) -> Area:
-    """Lay a picture on a canvas; half a pixel goes to the right and down."""
+    """Place a picture on a canvas. An odd free pixel is left at the right or the bottom."""
     left = (canvas[0] - size[0]) * position[0] // 100
     top = (canvas[1] - size[1]) * position[1] // 100
     return left, top, left + size[0], top + size[1]

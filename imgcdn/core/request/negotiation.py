@@ -1,8 +1,8 @@
 """
 Accept -> one of five client classes.
 
-Only a type that the header *names* counts for avif and webp: curl and every browser send `*/*`, which says nothing
-about them. (RFC 9110, section 12.5.1, for the grammar and q-values; section 12.4.1 permits disregarding the header.)
+avif and webp are sent only if the header names them: curl and every browser send `*/*`, which says nothing about
+them. (RFC 9110, section 12.5.1, for the grammar and q-values; section 12.4.1 permits disregarding the header.)
 """
 
 import re
@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 
 from imgcdn.core.output.formats import FORMATS, NEGOTIATED
 
-#: The formats of NEGOTIATED that a client can show, the one it likes better first.
+#: The formats of NEGOTIATED that a client can show, in its order of preference.
 ClientClass = tuple[str, ...]
 
 VARY = "Accept"
 
-#: What follows from Accept where it is longer than any browser's: nothing.
+#: A longer Accept is ignored. No browser's is nearly as long.
 MAX_ACCEPT_LENGTH = 2_000
 
 _WEIGHT = re.compile(r"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
@@ -26,11 +26,11 @@ _ORDER = tuple(fmt.name for fmt in NEGOTIATED)
 
 def client_class(accept: str | None, order: Sequence[str] = _ORDER) -> ClientClass:
     """
-    Tell which of avif and webp this client can show, the one it likes better first.
+    Return which of avif and webp a client can show, in its order of preference.
 
     Args:
-        accept: The header's value; None when there is none.
-        order: Formats the server offers; ties go to the earlier one.
+        accept: The header's value; None if it is absent.
+        order: The formats that the server offers. Between equal weights, the earlier one comes first.
 
     >>> client_class("image/webp, */*;q=0.8")
     ('webp',)
@@ -40,7 +40,7 @@ def client_class(accept: str | None, order: Sequence[str] = _ORDER) -> ClientCla
     if not accept or len(accept) > MAX_ACCEPT_LENGTH:
         return ()
     qualities = _parse(accept)
-    # A type liked less than what every client can show would be a disservice.
+    # A format with a lower weight than jpeg and png is not sent: the client prefers those.
     floor = max(_admission(qualities, name) for name in _ALWAYS_SHOWN)
     named = [(qualities.get(FORMATS[name].media_type, 0.0), name) for name in order]
     named.sort(key=lambda pair: -pair[0])  # stable, so ties keep the server's order
@@ -48,24 +48,24 @@ def client_class(accept: str | None, order: Sequence[str] = _ORDER) -> ClientCla
 
 
 def _admission(qualities: Mapping[str, float], media_type: str) -> float:
-    """Return the weight of a type; the most specific range that covers it decides (RFC 9110, section 12.5.1)."""
+    """Return the weight of a type: that of the most specific range that matches it (RFC 9110, section 12.5.1)."""
     return next((qualities[name] for name in (media_type, "image/*", "*/*") if name in qualities), 0.0)
 
 
 def _parse(accept: str) -> dict[str, float]:
-    # A quoted value may hold any separator, and none matters here.
+    # A quoted value may contain separators. Its content has no effect here.
     unquoted = _QUOTED.sub("_", accept.lower())
     if '"' in unquoted:
         return {}
     qualities: dict[str, float] = {}
     for part in unquoted.split(","):
         media_type, *parameters = (piece.strip(" \t") for piece in part.split(";"))
-        # Of a type that is listed twice the lower weight counts, so that a refusal among them holds.
+        # If a type is listed twice, the lower weight counts, so that a refusal has an effect.
         qualities[media_type] = min(_weight(parameters), qualities.get(media_type, 1.0))
     return qualities
 
 
 def _weight(parameters: Sequence[str]) -> float:
     written = [_WEIGHT.fullmatch(text) for text in parameters if text.partition("=")[0].strip() == "q"]
-    # A garbled weight refuses its type: it cannot be told from q=0.
+    # A weight that cannot be read counts as 0: it may have been meant so.
     return min((float(match[1]) if match else 0.0 for match in written), default=1.0)

@@ -1,7 +1,7 @@
 """
-What a source in a URL leads to: a file, a mounted base URL, or a remote URL that the allowlist admits.
+Where the source in a URL leads: to a file, a mounted base URL, or a remote URL that the allowlist admits.
 
-Judged before anything is looked up or opened.
+This is decided before any name is looked up and any file is opened.
 """
 
 from collections.abc import Sequence
@@ -16,11 +16,12 @@ from imgcdn.errors import Forbidden
 @dataclass(frozen=True, slots=True)
 class Mount:
     """
-    Paths that are fetched from somewhere else.
+    A path prefix that stands for a base URL.
 
     Args:
-        prefix: The first segments of such a path, without slashes at the ends.
-        base: What takes their place. Being the operator's own word, it needs no allowlist and no public address.
+        prefix: The first segments of the path, without slashes at the ends.
+        base: The URL that replaces the prefix. The operator wrote it, so the allowlist and the rule of public addresses
+            do not apply to it.
     """
 
     prefix: str
@@ -32,8 +33,8 @@ class Routes:
     The mounts and the allowlist.
 
     Args:
-        mounts: A path goes to the one with the longest prefix.
-        allowlist: Patterns of remote URLs; none admits none.
+        mounts: If several prefixes match a path, the longest one counts.
+        allowlist: Patterns of remote URLs. Without patterns, no remote URL is admitted.
     """
 
     def __init__(self, mounts: Sequence[Mount], allowlist: Sequence[str]) -> None:
@@ -41,15 +42,15 @@ class Routes:
         self._allowlist = Allowlist(allowlist)
 
     def admits(self, url: RemoteUrl) -> bool:
-        """Tell whether the allowlist covers a URL."""
+        """Tell whether the allowlist admits a URL."""
         return self._allowlist.admits(url)
 
     def route(self, source: Source) -> Source:
         """
-        Return the source that a URL's source stands for.
+        Return the source after mounts and allowlist were applied.
 
         Raises:
-            Forbidden: It is remote and no pattern covers it.
+            Forbidden: It is remote, and no pattern matches it.
             SourceNotFound: A mounted path could lead out of its base.
         """
         if source.scheme == "remote":
@@ -62,11 +63,11 @@ class Routes:
             if source.location.startswith(mount.prefix + "/"):
                 segments = source.location[len(mount.prefix) + 1 :].split("/")
                 return Source("mounted", join_base(mount.base, segments, query=source.query).url)
-        # A file has no query: what follows `?` tells a browser's cache apart, not originals.
+        # A file has no query. Pages append one so that browsers load a new version; the file is the same.
         return replace(source, query="")
 
     def base_of(self, source: Source) -> RemoteUrl | None:
-        """Return the base URL that a mounted source lies beneath; None for any other."""
+        """Return the base URL of a mounted source; None for any other source."""
         if source.scheme != "mounted":
             return None
         url = parse_remote(source.location)

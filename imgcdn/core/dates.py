@@ -17,11 +17,11 @@ _DATES = tuple(
 
 def http_date(text: str, *, now: float) -> int | None:
     """
-    Read a date in any of the three formats that HTTP has (RFC 9110, section 5.6.7); None where it is in no other.
+    Read a date in one of the three formats of HTTP (RFC 9110, section 5.6.7). Return Unix time; None if it is not one.
 
     Args:
-        text: The field's value.
-        now: For a year of two digits, which is never more than 50 years ahead.
+        text: The value of the header.
+        now: Unix time. A year of two digits is read as one at most 50 years after it.
 
     >>> http_date("Sun, 06 Nov 1994 08:49:37 GMT", now=0)
     784111777

@@ -1,4 +1,4 @@
-"""Values that several rooms share. All of them are frozen and checked where they are built."""
+"""Values that several rooms share. All of them are frozen, and checked where they are built."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -11,13 +11,13 @@ from imgcdn.core.output.geometry import Size
 @dataclass(frozen=True, slots=True)
 class Source:
     """
-    Identity of one original, before any bytes.
+    The identity of one original, known before its bytes.
 
     Args:
         scheme: "local" for a file beneath the root, "remote" for an absolute URL, "mounted" for a URL that a mount
-            made out of a path.
-        location: Of a file, the decoded path, relative to the root, `/` between segments; otherwise the URL.
-        query: Of a path that no mount has been looked up for yet, as it was written; otherwise empty.
+            made of a path.
+        location: For a file, its decoded path relative to the root, with `/` between segments; otherwise the URL.
+        query: The raw query of a path, until mounts are applied; otherwise empty.
     """
 
     scheme: str
@@ -37,13 +37,13 @@ class Source:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """
-    What a probe learns from an original's header, nothing decoded.
+    What a probe reads from an original's header, without decoding pixels.
 
     Args:
         format: A name in `core.output.formats.FORMATS`.
         size: After EXIF orientation.
         frames: 1 for a still picture.
-        alpha: Whether the coding can carry transparency; its pixels may still be opaque.
+        alpha: Whether its coding has alpha. All its pixels may still be opaque.
     """
 
     format: str
@@ -55,9 +55,10 @@ class Facts:
 @dataclass(frozen=True, slots=True)
 class FileStamp:
     """
-    What a stat says of a file; equal stamps are taken for equal bytes.
+    The identity of a file's content, from a stat. Equal stamps count as equal bytes.
 
-    mtime alone is settable by anyone, ctime is not; the inode tells a replaced file from an edited one.
+    mtime alone is not enough, because any program can set it; ctime cannot be set. The inode changes when a file is
+    replaced by another.
     """
 
     size: int
@@ -69,12 +70,13 @@ class FileStamp:
 @dataclass(frozen=True, slots=True)
 class NegativeEntry:
     """
-    Why a source is not rendered, remembered so that it is not tried at every request.
+    A remembered failure of a source, so that not every request tries it again.
 
     Args:
-        slug: Of the error in `imgcdn.errors`.
-        detail: Its public text.
-        until: Unix time at which to try again.
+        slug: The slug of the error in `imgcdn.errors`.
+        detail: The public text of the error.
+        until: Unix time until which requests get the error without another try.
+        limit, unit: Those of an `ImageTooLarge`; 0 and empty for other errors.
     """
 
     slug: str
@@ -87,14 +89,14 @@ class NegativeEntry:
 @dataclass(frozen=True, slots=True)
 class OriginState:
     """
-    What an origin said of a remote original.
+    What an origin said about a remote original.
 
     Args:
-        url: Of the response, the last after redirects; its validators mean nothing to another.
-        headers: Those that freshness and validation need, by lower-case name.
-        validated_at: Unix time of the last answer.
-        fresh_until: Unix time until which the origin need not be asked.
-        storable: False where it may only be shared with those who already wait.
+        url: URL of the response, after redirects. Its validators are valid for this URL alone.
+        headers: The headers for freshness and validation, by lower-case name.
+        validated_at: Unix time of the origin's last response.
+        fresh_until: Unix time until which the record is fresh.
+        storable: Whether the original may be stored. If not, only the requests that already wait get it.
         seen: The callers' versions (`v`) that it was validated for, the latest last.
     """
 
@@ -112,11 +114,11 @@ class SourceRecord:
     What is known of one source.
 
     Args:
-        version: SHA-256 of the original's bytes, hex; empty when there are none.
-        stamp: The file that had these bytes.
-        facts: None when the original was refused by the probe.
-        negative: A remembered failure of this version, or of its origin.
-        origin: Of a remote source.
+        version: SHA-256 of the original's bytes, hex; empty if no bytes were read.
+        stamp: Stamp of the file with these bytes.
+        facts: What the probe found; None if it refused the original.
+        negative: A remembered failure of this version, or of its origin; None if there is none.
+        origin: What the origin said; None for a file in a folder.
     """
 
     version: str
@@ -127,7 +129,7 @@ class SourceRecord:
 
 
 class Effort(Enum):
-    """How long the encoder was allowed to try."""
+    """How much time encoders may take."""
 
     FAST = 1
     THOROUGH = 2
@@ -141,10 +143,10 @@ class EncodedImage:
     Args:
         body: The file's bytes, without metadata.
         format: A name in `core.output.formats.OUTPUTS`.
-        size: In pixels; of a text, those of the copy it was made from.
-        frames: How many were written.
-        effort: What the planned format's encoder was allowed, whichever encoding was the smallest; FAST also where
-            more time would have changed nothing.
+        size: Size in pixels; for a text, that of the copy it was made from.
+        frames: Number of frames in the file.
+        effort: The effort of the planned format's encoder, also if another encoding was smaller. FAST also if more
+            time would have changed nothing.
     """
 
     body: bytes
@@ -155,7 +157,7 @@ class EncodedImage:
 
 
 class Body(Protocol):
-    """The bytes of an answer, of which a slice is taken at a time: `bytes` themselves, or a file that has them."""
+    """The bytes of a response, which are read in slices: either `bytes`, or a file on disk."""
 
     def __len__(self) -> int: ...
 
@@ -168,10 +170,10 @@ class Variant:
     One encoded result, as it is served.
 
     Args:
-        body: Empty when only the header was read.
+        body: The body; empty if only the header was read.
         format: A name in `core.output.formats.OUTPUTS`.
         size: As in `EncodedImage`.
-        length: Of the body in bytes, also when it was not read.
+        length: Length of the body in bytes, also if it was not read.
         digest: SHA-256 of the body.
         made_at: Unix time, whole seconds, at which these bytes were published.
         effort: As in `EncodedImage`.

@@ -1,11 +1,11 @@
-"""How long an encoder may try, and the speed that it is set to."""
+"""How much time an encoder may take, and the speed it is set to."""
 
 from dataclasses import dataclass
 
 from imgcdn.core.values import Effort
 
-# An encoder's own measure of effort -> seconds for a megapixel on one CPU, the quickest first (docs/quality.md).
-# Of aom the speed, at 4:4:4, of SVT-AV1 the preset, of WebP the method.
+# (speed, seconds for a megapixel on one CPU), the quickest first (docs/quality.md). For aom this is the speed (at
+# 4:4:4), for SVT-AV1 the preset, for WebP the method.
 _COSTS_S: dict[str, tuple[tuple[int, float], ...]] = {
     "aom": ((9, 0.12), (8, 0.4), (7, 0.7), (6, 1.3), (5, 6.0)),
     "svt": ((8, 0.1),),
@@ -16,13 +16,14 @@ _COSTS_S: dict[str, tuple[tuple[int, float], ...]] = {
 @dataclass(frozen=True, slots=True)
 class Budget:
     """
-    What encoders may spend on one picture. It travels in the job and is in no key.
+    The limits for encoding one picture. They are part of the job and of no key.
 
     Args:
-        effort: With FAST the seconds do not count: the client waits.
-        s_per_megapixel: Seconds, for a picture of any size.
-        total_s: Seconds for a whole picture, so that a large one is ready before its render is given up.
-        avif_max_pixels: Output pixels above which aom, whose time and memory grow with the area, is left for SVT-AV1.
+        effort: FAST uses the quickest speed and ignores the seconds.
+        s_per_megapixel: Seconds that THOROUGH may spend on a megapixel.
+        total_s: Seconds that THOROUGH may spend on a picture, so that a large one is ready before the render's
+            deadline.
+        avif_max_pixels: Larger outputs are encoded by SVT-AV1, because the time and memory of aom grow with the area.
     """
 
     effort: Effort
@@ -32,17 +33,17 @@ class Budget:
 
 
 def quickest(encoder: str) -> int | None:
-    """Return an encoder's quickest speed or method; None for an encoder that has no such choice."""
+    """Return the quickest speed, preset or method of an encoder; None if the encoder has none."""
     costs = _COSTS_S.get(encoder)
     return None if costs is None else costs[0][0]
 
 
 def speed_within(budget: Budget, encoder: str, pixels: int) -> int | None:
     """
-    Return the most thorough speed or method that the budget allows, or else the quickest.
+    Return the slowest speed, preset or method within the budget; the quickest if none is.
 
     Returns:
-        None for an encoder that has no such choice.
+        None if the encoder has no such setting.
 
     >>> thorough = Budget(Effort.THOROUGH, s_per_megapixel=6.0, total_s=10 / 3, avif_max_pixels=20_000_000)
     >>> speed_within(thorough, "aom", 400_000), speed_within(thorough, "aom", 20_000_000)

@@ -1,4 +1,4 @@
-"""(plan, budget) -> how an encoder is set: its own quality, chroma and speed. Looked up when the render begins."""
+"""(plan, budget) -> the settings of an encoder: quality, chroma and speed. Looked up when the render begins."""
 
 from dataclasses import dataclass, replace
 
@@ -27,12 +27,12 @@ class Encoding:
     Args:
         format: A name in `core.output.formats.FORMATS`.
         encoder: jpeg, webp, svt, aom, png or gif.
-        quality: On the encoder's own scale; None for a lossless coding, and until the pixels have decided which quality
-            reaches `target`.
-        full_chroma: 4:4:4 instead of 4:2:0.
-        target: SSIMULACRA2 to reach with as few bytes as possible; None for a quality that was asked for.
-        effort: FAST also where more time would change nothing.
-        speed: Of aom its speed, of SVT-AV1 its preset, of WebP its method; None for the others.
+        quality: On the encoder's own scale; None for a lossless coding, and until the quality that reaches `target` was
+            found.
+        full_chroma: Whether chroma is coded as 4:4:4, not as 4:2:0.
+        target: SSIMULACRA2 to reach with as few bytes as possible; None if the plan gives a q.
+        effort: FAST also if more time would change nothing.
+        speed: The speed of aom, the preset of SVT-AV1, the method of WebP; None for other encoders.
     """
 
     format: str
@@ -45,18 +45,18 @@ class Encoding:
 
 
 def photograph_encoding(plan: Plan, budget: Budget) -> Encoding:
-    """Return how the planned format is encoded, unless the picture is a graphic."""
+    """Return the encoding for the planned format, unless the picture is a graphic."""
     encoding = _lossy(OUTPUTS[plan.format], plan, budget, q=plan.q)
-    # Most animations are drawn, and over frames aom's quickest speed is no quicker.
+    # Most animations are drawn, and for animations the quickest speed of aom saves no time.
     return _drawn(encoding) if plan.animated else encoding
 
 
 def graphic_encodings(plan: Plan, budget: Budget) -> tuple[Encoding, ...]:
     """
-    Return the encodings of a still that turns out to be a graphic; the smallest file is sent.
+    Return the encodings to try for a still that is a graphic. The smallest file is sent.
 
     Returns:
-        `photograph_encoding` alone where being a graphic makes no difference.
+        `photograph_encoding` alone if graphics are encoded like photographs here.
     """
     planned = photograph_encoding(plan, budget)
     chosen = graphic_formats(OUTPUTS[plan.format], plan.size, (plan.format, *plan.others))
@@ -70,7 +70,7 @@ def graphic_encodings(plan: Plan, budget: Budget) -> tuple[Encoding, ...]:
 
 
 def quick_encoding(encoder: str, quality: int | None) -> Encoding:
-    """Return the quickest encoding at an encoder's own quality, whatever effort is made for the picture itself."""
+    """Return the quickest encoding at a quality on the encoder's own scale."""
     name = AVIF.name if encoder in ("aom", "svt") else encoder
     return Encoding(name, encoder, quality, full_chroma=encoder == "aom", speed=quickest(encoder))
 
@@ -78,14 +78,15 @@ def quick_encoding(encoder: str, quality: int | None) -> Encoding:
 def _lossy(fmt: Format, plan: Plan, budget: Budget, *, q: int | None) -> Encoding:
     pixels = plan.size[0] * plan.size[1]
     encoder = fmt.name
-    # A look that q=auto aims at is reached without full colour.
+    # q=auto reaches its target without full chroma.
     fine = q is not None and q >= FULL_CHROMA_Q
     if fmt is AVIF:
-        # For a size that only a URL with fm=avif gets, SVT-AV1 takes half of aom's time. It has 4:2:0 only, and holds
-        # many frames at once: 54 MiB for 10 of 640 x 400 and 111 for 200, where aom holds 22 for either.
+        # Outputs above avif_max_pixels are AVIF only if the URL says fm=avif. SVT-AV1 takes half of aom's time for
+        # them. It has 4:2:0 only, and holds many frames at once: 54 MiB for 10 frames of 640 x 400 and 111 MiB for 200,
+        # where aom holds 22 MiB for either.
         encoder = "svt" if pixels > budget.avif_max_pixels and not fine and not plan.animated else "aom"
     if plan.animated:
-        budget = replace(budget, effort=Effort.FAST)  # many frames take seconds with the least effort
+        budget = replace(budget, effort=Effort.FAST)  # even so, many frames take seconds
     speed = speed_within(budget, encoder, pixels)
     slower = budget.effort is Effort.THOROUGH and (fmt is JPEG or speed != quickest(encoder))
     effort = Effort.THOROUGH if slower else Effort.FAST
@@ -102,7 +103,7 @@ def _lossy(fmt: Format, plan: Plan, budget: Budget, *, q: int | None) -> Encodin
 
 
 def _drawn(encoding: Encoding) -> Encoding:
-    """Return how a drawing is encoded, given how a photograph would be."""
+    """Return the encoding for a drawing, given the one for a photograph."""
     if encoding.encoder != "aom" or encoding.speed is None:
         return encoding
     return replace(encoding, speed=min(encoding.speed, _GRAPHIC_SPEED))

@@ -1,4 +1,4 @@
-"""What a picture may be sent as when its pixels turn out to be a graphic: lossless, or lossy in full colour."""
+"""The formats for pictures that are graphics: lossless, or lossy with full chroma."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ class GraphicFormats:
     The formats that a graphic is encoded in; the smaller file is sent.
 
     Args:
-        lossless: None where no allowed format is lossless.
-        drawn_avif: Whether the lossy one is AVIF, by aom's tools for drawings. Otherwise it is the planned format, in
-            full colour where that can be had.
+        lossless: The lossless format; None if none is allowed.
+        drawn_avif: Whether the lossy one is AVIF, with aom's tools for drawings. Otherwise it is the planned format,
+            with full chroma if the format has it.
     """
 
     lossless: Format | None
@@ -37,7 +37,7 @@ def graphic_formats(planned: Format, size: Size, allowed: Collection[str]) -> Gr
         allowed: Names of all formats that this request may be sent.
 
     Returns:
-        None where being a graphic makes no difference.
+        None if a graphic is encoded like a photograph here.
     """
     pixels = size[0] * size[1]
     if planned not in LOSSY or pixels > _MAX_PIXELS:

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 from imgcdn.core.values import Effort
 
-#: The values of q at which the curves are fitted; in between they are straight.
+#: The values of q at which the curves are fitted. Between them, values are interpolated linearly.
 SCALE = (1, 20, 30, 40, 50, 60, 68, 75, 80, 85, 90, 95, 100)
 
-# Encoder quality that gives the look of libjpeg-turbo's own tables at 4:2:0 and the same q, by SSIMULACRA2 of
-# photographs: docs/quality.md, and bench/fit/curves.py, which fits them.
+# The encoder's quality at which photographs reach the SSIMULACRA2 of libjpeg-turbo with its own tables, 4:2:0 and the
+# same q (docs/quality.md). bench/fit/curves.py fits these numbers.
 _CURVES = {
     "jpeg": SCALE,
     "webp": (1, 14, 29, 44.5, 56, 65.2, 73.4, 79.9, 83.6, 87.2, 91.6, 97.4, 100),
@@ -18,7 +18,7 @@ _CURVES = {
 }
 
 
-# A slower aom looks better at the same low quality.
+# At low qualities a slower aom looks better.
 _THOROUGH_CURVES = {
     **_CURVES,
     "aom": (1, 19.3, 31.1, 37.5, 42.4, 46, 49.7, 54.1, 58.9, 65.7, 75.3, 85.7, 100),
@@ -30,12 +30,12 @@ def encoder_quality(encoder: str, q: int, effort: Effort = Effort.FAST) -> int |
     Translate the service's q into an encoder's own quality.
 
     Args:
-        encoder: jpeg, webp, svt, aom; any other is lossless.
+        encoder: jpeg, webp, svt or aom; any other one is lossless.
         q: 1 to 100, where equal numbers look equal in every format.
-        effort: What the encoder is allowed.
+        effort: The effort of the render.
 
     Returns:
-        The encoder's quality, 1 to 100; None for an encoder that has none.
+        The encoder's quality, 1 to 100; None for a lossless encoder.
 
     >>> encoder_quality("jpeg", 75), encoder_quality("webp", 75), encoder_quality("png", 75)
     (75, 80, None)
@@ -45,7 +45,7 @@ def encoder_quality(encoder: str, q: int, effort: Effort = Effort.FAST) -> int |
 
 
 def on_curve(curve: Sequence[float], q: int) -> float:
-    """Return the value at q of a curve that is given at `SCALE`."""
+    """Return the value at q of a curve whose points are at `SCALE`."""
     right = max(1, bisect_left(SCALE, q))
     (q0, q1), (e0, e1) = SCALE[right - 1 : right + 1], curve[right - 1 : right + 1]
     return e0 + (e1 - e0) * (q - q0) / (q1 - q0)

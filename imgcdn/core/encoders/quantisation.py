@@ -1,24 +1,25 @@
-"""Quantisation tables for JPEG, which cost nothing to use and save a sixth of the bytes at the same look."""
+"""Quantisation tables for JPEG. They save a sixth of the bytes at the same look, and cost no time."""
 
 from imgcdn.core.encoders.quality import on_curve
 
-# Steps at full scale: a fine one for the mean of a block, the others coarser with their frequency. Chosen by
-# SSIMULACRA2 (docs/quality.md); libjpeg's own are the examples of the standard (T.81, annex K), older than any
-# such measure.
+# Steps at full scale: a fine one for the mean of a block, and coarser ones for higher frequencies. Chosen by
+# SSIMULACRA2 (docs/quality.md). libjpeg's own tables are the examples of the standard (T.81, annex K), which is older
+# than any such measure.
 _MEAN, _LOWEST, _SLOPE = 8, 12, 8
 
-# How much coarser chroma is at full resolution, where it is four times as many blocks.
+# Factor for the steps of chroma at full resolution, where chroma has four times as many blocks.
 _FULL_CHROMA = 1.5
 
 _LARGEST_STEP = 255
 
-# Their own quality that gives the look of libjpeg's own tables at 4:2:0 and the same q: at 4:2:0 and at 4:4:4.
+# The quality of these tables, at 4:2:0 and at 4:4:4, that gives the look of libjpeg's own tables at 4:2:0 and the same
+# q.
 _HALVED_CURVE = (1, 20.9, 37.4, 50.1, 61.4, 68.4, 74.2, 79.2, 83.2, 87.2, 91.2, 95.3, 100)
 _FULL_CURVE = (1, 24.2, 44.7, 56, 62.8, 67.8, 72.8, 77.1, 81, 85, 89.4, 93.6, 100)
 
 
 def own_quality(quality: int, *, full_chroma: bool) -> float:
-    """Return the quality on the tables' own scale that gives the look of libjpeg's own tables."""
+    """Return the quality of these tables that gives the look of libjpeg's own tables."""
     return on_curve(_FULL_CURVE if full_chroma else _HALVED_CURVE, quality)
 
 
@@ -27,8 +28,8 @@ def tables(own: float, *, full_chroma: bool) -> list[list[int]]:
     Return the luma and the chroma table, of 64 steps each.
 
     Args:
-        own: Quality on the tables' own scale, 1 to 100.
-        full_chroma: For 4:4:4.
+        own: Quality of these tables, 1 to 100.
+        full_chroma: Whether chroma is coded as 4:4:4.
     """
     # libjpeg's formula (jpeg_quality_scaling).
     scale = 50 / own if own < 50 else 2 - own / 50

@@ -1,4 +1,4 @@
-"""Names of what is kept: source folders, variant keys, ETags."""
+"""Names of stored things: source folders, variant keys, ETags."""
 
 import hashlib
 import json
@@ -10,12 +10,12 @@ from functools import lru_cache
 from imgcdn.core.output.plan import Plan
 from imgcdn.core.values import Source
 
-#: Raised by hand when the same plan must give other bytes: a better curve, a fixed colour. The versions of the package
-#: and of Pillow are not in a key: they change without the output changing.
+#: Raise this by hand when the same plan must give other bytes, such as after a new curve or a fixed colour. The
+#: versions of the package and of Pillow are not in a key, because most upgrades do not change the output.
 OUTPUT_VERSION = 2
 
 
-@lru_cache(maxsize=16_384)  # asked twice in every hit
+@lru_cache(maxsize=16_384)  # called twice in every hit
 def source_key(source: Source) -> str:
     """Return the hex name of a source's folder."""
     return _digest(source.scheme, source.location)
@@ -23,24 +23,24 @@ def source_key(source: Source) -> str:
 
 def variant_key(version: str, plan: Plan) -> str:
     """
-    Return the hex name of a variant within its source's folder.
+    Return the key of a variant, in hex: its name within its source's folder.
 
     Args:
         version: SHA-256 of the original's bytes, hex.
-        plan: What is made of them.
+        plan: What is made of the original.
     """
     return _digest(version, str(OUTPUT_VERSION), canonical(plan))
 
 
 def canonical(value: object) -> str:
     """
-    Write a value as text that is equal exactly where the values are, in every release.
+    Return the canonical text of a value. Equal values have equal texts, in every release.
 
-    Fields of a dataclass stand by name, in the order of their names, and those with their default value are left out,
-    so that a new field changes no text. Enums stand by value. An int and a float of the same size differ.
+    The fields of a dataclass are written with their names, sorted by name. Fields with their default value are left
+    out, so a new field changes no existing text. Enums are written as their values. 1 and 1.0 have different texts.
 
     Raises:
-        TypeError: A type that has no canonical text.
+        TypeError: The type has no canonical text.
 
     >>> from imgcdn.core.output.geometry import Framing, Fit
     >>> canonical(Framing(target=(300, None), fit=Fit.COVER))
@@ -73,7 +73,7 @@ def _default_text(declared: "Field[object]") -> str | None:
 
 def etag(digest: bytes) -> str:
     """
-    Return the strong entity tag of a body: equal exactly where the bytes are equal, on any node.
+    Return the strong entity tag of a body. It depends on the bytes alone, so it is the same on every server.
 
     Args:
         digest: SHA-256 of the body.
@@ -82,7 +82,7 @@ def etag(digest: bytes) -> str:
 
 
 def _digest(*fields: str) -> str:
-    """Hash fields with their lengths before them, so that no two lists of fields run together alike."""
+    """Hash fields, each after its length, so that ('ab', 'c') and ('a', 'bc') differ."""
     hasher = hashlib.sha256()
     for field in fields:
         data = field.encode("utf-8", "surrogateescape")

@@ -1,4 +1,4 @@
-"""(probe facts, params, client class) -> Plan: all that is asked for, decided before a pixel is read."""
+"""(probe facts, params, client class) -> Plan. It is made before any pixel is decoded."""
 
 from dataclasses import dataclass, fields, replace
 
@@ -42,12 +42,12 @@ from imgcdn.core.values import Facts
 @dataclass(frozen=True, slots=True)
 class Trim:
     """
-    A border to cut away, and what to do with the rest, whose size only the pixels tell.
+    A border to remove, and the framing of the rest. The size of the rest is known only when the picture is decoded.
 
     Args:
-        tolerance: Difference in any band up to which a pixel belongs to the border.
-        framing: Of what is left.
-        max_edge: Longest edge that the resampled picture may have.
+        tolerance: Largest difference in any band between a border pixel and the border's colour.
+        framing: The framing of the rest.
+        max_edge: Longest edge of the resampled picture, in pixels.
     """
 
     tolerance: int
@@ -58,15 +58,16 @@ class Trim:
 @dataclass(frozen=True, slots=True)
 class Limits:
     """
-    When AVIF is worth its price, and how large an enlarged output may become.
+    The settings that plans depend on.
 
     Args:
-        avif_min_pixels: Below this output size webp comes first: the container alone costs more than avif saves.
-        avif_max_pixels: Above it webp comes first: the encoder's time and memory grow with the area.
-        max_dimension: Longest edge to which a source is enlarged: `w` alone does not bound the height.
-        keep_profile: Whether pictures keep their own colours, with a profile, wherever their format can carry one.
-        animations: Negotiated formats that an animation may become; without avif it stays a still there even if the
-            URL names it.
+        avif_min_pixels: For smaller outputs webp is preferred: avif's container costs more than avif saves.
+        avif_max_pixels: For larger outputs webp is preferred: the time and memory of avif's encoder grow with the area.
+        max_dimension: Longest edge of an enlarged output, in pixels. It is needed because `w` alone does not limit the
+            height.
+        keep_profile: Whether pictures keep their colours and profile, in formats that can hold a profile.
+        animations: Negotiated formats that animations may become. Without avif here, an animation becomes a still if
+            the URL asks for avif.
     """
 
     avif_min_pixels: int
@@ -76,42 +77,44 @@ class Limits:
     animations: tuple[str, ...]
 
     def animates(self, fmt: Format) -> bool:
-        """Tell whether animations are written in a format that was asked for."""
+        """Tell whether an animation stays one in a format that the URL names."""
         return fmt.animation and (fmt is not AVIF or AVIF.name in self.animations)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """
-    What is asked for, never how an encoder is told.
+    What is asked for. How the encoder is set is looked up later, in `core.encoders`.
 
-    A default means "not asked for". It stands in no key, so it never changes. A field changes pixels, unless
+    A default means "not asked for". A key leaves it out, so a default never changes. A field changes pixels, unless
     `BESIDE_PIXELS` names it.
 
     Args:
-        size: Of the output. With `trim`, what it is when nothing is cut away.
-        format: A name in `core.output.formats.OUTPUTS`. The pixels may decide for one of `others`, or for `rewrap`.
-        crop: The part of the upright, turned source that is kept; None for all of it.
+        size: Size of the output; with `trim`, the size if there is no border.
+        format: A name in `core.output.formats.OUTPUTS`. When the pixels are known, a format of `others` or the
+            original's own (`rewrap`) may be sent instead.
+        crop: The part of the upright, turned source that is kept; None for the whole source.
         turn: Rotation and reflection of the upright source, as an EXIF orientation.
-        trim: None once the border is known, and where none is cut away; `crop` and `place` count from then on.
-        place: The part of the output that the picture takes; None for all of it.
-        margin: Colour of the rest of the output; None for clear around a picture that has transparent pixels, white
-            around one that has none.
-        background: Colour that transparent pixels are laid on; None to keep them. With four values it is itself
-            transparent, and the format keeps that.
+        trim: The border to remove; None if there is none, or after it was found. Only then `crop` and `place` apply.
+        place: The part of the output that the picture covers; None for the whole output.
+        margin: Colour of the rest of the output; None for transparent around a picture with transparent pixels, and
+            white around an opaque one.
+        background: Colour beneath transparent pixels; None to keep them transparent. A fourth value is its alpha, for
+            formats that have alpha.
         brightness, contrast, saturation: Factors, 0 to 4; 1 changes nothing.
-        grayscale: Whether the picture loses its colour.
+        grayscale: Whether the picture becomes grey.
         blur: Sigma in output pixels; 0 for none.
         sharpen: Strength; 0 for none.
         crop_bounds: Where a smart crop may move, keeping its size; None when the crop is fixed.
         animated: Whether every frame is kept.
-        original: What `fm=json` says of the original; None for every other format.
-        q: 1 to 100 on the scale of all formats; None where nothing that may be sent is lossy, and with `target`.
-        target: SSIMULACRA2 to reach with as few bytes as possible (q=auto); None for a q that was asked for.
-        keep_profile: Pixels stay in the original's colours, and a profile in the file describes them; otherwise sRGB.
-        others: Formats beside `format` that may be sent when the picture turns out to be a graphic, sorted.
-        rewrap: Nothing that was asked for changes pixels, and the original's own format may be sent. Where the output
-            would be larger, its own coding is sent without metadata, if the engine can re-wrap that format.
+        original: The facts that `fm=json` reports; None for every other format.
+        q: 1 to 100 on the scale of all formats; None if every possible format is lossless, and with `target`.
+        target: SSIMULACRA2 to reach with as few bytes as possible (q=auto); None if the request gives a q.
+        keep_profile: Whether pixels keep the original's colours, described by a profile in the file; otherwise they
+            become sRGB.
+        others: The formats beside `format` that may be sent if the picture is a graphic, sorted.
+        rewrap: Whether the original's own coding may be sent, without metadata, if the output would be larger. True if
+            the request changes no pixel and the client may be sent the original's format.
     """
 
     size: Size
@@ -139,28 +142,28 @@ class Plan:
 
     @property
     def resampled(self) -> Size:
-        """Size of the picture itself, without a margin."""
+        """The size of the picture without its margin."""
         if self.place is None:
             return self.size
         left, top, right, bottom = self.place
         return right - left, bottom - top
 
 
-#: The fields of a plan that change no pixel. A new field is not here unless somebody puts it here.
+#: The fields of a plan that change no pixel. A new field counts as one that does until it is added here.
 BESIDE_PIXELS = frozenset({"format", "animated", "original", "q", "target", "keep_profile", "others", "rewrap"})
 
 
 def plan_for(facts: Facts, params: Params, client: ClientClass, limits: Limits) -> Plan:
     """
-    Decide the pixels, the format and the quality that are asked for.
+    Decide the pixels, the format and the quality.
 
-    Two requests with equal plans for equal bytes are one variant, so what does not change the output (a width beyond
-    the source, q for a lossless format) is left out of the plan.
+    Requests with equal plans for equal bytes share one variant. So parameters that do not change the output (a width
+    beyond the source, q for a lossless format) leave no trace in the plan.
     """
     if params.format in PLACEHOLDERS:
         params = drop_irrelevant(params)
     source, framing = turned_size(facts.size, params.turn), _framing(params)
-    # The source's own edges are no enlargement, whatever their length.
+    # A source that is itself larger is not enlarged, so its own edges are allowed.
     longest = max(limits.max_dimension, *source)
     draft = frame(source, framing, max_edge=longest)
     padded = draft.place is not None or (params.trim is not None and framing.fit is Fit.PAD)
@@ -190,7 +193,7 @@ def plan_for(facts: Facts, params: Params, client: ClientClass, limits: Limits) 
         original=facts if fmt is JSON else None,
         q=params.q if fmt in LOSSY else None,
         target=params.target if fmt in LOSSY and params.q is None else None,
-        # Viewers do not look for a profile in a GIF, and a text has no place for one.
+        # Viewers ignore a profile in a GIF, and a text cannot hold one.
         keep_profile=limits.keep_profile and fmt.name in FORMATS and fmt is not GIF,
         others=other_formats(fmt, framed.size, (*client, PNG.name)) if negotiated else (),
     )
@@ -198,7 +201,7 @@ def plan_for(facts: Facts, params: Params, client: ClientClass, limits: Limits) 
 
 
 def changes_pixels(plan: Plan, facts: Facts) -> bool:
-    """Tell whether anything that a plan asks for makes the output's pixels differ from the original's."""
+    """Tell whether the plan makes the output's pixels differ from those of the original."""
     if plan.size != facts.size or (facts.frames > 1 and not plan.animated):
         return True
     changing = (each for each in fields(plan) if each.name not in BESIDE_PIXELS and each.name != "size")
@@ -207,15 +210,15 @@ def changes_pixels(plan: Plan, facts: Facts) -> bool:
 
 def resolve_trim(plan: Plan, source: Size, kept: Area) -> Plan:
     """
-    Return the plan for a picture whose border is known.
+    Return the plan of a picture whose border was found.
 
     Args:
-        plan: With `trim`.
+        plan: A plan with `trim`.
         source: Size of the upright, turned picture.
-        kept: What is inside the border.
+        kept: The part inside the border.
 
     Raises:
-        InvalidParam: The crop lies outside of what is kept.
+        InvalidParam: The crop lies outside the part inside the border.
     """
     if plan.trim is None:
         return plan
@@ -234,11 +237,11 @@ def resolve_trim(plan: Plan, source: Size, kept: Area) -> Plan:
 
 def resolve_crop(plan: Plan, position: Position) -> Plan:
     """
-    Return the plan for a picture whose subject is known.
+    Return the plan of a picture whose subject was found.
 
     Args:
-        plan: Without `trim`; with `crop_bounds`.
-        position: Where within its bounds the crop is to lie.
+        plan: A plan with `crop_bounds` and without `trim`.
+        position: The position of the crop within its bounds.
     """
     if plan.crop_bounds is None or plan.crop is None:
         return plan
@@ -252,7 +255,7 @@ def _framed(source: Size, framing: Framing, max_edge: int, format_name: str, kep
 
 
 def _framing(params: Params) -> Framing:
-    """Leave out what does not count, so that it does not tell two trims apart."""
+    """Leave out parameters without an effect, so that equal trims have equal plans."""
     boxed = params.width is not None and params.height is not None
     fit = params.fit if boxed else Fit.CONTAIN
     position = params.position if fit in (Fit.COVER, Fit.PAD) else CENTER
@@ -272,7 +275,7 @@ def _output_format(
         return OUTPUTS[params.format]
     if _stays_animated(facts, params):
         return next((FORMATS[name] for name in client if name in limits.animations), GIF)
-    # An opaque background leaves nothing transparent, so a photograph's format will do.
+    # On an opaque background no pixel is transparent, so a format without alpha is possible.
     background = params.background
     transparent = (facts.alpha and not (background and _opaque(background))) or (
         padded and background is not None and not _opaque(background)
@@ -285,14 +288,14 @@ def _output_format(
 
 
 def _family(facts: Facts, *, transparent: bool) -> Format:
-    """What every client can show: png where jpeg would lose alpha, or smear the flat colours of a gif."""
+    """Return a format that every client shows: png for alpha and for the flat colours of a gif, otherwise jpeg."""
     if transparent or facts.format == GIF.name:
         return PNG
     return JPEG
 
 
 def _may_send(format_name: str, params: Params, client: ClientClass) -> bool:
-    """Tell whether this request may be answered in a format."""
+    """Tell whether this request may be sent a format."""
     if params.format is not None:
         return params.format == format_name
     return format_name in client or FORMATS[format_name] not in NEGOTIATED
@@ -310,7 +313,7 @@ def _background(facts: Facts, params: Params, fmt: Format) -> RGB | RGBA | None:
 def _margin(facts: Facts, params: Params, fmt: Format, *, animated: bool) -> RGB | RGBA | None:
     if params.background is not None:
         return _shown(params.background, fmt)
-    # Whether an animation has transparent pixels is another thing in each frame.
+    # In an animation some frames may have transparent pixels and others not, so the margin is white in all.
     follows = facts.alpha and fmt.alpha and not animated
     return None if follows else WHITE
 
@@ -320,7 +323,7 @@ def _opaque(colour: RGB | RGBA) -> bool:
 
 
 def _shown(colour: RGB | RGBA, fmt: Format) -> RGB | RGBA:
-    """Lay a colour on white where the format cannot keep its transparency."""
+    """Return a colour as the format shows it: on white if the format has no alpha."""
     if len(colour) == 3 or fmt.alpha:
         return colour
     *bands, alpha = colour

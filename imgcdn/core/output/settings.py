@@ -1,4 +1,4 @@
-"""The settings of what is made."""
+"""The settings of formats and encoders."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -9,7 +9,7 @@ from imgcdn.core.output.plan import Limits
 from imgcdn.core.setting import choice, integer, names, seconds, setting
 from imgcdn.core.values import Effort
 
-# The encoder's share of a render's time. The rest is for decoding, and for CPUs that are slower or busy.
+# The share of a render's time that the encoder may use. The rest is for decoding, and for slow or busy CPUs.
 _ENCODING_SHARE = 1 / 3
 
 
@@ -58,10 +58,10 @@ class OutputSettings:
 
     def limits(self, *, max_dimension: int) -> Limits:
         """
-        Return what plans are made by.
+        Return the limits for plans.
 
         Args:
-            max_dimension: Longest edge to which a source is enlarged.
+            max_dimension: Longest edge of an enlarged output, in pixels.
         """
         return Limits(
             avif_min_pixels=self.avif_min_pixels,
@@ -73,7 +73,7 @@ class OutputSettings:
 
     def budget(self, *, render_timeout_s: float) -> Budget:
         """
-        Return what an encoder may spend.
+        Return the time and size limits for encoders.
 
         Args:
             render_timeout_s: Wall-clock seconds for a whole render.

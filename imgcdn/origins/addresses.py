@@ -1,9 +1,8 @@
 """
 Which network addresses may be connected to.
 
-Only globally routable unicast, judged by a table of our own: `ipaddress.is_global` differs between versions of Python
-and admits fec0::/10. An address that carries another one inside, as translators and tunnels have them, is as good as
-the worst of the two.
+Only globally routable unicast addresses, by our own table: `ipaddress.is_global` differs between versions of Python and
+admits fec0::/10. Translators and tunnels use addresses that contain another address. Both must be allowed then.
 """
 
 from collections.abc import Iterable, Iterator
@@ -42,7 +41,7 @@ _SPECIAL_V6 = tuple(
         ("3fff::/20", "for documentation"),
     )
 )
-#: All of IPv6 that is given out as global unicast (RFC 4291, section 2.4, and IANA's registry).
+#: All global unicast addresses of IPv6 (RFC 4291, section 2.4, and IANA's registry).
 _GLOBAL_V6 = IPv6Network("2000::/3")
 
 _MAPPED = IPv6Network("::ffff:0:0/96")
@@ -56,10 +55,10 @@ _ISATAP = (0x0000_5EFE, 0x0200_5EFE)
 
 class AddressRule:
     """
-    The rule that each address of a host is held against before anything connects.
+    The rule that every address of a host must pass before a connection is made.
 
     Args:
-        allowed: Networks that are admitted whatever they are: `allow_addresses`.
+        allowed: Networks that are always allowed: the setting `allow_addresses`.
     """
 
     def __init__(self, allowed: Iterable[Network] = ()) -> None:
@@ -67,7 +66,7 @@ class AddressRule:
 
     def refusal(self, address: str) -> str | None:
         """
-        Say why an address may not be connected to, for the log; None where it may.
+        Return why an address is refused, for the log; None if it is allowed.
 
         >>> AddressRule().refusal("10.1.2.3")
         '10.1.2.3 is in 10.0.0.0/8 (a private network)'
@@ -92,7 +91,7 @@ class AddressRule:
 
 
 def _carried(address: Address) -> Iterator[Address]:
-    """Yield what counts instead of an IPv6 address that has IPv4 ones inside."""
+    """Yield the IPv4 addresses inside an IPv6 address. They are judged in its place."""
     if isinstance(address, IPv4Address):
         return
     number = int(address)

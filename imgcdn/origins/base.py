@@ -1,5 +1,5 @@
 """
-The seam for originals: what each kind of source can do, and what it answers.
+The seam for originals: what each kind of source implements, and what it returns.
 
 A new kind, such as a bucket, is a module with a `Fetcher`, its settings, a scheme in `core.request.routes` and a line
 in `service.assembly`. The catalogue handles records, freshness, remembered failures and copies on disk alike for every
@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from imgcdn.core.values import FileStamp, Source, SourceRecord
-from imgcdn.errors import InternalError
+from imgcdn.errors import ImageTooLarge, InternalError
 
 
 class Freshness(Enum):
-    """What may be done with a record: use it, use it and validate it behind the request, or validate it first."""
+    """What may be done with a record: use it; use it and validate it in the background; or validate it first."""
 
     FRESH = 1
     STALE_OK = 2
@@ -31,10 +31,12 @@ class Freshness(Enum):
 @dataclass(frozen=True, slots=True)
 class Validators:
     """
-    What to ask an origin with whether a response is still the same.
+    The validators of a response, for a conditional request (RFC 9110, section 8.8).
 
     Args:
-        url: Of the response. They mean nothing to another URL, so a redirect on the way to it is not asked with them.
+        url: The URL of the response. Validators are valid for this URL alone, so requests to redirects on the way do
+            not carry them.
+        etag, last_modified: The header values; empty if the response had none.
     """
 
     url: str
@@ -48,8 +50,8 @@ class Located:
     A file with an original's bytes.
 
     Args:
-        path: Links resolved.
-        stamp: Of that file, so that a render child sees whether it was exchanged.
+        path: Its path, without symbolic links.
+        stamp: Its stamp, by which a render child notices that the file was replaced.
     """
 
     path: Path
@@ -59,15 +61,15 @@ class Located:
 @dataclass(frozen=True, slots=True)
 class Answer:
     """
-    What a fetcher says of a source.
+    The result of a fetch.
 
     Args:
-        modified: False when the original is the one that is known: only the record is updated.
-        file: Where the original lies, for a fetcher that does not copy; None when the bytes went `into` a file.
-        version: SHA-256 of the bytes, hex, where they passed through the fetcher; None when the probe has to hash them.
-        validators: For the next fetch of the same source; None where a stamp tells.
-        headers: What freshness is judged by, by lower-case name; empty for a folder.
-        received_at: Unix time at which they came.
+        modified: False if the original is the known one; then only the record is updated.
+        file: Where the original lies, for a fetcher that does not copy; None if the bytes were written to `into`.
+        version: SHA-256 of the bytes, hex, if the fetcher has read them; None if the probe must hash them.
+        validators: For the next fetch of the same source; None for files, which have a stamp.
+        headers: The headers that freshness depends on, by lower-case name; empty for files.
+        received_at: Unix time at which the headers came.
     """
 
     modified: bool
@@ -82,7 +84,7 @@ class Stop:
     """
     Ends a blocking fetch from another thread.
 
-    The fetcher registers what has to happen (`on_request`), such as shutting its sockets down.
+    The fetcher registers with `on_request` how its fetch is ended, such as by shutting its sockets down.
     """
 
     def __init__(self) -> None:
@@ -91,7 +93,7 @@ class Stop:
         self.requested = False
 
     def request(self) -> None:
-        """End the fetch now; one that has not begun ends when it begins."""
+        """End the fetch now. A fetch that has not begun ends when it begins."""
         with self._lock:
             self.requested = True
             actions, self._actions = self._actions, []
@@ -99,7 +101,7 @@ class Stop:
             action()
 
     def on_request(self, action: Callable[[], None]) -> None:
-        """Register what ends the fetch. It runs in the thread that asks for the stop, at once where that was before."""
+        """Register what ends the fetch. It runs in the thread that calls `request`, or at once after that call."""
         with self._lock:
             if not self.requested:
                 self._actions.append(action)
@@ -112,47 +114,47 @@ class Fetcher(Protocol):
     One kind of source.
 
     Attributes:
-        copies: Whether `fetch` writes the bytes into a file of ours. Otherwise the original is opened where it lies.
+        copies: Whether `fetch` writes the bytes into our own file. Otherwise the original is opened where it lies.
     """
 
     copies: bool
 
     def stamp(self, source: Source) -> FileStamp | None:
         """
-        Return what a stat of the original says, on the path of every hit; None where time decides instead.
+        Return the stamp of the original's file, which every hit compares; None if freshness depends on time instead.
 
         Raises:
             SourceNotFound: There is no such original.
         """
 
     def host(self, source: Source) -> str:
-        """Return whose share of the fetches a source takes."""
+        """Return the host on whose share of the fetches a source counts."""
 
     def fetch(self, source: Source, known: Validators | None, *, into: BinaryIO | None, stop: Stop) -> Answer:
         """
-        Find an original, or learn that it is still the same. Blocks; its deadline and its cap on bytes are inside.
+        Find or fetch an original, or learn that it has not changed. This call blocks, and has its own deadline.
 
         Args:
-            known: Of the copy that is there; None when there is none.
-            into: Where the bytes go, for a fetcher that copies. After an error it holds some of them.
+            known: Validators of the copy that we have; None if there is no copy.
+            into: The file to write the bytes to, for a fetcher that copies. After an error it may hold some of them.
             stop: Ends the fetch early.
 
         Raises:
-            Forbidden, SourceNotFound, ImageTooLarge, OriginError: As `imgcdn.errors` has them.
+            Forbidden, SourceNotFound, ImageTooLarge, OriginError: See `imgcdn.errors`.
             OSError: `into` cannot be written.
         """
 
     def close(self) -> None:
-        """Give back what is kept between fetches."""
+        """Release what is kept between fetches, such as connections."""
 
 
 class OriginalFile:
     """
-    An original's file, for as long as somebody refers to this object.
+    The file of an original.
 
     Args:
-        path: Links resolved.
-        temporary: Whether the file is removed with the last reference.
+        path: Its path, without symbolic links.
+        temporary: Whether the file is removed when this object is no longer referenced.
     """
 
     def __init__(self, path: Path, *, temporary: bool = False) -> None:
@@ -160,7 +162,7 @@ class OriginalFile:
         self._remove = weakref.finalize(self, _remove, path) if temporary else None
 
     def discard(self) -> None:
-        """Remove a temporary file now: an error's traceback may refer to it for a while."""
+        """Remove a temporary file now. After an error, the traceback may keep a reference for a while."""
         if self._remove is not None:
             self._remove()
 
@@ -171,14 +173,19 @@ class Original:
     A source as it is now.
 
     Args:
-        record: What is known of it.
-        file: Its bytes; None until somebody needs them.
-        origin_status: Status of the validation that this request waited for (200 or 304); 0 where there was none.
+        record: Its record.
+        file: Its file; None until it is opened.
+        origin_status: Status of the validation that this request waited for (200 or 304); 0 if there was none.
     """
 
     record: SourceRecord
     file: OriginalFile | None = None
     origin_status: int = 0
+
+
+def too_many_bytes(limit: int) -> ImageTooLarge:
+    """Return the error for an original with more bytes than `max_source_bytes`."""
+    return ImageTooLarge(f"The original has more than {limit:,} bytes.", limit=limit, unit="bytes")
 
 
 def keeps_changing() -> InternalError:

@@ -1,8 +1,8 @@
 """
-What is known of sources: look up, refresh, remember failures, open. The same for every kind of source.
+The records of sources: look up, refresh, remember failures, open. All kinds of sources are handled alike.
 
-The catalogue joins no requests: its caller makes sure that one source is refreshed once for all who wait. A validation
-replaces the record and nothing else, so a 304, or a 200 with the same bytes, keeps every variant.
+The catalogue does not join requests. Its caller makes sure that a source is refreshed once for all requests that wait
+for it. A validation replaces only the record, so all variants stay after a 304, and after a 200 with the same bytes.
 """
 
 import asyncio
@@ -37,13 +37,13 @@ from imgcdn.store.disk import DiskStore
 from imgcdn.store.files import ORIGINAL_NAME, path_stamp
 from imgcdn.store.folder import Folder
 
-#: An original that changes while it is read is read once more; then its writer is not done.
+#: How often an original is read if it changes meanwhile. After that, it is assumed to be still in writing.
 ATTEMPTS = 2
 
 #: Threads that look files up. A look-up takes a few system calls, and up to 20 ms if the file was just written.
 _LOOKERS = 8
 
-#: Callers' versions that a record remembers.
+#: How many of the callers' versions (`v`) a record remembers.
 _MOST_SEEN = 16
 
 _NO_FILE = FileStamp(0, 0, 0, 0)
@@ -51,7 +51,7 @@ _NO_FILE = FileStamp(0, 0, 0, 0)
 
 @dataclass(slots=True)
 class _Places:
-    """The fetches that one host may have under way, and how many have or want one."""
+    """The places for fetches from one host, and how many fetches have a place or wait for one."""
 
     free: asyncio.Semaphore
     users: int = 0
@@ -59,14 +59,14 @@ class _Places:
 
 @dataclass(frozen=True, slots=True)
 class _Copy:
-    """What a fetch brought: the answer, and the file that holds the bytes; none after a 304."""
+    """The result of a fetch: the answer, the file with the bytes (None after a 304), and the path to publish from."""
 
     answer: Answer
     file: OriginalFile | None
     temp: str | None
 
 
-#: What a thread does for a fetch.
+#: The part of a fetch that runs in a thread.
 _Work = Callable[[Fetcher, Source, SourceRecord | None, Stop], _Copy]
 
 
@@ -75,10 +75,10 @@ class Catalog:
     The sources of one process.
 
     Args:
-        settings: How originals are fetched, and for how long they are believed.
-        fetchers: By the scheme of a source.
-        store: Keeps records, and originals that are copied.
-        prober: Reads headers.
+        settings: Limits for fetches, and lifetimes.
+        fetchers: Scheme of a source -> its fetcher.
+        store: Keeps records and copies of originals.
+        prober: Reads the headers of originals.
         clock: Unix time in seconds.
     """
 
@@ -104,7 +104,7 @@ class Catalog:
 
     def current(self, source: Source, v: str | None) -> SourceRecord | None:
         """
-        Return the record if it is fresh, without waiting for anything.
+        Return the record if it is fresh, otherwise None. Does not wait.
 
         Args:
             v: The caller's version of the source.
@@ -120,10 +120,10 @@ class Catalog:
 
     async def refresh(self, source: Source, v: str | None) -> Original:
         """
-        Return what is true now: fetch the original, or validate it. Failures are remembered.
+        Bring the record up to date: fetch the original, or validate it. Failures are remembered.
 
         Raises:
-            ImgcdnError: The source's or its origin's.
+            ImgcdnError: The source or its origin failed.
         """
         record = self.current(source, v)  # another process may have been first
         if record is not None:
@@ -132,16 +132,16 @@ class Catalog:
 
     async def open(self, source: Source, original: Original) -> OriginalFile | None:
         """
-        Return the file with an original's bytes; None when it was evicted and has to be fetched again.
+        Return the file of an original; None if the copy was evicted, so that the original has to be fetched again.
 
         Raises:
-            ImgcdnError: As `refresh`, for an original that is opened where it lies.
+            ImgcdnError: The original is opened where it lies, and is not there or not allowed any more.
         """
         if original.file is not None:
             return original.file
         fetcher = self._fetchers[source.scheme]
         if not fetcher.copies:
-            # The render child sees for itself whether it is still the same file.
+            # The render child checks that it is still the same file.
             return (await self._copy(fetcher, source, None)).file
         path = self._store.original(source_key(source))
         return OriginalFile(path) if path is not None and path_stamp(path) == original.record.stamp else None
@@ -156,7 +156,7 @@ class Catalog:
         return await self._fetch(source, None, None)
 
     def close(self) -> None:
-        """End the fetches that are under way, and close what is kept between fetches."""
+        """End the fetches that are under way, and close the fetchers."""
         for stop in list(self._stops):
             stop.request()
         for threads in (self._fetching, self._looking):
@@ -171,7 +171,7 @@ class Catalog:
                 try:
                     copy = await self._copy(fetcher, source, known)
                 except (SourceNotFound, OriginError, ImageTooLarge, Forbidden) as error:
-                    if fetcher.copies:  # for a folder, looking again is cheaper than remembering
+                    if fetcher.copies:  # a file is looked up anew, which costs less than remembering
                         self._remember_failure(folder, known, error)
                     raise
                 if not copy.answer.modified:
@@ -204,7 +204,7 @@ class Catalog:
             stop.request()  # ends a cancelled fetch, which would keep its thread; no effect on one that has ended
 
     def _download(self, fetcher: Fetcher, source: Source, known: SourceRecord | None, stop: Stop) -> _Copy:
-        """Run in a thread: fetch into a file of the store's, or into one that goes with the last request."""
+        """Fetch into a file of the store. If that fails, fetch into a temporary file for the waiting requests alone."""
         temp = self._store.temp_path()
         if temp is not None:
             try:
@@ -227,7 +227,7 @@ class Catalog:
         return Original(record, origin_status=304)
 
     async def _replaced(self, folder: Folder, copy: _Copy, v: str | None, *, changed: bool) -> Original | None:
-        """Probe what a fetch brought and remember it; None when the file was exchanged meanwhile."""
+        """Probe a fetched original and save its record. Return None if the file was replaced meanwhile."""
         assert copy.file is not None
         before = self._store.record(folder.source_key)
         answer, file, origin = copy.answer, copy.file, None
@@ -246,7 +246,7 @@ class Catalog:
         return Original(record, file, origin_status=200 if origin is not None and changed else 0)
 
     def _kept(self, folder: Folder, copy: _Copy) -> OriginalFile:
-        """Move the bytes into the source's folder; where that fails they stay for the requests that wait."""
+        """Move the file into the source's folder. If that fails, it stays where it is, for the waiting requests."""
         assert copy.file is not None
         if copy.temp is not None and folder.publish(copy.temp, ORIGINAL_NAME):
             path = self._store.original(folder.source_key)
@@ -261,7 +261,7 @@ class Catalog:
         error: SourceNotFound | OriginError | ImageTooLarge | Forbidden,
     ) -> None:
         entry = negative_entry(error, now=self._clock())
-        if isinstance(error, SourceNotFound):  # it is gone, and so is what was made of it
+        if isinstance(error, SourceNotFound):  # the original is gone, so its variants go too
             self._store.purge(folder.source_key)
             known = None
         record = known or SourceRecord("", _NO_FILE, None)
@@ -290,7 +290,7 @@ class Catalog:
 
     @asynccontextmanager
     async def _place(self, host: str) -> AsyncIterator[None]:
-        """Wait for one of the places that a host has, so that a slow origin takes no more than its share."""
+        """Wait for a place of a host. So a slow origin uses no more than its share of the threads."""
         places = self._hosts.setdefault(host, _Places(asyncio.Semaphore(self._settings.fetches_per_host)))
         places.users += 1
         try:

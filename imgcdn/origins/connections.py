@@ -1,9 +1,9 @@
 """
-Connections to checked addresses only, which end when their fetch has to.
+Connections to checked addresses, which end with their fetch.
 
-A host is resolved once for each connection, every answer is checked, and what is connected to is one of the answers:
-there is no second look-up that could say something else. Host header, SNI and certificate keep the name. A connection
-that is kept alive stays with the address that was checked for it.
+A host is resolved once for each connection. Every address is checked, and the connection goes to one of them, so no
+second look-up can give another address. Host header, SNI and certificate keep the name. A connection that is kept alive
+stays with the address that was checked.
 """
 
 import errno
@@ -30,20 +30,20 @@ from imgcdn.origins.addresses import AddressRule
 from imgcdn.origins.responses import StrictResponse
 from imgcdn.origins.watch import Watch
 
-#: (host, port) -> addresses, as text. Raises OSError where there are none.
+#: (host, port) -> addresses as text. Raises OSError if there are none.
 Resolver = Callable[[str, int], Sequence[str]]
 
-# A look-up cannot be stopped, so hung ones are bounded; whoever finds no place waits for one until their own deadline.
+# A look-up cannot be stopped, so the number of running ones is limited. Further fetches wait until their own deadline.
 _MAX_LOOKUPS = 32
 # A fetch that waits for one of these places looks this often whether it was stopped.
 _POLL_S = 0.1
-# Hosts with more addresses have them for balance; each one tried takes its share of the time to connect.
+# Only this many addresses of a host are tried. Each gets a share of the time to connect.
 _MAX_TRIED = 4
 _POOLS, _IDLE_IN_POOL = 64, 64
 
 
 def system_resolver(host: str, port: int) -> Sequence[str]:
-    """Ask the system: DNS, hosts file, and every spelling of an address that it understands."""
+    """Resolve with the system: by DNS, hosts file, and every spelling of an address that it reads."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
@@ -51,12 +51,12 @@ def system_resolver(host: str, port: int) -> Sequence[str]:
 @dataclass(slots=True)
 class Attempt:
     """
-    One request, as its connection has to know it.
+    What a connection needs to know about its request.
 
     Args:
-        watch: The deadline of the fetch that it belongs to.
-        connect_timeout_s: For look-up and connecting.
-        reused: Whether it was sent on a connection that had been kept alive.
+        watch: The deadline of the fetch.
+        connect_timeout_s: Time for look-up and connecting, in seconds.
+        reused: Whether the request was sent on a connection that had been kept alive.
     """
 
     watch: Watch
@@ -69,9 +69,9 @@ class Dialler:
     Resolves, checks and connects.
 
     Args:
-        rule: None for the host of a mount, which the operator named.
-        overrides: (host, port) -> addresses that stand for it instead of what the resolver says. They are checked too.
-        resolver: Asked in a thread of its own.
+        rule: The rule for addresses; None for the hosts of mounts, which the operator chose.
+        overrides: (host, port) -> addresses to use instead of the resolver's. They are checked too.
+        resolver: Called in a thread of its own.
     """
 
     def __init__(
@@ -85,13 +85,13 @@ class Dialler:
 
     @property
     def attempt(self) -> Attempt:
-        """What this thread is trying."""
+        """The attempt of the current thread."""
         attempt: Attempt = self._current.attempt
         return attempt
 
     @contextmanager
     def trying(self, attempt: Attempt) -> Iterator[None]:
-        """Make an attempt this thread's: the library between the two has no argument for it."""
+        """Set the attempt of the current thread. The library in between has no argument to pass it."""
         self._current.attempt = attempt
         try:
             yield
@@ -104,7 +104,7 @@ class Dialler:
 
         Raises:
             Forbidden: One of its addresses is refused.
-            OriginError: There is none, or none answers.
+            OriginError: The host has no address, or no address can be connected to.
         """
         attempt = self.attempt
         attempt.reused = False
@@ -115,7 +115,7 @@ class Dialler:
             share_s = (ends - time.monotonic()) / (len(addresses) - index)
             try:
                 sock = _connected(address, port, max(0.001, share_s), attempt.watch)
-                sock.settimeout(attempt.connect_timeout_s)  # for the handshake, which gets no share but all of it
+                sock.settimeout(attempt.connect_timeout_s)  # the TLS handshake gets the whole time again
                 return sock
             except TimeoutError as error:
                 failure: OriginError = OriginTimeout("The origin did not answer in time.", log=f"{host}: connecting")
@@ -160,7 +160,7 @@ class Dialler:
     def _ask(self, host: str, port: int, answers: "queue.SimpleQueue[Sequence[str] | Exception]") -> None:
         try:
             answers.put(self._resolver(host, port))
-        except Exception as error:  # noqa: BLE001 - the end of a thread; whoever waits raises it
+        except Exception as error:  # noqa: BLE001  # the end of a thread: the waiting fetch raises it
             answers.put(error)
         finally:
             self._lookups.release()
@@ -170,12 +170,12 @@ class Transport(HTTPAdapter):
     """
     requests' adapter with our connections.
 
-    Used without a Session: that reads proxies, .netrc and CA variables from the environment, keeps cookies, and reads
-    a redirect's body without limit. An adapter alone does none of it.
+    It is used without a Session. A Session reads proxies, .netrc and CA variables from the environment, keeps cookies,
+    and reads the bodies of redirects without limit.
 
     Args:
         dialler: Makes the connections.
-        tls: What certificates are checked against.
+        tls: The context that verifies certificates.
     """
 
     def __init__(self, dialler: Dialler, tls: ssl.SSLContext) -> None:
@@ -191,12 +191,12 @@ class Transport(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = self._pools
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Leave the pool as it is: its context verifies. Here each connection would read the whole CA bundle anew."""
+        """Do nothing: the pool's context verifies. The base class would read the CA bundle for each connection."""
 
 
 def tls_context(ca_bundle: str) -> ssl.SSLContext:
     """
-    Return what certificates are checked against.
+    Return the context that verifies certificates.
 
     Args:
         ca_bundle: A PEM file; empty for the packaged authorities.
@@ -213,7 +213,7 @@ def tls_context(ca_bundle: str) -> ssl.SSLContext:
 
 
 class _Connection(HTTPConnection):
-    """Connects through the dialler, and tells the fetch's watch of its socket."""
+    """Connects through the dialler, and registers its socket with the watch of the fetch."""
 
     response_class = StrictResponse
 
@@ -231,7 +231,7 @@ class _Connection(HTTPConnection):
 
 
 class _TlsConnection(_Connection, HTTPSConnection):
-    """The same with TLS around it."""
+    """The same connection with TLS."""
 
 
 class _Pool(HTTPConnectionPool):

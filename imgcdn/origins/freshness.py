@@ -1,8 +1,8 @@
 """
-Whether a record is fresh, and how long a response is: RFC 9111, for a shared cache with a least lifetime.
+Whether a record is fresh, and the lifetime of a response: RFC 9111, for a shared cache with a minimum lifetime.
 
-Headers are given as a mapping from lower-case names to values, repeated fields joined by a comma (RFC 9110, section
-5.3). Times are Unix times.
+Headers are a mapping from lower-case names to values. The values of repeated headers are joined with a comma (RFC 9110,
+section 5.3). Times are Unix times.
 """
 
 import re
@@ -14,18 +14,18 @@ from imgcdn.core.values import FileStamp, SourceRecord
 from imgcdn.origins.base import Freshness
 from imgcdn.origins.negative import has_live_entry
 
-#: The largest number of seconds that is told apart (RFC 9111, section 1.2.2).
+#: Larger numbers of seconds are read as this one (RFC 9111, section 1.2.2).
 MAX_DELTA_S = 2**31
 
-#: A Cache-Control longer than any in use is not read, and taken for a negative: its end could say so.
+#: A longer Cache-Control is not parsed. It counts as no-store, because its end might say so.
 MAX_CACHE_CONTROL_LENGTH = 2_000
 
 _HEURISTIC_SHARE = 0.1
 _HEURISTIC_MAX_S = 86_400.0
 
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-# A quoted string may hold commas and the names of directives, so it is read as one piece. What is garbled stays one
-# directive up to the next comma: `max-age =1` is a max-age whose value cannot be read.
+# A quoted string may contain commas and names of directives, so it is matched as a whole. A malformed directive ends at
+# the next comma: `max-age =1` is a max-age with an invalid value.
 _DIRECTIVE = re.compile(rf'[\s,]*({_NAME})((?:"(?:[^"\\]|\\.)*"|[^,"]|")*?)\s*(?=,|$)', re.DOTALL)
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _DIGITS = re.compile(r"[0-9]+")
@@ -34,13 +34,13 @@ _DIGITS = re.compile(r"[0-9]+")
 @dataclass(frozen=True, slots=True)
 class Lifetime:
     """
-    What an origin lets a shared cache do with a response.
+    What an origin permits a shared cache to do with a response.
 
     Args:
-        fresh_for_s: From `received_at` on; within the operator's bounds.
-        storable: Whether it may be kept at all; otherwise it is for the requests that already wait for it.
-        stale_allowed: Whether the origin leaves open that it is served when stale (RFC 9111, section 4.2.4).
-        stale_while_revalidate_s, stale_if_error_s: The origin's own wish (RFC 5861); None where it has none.
+        fresh_for_s: Lifetime from `received_at`, within the operator's limits.
+        storable: Whether the response may be stored. If not, only the requests that already wait get it.
+        stale_allowed: Whether the origin permits serving it stale (RFC 9111, section 4.2.4).
+        stale_while_revalidate_s, stale_if_error_s: The origin's directives (RFC 5861); None if it sent none.
     """
 
     fresh_for_s: float
@@ -50,17 +50,17 @@ class Lifetime:
     stale_if_error_s: int | None
 
 
-#: An unseen `v` makes the origin be asked, but not more often than this: anybody can make one up.
+#: An unseen `v` makes a record stale, but not within this time after a validation, because anyone can invent a `v`.
 _V_PAUSE_S = 10.0
 
 
 def judge(record: SourceRecord, *, stamp: FileStamp | None, v: str | None, now: float) -> Freshness:
     """
-    Tell what may be done with a record.
+    Return what may be done with a record.
 
     Args:
-        stamp: What the original's file says now; None where time decides. A file is fresh exactly while its stamp is
-            the same, so `v` does not count for it.
+        stamp: The current stamp of the original's file; None if freshness depends on time. A file is fresh while its
+            stamp is the same; `v` has no effect on it.
         v: The caller's version of the source.
         now: Unix time.
     """
@@ -80,14 +80,15 @@ def lifetime(
     headers: Mapping[str, str], *, received_at: float, min_ttl_s: float, default_ttl_s: float, max_ttl_s: float
 ) -> Lifetime:
     """
-    Judge a response by its headers.
+    Return the lifetime of a response.
 
     Args:
-        headers: Of a 200, or of the stored response updated by a 304's.
-        received_at: When they arrived.
-        min_ttl_s: What no-cache and max-age=0 come to, since otherwise each picture asks its origin each time.
-        default_ttl_s: Where the origin says nothing.
-        max_ttl_s: The longest that any is believed.
+        headers: Those of a 200, or the stored ones updated with those of a 304.
+        received_at: Time at which they arrived.
+        min_ttl_s: Minimum lifetime. It also replaces no-cache and max-age=0, with which every request would go to the
+            origin.
+        default_ttl_s: Lifetime if the headers state none.
+        max_ttl_s: Maximum lifetime.
 
     >>> lifetime({"cache-control": "max-age=600", "age": "100"}, received_at=0,
     ...          min_ttl_s=60, default_ttl_s=3600, max_ttl_s=86400).fresh_for_s
@@ -108,7 +109,7 @@ def lifetime(
 
 def cache_control(value: str) -> dict[str, tuple[str, ...]]:
     """
-    Read a Cache-Control field: directive -> its arguments, one for each time that it was given.
+    Read a Cache-Control header: directive -> its arguments, one for each time that it occurs.
 
     >>> cache_control('Max-Age=1, x="max-age=2, no-store", private, max-age="3"')
     {'max-age': ('1', '3'), 'x': ('max-age=2, no-store',), 'private': ('',)}
@@ -123,7 +124,7 @@ def cache_control(value: str) -> dict[str, tuple[str, ...]]:
 
 
 def retry_after(headers: Mapping[str, str], *, now: float) -> int | None:
-    """Return the seconds of a Retry-After field, given as such or as a date; None where there is none to be read."""
+    """Return the seconds of Retry-After, which may be a number or a date; None if it is absent or not valid."""
     text = headers.get("retry-after", "").strip()
     if _DIGITS.fullmatch(text):
         return _seconds(text)
@@ -134,7 +135,7 @@ def retry_after(headers: Mapping[str, str], *, now: float) -> int | None:
 def _stated_s(
     headers: Mapping[str, str], said: Mapping[str, tuple[str, ...]], received_at: float, default_s: float
 ) -> float:
-    """Return the lifetime that the origin states, or what its silence amounts to."""
+    """Return the lifetime that the headers state; otherwise the heuristic or the default one."""
     for directive in ("s-maxage", "max-age"):
         stated = _delta_s(said, directive)
         if stated is not None:
@@ -143,7 +144,7 @@ def _stated_s(
     sent_at = received_at if date is None else date
     if "expires" in headers:
         expires = http_date(headers["expires"], now=received_at)
-        return 0.0 if expires is None else expires - sent_at  # unreadable is past: "0" is how it is written
+        return 0.0 if expires is None else expires - sent_at  # an invalid date, such as "0", means expired
     modified = http_date(headers.get("last-modified", ""), now=received_at)
     if modified is None:
         return default_s
@@ -151,7 +152,7 @@ def _stated_s(
 
 
 def _age_s(headers: Mapping[str, str], received_at: float) -> float:
-    """Return how old the response was on arrival (RFC 9111, section 4.2.3)."""
+    """Return the age of the response on arrival (RFC 9111, section 4.2.3)."""
     first = headers.get("age", "").partition(",")[0].strip()
     age = _seconds(first) if _DIGITS.fullmatch(first) else 0
     date = http_date(headers.get("date", ""), now=received_at)
@@ -159,7 +160,7 @@ def _age_s(headers: Mapping[str, str], received_at: float) -> float:
 
 
 def _delta_s(said: Mapping[str, tuple[str, ...]], directive: str) -> int | None:
-    """Return a directive's seconds: of several the fewest, and none of what cannot be read (section 4.2.1)."""
+    """Return the seconds of a directive, the smallest of several; an invalid value counts as 0 (section 4.2.1)."""
     given = said.get(directive)
     if not given:
         return None
@@ -172,7 +173,7 @@ def _seconds(digits: str) -> int:
 
 
 def _argument(text: str) -> str:
-    """Return what follows the name: `=token`, `="string"` or nothing; what is none of them as it is."""
+    """Return the argument after a directive's name: `=token` or `="string"` without `=` and quotes, else unchanged."""
     if not text.startswith("="):
         return text
     quoted = _QUOTED.fullmatch(text[1:])

@@ -25,7 +25,7 @@ from imgcdn.core.request.url import RemoteUrl, is_beneath, join_reference, parse
 from imgcdn.core.values import Source
 from imgcdn.errors import Forbidden, ImageTooLarge, InvalidParam, OriginError, OriginTimeout, SourceNotFound
 from imgcdn.origins.addresses import AddressRule
-from imgcdn.origins.base import Answer, Stop, Validators
+from imgcdn.origins.base import Answer, Stop, Validators, too_many_bytes
 from imgcdn.origins.connections import Attempt, Dialler, Resolver, Transport, system_resolver, tls_context
 from imgcdn.origins.freshness import retry_after
 from imgcdn.origins.settings import OriginSettings
@@ -34,7 +34,7 @@ from imgcdn.origins.watch import Watch
 USER_AGENT = f"imgcdn/{__version__}"
 ACCEPT = "image/avif,image/webp,image/apng,image/png,image/jpeg,image/gif,image/*;q=0.8,*/*;q=0.5"
 
-#: What an origin may ask to be left alone for.
+#: Longest Retry-After of an origin that is respected, in seconds.
 MAX_RETRY_AFTER_S = 60
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -42,9 +42,9 @@ _MAX_REDIRECTS = 3
 _WHOLE = frozenset({200, 203})
 _GONE = frozenset({404, 410})
 _READ_BYTES = 65_536
-# A body that nobody wants is read to its end only where that costs less than a new connection.
+# An unwanted body is read to its end only if that costs less than a new connection.
 _DRAIN_BYTES = 16_384
-# What freshness, a later validation and the log need.
+# The headers that freshness, validation and the log need.
 _KEPT_HEADERS = (
     "age", "cache-control", "content-type", "date", "etag", "expires", "last-modified", "retry-after", "vary",
 )  # fmt: skip
@@ -54,11 +54,11 @@ _VALIDATOR = re.compile(r"[\x20-\x7e\x80-\xff]{1,1000}")
 @dataclass(frozen=True, slots=True)
 class Permissions:
     """
-    What may be fetched: what the allowlist and the mounts admit.
+    What may be fetched: the allowlist and the mounts.
 
     Args:
-        admits: The allowlist.
-        base_of: The base of the mount that made a source's URL; None for an ordinary URL.
+        admits: Tells whether the allowlist admits a URL.
+        base_of: Returns the base of the mount that made a source's URL; None for an ordinary URL.
     """
 
     admits: Callable[[RemoteUrl], bool]
@@ -67,14 +67,13 @@ class Permissions:
 
 class HttpFetcher:
     """
-    Originals at http(s) URLs, those that mounts make included. Serves threads; made after a fork, since connections are
-    kept alive.
+    Originals at http(s) URLs, including the URLs of mounts. It may be used by several threads.
 
     Args:
         settings: Addresses, deadlines and limits.
-        permissions: What may be fetched at all.
-        loop_id: Ours, random, alike in all workers; sent as CDN-Loop (RFC 8586).
-        resolver: Asked once for each new connection.
+        permissions: What may be fetched.
+        loop_id: A random name of this service, the same in all workers. It is sent as CDN-Loop (RFC 8586).
+        resolver: Called once for each new connection.
         clock: Unix time.
     """
 
@@ -96,7 +95,7 @@ class HttpFetcher:
         self._permissions = permissions
         self._loop_id = loop_id
         self._clock = clock
-        # Two pools: a connection to a mount's host, made unchecked, must not serve an ordinary URL of the same host.
+        # Two pools: addresses of mounts are not checked, so their connections must not be used for ordinary URLs.
         self._checked, self._exempt = (Transport(Dialler(rule, overrides, resolver), tls) for rule in (public, None))
 
     def close(self) -> None:
@@ -105,7 +104,7 @@ class HttpFetcher:
         self._exempt.close()
 
     def stamp(self, source: Source) -> None:
-        """Return None: how long a response is fresh is a matter of time."""
+        """Return None: the freshness of a response depends on time."""
 
     def host(self, source: Source) -> str:
         """Return the origin's host."""
@@ -113,17 +112,17 @@ class HttpFetcher:
 
     def fetch(self, source: Source, known: Validators | None, *, into: BinaryIO | None, stop: Stop) -> Answer:
         """
-        Fetch an original, or learn that it is still the same. Blocks.
+        Fetch an original, or learn that it has not changed. This call blocks.
 
-        What lies beneath the base of the mount that made the URL needs no allowlist and no public address. Any other
-        hop is judged like an ordinary URL.
+        URLs beneath the mount's base need no allowlist and no public address. Every other hop is checked like an
+        ordinary URL.
 
         Raises:
             Forbidden: A hop is not allowed.
             SourceNotFound: The origin says 404 or 410.
             ImageTooLarge: There are more bytes than max_source_bytes.
-            OriginError: Anything else that the origin does or leaves undone; OriginTimeout where it is slow, or the
-                fetch was stopped.
+            OriginError: Any other failure of the origin. It is an OriginTimeout if the origin is slow or the fetch was
+                stopped.
             OSError: `into` cannot be written.
         """
         assert into is not None
@@ -145,14 +144,14 @@ class HttpFetcher:
                 if watch.fired:
                     raise _too_slow(url) from error
                 raise
-            if watch.fired:  # a shut socket looks like the end of a body
+            if watch.fired:  # after a shutdown, the end of the data looks like the end of the body
                 raise _too_slow(url)
             return answer
 
 
 def is_loop(header: str | None, loop_id: str) -> bool:
     """
-    Tell whether a request comes from ourselves (RFC 8586).
+    Tell whether a request came from this service (RFC 8586).
 
     >>> is_loop('other.example; a="imgcdn-1", imgcdn-1;v=2', "imgcdn-1")
     True
@@ -186,7 +185,7 @@ class _Fetch:
                 url = _next_hop(url, response)
                 _drain(url, response)
             finally:
-                response.close()  # without effect on one that was read to its end and went back to its pool
+                response.close()  # has no effect after a body was read to its end
                 self.watch.let_go()
         raise OriginError("The origin redirects too often.", log=f"more than {_MAX_REDIRECTS} redirects, to {url}")
 
@@ -215,8 +214,8 @@ class _Fetch:
         except (RequestException, HTTPError) as error:
             if self.watch.fired or not (attempt.reused and _was_closed(error)):
                 raise _failure(url, error) from error
-        # The origin closed a kept-alive connection just as it was used again. Once more; what comes next from the pool
-        # is the place of the one that failed, so the connection is new.
+        # The origin closed a kept-alive connection just when it was used again, so try once more. The pool replaces the
+        # failed connection, so the next one is new.
         try:
             return self._attempt(transport, request, Attempt(self.watch, self.settings.connect_timeout_s))
         except (RequestException, HTTPError) as error:
@@ -244,14 +243,13 @@ class _Fetch:
 
     def _read(self, url: RemoteUrl, response: BaseHTTPResponse, into: BinaryIO) -> str:
         limit = self.settings.max_source_bytes
-        too_large = ImageTooLarge(f"The original has more than {limit:,} bytes.", limit=limit, unit="bytes")
         if (response.length_remaining or 0) > limit:
-            raise too_large
+            raise too_many_bytes(limit)
         digest, length = hashlib.sha256(), 0
         for chunk in _chunks(url, response):
             length += len(chunk)
             if length > limit:
-                raise too_large
+                raise too_many_bytes(limit)
             digest.update(chunk)
             into.write(chunk)
         return digest.hexdigest()
@@ -283,7 +281,7 @@ def _next_hop(url: RemoteUrl, response: BaseHTTPResponse) -> RemoteUrl:
 
 
 def _check_coding(url: RemoteUrl, response: BaseHTTPResponse) -> None:
-    """Refuse what is compressed although identity was asked for: it may be any number of times larger."""
+    """Refuse a compressed body, which was not asked for: decompressed it may be of any size."""
     content = response.headers.get("content-encoding", "").strip().lower()
     transfer = response.headers.get("transfer-encoding", "").strip().lower()
     if content not in ("", "identity") or transfer not in ("", "chunked"):
@@ -292,7 +290,7 @@ def _check_coding(url: RemoteUrl, response: BaseHTTPResponse) -> None:
 
 
 def _chunks(url: RemoteUrl, response: BaseHTTPResponse) -> Iterator[bytes]:
-    """Yield what has come, as it comes: iter_content would wait until its buffer is full."""
+    """Yield bytes as they arrive. iter_content would wait until its buffer is full."""
     try:
         while chunk := response.read1(_READ_BYTES, decode_content=False):
             yield chunk
@@ -303,7 +301,7 @@ def _chunks(url: RemoteUrl, response: BaseHTTPResponse) -> Iterator[bytes]:
 
 
 def _drain(url: RemoteUrl, response: BaseHTTPResponse) -> None:
-    """Read an unwanted body where it is short, so that its connection can be used again."""
+    """Read an unwanted body if it is short, so that the connection can be used again."""
     if response.length_remaining is not None and response.length_remaining <= _DRAIN_BYTES:
         for _ in _chunks(url, response):
             pass
@@ -319,7 +317,7 @@ def _refusal(url: RemoteUrl, status: int, after_s: int | None) -> OriginError | 
 
 
 def _was_closed(error: RequestException | HTTPError) -> bool:
-    """Tell whether a connection ended before a byte of the response came."""
+    """Tell whether a connection ended before the first byte of the response."""
     cause = error.args[0] if isinstance(error, RequestsConnectionError) and error.args else None
     inner = cause.args[-1] if isinstance(cause, ProtocolError) and cause.args else None
     return isinstance(inner, ConnectionResetError | BrokenPipeError)  # http.client.RemoteDisconnected is one

@@ -1,10 +1,12 @@
 """
 Originals in a folder.
 
-A location is decoded once, by the URL's grammar. Here it is only ever refused: nothing is normalised, so one file has
-one name and one record. The rules, each for an attack that worked on somebody: no empty segment, none that begins with
-a dot (`..`, `.git`, our own `.imgcdn-cache`), no NUL, no backslash; the file that the name leads to, links followed,
-lies beneath the root, is a regular file, and is not in the cache folder.
+A location was decoded once, by its dialect. Here it is accepted or refused, and never normalised, so one file has one
+name and one record. Each rule stops a known attack:
+
+* A segment is not empty and does not begin with a dot (`..`, `.git`, our own `.imgcdn-cache`).
+* A location contains no NUL and no backslash.
+* After symbolic links are followed, the file lies beneath the root and not in the cache folder. It is a regular file.
 """
 
 import os
@@ -16,13 +18,13 @@ from typing import BinaryIO
 
 from imgcdn.core.output.formats import FORMATS
 from imgcdn.core.values import FileStamp, Source
-from imgcdn.errors import ImageTooLarge, SourceNotFound
-from imgcdn.origins.base import Answer, Located, Stop, Validators
+from imgcdn.errors import SourceNotFound
+from imgcdn.origins.base import Answer, Located, Stop, Validators, too_many_bytes
 from imgcdn.origins.settings import OriginSettings
 from imgcdn.store.files import stamp_of
 
-#: Coarsest tick of a kernel's file times. A file that changed less than this ago may change again, to the same size,
-#: without its times telling (git calls such a file racily clean).
+#: Coarsest resolution of file times in kernels. A file that changed less than this ago may change again, keeping its
+#: size and its times (git calls such a file racily clean).
 _TICK_S = 0.02
 
 #: Flags for opening the folders on the way to a file. With O_PATH, no permission to list them is needed.
@@ -36,10 +38,9 @@ class LocalFetcher:
     Originals beneath one folder, opened where they lie.
 
     Args:
-        settings: The folder, and how large a file may be. The folder may be a link, which is followed anew for each
-            request, so that a release that is switched by its link is served at once, and one that was removed is not
-            found.
-        hidden: Folders whose files are never originals, wherever they are.
+        settings: The folder, and the largest size of a file. If the folder is a symbolic link, it is followed anew for
+            each request. So a release that is switched by a link is served at once, and a removed one is not found.
+        hidden: Folders whose files are never served as originals.
     """
 
     copies = False
@@ -52,10 +53,10 @@ class LocalFetcher:
 
     def stamp(self, source: Source) -> FileStamp:
         """
-        Stat the file: one system call a request tells whether it is the one that was rendered.
+        Stat the file. This one system call tells whether the file has changed since it was rendered.
 
-        It does not look where links lead. A stamp that equals one that `fetch` allowed is the same inode, so it is the
-        same file; with any other, call `fetch`.
+        It does not check where links lead. If the stamp equals one that `fetch` returned, it is the same inode and so
+        an allowed file. Otherwise, call `fetch`.
 
         Raises:
             SourceNotFound: There is no regular file of this name.
@@ -70,7 +71,7 @@ class LocalFetcher:
         return stamp_of(stat)
 
     def host(self, source: Source) -> str:
-        """Return the one name that all files share."""
+        """Return the same name for all files."""
         return ""
 
     def fetch(self, source: Source, known: Validators | None, *, into: BinaryIO | None, stop: Stop) -> Answer:
@@ -78,13 +79,13 @@ class LocalFetcher:
         Find the file.
 
         Raises:
-            SourceNotFound: It is not there, or not beneath the root. The two look alike on purpose.
+            SourceNotFound: It is not there, or not beneath the root. Clients cannot tell which, on purpose.
             ImageTooLarge: It has more than `max_source_bytes`.
         """
         path, stamp = self._find(source.location)
         limit = self._max_source_bytes
         if stamp.size > limit:
-            raise ImageTooLarge(f"The original has more than {limit} bytes.", limit=limit, unit="bytes")
+            raise too_many_bytes(limit)
         _wait_for_tick(stamp)
         return Answer(modified=True, file=Located(path, stamp))
 
@@ -107,11 +108,11 @@ class LocalFetcher:
             raise _not_found() from error
 
     def close(self) -> None:
-        """Do nothing: nothing is kept between requests."""
+        """Do nothing: this fetcher keeps nothing between requests."""
 
 
 def pictures(root: Path) -> Iterable[str]:
-    """Yield the locations of the files directly in a folder whose names are those of pictures, in order."""
+    """Yield the names of the picture files directly in a folder, sorted."""
     try:
         names = sorted(os.listdir(root))
     except OSError:
@@ -130,7 +131,7 @@ def _stamp_beneath(root: str, segments: list[str]) -> FileStamp:
     stat would follow that link, and the file outside the root would count as allowed.
 
     Raises:
-        OSError: There is a link by now, or nothing, or no regular file.
+        OSError: There is no regular file, or a part of the path has become a link.
     """
     folder = os.open(root, _FOLDER)
     try:
@@ -147,7 +148,7 @@ def _stamp_beneath(root: str, segments: list[str]) -> FileStamp:
 
 
 def _wait_for_tick(stamp: FileStamp) -> None:
-    """Wait until the next change of the file must show in its times, which follow the wall clock."""
+    """Wait until a further change of the file is certain to change its times, which follow the wall clock."""
     age_s = time.time() - max(stamp.mtime_ns, stamp.ctime_ns) / 1e9
     if 0 <= age_s < _TICK_S:
         time.sleep(_TICK_S - age_s)

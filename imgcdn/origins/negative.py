@@ -1,4 +1,4 @@
-"""Failures that are remembered in a source's record, so that other requests and processes do not repeat them."""
+"""Negative entries: failures remembered in a source's record, so that they are not repeated for every request."""
 
 from imgcdn.core.values import NegativeEntry, SourceRecord
 from imgcdn.errors import (
@@ -13,11 +13,11 @@ from imgcdn.errors import (
     UnsupportedImage,
 )
 
-#: An original that cannot be rendered is tried again after this long: settings may have changed, a crash may have
-#: been the machine's.
+#: After this time, an original that could not be rendered is tried again. Settings may have changed, or a crash may
+#: have had another cause.
 _ORIGINAL_S = 60.0
 
-#: The origin is asked again after this long, unless it named a time itself (429 and 5xx, up to a minute).
+#: After this time, the origin is asked again, unless it sent a Retry-After (with 429 and 5xx, at most a minute).
 _NOT_FOUND_S = 10.0
 _ORIGIN_S = 2.0
 
@@ -29,10 +29,10 @@ _ORIGIN_SLUGS = {error.slug for error in _OF_ORIGINS}
 
 def negative_entry(error: ImgcdnError, *, now: float) -> NegativeEntry:
     """
-    Return what is remembered of an error.
+    Return the negative entry for an error.
 
     Args:
-        error: An original's or an origin's.
+        error: An error of an original or of an origin.
         now: Unix time.
     """
     limit, unit = (error.limit, error.unit) if isinstance(error, ImageTooLarge) else (0, "")
@@ -41,22 +41,22 @@ def negative_entry(error: ImgcdnError, *, now: float) -> NegativeEntry:
 
 
 def has_live_entry(record: SourceRecord, *, now: float) -> bool:
-    """Tell whether a record holds a negative that has not run out."""
+    """Tell whether a record has a negative entry that has not ended."""
     negative = record.negative
     return negative is not None and negative.slug in _BY_SLUG and negative.until > now
 
 
 def blames_origin(record: SourceRecord) -> bool:
-    """Tell whether a record's negative is the origin's, and not that of the bytes."""
+    """Tell whether a record's negative entry is about the origin, not about the original's bytes."""
     return record.negative is not None and record.negative.slug in _ORIGIN_SLUGS
 
 
 def raise_remembered(record: SourceRecord, *, now: float) -> None:
     """
-    Raise the error that a record remembers.
+    Raise the error of a record's negative entry.
 
     Raises:
-        ImgcdnError: It has not run out yet.
+        ImgcdnError: There is an entry that has not ended.
     """
     negative = record.negative
     if negative is None or not has_live_entry(record, now=now):

@@ -1,4 +1,4 @@
-"""Originals' headers, read by a render child; a header is as untrusted as the rest of a file."""
+"""Reading the headers of originals, in a render child: a header is as untrusted as the rest of a file."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from imgcdn.renderers.jobs import Changed, Probed, ProbeJob
 
 class Prober:
     """
-    Has originals' headers read, and their bytes hashed where nobody has hashed them, by a render child.
+    Reads the headers of originals through render children, and hashes the bytes if the fetcher has not.
 
     Args:
         renderers: The pool of children.
@@ -37,13 +37,13 @@ class Prober:
 
     async def probe(self, file: Located, *, version: str | None) -> SourceRecord | None:
         """
-        Return a record of a file; that of a refused original holds a negative entry.
+        Return a record of a file. The record of a refused original has a negative entry.
 
         Args:
-            version: SHA-256 of its bytes, hex; None to have them hashed.
+            version: SHA-256 of the bytes, hex; None to hash them.
 
         Returns:
-            None when it is another file by now.
+            None if the file was replaced meanwhile.
         """
         job = ProbeJob(file.path, file.stamp, version, self._max_pixels, self._timeout_s)
         try:

@@ -1,8 +1,8 @@
 """
-Responses read to the letter.
+Strict reading of HTTP responses.
 
-http.client takes the end of a connection for the end of a header, and half the size of a chunk for all of it. From a
-deadline that shuts a socket, or from an origin that dies, either would make half a response look whole.
+http.client accepts the end of a connection as the end of a header, and a truncated chunk size as a complete one. After
+a deadline shuts a socket, or an origin dies, half a response would therefore look complete.
 """
 
 import http.client
@@ -14,7 +14,7 @@ _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\n]*)?\r?\n")
 
 
 class StrictResponse(http.client.HTTPResponse):
-    """http.client's response, without its guesses. It also passes over every interim response, not only 100."""
+    """http.client's response, but strict. It also skips every interim response, not only 100."""
 
     def begin(self) -> None:
         whole, self.fp = self.fp, _Head(self.fp)  # type: ignore[assignment]  # as much of a file as a head needs
@@ -35,12 +35,12 @@ class StrictResponse(http.client.HTTPResponse):
         size = _CHUNK_SIZE.fullmatch(self.fp.readline(_MAX_CHUNK_LINE))
         if size is None:
             self._close_conn()  # type: ignore[attr-defined]  # private, so not in the stubs
-            raise ValueError("a chunk size that is cut short or none")
+            raise ValueError("a chunk size is truncated or not a number")
         return int(size[1], 16)
 
 
 class _Head:
-    """The lines of a response's head, which must not end before an empty one."""
+    """The head of a response. It is an error if it ends before its empty line."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -50,7 +50,7 @@ class _Head:
         line = self._file.readline(limit)
         if self._begun and not line:
             raise http.client.IncompleteRead(b"")
-        self._begun = True  # nothing at all is another error: the connection was closed before the response
+        self._begun = True  # without any line, the connection was closed before the response: another error
         return line
 
     def close(self) -> None:

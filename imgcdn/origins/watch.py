@@ -9,13 +9,13 @@ from types import TracebackType
 
 class Watch:
     """
-    The deadline of one fetch in all: when it has passed, its sockets are shut down, whatever they wait for.
+    The deadline of a whole fetch. When it passes, the sockets of the fetch are shut down, which ends every wait.
 
-    A library's timeout is no deadline: each byte starts it anew. A shut socket may look like the normal end of a body,
-    so `fired` has to be asked before anything is believed.
+    A library's timeout is not a deadline, because each received byte restarts it. After a shutdown, the end of the data
+    may look like the normal end of a body, so check `fired` before using a response.
 
     Args:
-        seconds: From entering the context on.
+        seconds: Time from entering the context to the deadline.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -29,11 +29,11 @@ class Watch:
 
     @property
     def remaining_s(self) -> float:
-        """Seconds that are left, never fewer than a timeout can be set to."""
+        """Seconds to the deadline, at least 1 ms, because a timeout of 0 would mean something else."""
         return max(0.001, self._ends - time.monotonic())
 
     def hold(self, sock: socket.socket) -> None:
-        """Have this socket's connection end with the watch, also after TLS has taken the socket over."""
+        """End this socket's connection with the watch, also if TLS wraps the socket later."""
         twin = socket.fromfd(sock.fileno(), sock.family, sock.type)  # a duplicate
         with self._lock:
             self._held.append(twin)
@@ -41,7 +41,7 @@ class Watch:
                 _shut(twin)
 
     def fire(self) -> None:
-        """End the fetch now: shut its sockets down, whatever they wait for."""
+        """End the fetch now: shut its sockets down and run the registered actions."""
         with self._lock:
             self.fired = True
             self._ends = min(self._ends, time.monotonic())
@@ -63,7 +63,7 @@ class Watch:
                 action()
 
     def let_go(self) -> None:
-        """Forget the sockets: a connection that went back to its pool may serve another fetch by now."""
+        """Forget the sockets. A connection that went back to its pool may already serve another fetch."""
         with self._lock:
             for twin in self._held:
                 twin.close()

@@ -1,4 +1,4 @@
-"""The parts of one service, put together."""
+"""The composition root: it builds the parts of one service."""
 
 import asyncio
 import hashlib
@@ -23,10 +23,10 @@ from imgcdn.store.eviction import Evictor
 @dataclass(frozen=True, slots=True)
 class Parts:
     """
-    What one process of a service consists of.
+    The parts of one service, in one process.
 
     Args:
-        loop_id: Names this service to origins, so that it knows its own requests when they come back (RFC 8586).
+        loop_id: The name that this service sends to origins, by which it recognises its own requests (RFC 8586).
     """
 
     service: ImageService
@@ -39,24 +39,24 @@ class Parts:
     catalog: Catalog
 
     async def start(self) -> None:
-        """Begin what runs behind the requests. The first answer needs none of it."""
+        """Start what runs in the background. The first response does not need it."""
         self.evictor.start()
         self.renderers.connect_soon()
 
     async def stop(self) -> None:
-        """End it, after the flights that are under way."""
+        """Stop it, after the flights that are under way have ended."""
         await self.flights.drain()
         self.renderers.disconnect()
         self.catalog.close()
-        await asyncio.to_thread(self.evictor.stop)  # which waits for a sweep that is under way
+        await asyncio.to_thread(self.evictor.stop)  # it waits for a running sweep
 
 
 def assemble(config: Config) -> Parts:
     """
-    Build a service from its settings. Starts nothing, so it may be done before a fork.
+    Build a service from its settings. Nothing is started, so this may be called before a fork.
 
     Raises:
-        ConfigError: The cache folder belongs to something else, or there is no place for a private socket.
+        ConfigError: The cache folder contains other files, or no private socket can be created.
     """
     store = DiskStore(config.store)
     renderers = _renderers(config, store)
@@ -100,7 +100,7 @@ def _renderers(config: Config, store: DiskStore) -> RenderClient:
 
 
 def _loop_id(file: Path) -> str:
-    """Return a random name that all processes of this service share; the first of them makes it up."""
+    """Return a random name that all processes of this service share. The first process creates it."""
     made_up = file.with_name(f"{file.name}-{secrets.token_hex(8)}")
     made_up.write_text(f"imgcdn-{secrets.token_hex(8)}", encoding="ascii")
     try:

@@ -1,8 +1,8 @@
 """
-The service: one request's way from its source to a variant.
+The service: the steps of a request, from its source to a variant.
 
-`lookup` answers what is there already, without waiting for anything. `get` makes what is not: the source is read or
-fetched once for all who ask for it, the variant rendered once for all who ask for it.
+`lookup` returns a stored variant, and does not wait for anything. `get` also makes it: the source is fetched or read
+once for all requests that wait for it, and the variant is rendered once for all requests that wait for it.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ from imgcdn.store.folder import Folder
 
 
 class CacheStatus(Enum):
-    """How an answer came about (RFC 9211)."""
+    """How the cache handled a request (RFC 9211)."""
 
     HIT = "hit"
     MISS = "fwd=miss"
@@ -49,14 +49,14 @@ _VALIDATIONS = {0: CacheStatus.HIT, 304: CacheStatus.VALIDATED, 200: CacheStatus
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """
-    An answer, before HTTP.
+    The result of a request, independent of HTTP.
 
     Args:
-        variant: With its body, unless only its header was asked for.
-        status: How it came about.
-        stored: Whether it is on disk now.
-        fresh_for_s: For how long the source is known to be the same; None for one that is looked at every time.
-        private: Whether nobody else may keep it.
+        variant: The variant, with its body unless only the header was requested.
+        status: How the cache handled the request.
+        stored: Whether the variant is on disk.
+        fresh_for_s: Seconds for which the source is fresh; None for a file, which is checked at every request.
+        private: Whether shared caches may not store the response.
     """
 
     variant: Variant
@@ -78,11 +78,11 @@ class _Planned:
 @dataclass(frozen=True, slots=True)
 class RenderPolicy:
     """
-    How variants are made.
+    The settings of renders.
 
     Args:
-        limits: What plans are made by.
-        budget: What encoders may spend.
+        limits: The limits of plans.
+        budget: The limits of encoders.
         timeout_s: Wall-clock seconds for one render.
     """
 
@@ -93,15 +93,15 @@ class RenderPolicy:
 
 class ImageService:
     """
-    Renders images and keeps them.
+    Returns variants: stored ones, or new ones that it renders and stores.
 
     Args:
         settings: How long a request may take.
-        policy: How variants are made.
-        catalog: What is known of sources.
-        store: Where variants are kept.
-        renderers: Who does the decoding and encoding.
-        flights: Joins requests for the same thing.
+        policy: The settings of renders.
+        catalog: The records of sources.
+        store: The stored variants.
+        renderers: The render children.
+        flights: Joins requests for the same source or variant.
         clock: Unix time in seconds.
     """
 
@@ -123,23 +123,23 @@ class ImageService:
         self._renderers = renderers
         self._flights = flights
         self._clock = clock
-        # Of this process alone: each has to see for itself that a file is whole.
+        # Not shared between processes: each verifies by itself that a file is complete.
         self._reads = SingleFlight()
         self._planned: Memo[tuple[ImageRequest, ClientClass], _Planned] = Memo(32_768)
 
     def lookup(self, request: ImageRequest, client: ClientClass, *, body: bool = True) -> Delivery | None:
         """
-        Return a variant that is there already.
+        Return a stored variant. Does not wait for anything.
 
         Args:
-            body: False when the header will do.
+            body: Whether to read the body; False reads only the header.
 
         Returns:
-            None when something has to be read or rendered first.
+            None if the source must be refreshed or the variant rendered first.
 
         Raises:
             SourceNotFound: There is no such original.
-            ImgcdnError: The original, or its origin, failed a short while ago.
+            ImgcdnError: The source has a negative entry.
         """
         record = self._catalog.current(request.source, request.v)
         if record is None:
@@ -156,10 +156,10 @@ class ImageService:
 
     async def get(self, request: ImageRequest, client: ClientClass) -> Delivery:
         """
-        Return the variant that suits the client, made now if need be.
+        Return the variant for a client, and render it if it is not stored.
 
         Raises:
-            ImgcdnError: Whatever stands in the way; every request that waited for the same thing gets it.
+            ImgcdnError: Any error of the source or the render. All requests that waited for the same work get it.
         """
         try:
             async with asyncio.timeout(self._settings.request_timeout_s):
@@ -169,10 +169,10 @@ class ImageService:
 
     async def describe(self, source: Source) -> Facts:
         """
-        Return what an original's header says.
+        Return the probe facts of an original.
 
         Raises:
-            ImgcdnError: It is not there, or refused.
+            ImgcdnError: The original is not there, or it is refused.
         """
         facts = (await self._original(source, None)).record.facts
         assert facts is not None
@@ -197,7 +197,7 @@ class ImageService:
         raise keeps_changing()
 
     async def _original(self, source: Source, v: str | None) -> Original:
-        """Return a source that can be rendered, refreshed once for all who wait."""
+        """Return an original that can be rendered, refreshed once for all requests that wait for it."""
         record = self._catalog.current(source, v)
         if record is None:
             refresh = functools.partial(self._catalog.refresh, source, v)
@@ -211,7 +211,7 @@ class ImageService:
         return original
 
     async def _open(self, source: Source, original: Original) -> Original:
-        """Return the same with its file; with another version when it has changed."""
+        """Return the original with its file. If it had to be fetched again, its version may be another."""
         file = await self._catalog.open(source, original)
         if file is not None:
             return replace(original, file=file)
@@ -219,7 +219,7 @@ class ImageService:
         return await self._flights.join(f"original:{source_key(source)}", fetch).wait()
 
     async def _make(self, source: Source, original: Original, planned: _Planned) -> Delivery | None:
-        """Render one variant, unless another process just did. None: the original is another one by now."""
+        """Render a variant, unless another process just did. Return None if the original has changed."""
         key = source_key(source)
         variant = await self._read(key, planned)
         if variant is not None:
@@ -253,14 +253,14 @@ class ImageService:
             if isinstance(outcome, Changed):
                 return None
             assert isinstance(outcome, Rendered)
-            # In a thread: a large variant is hashed.
+            # In a thread, because a large variant is hashed.
             variant, stored = await asyncio.to_thread(self._publish, folder, job, outcome, planned)
             return replace(self._delivery(variant, CacheStatus.MISS, record), stored=stored)
         finally:
-            self.store.discard(job.temp)  # gone already where it was published
+            self.store.discard(job.temp)  # no effect if it was published
 
     def _publish(self, folder: Folder, job: RenderJob, rendered: Rendered, planned: _Planned) -> tuple[Variant, bool]:
-        # After the plan's first choice, since a hit knows no other; what it is in truth its header says.
+        # Named after the planned format, because a hit knows only that. The file's header has the actual format.
         name = variant_name(planned.key, planned.plan.format)
         try:
             stored, variant = self.store.keep(folder, job.temp, name, file=rendered.file, error_number=rendered.errno)
@@ -271,7 +271,7 @@ class ImageService:
         return variant, stored
 
     async def _read(self, source: str, planned: _Planned) -> Variant | None:
-        """Read a variant, once for all who ask meanwhile. In a thread: the first time a large one is hashed."""
+        """Read a variant, once for all requests that wait for it. In a thread, because a large one is hashed first."""
         read = functools.partial(asyncio.to_thread, self.store.read, source, planned.key, planned.plan.format)
         return await self._reads.join(f"{source}:{planned.key}", read).wait()
 
@@ -293,7 +293,7 @@ class ImageService:
 
     @contextlib.contextmanager
     def _failures_remembered(self, folder: Folder, record: SourceRecord) -> Iterator[None]:
-        """Write an original's failure into its record, so that other processes and later requests do not try it."""
+        """Write a failed render into the source's record, so that other processes and later requests do not repeat it."""
         try:
             yield
         except (ImageError, RenderTimeout) as error:

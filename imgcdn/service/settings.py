@@ -1,4 +1,4 @@
-"""The settings of waiting."""
+"""The settings of requests that wait."""
 
 from dataclasses import dataclass
 

@@ -1,9 +1,9 @@
 """
-Single-flight: what many requests want at once is done once, and all of them get its result or its error.
+Single flight: work that several requests need at the same time is done once. All get its result or its error.
 
-Within a process the work is one task that any number of requests wait for. Between the processes of one service it is
-a lock on one byte of a shared file, its place named by the key: two microseconds, no file to clean up, and free at once
-when its holder is killed.
+Within a process, the work is one task, for which any number of requests wait. Between the processes of one service, a
+lock on one byte of a shared file joins them; the key determines the byte. Such a lock takes two microseconds, leaves no
+file to clean up, and is released at once when its holder is killed.
 """
 
 import asyncio
@@ -26,10 +26,10 @@ T = TypeVar("T")
 _FIRST_POLL_S = 0.002
 _LAST_POLL_S = 0.05
 
-#: A leader in another process that is stopped, not dead, keeps its lock. Its work is then done again.
+#: A suspended leader in another process keeps its lock. After this time its work is done again.
 _PATIENCE_S = 30.0
 
-#: Offsets of byte locks: 2**62 places, so two keys meet in one about never.
+#: Number of bytes that can be locked. With so many, two keys practically never share one.
 _PLACES = 2**62
 _FLOCK = struct.Struct("hhqqi4x")  # struct flock on 64-bit Linux: type, whence, start, length, pid
 
@@ -39,8 +39,8 @@ class Flight(Generic[T]):
     Work that is under way.
 
     Args:
-        task: Does it.
-        leads: Whether this request began it.
+        task: The task that does the work.
+        leads: Whether this request started it.
     """
 
     def __init__(self, task: "asyncio.Task[T]", *, leads: bool) -> None:
@@ -49,13 +49,13 @@ class Flight(Generic[T]):
 
     async def wait(self) -> T:
         """
-        Return the work's result, or raise its error, to every one who waits.
+        Wait for the work; return its result or raise its error.
 
-        A waiting request that gives up, by its deadline or because its client left, stops nothing:
-        the others still wait, and what is made will be kept.
+        If a request stops waiting, because of its deadline or because its client left, the work goes on: others wait
+        for it, and its result will be stored.
 
         Raises:
-            Overloaded: The flight was cancelled, which happens when the process ends.
+            Overloaded: The flight was cancelled because the process ends.
         """
         try:
             return await asyncio.shield(self._task)
@@ -71,7 +71,7 @@ class SingleFlight:
     The flights of one process.
 
     Args:
-        lock_file: Shared with the service's other processes; None when there are none.
+        lock_file: A file that all processes of the service share; None to join within this process only.
     """
 
     def __init__(self, lock_file: Path | None = None) -> None:
@@ -80,11 +80,11 @@ class SingleFlight:
 
     def join(self, key: str, work: Callable[[], Coroutine[Any, Any, T]]) -> Flight[T]:
         """
-        Join the flight for a key, begun now if there is none.
+        Join the flight for a key, or start one.
 
         Args:
-            key: Of the result.
-            work: What the leader does; not called for a follower.
+            key: The key of the work.
+            work: Does the work. It is called for the leader only.
         """
         task = self._tasks.get(key)
         if task is not None:
@@ -97,7 +97,7 @@ class SingleFlight:
     def _land(self, key: str, task: "asyncio.Task[Any]") -> None:
         del self._tasks[key]
         if not task.cancelled():
-            task.exception()  # seen, also where nobody waits any more
+            task.exception()  # marks the error as retrieved, in case no request waits any more
 
     async def _lead(self, key: str, work: Callable[[], Awaitable[T]]) -> T:
         if self._lock_file is None:
@@ -113,13 +113,13 @@ class SingleFlight:
 
 @asynccontextmanager
 async def _byte_lock(path: Path, key: str) -> AsyncIterator[None]:
-    """Hold the key's byte of a file, waiting without a thread while another process holds it."""
+    """Hold the lock on a key's byte. While another process holds it, wait without using a thread."""
     place = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % _PLACES
     request = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, place, 1, 0)
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        # Somebody tidied the folder away, or all descriptors are in use. Work done twice is better than none.
+        # The folder was removed, or no descriptor is free. Go on without the lock: work may be done twice.
         _log.warning("no lock between processes: %s", error)
         yield
         return
@@ -131,7 +131,7 @@ async def _byte_lock(path: Path, key: str) -> AsyncIterator[None]:
             pause_s = min(pause_s * 1.5, _LAST_POLL_S)
         yield
     finally:
-        os.close(fd)  # gives the lock back: it belongs to this open file description
+        os.close(fd)  # releases the lock, which belongs to this open file description
 
 
 def _locks(fd: int, request: bytes) -> bool:

@@ -293,7 +293,7 @@ class ImageService:
 
     @contextlib.contextmanager
     def _failures_remembered(self, folder: Folder, record: SourceRecord) -> Iterator[None]:
-        """Write a failed render into the source's record, so that other processes and later requests do not repeat it."""
+        """Write a failed render into the source's record, so that no process repeats it for a while."""
         try:
             yield
         except (ImageError, RenderTimeout) as error:

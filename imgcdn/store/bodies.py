@@ -1,4 +1,4 @@
-"""Bodies that stay on disk while they are sent."""
+"""Bodies that stay on disk and are read in slices while they are sent."""
 
 import hashlib
 import os
@@ -8,18 +8,18 @@ _HASHED_AT_ONCE_BYTES = 1024 * 1024
 
 class StoredBody:
     """
-    The rest of an open file. A reader who stalls then holds a descriptor, and no memory.
+    The end of an open file, from an offset on. For a client that reads slowly it holds a descriptor, and no memory.
 
-    The descriptor is closed when nobody refers to the body any more, as memory would be: it is handed from room to
-    room, to as many readers as there are.
+    The descriptor is closed when the object is no longer referenced. There is no close(), because several responses may
+    share one body.
 
     Args:
-        fd: Of the file; stays the caller's.
-        start: Where the body begins.
-        length: Its bytes.
+        fd: Descriptor of the file. The caller still closes it; this object duplicates it.
+        start: Offset of the body in the file.
+        length: Length of the body in bytes.
 
     Raises:
-        OSError: There is no free descriptor.
+        OSError: No descriptor is free.
     """
 
     __slots__ = ("_fd", "_length", "_start")
@@ -39,10 +39,10 @@ class StoredBody:
 
     def __getitem__(self, span: slice, /) -> bytes:
         """
-        Read a part.
+        Read a slice.
 
         Raises:
-            OSError: The disk fails, or the file was cut short.
+            OSError: The disk fails, or the file was truncated.
         """
         first, last, _ = span.indices(self._length)
         data = os.pread(self._fd, last - first, self._start + first)
@@ -52,10 +52,10 @@ class StoredBody:
 
     def sha256(self) -> bytes:
         """
-        Hash the body, of which little is in memory at a time.
+        Return the SHA-256 of the body. It is read in parts, so little of it is in memory at a time.
 
         Raises:
-            OSError: As when reading.
+            OSError: As for a slice.
         """
         hasher = hashlib.sha256()
         for start in range(0, self._length, _HASHED_AT_ONCE_BYTES):

@@ -1,5 +1,5 @@
 """
-The folder on disk, and how its files appear in it and leave it.
+The cache folder, and how files are added to it and removed from it.
 
     <cache>/CACHEDIR.TAG
     <cache>/current -> tree-<random>
@@ -9,8 +9,8 @@ The folder on disk, and how its files appear in it and leave it.
     <cache>/tmp/                              files that are being written
     <cache>/trash/                            folders that were purged
 
-Files are the truth: there is no index that could disagree with them. A file is written under `tmp/` and renamed into
-its place, so a reader sees all of it or nothing, and a process killed at any moment leaves at most one file in `tmp/`.
+There is no index that could disagree with the files. A file is written under `tmp/` and then renamed into its place. So
+a reader sees a complete file or none, and a killed process leaves at most one file in `tmp/`.
 """
 
 import contextlib
@@ -44,26 +44,26 @@ from imgcdn.store.settings import StoreSettings
 
 _log = logging.getLogger(__name__)
 
-#: A file's mtime is its last use, to the hour: a write for every read would cost more than the read.
+#: A file's mtime is its last use, to the hour. A write for every read would cost more than the read.
 TOUCH_AFTER_S = 3600
 
-#: Written to see whether the disk takes it: a block, which the smallest file may not need.
+#: Size of the file that tests whether the disk can be written: a whole block, which a smaller file may not need.
 _PROBE_BYTES = 4096
 
-#: For how long one look at the disk's free space is believed.
+#: How long the result of a look at the disk's free space is used.
 _SPACE_MEMO_S = 1.0
 
 
 class DiskStore:
     """
-    What one service keeps. Shared by threads and processes without a lock.
+    The stored files of one service. Threads and processes share it without a lock.
 
     Args:
-        settings: The folder, which is created when missing and refused when it holds files of others, and its limits.
+        settings: The folder and its limits. A missing folder is created. One with other files is refused.
         clock: Unix time in seconds.
 
     Raises:
-        ConfigError: The folder belongs to something else.
+        ConfigError: The folder contains other files.
     """
 
     def __init__(self, settings: StoreSettings, *, clock: Callable[[], float] = time.time) -> None:
@@ -83,26 +83,26 @@ class DiskStore:
 
     @property
     def degraded(self) -> str:
-        """Why nothing is being stored; empty when it is."""
+        """Why nothing can be stored; empty if all is well."""
         if self.max_bytes and not self._trouble and not self._has_space():
             return "less than min_free_bytes is free"
         return self._trouble
 
     @property
     def temp_folder(self) -> Path:
-        """Where files are while they are written."""
+        """The folder of files that are being written."""
         return self.folder / "tmp"
 
     def probe_writing(self) -> str:
-        """Write and remove a small file, and return what is wrong; empty when nothing is."""
+        """Write and remove a small file. Return why nothing can be stored; empty if all is well."""
         temp = self.temp_path() if self.max_bytes else None
         if temp is not None and self._write(temp, bytes(_PROBE_BYTES)):
             remove_file(temp)
         return self.degraded
 
     def record(self, source_key: str) -> SourceRecord | None:
-        """Return what is known of a source; None when nothing is."""
-        # First what the disk refused: the record that is still on it is an older one.
+        """Return the record of a source; None if there is none."""
+        # A record that could not be written comes first: the one on disk is older.
         unsaved = self._unsaved.get(source_key)
         if unsaved is not None or not self.max_bytes:
             return unsaved
@@ -127,11 +127,11 @@ class DiskStore:
         Return a variant.
 
         Args:
-            body: False to read the header alone, which is what a 304 needs.
-            patient: False for None instead of hashing a large body, which this process then sees for the first time.
+            body: Whether to read the body. A 304 needs only the header.
+            patient: Whether to hash a large body that this process has not verified yet. If not, the result is None.
 
         Returns:
-            None when there is none. A file that does not check is removed and counts as none.
+            None if there is no such file. A damaged file is removed and counts as missing.
         """
         if not self.max_bytes:
             return None
@@ -152,7 +152,7 @@ class DiskStore:
         stat = os.fstat(fd)
         stamp = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
         seen = self._headers.get(path)
-        # Verified once a process: hashing 20 KB at every hit would take a tenth of the hit.
+        # Each process verifies a file once: to hash 20 KB at every hit would take a tenth of the hit.
         known = seen[1] if seen is not None and seen[0] == stamp else None
         if known is None and stat.st_size > LARGE_BYTES and not patient:
             return None
@@ -169,7 +169,7 @@ class DiskStore:
     def _touch(self, fd: int, used_at: float) -> None:
         now = self._clock()
         if now - used_at > TOUCH_AFTER_S:
-            with contextlib.suppress(OSError):  # a read-only disk evicts nothing either
+            with contextlib.suppress(OSError):  # on a read-only disk nothing is evicted
                 os.utime(fd, (now, now))
 
     def _load_record(self, path: str) -> SourceRecord | None:
@@ -186,10 +186,10 @@ class DiskStore:
 
     def original(self, source_key: str) -> Path | None:
         """
-        Return where a remote source's bytes are kept; None when they are not.
+        Return the path of the copy of a remote original; None if there is no copy.
 
-        It counts as a use: originals, too, are evicted by their last one, which the record's mtime tells. (The
-        original's own times are part of its stamp.)
+        This call counts as a use of the original, and the originals that were not used for longest are evicted first.
+        The time of use is the record's mtime, because the original's own times are part of its stamp.
         """
         path = Path(self._path(source_key, ORIGINAL_NAME))
         if not self.max_bytes or not path.is_file():
@@ -202,7 +202,7 @@ class DiskStore:
         return path
 
     def purge(self, source_key: str) -> None:
-        """Forget a source and all that was made of it: for every process at once, and for what is being made now."""
+        """Remove a source with its variants, for all processes at once. What is being made now is not stored either."""
         self._unsaved.forget(source_key)
         self._records.forget(source_key)
         if self.max_bytes:
@@ -217,16 +217,15 @@ class DiskStore:
         try:
             os.rename(folder, trash)
         except FileNotFoundError:
-            if os.path.isdir(folder):  # so it is the trash that is missing
+            if os.path.isdir(folder):  # so the trash folder is missing
                 trash.parent.mkdir(exist_ok=True)
                 os.rename(folder, trash)
 
     def open_folder(self, source_key: str) -> Folder:
         """
-        Open a source's folder, made now if need be, to publish into it later.
+        Open a source's folder to publish into it later. Create it if it is missing.
 
-        Open it before the original is fetched or read: what is published after a purge then lands in
-        the folder that was purged.
+        Open it before the original is fetched or read. After a purge, files are then published into the purged folder.
         """
         fd = -1
         if self.max_bytes:
@@ -236,31 +235,31 @@ class DiskStore:
                     with contextlib.suppress(FileExistsError):
                         os.mkdir(folder)
                 fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                os.utime(fd)  # an empty folder is swept when nobody has opened it for a while
+                os.utime(fd)  # an empty folder is removed after it was not opened for a while
             except OSError as error:
                 self.note(error)
         return Folder(source_key, fd, note=self.note)
 
     def temp_path(self) -> str | None:
-        """Return a new path on the store's disk to write a file to; None while nothing is stored."""
+        """Return a new path under `tmp/` to write a file to; None if nothing can be stored."""
         if not self.max_bytes or not self._has_space():
             return None
         return os.path.join(self.temp_folder, f"{os.getpid()}-{secrets.token_hex(8)}")
 
     def save_record(self, folder: Folder, record: SourceRecord) -> None:
-        """Replace a source's record. When the disk refuses, this process remembers it."""
+        """Replace a source's record. If it cannot be written, this process remembers it."""
         temp = self.temp_path()
         written = temp is not None and self._write(temp, pack_record(record))
         if temp is not None and written and folder.publish(temp, RECORD_NAME):
             self._unsaved.forget(folder.source_key)
-            self._records.forget(folder.source_key)  # an inode's number and time may come again within one tick
+            self._records.forget(folder.source_key)  # a new file may have the inode number and the time of the old one
             return
         if temp is not None and written:
             self.discard(temp)
         self._unsaved.put(folder.source_key, record)
 
     def discard(self, temp: str | None) -> None:
-        """Remove a temporary file that will not be published. One that is not there is no error."""
+        """Remove a temporary file that will not be published. A missing file is no error."""
         if temp is not None:
             remove_file(temp)
 
@@ -268,17 +267,17 @@ class DiskStore:
         self, folder: Folder, temp: str | None, name: str, *, file: bytes | None, error_number: int = 0
     ) -> tuple[bool, Variant | None]:
         """
-        Publish a variant's file that somebody else has written, and read it back.
+        Publish a variant's file that a render child has written, and read it back.
 
         Args:
-            folder: Where it belongs.
-            temp: Where it was to be written.
+            folder: The source's folder.
+            temp: The path that the file was written to.
             name: Its name in the folder.
-            file: Its bytes, when they could not be written.
-            error_number: Why not (an `errno`); 0 when nothing was tried.
+            file: The bytes of the file, if it was not written.
+            error_number: Why it was not written (an `errno`); 0 if no write was tried.
 
         Returns:
-            Whether it is kept, and the variant; None when it is damaged, and not kept.
+            Whether the file is stored, and the variant; None for a damaged file, which is not stored.
 
         Raises:
             OSError: The temporary file cannot be read back.
@@ -302,7 +301,7 @@ class DiskStore:
         return failed is None
 
     def note(self, error: OSError | None) -> None:
-        """Remember whether the disk takes what is written, and say so when that changes."""
+        """Remember whether files can be written, and log a new reason why they cannot."""
         if error is not None and error.errno == errno.ENOENT:
             error = self._mend()
         trouble = "" if error is None else os.strerror(error.errno or errno.EIO)
@@ -317,7 +316,7 @@ class DiskStore:
                 free = os.statvfs(self.folder)
                 self._space_seen = (now, free.f_bavail * free.f_frsize >= max(self.min_free_bytes, 1))
             except OSError:
-                self._space_seen = (now, True)  # the write itself will tell
+                self._space_seen = (now, True)  # a write will show the error
         return self._space_seen[1]
 
     def _path(self, source_key: str, name: str) -> str:
@@ -330,7 +329,7 @@ class DiskStore:
             self.note(error)
 
     def _mend(self) -> OSError | None:
-        """Make the folders again, which somebody removed from under a running service; return why it cannot be."""
+        """Create folders again that were removed under the running service. Return the error if that fails."""
         try:
             lay_out(self.folder)
         except ConfigError:

@@ -1,8 +1,8 @@
 """
-Eviction: the folder kept under its ceiling, least recently used first.
+Eviction: it keeps the cache folder under its limits and removes the least recently used files first.
 
-One process sweeps at a time, elected by a lock on the trash. It reads the files themselves, so a folder filled by an
-earlier run, or by hand, is counted like any other.
+One process at a time sweeps the folder; a lock on the trash folder elects it. A sweep looks at the files themselves, so
+files of earlier runs count too.
 """
 
 import contextlib
@@ -22,20 +22,20 @@ from imgcdn.store.files import ORIGINAL_NAME, RECORD_NAME, VARIANT_NAME, remove_
 
 _log = logging.getLogger(__name__)
 
-# What `DiskStore` names its temporary files, and its trees and the links to them. Nothing else is a leftover.
+# The names that `DiskStore` gives to temporary files, and to trees and the links to them. Other files are left alone.
 _TEMP_NAME = re.compile(r"[0-9]+-[0-9a-f]{16}|tree-[0-9a-f]{8}")
 _TREE_NAME = re.compile(r"tree-[0-9a-f]{8}")
 
-#: A sweep goes on to here, so that the next published variant does not start another.
+#: Share of the limit to which a sweep goes down, so that the next variant does not exceed the limit again.
 _LOW_WATER = 0.9
 
-#: Leftovers of killed processes: older than any fetch or render may take.
+#: Older temporary files are leftovers of killed processes: no fetch or render may take so long.
 _TEMP_MAX_AGE_S = 3600
 
 #: A source without variants keeps its record until it is this old.
 _RECORD_MAX_AGE_S = 86_400
 
-#: Between two sweeps, at least this many seconds and this many times what the last one took.
+#: The pause between two sweeps: at least this many seconds, and this many times the duration of the last sweep.
 _MIN_PAUSE_S = 10.0
 _PAUSE_RATIO = 20.0
 
@@ -43,11 +43,11 @@ _PAUSE_RATIO = 20.0
 @dataclass(frozen=True, slots=True)
 class EvictionPass:
     """
-    What one sweep saw and did.
+    The result of one sweep.
 
     Args:
-        kept_bytes: In variants and records, afterwards.
-        original_bytes: In remote originals, afterwards.
+        kept_bytes: Bytes of variants and records afterwards.
+        original_bytes: Bytes of copies of remote originals afterwards.
         evicted: Number of files removed.
     """
 
@@ -65,10 +65,10 @@ class _Kept:
 
 def run_eviction(store: DiskStore) -> EvictionPass | None:
     """
-    Bring the folder under its ceiling and its disk above the free space it must leave.
+    Remove files until the folder is under its limits and the disk has the required free space.
 
     Returns:
-        None when another process is at it, or the folder cannot be read.
+        None if another process is sweeping, or the folder cannot be read.
     """
     try:
         with _elected(store.folder / "trash") as won:
@@ -83,7 +83,7 @@ class Evictor:
     A thread that sweeps from time to time.
 
     Args:
-        store: What is done.
+        store: The store to sweep.
         pause_s: Shortest time between two sweeps, in seconds.
     """
 
@@ -94,7 +94,7 @@ class Evictor:
         self._thread = threading.Thread(target=self._run, name="evictor", daemon=True)
 
     def start(self) -> None:
-        """Begin; a folder that is over its ceiling already is brought under it behind the first answers."""
+        """Start the thread. A folder that is already over its limits is swept while requests are served."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -128,7 +128,7 @@ def _elected(folder: Path) -> Iterator[bool]:
 def _evict_in(store: DiskStore) -> EvictionPass:
     _remove_leftovers(store.folder)
     seen = _survey(store.folder / "current")
-    # An original can be fetched again without rendering anything, so originals go first when the disk is short.
+    # Originals can be fetched again without a render, so they are evicted first when the disk is short of space.
     original_bytes, gone = _evict(seen.originals, seen.original_bytes, store.originals_max_bytes, short=_short(store))
     kept_bytes, evicted = _evict(seen.variants, seen.kept_bytes, store.max_bytes, short=_short(store))
     if gone + evicted:
@@ -137,13 +137,13 @@ def _evict_in(store: DiskStore) -> EvictionPass:
 
 
 def _short(store: DiskStore) -> int:
-    """Return how many bytes the disk lacks of the free space it must have."""
+    """Return how many bytes of the required free space are missing."""
     free = os.statvfs(store.folder)
     return max(0, store.min_free_bytes - free.f_bavail * free.f_frsize)
 
 
 def _evict(files: list[_Kept], total: int, ceiling: int, *, short: int) -> tuple[int, int]:
-    """Remove the least recently used files where there are too many; return the bytes left and the number removed."""
+    """Remove the least recently used files down to a limit. Return the bytes left and the number of files removed."""
     allowed = min(ceiling, total - short)
     target = total if total <= allowed else int(allowed * _LOW_WATER)
     removed = 0
@@ -165,13 +165,13 @@ class _Survey:
 
 
 def _survey(tree: Path) -> _Survey:
-    """List and count what is there; remove sources that nobody has asked for and that hold nothing."""
+    """List the files and count their bytes. Remove folders of sources that are empty and were not used for long."""
     seen = _Survey()
     now = time.time()
     for folder in _folders(tree):
         variants, original, record = _read_folder(folder.path)
         forgotten = record is None or (not variants and original is None and now - record.used_at > _RECORD_MAX_AGE_S)
-        # One that was opened a short while ago is waiting for what is being fetched.
+        # A folder that was opened a short while ago may wait for a fetch.
         if forgotten and _age_s(folder) > _TEMP_MAX_AGE_S:
             _remove_idle(folder.path, record)
         seen.variants += variants
@@ -186,7 +186,7 @@ def _survey(tree: Path) -> _Survey:
 def _remove_idle(folder: str, record: _Kept | None) -> None:
     if record is not None:
         remove_file(record.path)
-    with contextlib.suppress(OSError):  # it holds something, or somebody has just published into it
+    with contextlib.suppress(OSError):  # it is not empty, perhaps because a file was just published
         os.rmdir(folder)
 
 
@@ -224,13 +224,13 @@ def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Empty the trash, and remove what killed processes left in tmp and trees that nothing points to."""
+    """Empty the trash, and remove leftovers of killed processes and trees that are not current."""
     for entry in _entries(folder / "trash"):
         shutil.rmtree(entry.path, ignore_errors=True)
     for entry in _entries(folder / "tmp"):
         if _TEMP_NAME.fullmatch(entry.name) and _age_s(entry) > _TEMP_MAX_AGE_S:
             remove_file(entry.path)
-    # Names are compared, not paths: the folder itself may be reached through a link.
+    # Names are compared, because the paths may differ if the folder is reached through a link.
     current = os.path.basename(os.path.realpath(folder / "current"))
     for entry in _entries(folder):
         if _TREE_NAME.fullmatch(entry.name) and entry.name != current and _age_s(entry) > _TEMP_MAX_AGE_S:

@@ -1,9 +1,8 @@
 """
 The two kinds of file in a source's folder, as bytes.
 
-A variant is a header and the encoded picture, or the text about one. A record is one line with a checksum, then JSON.
-Both are read back only when their checksum holds: a half-written, truncated or overwritten file is a miss, never an
-answer.
+A variant is a header and the encoded picture or text. A record is a line with a checksum, then JSON. A file whose
+checksum is wrong is never served: a half-written, truncated or overwritten file counts as missing.
 """
 
 import hashlib
@@ -39,7 +38,7 @@ _EFFORTS = frozenset(effort.value for effort in Effort)
 
 HEADER_BYTES = _FIELDS.size + _CHECKSUM.size
 
-#: Larger files are not read whole: 500 readers of one of 5 MB would copy 2.5 GB before anybody else is answered.
+#: Larger files are read in slices. Otherwise 500 readers of a file of 5 MB would copy 2.5 GB before the next response.
 LARGE_BYTES = 256 * 1024
 
 VARIANT_NAME = re.compile(r"[0-9a-f]{64}\.(" + "|".join(sorted({fmt.extension for fmt in OUTPUTS.values()})) + r")")
@@ -51,19 +50,19 @@ def variant_name(key: str, format_name: str) -> str:
     """
     Return a variant's file name.
 
-    The extension, for people and for tools that look at one, is that of the plan's first choice. The pixels may have
-    decided for another format, which the file's header names.
+    The extension, for people and tools, is that of the planned format. The file may have another format, which its
+    header names.
     """
     return f"{key}.{OUTPUTS[format_name].extension}"
 
 
 def pack_variant(image: EncodedImage, *, made_at: int) -> bytes:
     """
-    Return the whole file of a variant.
+    Return the bytes of a variant's file.
 
     Args:
-        image: What was encoded.
-        made_at: Unix time in whole seconds (Last-Modified has no more).
+        image: The encoded picture or text.
+        made_at: Unix time in whole seconds, the resolution of Last-Modified.
     """
     digest = hashlib.sha256(image.body).digest()
     fields = _FIELDS.pack(
@@ -77,11 +76,11 @@ def unpack_header(data: bytes, file_bytes: int) -> Variant | None:
     Read a variant's header.
 
     Args:
-        data: The file's beginning.
-        file_bytes: Length of the whole file, which must be header and body.
+        data: The beginning of the file.
+        file_bytes: Length of the whole file, which must equal that of header and body.
 
     Returns:
-        The variant without its body; None when anything does not fit.
+        The variant without its body; None if the header is damaged or the length is wrong.
     """
     if len(data) < HEADER_BYTES or _CHECKSUM.unpack_from(data, _FIELDS.size)[0] != zlib.crc32(data[: _FIELDS.size]):
         return None
@@ -97,11 +96,11 @@ def read_variant(fd: int, file_bytes: int, *, known: Variant | None) -> Variant 
     Read an open file.
 
     Args:
-        file_bytes: Its length.
-        known: Its header, when this file has been verified before; otherwise the body is hashed.
+        file_bytes: Length of the file.
+        known: Its header, if this file was verified before; None to verify it now, which hashes the body.
 
     Returns:
-        None when anything does not fit.
+        None if the file is damaged.
 
     Raises:
         OSError: The disk fails.
@@ -120,8 +119,8 @@ def unpack_variant(data: bytes, file_bytes: int, *, known: Variant | None = None
     Read a whole file from memory.
 
     Args:
-        data: What was read of it.
-        file_bytes: Its length.
+        data: The bytes that were read.
+        file_bytes: Length of the file.
         known: As in `read_variant`.
     """
     header = known or unpack_header(data, file_bytes)
@@ -132,17 +131,17 @@ def unpack_variant(data: bytes, file_bytes: int, *, known: Variant | None = None
 
 
 def _with_body(header: Variant, body: Body) -> Variant:
-    # Written out: dataclasses.replace takes five times as long, in every hit.
+    # Not dataclasses.replace, which takes five times as long, in every hit.
     return Variant(body, header.format, header.size, header.length, header.digest, header.made_at, header.effort)
 
 
 def file_stamp(fd: int) -> FileStamp:
-    """Return the stamp of an open file, to compare with the one that was planned for."""
+    """Return the stamp of an open file."""
     return stamp_of(os.fstat(fd))
 
 
 def path_stamp(path: Path) -> FileStamp | None:
-    """Return the stamp of a file; None when it cannot be read."""
+    """Return the stamp of the file at a path; None if it cannot be read."""
     try:
         return stamp_of(os.stat(path))
     except OSError:
@@ -150,12 +149,12 @@ def path_stamp(path: Path) -> FileStamp | None:
 
 
 def stamp_of(stat: os.stat_result) -> FileStamp:
-    """Return the stamp that a stat holds."""
+    """Return the stamp of the result of a stat."""
     return FileStamp(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
 
 
 def remove_file(path: str) -> bool:
-    """Remove a file and tell whether it was this call that did. One that is not there is no error."""
+    """Remove a file. Return whether this call removed it; a missing file is no error."""
     try:
         os.unlink(path)
     except OSError:
@@ -164,15 +163,15 @@ def remove_file(path: str) -> bool:
 
 
 def write_file(path: str, data: bytes) -> OSError | None:
-    """Write a new file, all of it or nothing, and return why it could not be."""
+    """Write a new file completely, or not at all. Return the error, or None."""
     try:
-        file = open(path, "xb", buffering=0)  # noqa: SIM115  # what fails here must not remove the file that is there
+        file = open(path, "xb", buffering=0)  # noqa: SIM115  # if this fails, the file of that name is not ours to remove
     except OSError as error:
         return error
     try:
         with file:
             rest = memoryview(data)
-            while rest:  # a disk that fills up takes a part before it says so
+            while rest:  # a disk that fills up first writes a part
                 rest = rest[file.write(rest) :]
     except OSError as error:
         remove_file(path)
@@ -181,13 +180,13 @@ def write_file(path: str, data: bytes) -> OSError | None:
 
 
 def pack_record(record: SourceRecord) -> bytes:
-    """Return the whole file of a record."""
+    """Return the bytes of a record's file."""
     text = json.dumps(asdict(record), separators=(",", ":")).encode("utf-8")
     return b"%s %08x\n%s" % (_RECORD_MAGIC, zlib.crc32(text), text)
 
 
 def unpack_record(data: bytes) -> SourceRecord | None:
-    """Read a record; None when it is damaged or of another layout."""
+    """Read a record. Return None if it is damaged or has another layout."""
     head, _, text = data.partition(b"\n")
     if head != b"%s %08x" % (_RECORD_MAGIC, zlib.crc32(text)):
         return None
@@ -201,7 +200,7 @@ def unpack_record(data: bytes) -> SourceRecord | None:
             negative=NegativeEntry(**negative) if negative else None,
             origin=_unpack_origin(origin) if origin else None,
         )
-    except (ValueError, LookupError, TypeError):  # whole, but written by a version with other fields
+    except (ValueError, LookupError, TypeError):  # complete, but written by a version with other fields
         return None
 
 

@@ -1,4 +1,4 @@
-"""One source's folder while something is being published into it."""
+"""The folder of one source, held open to publish files into it."""
 
 import errno
 import os
@@ -8,12 +8,12 @@ from types import TracebackType
 
 class Folder:
     """
-    A source's folder, held open by its descriptor. Close it, or use it in a `with` statement.
+    The folder of a source, held open by its descriptor. Close it, or use it in a `with` statement.
 
     Args:
-        source_key: Its name.
-        fd: Its descriptor; below 0 when nothing is stored.
-        note: Told why the disk refuses a file.
+        source_key: The key of the source.
+        fd: The descriptor of the folder; below 0 if nothing can be stored.
+        note: Called with the error if a file cannot be published.
     """
 
     def __init__(self, source_key: str, fd: int, *, note: Callable[[OSError], None]) -> None:
@@ -26,25 +26,25 @@ class Folder:
         Move a finished file into the folder.
 
         Args:
-            temp: From `DiskStore.temp_path`.
-            name: Its name in the folder; a file that is there already is replaced.
+            temp: A path from `DiskStore.temp_path`.
+            name: The name in the folder. An existing file is replaced.
 
         Returns:
-            Whether it is there now. If not, the temporary file is left where it was.
+            Whether it was published. If not, the temporary file is still there.
         """
         if self._fd < 0:
             return False
         try:
             os.rename(temp, name, dst_dir_fd=self._fd)
         except OSError as error:
-            # ENOENT: purged and emptied since it was opened. That is no trouble of the disk's.
+            # ENOENT: the folder was purged and removed since it was opened. The disk is not at fault.
             if error.errno != errno.ENOENT:
                 self._note(error)
             return False
         return True
 
     def close(self) -> None:
-        """Give the descriptor back."""
+        """Close the descriptor."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1

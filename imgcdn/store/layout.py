@@ -1,4 +1,4 @@
-"""The cache folder's own folders, made where they are missing, and the tag that tells it from somebody's folder."""
+"""The subfolders of the cache folder, and the tag that marks it as ours."""
 
 import contextlib
 import fcntl
@@ -9,17 +9,17 @@ from pathlib import Path
 
 from imgcdn.errors import ConfigError
 
-# The first line is that of the Cache Directory Tagging Specification: backup tools leave the folder out.
+# The first line is from the Cache Directory Tagging Specification. Backup tools skip folders with this file.
 _TAG = b"Signature: 8a477f597d28d172789f06886806bc55\n# This folder is an imgcdn cache; it may be deleted.\n"
 
 
 def lay_out(folder: Path) -> None:
     """
-    Make the cache folder and what belongs in it.
+    Create the cache folder and its subfolders, where they are missing.
 
     Raises:
-        ConfigError: It holds files that are not ours.
-        OSError: It cannot be made.
+        ConfigError: It contains other files.
+        OSError: It cannot be created.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder):
@@ -52,7 +52,7 @@ def _point_current(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Let one process at a time lay the folder out. A sweep, which takes longer, locks another one."""
+    """Hold a lock while the folders are created. It is not the lock of a sweep, which is held for longer."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""The settings of what is kept on disk."""
+"""The settings of the cache folder."""
 
 import os
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The helper itself: one object a site, one call a picture."""
+"""The helper: one object for a site, one call for each picture."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ from imgcdn.markup.urls import Look, LookArgs, Output, checked_base, image_url
 _FORMATS = {**FORMATS, "jpg": JPEG}
 _HEX_COLOUR = re.compile(r"#([0-9A-Fa-f]{3}){1,2}")
 
-# Of this alphabet nothing ends a CSS url() or the declaration around it.
+# No character of this alphabet ends a CSS url() or its declaration.
 _DATA_URI = re.compile(r"data:image/(avif|gif|jpeg|png|webp);base64,[A-Za-z0-9+/]+={0,2}")
 
 #: Attributes that have an argument of their own.
@@ -25,24 +25,26 @@ _OWN = frozenset(["src", "srcset", "sizes", "width", "height", "alt"])
 @dataclass(frozen=True, slots=True)
 class ImageCDN:
     """
-    Writes URLs and markup for one imgcdn.
+    Writes URLs and markup for one service.
 
     Arguments that the methods share:
-        src: A path in the served folder, as the file is named, or an absolute URL.
-        width, height: The slot on the page, in CSS pixels. Both: a box, which the picture fills (fit cover).
-        source_size: (width, height) of the original, upright. With it no candidate is wider than the original, and one
-            edge gives the other, so that the page does not move when the picture comes.
+        src: The path of a file in the served folder, not percent-encoded; or an absolute URL.
+        width, height: The size of the slot on the page, in CSS pixels. If both are given, the picture covers the slot
+            (fit=cover).
+        source_size: (width, height) of the upright original. With it, no candidate is wider than the original, and one
+            edge gives the other, so that the page does not shift when the picture loads.
         layout: constrained (the width, or less in a narrower window), full-width, fixed, or none (no srcset).
         widths, densities: Candidates instead of the layout's, in pixels or as multiples of the width.
-        look: The service's parameters by their names in its URL, only that `fm` is `format`, `p` is `preset` and `dl`
-            is `download`. `rotate` and `crop` change the size that `source_size` gives; the helper reckons with it.
+        look: The service's parameters by their names in URLs, except that `fm` is `format`, `p` is `preset` and `dl` is
+            `download`. The helper applies `rotate` and `crop` to `source_size`.
 
-    Every method raises ValueError for what the service would refuse or a page cannot use, and says what to give.
+    Every method raises ValueError if the service would refuse a value or a page cannot use it. The message says what to
+    write.
 
     Args:
-        base_url: Where the service is, such as "https://img.example.com"; empty when it is the page's own host.
-        ladder: Widths that constrained and full-width pictures are offered in.
-        max_dimension: Of the service's settings: its largest output edge in pixels.
+        base_url: The URL of the service, such as "https://img.example.com"; empty if it is on the page's own host.
+        ladder: The widths for constrained and full-width pictures, in pixels.
+        max_dimension: The service's setting of this name: its largest output edge in pixels.
 
     >>> cdn = ImageCDN("https://img.example.com")
     >>> print(cdn.img("/cat.jpg", alt="A cat", width=300, height=200, layout="fixed"))  # doctest: +NORMALIZE_WHITESPACE
@@ -58,7 +60,7 @@ class ImageCDN:
     max_dimension: int = MAX_DIMENSION
 
     def __post_init__(self) -> None:
-        # A frozen value is set this way; the two are normalised so that equal helpers compare equal.
+        # object.__setattr__, because the dataclass is frozen. Normalised, so that equal helpers compare equal.
         object.__setattr__(self, "base_url", checked_base(self.base_url))
         object.__setattr__(self, "ladder", tuple(sorted(set(self.ladder))))
         checked_edge("max_dimension", self.max_dimension, most=1_000_000)
@@ -77,10 +79,10 @@ class ImageCDN:
         **look: Unpack[LookArgs],
     ) -> str:
         """
-        Return one URL, not yet escaped for HTML: a template does that.
+        Return one URL. It is not escaped for HTML; templates do that.
 
-        What is not given is not in it, so the service's own defaults hold (fit contain). `format` may be blurhash,
-        thumbhash, lqip or json here, for a program that fetches placeholders.
+        Arguments that are not given are not in the URL, so the service's defaults apply (fit=contain). Here, `format`
+        may also be blurhash, thumbhash, lqip or json.
 
         >>> ImageCDN().url("/team photo.jpg", width=640, format="avif")
         '/img/team%20photo.jpg?w=640&fm=avif'
@@ -104,13 +106,13 @@ class ImageCDN:
         **look: Unpack[LookArgs],
     ) -> str:
         """
-        Return the value of a srcset attribute, not yet escaped for HTML: a template does that.
+        Return the value of a srcset attribute. It is not escaped for HTML; templates do that.
 
         >>> ImageCDN().srcset("/cat.jpg", widths=(640, 320, 1280), source_size=(900, 600))
         '/img/cat.jpg?w=320 320w, /img/cat.jpg?w=640 640w, /img/cat.jpg?w=900 900w'
         """
         asked, slot = self._read(look, (width, height), source_size)
-        # What sizes would be is of no interest here, so widths alone are enough.
+        # A given sizes (here empty) means that the width of the slot need not be known.
         offer = offer_for(slot, layout=layout, ladder=self.ladder, widths=widths, densities=densities, sizes="")
         if not offer.candidates:
             raise ValueError("layout 'none' has no srcset; give widths or densities, or another layout")
@@ -137,12 +139,12 @@ class ImageCDN:
         Return an `<img>`; `Accept` decides its format unless `format` does.
 
         Args:
-            alt: What the picture says; empty when it only decorates.
-            sizes: How wide the page shows it, as HTML has it, instead of the layout's.
-            priority: The picture that a visitor waits for: loaded eagerly and first. All others load lazily.
-            placeholder: What to show until the picture comes, as an inline style: a colour such as "#d4c4a8", or the
-                data URI that the service answers to fm=lqip. It stays behind a picture with transparent pixels.
-            attributes: More of them (class, id, data-...), or others than ours for loading, decoding, fetchpriority.
+            alt: The alternative text; empty for decoration.
+            sizes: The sizes attribute, instead of the layout's.
+            priority: Whether to load the picture at once, as for the main picture of a page. Others load lazily.
+            placeholder: What to show until the picture is loaded: a colour such as "#d4c4a8", or the data URI of
+                fm=lqip. It becomes the background, and so stays visible behind transparent pixels.
+            attributes: Further attributes (class, id, data-...). They override loading, decoding and fetchpriority.
         """
         asked, slot = self._read(look, (width, height), source_size)
         offer = offer_for(slot, layout=layout, ladder=self.ladder, widths=widths, densities=densities, sizes=sizes)
@@ -168,13 +170,14 @@ class ImageCDN:
         **look: Unpack[LookArgs],
     ) -> Html:
         """
-        Return a `<picture>` whose URLs each name their format: for caches and CDNs that do not heed `Vary`.
+        Return a `<picture>` in which every URL names its format: for caches and CDNs that ignore `Vary`.
 
         Args:
-            formats: Of the sources, the favourite first; a last one of jpg, png or gif is the `<img>`'s, which is jpg
-                otherwise. Transparent pictures need ("avif", "webp", "png"), animations ("webp", "gif").
+            formats: The formats of the sources, the preferred one first. If the last one is jpg, png or gif, it is the
+                format of the `<img>`; otherwise that is jpg. Transparent pictures need ("avif", "webp", "png"),
+                animations ("webp", "gif").
 
-        The rest is as for `img`.
+        All other arguments are those of `img`.
         """
         if "format" in look:
             raise ValueError("a <picture> has formats, not one format")
@@ -187,7 +190,7 @@ class ImageCDN:
         return Html(f"<picture>{''.join(sources)}{img}</picture>")
 
     def _read(self, look: LookArgs, size: tuple[int | None, int | None], source_size: Size | None) -> tuple[Look, Slot]:
-        """Return what is asked of a picture that a page shows, and the slot it has there."""
+        """Return the look of a picture on a page, and its slot there."""
         asked = Look(look)
         if look.get("format") in PLACEHOLDERS:
             raise ValueError(f"format {look['format']!r} is not a picture, so an <img> cannot show it; use url()")
@@ -231,14 +234,14 @@ def _given(**attributes: str | int | None) -> dict[str, str]:
 
 
 def _fit(fit: str | None, *, boxed: bool) -> str | None:
-    """In a box of the page's own ratio a picture is cropped rather than stretched by the browser."""
+    """Return the fit for the URL. In a slot with a given ratio it is cover, so that the browser does not stretch."""
     if boxed:
         return fit or "cover"
     return None if fit == "contain" else fit
 
 
 def _split(formats: Sequence[str]) -> tuple[list[Format], str]:
-    """Divide the formats into those of the sources and the one of the `<img>`."""
+    """Divide the formats into those of the `<source>` elements and the one of the `<img>`."""
     unknown = [name for name in formats if name not in _FORMATS]
     if unknown or not formats or isinstance(formats, str):
         raise ValueError(f"formats must list some of {', '.join(_FORMATS)}, not {formats!r}")
@@ -252,7 +255,7 @@ def _split(formats: Sequence[str]) -> tuple[list[Format], str]:
 
 
 def _more(*, priority: bool, placeholder: str | None, attributes: Mapping[str, str]) -> dict[str, str]:
-    """Gather the attributes of an `<img>` that do not depend on its candidates."""
+    """Return the attributes of an `<img>` that do not depend on its candidates."""
     given = {name.lower(): value for name, value in attributes.items()}
     if own := _OWN & given.keys():
         raise ValueError(f"attributes must not have {', '.join(sorted(own))}: give the argument of that name")

@@ -1,4 +1,4 @@
-"""How wide a picture may be shown -> which candidates a page offers, and what it says of their use."""
+"""The width of a picture on a page -> the candidates of its srcset, and its sizes attribute."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ LADDER = tuple(width for width in service_widths.LADDER if width >= 320)
 @dataclass(frozen=True, slots=True)
 class Slot:
     """
-    The slot a picture takes on a page.
+    The space of a picture on a page.
 
     Args:
-        width, height: In CSS pixels; None where neither the page nor the source tells.
-        asked: The width that the page gave, itself or by way of the height; None when it is the source's.
-        boxed: Whether the slot's ratio is the page's, so that candidates carry a height.
-        widest: No candidate is wider.
+        width, height: In CSS pixels; None if neither the page nor the source gives it.
+        asked: The width that the page gives, directly or by its height; None if the width is the source's.
+        boxed: Whether the page gives the ratio, so that the URLs of candidates have a height.
+        widest: Largest width of a candidate, in pixels.
     """
 
     width: int | None
@@ -33,7 +33,7 @@ class Slot:
     widest: int
 
     def height_at(self, width: int) -> int | None:
-        """Return the height that a candidate of this width carries; None when the source's ratio gives it."""
+        """Return the height in the URL of a candidate of this width; None if it follows from the source's ratio."""
         if not self.boxed or self.width is None or self.height is None:
             return None
         return round_edge(Fraction(width * self.height, self.width))
@@ -42,12 +42,12 @@ class Slot:
 @dataclass(frozen=True, slots=True)
 class Offer:
     """
-    What the page offers.
+    The candidates for one slot.
 
     Args:
-        slot: The slot it is for.
-        candidates: Widths in pixels, ascending; none for a picture without srcset.
-        sizes: The attribute of this name; empty without srcset.
+        slot: The slot.
+        candidates: Widths in pixels, ascending; empty for a picture without srcset.
+        sizes: The sizes attribute; empty without srcset.
     """
 
     slot: Slot
@@ -56,7 +56,7 @@ class Offer:
 
     @property
     def fallback(self) -> int | None:
-        """The width for what does not read srcset: the one asked for, or the middle candidate."""
+        """The width in `src`, for clients that do not read srcset: the requested one, or the middle candidate."""
         asked = self.slot.asked
         if not self.candidates:
             return None if asked is None else min(asked, self.slot.widest)
@@ -69,14 +69,14 @@ def slot_for(
     width: int | None, height: int | None, *, source_size: Size | None, fit: str | None, max_dimension: int
 ) -> Slot:
     """
-    Work out what is not given.
+    Return the slot for the width and height that a page gives.
 
     Args:
-        source_size: Of the original, upright; None when the page does not know it.
-        fit: None means cover when both edges are given.
+        source_size: Size of the upright original; None if the page does not know it.
+        fit: None means cover if both edges are given.
 
     Raises:
-        ValueError: An edge is no size, or contain is asked of a source whose ratio nobody knows.
+        ValueError: An edge is not a valid size, or contain is asked for and the ratio of the source is not known.
     """
     checked_edge("width", width, most=max_dimension)
     checked_edge("height", height, most=max_dimension)
@@ -91,7 +91,7 @@ def slot_for(
     widest = min(source_size[0], max_dimension)
     if width is None and height is None:
         return Slot(*source_size, asked=None, boxed=False, widest=widest)
-    # As large as the page wants it: a small source is enlarged by the browser, not by us.
+    # The slot is as large as the page says. A browser enlarges a smaller picture; the service does not.
     shown = plan_resize(source_size, (width, height), enlarge=True).size
     return Slot(*shown, asked=shown[0], boxed=False, widest=widest)
 
@@ -108,14 +108,16 @@ def offer_for(
     """
     Choose the candidates; the layouts are those of Astro's responsive images.
 
-    constrained: the slot or a narrower window; the width, twice it, and the ladder's steps below that. full-width: as
-    wide as the window; the ladder. fixed: always the width; once and twice. none: one picture, no srcset. A candidate
-    wider than the source becomes the source's width, where Astro drops it: a sharp screen then gets all there is.
+    constrained: as wide as the slot, or as a narrower window; candidates are the width, twice the width, and the
+        ladder's
+    steps below that. full-width: as wide as the window; candidates are the ladder. fixed: always as wide as the slot;
+    candidates are the width and twice the width. none: one picture, no srcset. A candidate wider than the source gets
+    the source's width. Astro drops it instead, so that sharp screens do not get the full size.
 
     Args:
-        widths: Instead of the layout's, in pixels.
-        densities: Instead of the layout's, as multiples of the width.
-        sizes: Instead of the layout's.
+        widths: Candidates instead of the layout's, in pixels.
+        densities: Candidates instead of the layout's, as multiples of the width.
+        sizes: The sizes attribute instead of the layout's.
 
     Raises:
         ValueError: The layout is unknown or needs a width, or there is no candidate.
@@ -137,18 +139,18 @@ def offer_for(
 
 
 def checked_edge(name: str, edge: int | None, *, most: int) -> None:
-    """Raise ValueError unless an edge is absent or a number of pixels that the service takes."""
-    if edge is None or (type(edge) is int and 1 <= edge <= most):  # True is no width
+    """Raise ValueError unless an edge is None or a number of pixels that the service accepts."""
+    if edge is None or (type(edge) is int and 1 <= edge <= most):  # type(): True is an int
         return
     raise ValueError(f"{name} must be a whole number of pixels from 1 to {most}, not {edge!r}")
 
 
 def checked_source(source_size: Size) -> Size:
     """
-    Return the size of an original.
+    Return the size of an original after a check.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not a pair of valid edges.
     """
     if len(source_size) != 2:
         raise ValueError(f"source_size must be (width, height) of the original, not {source_size!r}")
@@ -159,7 +161,7 @@ def checked_source(source_size: Size) -> Size:
 
 def _box(box: Size, source_size: Size | None, max_dimension: int) -> Slot:
     width, height = box
-    # The service shrinks a box until the source covers it: what is wider than that would be a lie in the srcset.
+    # The service reduces a box until the source covers it, so a wider candidate would be narrower than srcset says.
     limits = [(max_dimension, max_dimension)] if source_size is None else [(max_dimension, max_dimension), source_size]
     widest = min(min(most[0], most[1] * width // height) for most in limits)
     return Slot(width, height, asked=width, boxed=True, widest=max(1, widest))

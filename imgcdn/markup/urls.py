@@ -1,4 +1,4 @@
-"""(source, look, size) -> URL: names percent-encoded, parameters in the order of README's table."""
+"""(source, look, size) -> URL. Parameters are in the order of README's table."""
 
 import re
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ _BASE = re.compile(r"((https?:)?//[^/?#\s]+)?(/[^?#\s]*)?", re.IGNORECASE)
 
 class LookArgs(TypedDict, total=False):
     """
-    What a caller may say of a picture's look: the service's parameters, three of them under longer names.
+    The arguments for a picture's look: the service's parameters, three of them with longer names.
 
-    None or False leaves a parameter out.
+    A parameter that is None or False is left out of the URL.
     """
 
     fit: Literal["contain", "cover", "fill", "pad"] | None
@@ -52,11 +52,11 @@ class LookArgs(TypedDict, total=False):
 @dataclass(frozen=True, slots=True)
 class Look:
     """
-    What all candidates of one picture have in common.
+    The parameters that all candidates of one picture share.
 
     Raises:
-        TypeError: An argument has no parameter.
-        ValueError: The service would refuse one of them.
+        TypeError: There is no such argument.
+        ValueError: The service would refuse a value.
     """
 
     args: LookArgs
@@ -68,20 +68,20 @@ class Look:
         _check(self.pairs(), max_dimension=1)
 
     def but(self, **args: str | None) -> "Look":
-        """Return the look with some arguments replaced. They are checked as all others, when it is built."""
+        """Return the look with some arguments replaced."""
         return Look(cast("LookArgs", {**self.args, **args}))
 
     def pairs(self) -> list[tuple[str, str]]:
-        """Return the parameters that were given, as the query spells them."""
+        """Return the given parameters, with their names and values in a query."""
         given = [(SPELLED.get(name, name), value) for name, value in self.args.items()]
         return [(name, _text(value)) for name, value in given if value is not None and value is not False]
 
     def shown(self, source_size: Size) -> Size:
         """
-        Return the size of what is left of an original after it was turned and cropped.
+        Return the size of an original after rotation and crop.
 
         Raises:
-            ValueError: The picture is trimmed, so only its pixels tell, or the crop lies outside of it.
+            ValueError: The look trims, so the size depends on the pixels; or the crop lies outside the original.
         """
         params = _check(self.pairs(), max_dimension=1)
         if params.trim is not None:
@@ -108,21 +108,21 @@ class Output:
     dpr: float | None = None
 
     def pairs(self) -> list[tuple[str, str]]:
-        """Return the parameters that were given, as the query spells them."""
+        """Return the given parameters, with their names and values in a query."""
         given = {"w": self.width, "h": self.height, "dpr": None if self.dpr is None else f"{self.dpr:g}"}
         return [(name, str(value)) for name, value in given.items() if value is not None]
 
     def check(self, max_dimension: int) -> None:
-        """Raise ValueError unless the service takes it."""
+        """Raise ValueError if the service would refuse it."""
         _check(self.pairs(), max_dimension=max_dimension)
 
 
 def checked_base(base_url: str) -> str:
     """
-    Return the URL that `/img/...` is appended to, without a slash at its end.
+    Return a base URL without the slash at its end.
 
     Raises:
-        ValueError: It is neither empty, nor a path, nor an http(s) URL without a query.
+        ValueError: It must be empty, a path, or an http(s) URL without a query.
     """
     if _BASE.fullmatch(base_url):
         return base_url.rstrip("/")
@@ -134,8 +134,8 @@ def image_url(base: str, src: str, look: Look, output: Output) -> str:
     Return the URL of one picture.
 
     Args:
-        base: From `checked_base`.
-        src: A path in the served folder, as the file is named, or an absolute URL, as a browser is given it.
+        base: A result of `checked_base`.
+        src: The path of a file in the served folder, not percent-encoded; or an absolute URL, percent-encoded.
 
     >>> image_url("", "/caf\N{LATIN SMALL LETTER E WITH ACUTE}/100% new.jpg", Look({"q": 60}), Output(640))
     '/img/caf%C3%A9/100%25%20new.jpg?w=640&q=60'
@@ -143,7 +143,7 @@ def image_url(base: str, src: str, look: Look, output: Output) -> str:
     '/img/https%3A%2F%2Fexample.com%2Fa%2520b.jpg%3Fx%3D1'
     """
     pairs = sorted(output.pairs() + look.pairs(), key=lambda pair: _ORDER[pair[0]])
-    # A position may come as "top left": %20 means a space everywhere, + in a query alone.
+    # A position may contain a space. %20 means a space everywhere, + only in a query.
     query = urlencode(pairs, quote_via=quote, safe=",")
     return f"{base}/img/{_encoded(src)}{'?' if query else ''}{query}"
 
@@ -173,6 +173,6 @@ def _encoded(src: str) -> str:
         return quote(src, safe="")
     path = src.removeprefix("/")
     if not path or {".", ".."} & set(path.split("/")):
-        # A browser resolves dot segments before it asks, so another picture would come.
+        # A browser resolves dot segments before its request, so it would get another picture.
         raise ValueError(f"src must name an image, without '.' and '..' segments, not {src!r}")
     return quote(path)

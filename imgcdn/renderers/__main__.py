@@ -1,4 +1,4 @@
-"""The render broker as a program: a file of its own, so that children do not load their parent's main module anew."""
+"""The render broker as a program. A separate file, because children load their parent's main module again."""
 
 from imgcdn.renderers.broker import main
 

@@ -1,12 +1,11 @@
 """
-The render broker: one process a service, which owns the render children and the queue before them.
+The render broker: one process for each service. It owns the render children and the queue of jobs.
 
     HTTP workers --(private Unix socket, one connection a job)--> broker --(socket pair)--> children
 
-A child that takes too long, dies, or whose client has gone is killed with SIGKILL and replaced; nothing else notices.
-A child that is worn out leaves by itself.
-The broker keeps running while any HTTP child is connected and goes when the last one has gone, so it needs no pid file
-and leaves no orphan.
+A child is killed with SIGKILL and replaced if it takes too long, or if its client has left. Other jobs are not
+affected. A child that has done many jobs or uses much memory exits by itself. The broker runs while any HTTP worker is
+connected and exits after the last one, so it needs no pid file and leaves no orphan.
 """
 
 import argparse
@@ -24,10 +23,10 @@ from imgcdn.renderers.jobs import TAKEN, Failed, Job, Outcome, pack, read_messag
 
 _log = logging.getLogger(__name__)
 
-#: Children that are offered a job before it is given up: one that may have died idle, then two fresh ones.
+#: How many children are tried for a job: one that may have died while idle, then two new ones.
 _HANDS = 3
 
-#: Connections that may wait to be accepted. asyncio takes one that the kernel turned away for a connected one.
+#: Connections that may wait to be accepted. With a full queue, asyncio would take a refused connection for an open one.
 _BACKLOG = 4096
 
 #: How long the broker waits for its first client, and for another after the last one left.
@@ -39,22 +38,22 @@ _PRELOADED = ["imgcdn.renderers.child", "imgcdn.renderers.broker"]
 
 
 def _work(connection: socket.socket, memory_bytes: int, writable: str) -> None:
-    from imgcdn.renderers import child  # noqa: PLC0415  # loaded in the fork server; the broker never holds a codec
+    from imgcdn.renderers import child  # noqa: PLC0415  # loaded in the fork server, so that the broker loads no codec
 
     child.main(connection, memory_bytes, writable)
 
 
 class _NoChild(Exception):
-    """No render child could be started, or none would take a job."""
+    """No render child could be started, or none accepted the job."""
 
 
 class Child:
     """
-    One render child and the socket to it.
+    One render child, and the socket to it.
 
     Args:
-        memory_bytes: Address space it may have.
-        writable: The one folder that it may write to.
+        memory_bytes: Limit of its address space.
+        writable: The only folder that it may write to.
     """
 
     def __init__(self, memory_bytes: int, writable: str) -> None:
@@ -62,7 +61,7 @@ class Child:
         self._process: ForkServerProcess | None = None
 
     async def start(self) -> None:
-        """Fork a child from the fork server, where the codecs are loaded already."""
+        """Fork a child from the fork server, which has already loaded the codecs."""
         ours, theirs = socket.socketpair()
         with theirs:
             self._reader, self._writer = await asyncio.open_connection(sock=ours)
@@ -78,9 +77,9 @@ class Child:
 
     async def perform(self, job: Job) -> Outcome:
         """
-        Do one job, within its deadline.
+        Do one job within its deadline.
 
-        Cancelling this kills the child: a codec cannot be asked to stop.
+        Cancelling this kills the child, because a codec cannot be stopped in another way.
         """
         try:
             async with asyncio.timeout(job.timeout_s):
@@ -101,7 +100,7 @@ class Child:
             raise
 
     async def _hand_over(self, job: Job) -> None:
-        """Send a job until a child takes it. One that left, or was killed, while idle is no fault of the original."""
+        """Send a job until a child accepts it. The original is not at fault if a child exited while idle."""
         for _ in range(_HANDS):
             if self._process is None:
                 await self.start()
@@ -115,10 +114,10 @@ class Child:
         raise _NoChild("a render child that was just started died before it took its job")
 
     def kill(self) -> None:
-        """End the child at once; the next job starts another."""
+        """Kill the child. The next job starts another one."""
         if self._process is None:
             return
-        if self._process.is_alive():  # looked at first: a dead one's number may be another process's by now
+        if self._process.is_alive():  # the pid of a dead child may already be another process's
             self._process.kill()
         self._process.join()
         self._process.close()
@@ -128,13 +127,13 @@ class Child:
 
 class Broker:
     """
-    The queue and the children behind the socket.
+    The queue and the render children.
 
     Args:
-        renderers: Children, that is jobs at the same time.
-        queue: Jobs that may wait for a child.
-        memory_bytes: Address space of one child.
-        writable: The one folder that children may write to.
+        renderers: Number of children, and so of jobs at the same time.
+        queue: Number of jobs that may wait for a child.
+        memory_bytes: Limit of the address space of one child.
+        writable: The only folder that children may write to.
     """
 
     def __init__(self, *, renderers: int, queue: int, memory_bytes: int, writable: str) -> None:
@@ -146,14 +145,14 @@ class Broker:
         self.done = asyncio.Event()
 
     async def start(self) -> None:
-        """Start the children, so that the first picture does not wait for them."""
+        """Start the children, so that the first job does not wait for that."""
         for child in self._children:
             await child.start()
             self._idle.put_nowait(child)
         self._leave_after(_FIRST_CLIENT_S)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one connection: a job, or a client that only says that it is there."""
+        """Serve one connection: either it sends a job, or it only keeps the broker running."""
         self._clients += 1
         try:
             job: Job | None = await read_message(reader)
@@ -162,7 +161,7 @@ class Broker:
             else:
                 await self._answer(job, reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # the client has gone; there is nobody to tell
+            pass  # the client has left
         finally:
             writer.close()
             self._clients -= 1
@@ -209,7 +208,7 @@ class Broker:
 
 
 async def run(path: str, *, renderers: int, queue: int, memory_bytes: int, writable: str) -> None:
-    """Listen on a Unix socket at `path` until no client has been connected for a while."""
+    """Listen on a Unix socket at `path` until no client was connected for a while."""
     broker = Broker(renderers=renderers, queue=queue, memory_bytes=memory_bytes, writable=writable)
     await broker.start()
     previous = os.umask(0o177)  # the socket is created 0600
@@ -219,7 +218,7 @@ async def run(path: str, *, renderers: int, queue: int, memory_bytes: int, writa
         os.umask(previous)
     async with server:
         await broker.done.wait()
-        # No file at the path from here on, so a late client starts a new broker.
+        # Without the file, a late client starts a new broker.
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
     broker.stop()
@@ -233,7 +232,7 @@ def main() -> None:
         parser.add_argument(name, type=int, required=True)
     parser.add_argument("--writable", default="")
     arguments = parser.parse_args()
-    # A service manager signals the whole group; a drain needs the broker until the last child has gone.
+    # A service manager signals the whole process group, but workers need the broker until they have drained.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     multiprocessing.get_context("forkserver").set_forkserver_preload(_PRELOADED)

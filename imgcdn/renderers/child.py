@@ -1,8 +1,8 @@
 """
-The render child: the one process that opens originals and runs codecs on them.
+The render child: the only process that opens originals and runs codecs on them.
 
-It takes a job from its socket, does it, and answers; it has nothing else to do and nothing to lose. Whoever sent the
-job kills it when it takes too long, and starts another.
+It reads a job from its socket, does it, and sends the outcome. It keeps no state, so the broker may kill it at any
+time, for example when a job takes too long.
 """
 
 import ctypes
@@ -29,10 +29,10 @@ from imgcdn.renderers.priority import drop_realtime_capability, use_background_p
 from imgcdn.renderers.sandbox import confine
 from imgcdn.store.files import file_stamp, pack_variant, write_file
 
-#: CPU seconds beyond a job's wall-clock deadline before the kernel ends the child. Only an orphan gets that far.
+#: CPU seconds after a job's deadline at which the kernel kills the child. Only a child without a broker gets that far.
 _CPU_GRACE_S = 5
 
-#: A child leaves after this many jobs, or when its memory has grown to this: codecs and allocators keep some.
+#: A child exits after this many jobs, or above this resident memory, because codecs and allocators keep memory.
 _MAX_JOBS = 500
 _MAX_RSS_BYTES = 400 * 2**20
 
@@ -42,14 +42,14 @@ _LENGTH = struct.Struct(">Q")
 
 def main(connection: socket.socket, memory_bytes: int, writable: str) -> None:
     """
-    Serve jobs until the socket closes, or until this process is worn out and the broker has to start a fresh one.
+    Do jobs until the socket closes, or until this process has done many jobs or uses much memory.
 
     Args:
-        connection: To the render broker. One job at a time.
-        memory_bytes: Address space this process may have; a codec that wants more gets an error.
-        writable: The one folder that it may write to; empty for none.
+        connection: The socket to the render broker. It sends one job at a time.
+        memory_bytes: Limit of the address space. A codec that needs more gets an error.
+        writable: The only folder that this process may write to; empty for none.
     """
-    _settle(memory_bytes)
+    _limit_process(memory_bytes)
     confine(writable)
     try:
         for _ in range(_MAX_JOBS):
@@ -62,19 +62,19 @@ def main(connection: socket.socket, memory_bytes: int, writable: str) -> None:
             outcome = perform(job)
             connection.sendall(pack(outcome))
             if isinstance(outcome, Rendered) and outcome.errno == errno.EACCES:
-                return  # the folder was made anew; the right to write to it belongs to a child that was, too
+                return  # the folder was created anew, and only a new child gets the right to write to it
             del outcome
-            _give_memory_back()
+            _release_memory()
             if _rss_bytes() > _MAX_RSS_BYTES:
                 return
     except ConnectionError:
-        return  # the broker is gone
+        return  # the broker has exited
 
 
 def perform(job: Job) -> Outcome:
-    """Do one job. Every error comes back as a value; a crash does not come back at all."""
+    """Do one job. Errors are returned as values. A crash ends the process."""
     cpu_s = int(time_used_s() + job.timeout_s) + _CPU_GRACE_S
-    _limit(resource.RLIMIT_CPU, cpu_s)  # it counts the process's whole life
+    _limit(resource.RLIMIT_CPU, cpu_s)  # the limit counts from the start of the process
     try:
         with _open(job) as file:
             outcome = _probe(file, job) if isinstance(job, ProbeJob) else _render(file, job)
@@ -96,12 +96,12 @@ def time_used_s() -> float:
 
 
 class _NotTheFile(Exception):
-    """The path leads to something else than the file that was planned for."""
+    """The path does not lead to the expected file."""
 
 
 def _open(job: Job) -> BufferedReader:
     try:
-        # Not following a last link, and not waiting for a writer should the path have become a FIFO.
+        # O_NOFOLLOW: the file may have become a link. O_NONBLOCK: it may have become a FIFO, whose open would wait.
         fd = os.open(job.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except PermissionError as error:
         detail = "There is no image at this path that the service may read."
@@ -128,12 +128,12 @@ def _render(file: BufferedReader, job: RenderJob) -> Rendered:
     data = pack_variant(image, made_at=job.made_at)
     if job.temp is None:
         return Rendered(data)
-    failed = write_file(job.temp, data)  # a full or read-only disk costs the file, not the picture
+    failed = write_file(job.temp, data)  # if the disk is full or read-only, the picture is still sent
     return Rendered(data, failed.errno or errno.EIO) if failed else Rendered(None)
 
 
-def _settle(memory_bytes: int) -> None:
-    """Make the process killable, quiet, bounded, and less important than the one that answers hits."""
+def _limit_process(memory_bytes: int) -> None:
+    """Set signals, priority and limits, so that this process cannot disturb the one that serves hits."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a drain lets renders finish; the broker kills with SIGKILL
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
@@ -142,19 +142,19 @@ def _settle(memory_bytes: int) -> None:
     use_background_priority()
     _limit(resource.RLIMIT_AS, memory_bytes)
     _limit(resource.RLIMIT_CORE, 0)
-    gc.freeze()  # what is there now stays; looking through it took 4 ms after every job
+    gc.freeze()  # modules stay loaded; without this, every gc.collect() takes 4 ms longer
 
 
-def _give_memory_back() -> None:
-    """Return what the last job freed. After 12 megapixels through SVT: 271 MB resident, 29 afterwards, in 7 ms."""
+def _release_memory() -> None:
+    """Return freed memory to the system. After SVT encoded 12 megapixels: from 271 MB resident to 29, in 7 ms."""
     gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # only glibc has it
     if trim is not None:
         trim(0)
 
 
 def _limit(which: int, soft: int) -> None:
-    """Lower a limit, or raise it as far as whoever started the service allows."""
+    """Set a soft limit, but no higher than the hard limit that this process inherited."""
     _, hard = resource.getrlimit(which)
     resource.setrlimit(which, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
 

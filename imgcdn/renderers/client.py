@@ -1,9 +1,9 @@
 """
-The HTTP workers' side of the render broker: finds it, starts it when there is none, sends it jobs.
+The client of the render broker in an HTTP worker: it finds or starts the broker, and sends it jobs.
 
-All workers of one service meet at one socket, named after what they share, in a folder that only this user can enter.
-Whoever finds nobody listening starts the broker, elected by a lock; so it is there under any WSGI or ASGI server, and
-again after it was killed.
+All workers of one service use one socket, in a folder that only this user can enter. Its name is a hash of the settings
+that they share. A worker that finds no listener takes a lock and starts the broker. So a broker exists under any WSGI
+or ASGI server, and is started again if it was killed.
 """
 
 import asyncio
@@ -34,25 +34,25 @@ _NO_BROKER = "The renderers do not start. The log has the reason."
 _ABSENT = (ConnectionRefusedError, FileNotFoundError)
 _GONE = (asyncio.IncompleteReadError, ConnectionResetError, BrokenPipeError)
 
-#: Longest path of a socket (sockaddr_un, unix(7)), and the longest name that we give one.
+#: Longest path of a socket (sockaddr_un, unix(7)), and the length of the name that we add.
 _MAX_SOCKET_PATH = 107
 _NAME_BYTES = len("/0123456789abcdef.sock")
 
-#: Times a job is offered to a broker: one that may be about to go, one that may be about to be there, one of our own.
+#: How often a job is sent: to a broker that may be exiting, to one that may be starting, to one that we start.
 _ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerSettings:
     """
-    What a broker is started with.
+    The settings of a broker.
 
     Args:
-        scope: What its workers share, such as the cache folder: one broker a scope.
-        renderers: Pictures rendered at the same time.
-        queue: Renders that may wait.
-        memory_bytes: Address space of one render child.
-        writable: The one folder that render children may write to; empty for none.
+        scope: A name for what its workers share, such as a hash of the cache folder. Each scope has its own broker.
+        renderers: Number of renders at the same time.
+        queue: Number of renders that may wait.
+        memory_bytes: Limit of the address space of one render child.
+        writable: The only folder that render children may write to; empty for none.
     """
 
     scope: str
@@ -67,8 +67,8 @@ class RenderClient:
     Sends jobs to the broker.
 
     Args:
-        settings: Of the broker to find or start.
-        folder: Where its socket is, a folder that only this user can enter; default: `private_folder`.
+        settings: The settings of the broker.
+        folder: The folder of its socket, which only this user can enter; None for `private_folder`.
 
     Raises:
         ConfigError: There is no such folder, or its path is too long.
@@ -79,7 +79,7 @@ class RenderClient:
         self._folder = folder or private_folder()
         if not _fits(self._folder):
             raise ConfigError(f"{self._folder} is too long a path for a socket; set TMPDIR to a shorter one")
-        # Whatever the two sides must have in common: an upgraded service does not meet the broker of the one before.
+        # All that both sides must have in common, so that an upgraded service does not find its predecessor's broker.
         common = (settings, __version__, sys.version, sys.prefix, os.getuid())
         name = hashlib.sha256(repr(common).encode()).hexdigest()[:16]
         self._socket = str(self._folder / f"{name}.sock")
@@ -89,24 +89,24 @@ class RenderClient:
 
     @property
     def lock_file(self) -> Path:
-        """A file that all workers of this service share, for their locks."""
+        """The file that all workers of this service use for locks."""
         return Path(self._lock)
 
     async def run(self, job: Job) -> Outcome:
         """
-        Have one job done.
+        Send one job and return its outcome.
 
-        Cancelling it kills the child that works on it.
+        Cancelling this kills the child that does the job.
 
         Raises:
-            ImgcdnError: The job's own, or Overloaded when the queue is full.
+            ImgcdnError: The job failed; Overloaded if the queue is full.
         """
         for attempt in range(1, _ATTEMPTS + 1):
             await self.connect()
             try:
                 outcome = await self._send(job)
             except (*_ABSENT, *_GONE) as error:
-                # The broker itself died, of something that is not this job's.
+                # The broker itself has exited. This job is not the cause.
                 _log.warning("the render broker is gone (%s), attempt %d", type(error).__name__, attempt)
                 self.disconnect()
                 continue
@@ -116,17 +116,17 @@ class RenderClient:
         raise InternalError("The renderers cannot be reached. Try again later.")
 
     async def connect(self) -> None:
-        """Make sure that a broker is there, and that it stays for as long as this process does."""
+        """Connect to a broker, so that it keeps running while this process does. Start one if there is none."""
         if self._presence is not None and not self._presence[0].at_eof():
             return
         await asyncio.shield(self._begin())
 
     def connect_soon(self) -> None:
-        """Begin to look for a broker, or to start one, without waiting for it. A failure is told to the first job."""
+        """Begin to connect to a broker, or to start one, without waiting. If it fails, the first job gets the error."""
         self._begin()
 
     def disconnect(self) -> None:
-        """Let the broker go, if nobody else needs it."""
+        """Close the connection that keeps the broker running."""
         if self._presence is not None:
             self._presence[1].close()
             self._presence = None
@@ -157,8 +157,8 @@ class RenderClient:
             writer.close()
 
     def _start_broker(self) -> None:
-        """Start the broker unless another worker just has; return when it listens."""
-        self._folder.mkdir(mode=0o700, exist_ok=True)  # should somebody have tidied it away
+        """Start the broker, unless another worker just has, and wait until it listens."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)  # it may have been removed
         with open(self._lock, "ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if _listens(self._socket):
@@ -171,7 +171,7 @@ class RenderClient:
                 )
             except OSError as error:
                 raise InternalError(_NO_BROKER, log=str(error)) from error
-            # It outlives its starter, or the other way round; in the second case somebody has to fetch its status.
+            # If the broker exits before this process, a thread must read its exit status.
             threading.Thread(target=process.wait, name="render-broker", daemon=True).start()
             deadline = time.monotonic() + _START_TIMEOUT_S
             while not _listens(self._socket):
@@ -183,7 +183,7 @@ class RenderClient:
     def _command(self) -> list[str]:
         settings = self._settings
         return [
-            # -P: the current folder, where anybody's files may be, is no place to import from.
+            # -P: do not import from the current folder, which may contain untrusted files.
             *(sys.executable, "-P", "-m", "imgcdn.renderers", self._socket),
             *("--renderers", str(settings.renderers)),
             *("--queue", str(settings.queue)),
@@ -194,12 +194,12 @@ class RenderClient:
 
 def private_folder() -> Path:
     """
-    Return a folder for sockets and locks that only this user can enter, made now if need be.
+    Return a folder for sockets and locks that only this user can enter. Create it if it is missing.
 
-    It is in XDG_RUNTIME_DIR or TMPDIR, where they are set and short enough for a socket, else in /tmp.
+    It is in XDG_RUNTIME_DIR or TMPDIR, if they are set and short enough for a socket; otherwise in /tmp.
 
     Raises:
-        ConfigError: Somebody else made it first, or it cannot be made.
+        ConfigError: It belongs to another user, or it cannot be created.
     """
     name = f"imgcdn-{os.getuid()}"
     try:
@@ -224,7 +224,7 @@ def _fits(folder: Path) -> bool:
 
 
 def _note(connecting: asyncio.Task[None]) -> None:
-    """Log why no broker is there; whoever waits gets the error itself."""
+    """Log why there is no broker. The waiting jobs get the error itself."""
     error = None if connecting.cancelled() else connecting.exception()
     if error is not None:
         _log.error("no render broker: %s", error.log if isinstance(error, ImgcdnError) else error)
@@ -236,9 +236,9 @@ def _listens(path: str) -> bool:
 
 
 def _environment() -> dict[str, str]:
-    # Two arenas: glibc's default of eight a core keeps memory of every thread a codec ever started.
+    # Two arenas: with glibc's default of eight for each core, memory of every thread of a codec would be kept.
     environment = {"MALLOC_ARENA_MAX": "2", "SVT_LOG": "0", **os.environ}
     root = str(Path(__file__).parents[2])
-    if root not in sysconfig.get_paths().values():  # run from a checkout, which may not be installed
+    if root not in sysconfig.get_paths().values():  # the package may run from a checkout without being installed
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (environment.get("PYTHONPATH"), root)))
     return environment

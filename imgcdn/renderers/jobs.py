@@ -1,4 +1,4 @@
-"""What is sent to a render child, what comes back, and how both travel over a socket."""
+"""Jobs for render children, their outcomes, and the messages in which both are sent over a socket."""
 
 import asyncio
 import pickle
@@ -14,23 +14,23 @@ from imgcdn.errors import ImgcdnError
 
 _LENGTH = struct.Struct(">Q")
 
-#: What a child sends when it takes a job. Without it the job was never begun, so the original is not to blame.
+#: A child sends this when it accepts a job. If it exits before that, the original is not at fault.
 TAKEN = b"\x01"
 
-#: No variant is larger: 8192 x 8192 pixels of 4 bytes, twice.
-_MAX_FRAME_BYTES = 2**29
+#: Limit of a message. No variant is larger: this is twice 8192 x 8192 pixels of 4 bytes.
+_MAX_MESSAGE_BYTES = 2**29
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeJob:
     """
-    Read an original's header, and hash its bytes where nobody has hashed them.
+    Read an original's header, and hash its bytes if the fetcher has not.
 
     Args:
-        path: Of the original, links resolved.
-        stamp: What the file must still be.
-        version: SHA-256 of the bytes, hex, where it is known; None to hash them.
-        max_pixels: Pixels times frames above which it is refused.
+        path: Path of the original, without symbolic links.
+        stamp: The stamp that the file must have.
+        version: SHA-256 of the bytes, hex, if it is known; None to hash them.
+        max_pixels: Limit of pixels times frames. Larger originals are refused.
         timeout_s: Wall-clock seconds after which the child is killed.
     """
 
@@ -44,15 +44,15 @@ class ProbeJob:
 @dataclass(frozen=True, slots=True)
 class RenderJob:
     """
-    Make one variant.
+    Render one variant.
 
     Args:
-        path: Of the original, links resolved.
-        stamp: What the file must still be.
-        plan: What is made.
-        temp: Where to write the variant's file; None to send it back.
+        path: Path of the original, without symbolic links.
+        stamp: The stamp that the file must have.
+        plan: The plan of the variant.
+        temp: Path to write the variant's file to; None to send the file back.
         made_at: Unix time in whole seconds, for the variant's header.
-        budget: What its encoders may spend.
+        budget: The limits of encoders.
         timeout_s: Wall-clock seconds after which the child is killed.
     """
 
@@ -71,12 +71,12 @@ Job = ProbeJob | RenderJob
 @dataclass(frozen=True, slots=True)
 class Probed:
     """
-    What a ProbeJob found.
+    The outcome of a ProbeJob.
 
     Args:
         version: SHA-256 of the bytes, hex.
-        facts: None when the original is refused.
-        error: Why it is refused.
+        facts: The probe facts; None if the original is refused.
+        error: Why it is refused; None if it is not.
     """
 
     version: str
@@ -87,11 +87,11 @@ class Probed:
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """
-    What a RenderJob made.
+    The outcome of a RenderJob.
 
     Args:
-        file: The variant's whole file; None when it is at the job's `temp`.
-        errno: Of the write that failed, so that the file had to be sent; 0 when none did.
+        file: The bytes of the variant's file; None if it was written to the job's `temp`.
+        errno: The error of a failed write, after which the file is sent instead; 0 if no write failed.
     """
 
     file: bytes | None
@@ -100,33 +100,33 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The job ended in an error that its request must see."""
+    """The job failed. The request gets the error."""
 
     error: ImgcdnError
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """The file is not the one that the job was made for: look at it again."""
+    """The file is not the expected one, so its record must be refreshed."""
 
 
 Outcome = Probed | Rendered | Failed | Changed
 
 
 def pack(message: Any) -> bytes:
-    """Return one frame: the length, then the pickle."""
+    """Return one message: the length, then the pickle."""
     data = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
     return _LENGTH.pack(len(data)) + data
 
 
 async def read_message(reader: asyncio.StreamReader) -> Any:
     """
-    Read one frame. Only from a socket that nobody but this user can reach: a pickle is a program.
+    Read one message. Use this only with a socket that no other user can reach, because a pickle can run code.
 
     Raises:
-        asyncio.IncompleteReadError: The other side is gone.
+        asyncio.IncompleteReadError: The other side has closed the connection.
     """
     (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
-    if length > _MAX_FRAME_BYTES:
+    if length > _MAX_MESSAGE_BYTES:
         raise asyncio.IncompleteReadError(b"", length)
     return pickle.loads(await reader.readexactly(length))  # noqa: S301  # the socket is private, see above

@@ -1,9 +1,9 @@
 """
-How the kernel schedules this process: never as real time, and renders with less weight than answers.
+The scheduling of this process: never real-time, and renders with a lower priority than responses.
 
-SVT-AV1 puts its threads and the thread that calls it on SCHED_FIFO 99 wherever it holds CAP_SYS_NICE, which root does.
-Two such encoders took nearly the whole machine from the processes that answer. The encoder has no switch for it, so
-the capability goes.
+SVT-AV1 sets its own threads and its caller's to SCHED_FIFO 99 if it has CAP_SYS_NICE, as root does. Two such encoders
+took nearly all CPU time from the processes that serve requests. The encoder has no option against that, so the
+capability is dropped.
 """
 
 import ctypes
@@ -17,7 +17,7 @@ _CAPABILITY_VERSION_3 = 0x20080522
 _PR_CAPBSET_READ = 23
 _PR_CAPBSET_DROP = 24
 
-_MASK = 1 << _CAP_SYS_NICE  # below 32, so it stands in the first of the two words
+_MASK = 1 << _CAP_SYS_NICE  # below 32, so it is in the first of the two words
 
 
 class _Header(ctypes.Structure):
@@ -30,13 +30,13 @@ class _Sets(ctypes.Structure):
 
 def drop_realtime_capability() -> None:
     """
-    Give up CAP_SYS_NICE for the calling thread and all that it starts, programs included.
+    Drop CAP_SYS_NICE for the calling thread and everything that it starts, including programs.
 
-    Capabilities belong to threads: call this before the first thread and the first encode. Harmless without the
-    capability; does nothing off Linux.
+    Capabilities belong to threads, so call this before the first thread is started and before the first encode. It has
+    no effect without the capability, and on systems other than Linux.
 
     Raises:
-        OSError: The kernel kept it.
+        OSError: The capability is still there.
     """
     if sys.platform != "linux":
         return
@@ -49,7 +49,7 @@ def drop_realtime_capability() -> None:
     words[0].permitted &= ~_MASK
     words[0].inheritable &= ~_MASK
     _call(libc.capset, ctypes.byref(_Header(_CAPABILITY_VERSION_3, 0)), words)
-    # A sandbox may answer "done" and do nothing, and the price of believing it is the whole machine.
+    # Some sandboxes report success and do nothing. An encoder could then take all CPU time.
     if _held(_read(libc)):
         raise OSError(errno.EPERM, "CAP_SYS_NICE is still there after capset")
 
@@ -60,22 +60,22 @@ BACKGROUND_NICE = 5
 
 def use_background_priority() -> None:
     """
-    Let the calling process, and all that it starts, stand back for others without standing still.
+    Lower the priority of the calling process and everything that it starts.
 
-    Not SCHED_IDLE, which hits like best: beside two busy processes of anybody else's on two processors, a render of 100
-    pixels then passed its deadline of ten seconds.
+    SCHED_IDLE would be best for hits, but beside two other busy processes on two processors a render of 100 pixels then
+    passed its deadline of ten seconds.
     """
     os.nice(BACKGROUND_NICE)
 
 
 def _drop_from_bounding_set(libc: ctypes.CDLL) -> None:
-    """Without this, a program that root starts would get the capability back (capabilities(7))."""
+    """Drop it there too. Otherwise a program that root starts would get it back (capabilities(7))."""
     if libc.prctl(_PR_CAPBSET_READ, _CAP_SYS_NICE, 0, 0, 0) != 1:
         return
     try:
         _call(libc.prctl, _PR_CAPBSET_DROP, _CAP_SYS_NICE, 0, 0, 0)
     except PermissionError:
-        # Only CAP_SETPCAP may drop. Without it a program that root starts has to call this itself; others gain nothing.
+        # This needs CAP_SETPCAP. Without that, a program that root starts has to drop the capability itself.
         return
 
 

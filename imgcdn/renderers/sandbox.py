@@ -1,9 +1,9 @@
 """
-What a render child may do to the rest of the machine: write beneath one folder, and nothing else.
+The sandbox of a render child: it may write beneath one folder only.
 
-A codec that an original has taken over runs as the service's user. Landlock (landlock(7), Linux 5.13 and later, no
-privilege needed) takes from this process the right to write, make, remove or run files anywhere else, and to use TCP.
-Where the kernel has none of it, nothing happens: it is one wall among others.
+A malicious original may take over a codec, which runs as the service's user. Landlock (landlock(7), Linux 5.13 and
+later, no privilege needed) removes the rights to write, create, remove or execute files anywhere else, and to use TCP.
+On a kernel without Landlock this has no effect; it is one of several protections.
 """
 
 import ctypes
@@ -20,7 +20,7 @@ _PR_SET_NO_NEW_PRIVS = 38
 _WRITE_FILE, _REMOVE_FILE, _MAKE_REG, _TRUNCATE = 1 << 1, 1 << 5, 1 << 8, 1 << 14
 _TMP_RIGHTS = _WRITE_FILE | _REMOVE_FILE | _MAKE_REG
 
-# By version of the interface: all rights but those to read files and list folders; then to bind and connect TCP.
+# All rights of the first version, except reading files and listing folders. Later versions add rename and TCP.
 _EXECUTE_WRITE_REMOVE_MAKE = 0b1_1111_1111_0011
 _REFER = 1 << 13
 _TCP = 0b11
@@ -28,13 +28,13 @@ _TCP = 0b11
 
 def confine(writable: str) -> bool:
     """
-    Take the rights away from the calling thread and all that it starts, for ever.
+    Remove the rights from the calling thread and everything that it starts. This cannot be undone.
 
     Args:
-        writable: The folder that stays writable, subfolders included; empty, or not there, for none.
+        writable: The folder that stays writable, with its subfolders. If it is empty or missing, none does.
 
     Returns:
-        Whether the kernel does it.
+        Whether the kernel has applied it.
     """
     if sys.platform != "linux":
         return False

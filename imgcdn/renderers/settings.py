@@ -28,7 +28,7 @@ def cpu_count(share: Path = _CPU_SHARE) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RendererSettings:
-    """How many pictures are rendered at once, and what a render may take."""
+    """How many pictures are rendered at the same time, and the limits of a render."""
 
     renderers: int = setting(
         cpu_count, integer(1, 256), "Pictures rendered at the same time, by all HTTP workers together."

@@ -1,4 +1,4 @@
-"""Animations: a file -> its frames, each a full picture with the time it ends; frames -> a file."""
+"""Animations: a file -> its frames, each a whole picture with its end time; and frames -> a file."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -20,11 +20,11 @@ from imgcdn.engine.encode import choose_quality
 from imgcdn.engine.gif_writing import write_gif
 from imgcdn.errors import CorruptImage
 
-# WebP has 16 bits for the number of times that an animation is shown (RFC 9649, section 2.7.1.1); so has GIF.
+# WebP and GIF have 16 bits for the number of plays (RFC 9649, section 2.7.1.1).
 _MOST_PLAYS = 65_535
 
-# WebP has 24 bits of milliseconds for a frame (section 2.7.1.1); the last ones are left to rounding. A longer one,
-# of more than four hours, is cut to this.
+# Longest duration of a frame: WebP has 24 bits for milliseconds (section 2.7.1.1), less a margin for rounding. Longer
+# frames, of more than four hours, are cut to this.
 _LONGEST_MS = 16_777_200
 
 
@@ -34,8 +34,8 @@ class Frame:
     One picture of an animation.
 
     Args:
-        picture: All of the canvas, whatever the file says of the part that changed.
-        end_ms: Since the animation's start; a running sum, so that rounding it does not add up.
+        picture: The whole canvas, not only the part that changed.
+        end_ms: Time from the start of the animation to the end of the frame. Rounding errors of durations would add up.
     """
 
     picture: Picture
@@ -48,10 +48,10 @@ class Animation:
     An opened animation.
 
     Args:
-        plays: How often it is shown; 0 for ever.
-        count: Of its frames.
-        alpha: Whether any of them may have transparent pixels.
-        frames: Decoded as they are asked for, one at a time; raises CorruptImage where one does not decode.
+        plays: How often it is played; 0 for endless.
+        count: Number of frames.
+        alpha: Whether any frame may have transparent pixels.
+        frames: The frames, decoded one at a time when they are read. Raises CorruptImage if one does not decode.
     """
 
     plays: int
@@ -62,7 +62,7 @@ class Animation:
 
 def open_animation(file: BinaryIO) -> Animation:
     """
-    Open an original that the probe found to have several frames.
+    Open an original with several frames.
 
     Raises:
         CorruptImage: It does not open.
@@ -82,13 +82,13 @@ def encode_animation(
     animation: Animation, plan: Plan, encoding: Encoding, develop: Callable[[Picture, Plan], Picture]
 ) -> EncodedImage:
     """
-    Encode every frame, keeping the running time and the number of plays; holds a few of them at a time.
+    Encode every frame; running time and number of plays stay the same. Few frames are in memory at a time.
 
     Args:
-        animation: Its frames are consumed.
-        plan: What every frame becomes.
-        encoding: Of format webp, gif or avif.
-        develop: The pipeline from a decoded frame to what is encoded.
+        animation: The animation. Its frames are consumed.
+        plan: The plan for every frame.
+        encoding: An encoding of format webp, gif or avif.
+        develop: The pipeline steps between decoding and encoding.
 
     Raises:
         CorruptImage: A frame does not decode.
@@ -98,7 +98,7 @@ def encode_animation(
     if first is None:
         raise CorruptImage("The original has fewer frames than it says.")
     images = ((_bare(picture.image), end_ms) for picture, end_ms in chain([first], developed))
-    # A first frame stands for all: a quality that changed between them would show.
+    # The first frame determines the quality of all. A quality that changed between frames would be visible.
     encoding = choose_quality(first[0].image, encoding)
     if encoding.format == "webp":
         body = _webp(images, animation, encoding, first[0].profile)
@@ -107,7 +107,7 @@ def encode_animation(
         body = _avif(images, animation, encoding, first[0].profile, alpha=alpha)
     else:
         body = write_gif(images, plan.size, plays=animation.plays)
-    # Encoders merge equal neighbours, so only the file knows its frames.
+    # Encoders merge equal consecutive frames, so the number of frames is read from the file.
     written: int = getattr(Image.open(io.BytesIO(body), formats=READABLE), "n_frames", 1)
     return EncodedImage(body, encoding.format, plan.size, written, encoding.effort)
 
@@ -115,14 +115,14 @@ def encode_animation(
 def _contents(file: BinaryIO) -> bytes:
     length = file.seek(0, io.SEEK_END)
     file.seek(0)
-    return file.read(length)  # without a length a buffered file holds everything twice for a moment
+    return file.read(length)  # without a length, a buffered file would hold everything twice for a moment
 
 
 def _plays(image: ImageFile.ImageFile) -> int:
     loop = image.info.get("loop")
     if image.format != "GIF":
         return loop if isinstance(loop, int) else 0
-    # NETSCAPE2.0 counts repeats behind the first showing, 0 for ever; without the block there are none.
+    # NETSCAPE2.0 counts the repeats after the first play; 0 means endless. Without this block there is one play.
     if loop is None:
         return 1
     return min(int(loop) + 1, _MOST_PLAYS) if loop else 0
@@ -152,7 +152,7 @@ def _frames(image: ImageFile.ImageFile, file: BinaryIO, indices: range) -> Itera
 
 
 def _end_ms(image: ImageFile.ImageFile, previous_ms: float) -> float:
-    """Where a format has timestamps they are exacter than the durations, each of which was rounded."""
+    """Return the end of the current frame. A timestamp is more exact than the sum of rounded durations."""
     start = image.info.get("timestamp", previous_ms)
     end_ms = float(start) + float(image.info.get("duration", 0))
     return min(max(previous_ms, end_ms), previous_ms + _LONGEST_MS)
@@ -165,10 +165,10 @@ def _bare(image: Image.Image) -> Image.Image:
 
 class _Rest:
     """
-    The frames behind the first, as one multi-frame image that is decoded while a saver walks it.
+    The frames after the first one, as one image with several frames, which are decoded while a saver reads them.
 
-    Savers turn `append_images` into a list before they encode, so a generator there would hold every decoded frame at
-    once. They walk in order and ask for each frame once.
+    Savers turn `append_images` into a list before they encode, so with a generator all decoded frames would be in
+    memory. They read the frames of one image in order, each once.
     """
 
     def __init__(self, images: Iterator[Image.Image], count: int) -> None:
@@ -184,13 +184,13 @@ class _Rest:
 
 
 class _WebPRest(_Rest):
-    """What Pillow's WebP saver wants of an image whose mode it must convert."""
+    """The interface that Pillow's WebP saver needs of an image whose mode it converts."""
 
     mode = "lazy"
     has_transparency_data = False
 
     def seek(self, index: int) -> None:
-        """Do nothing: the next frame comes when it is converted."""
+        """Do nothing: `convert` returns the next frame."""
 
     def convert(self, mode: str) -> Image.Image:
         """Return the next frame."""
@@ -199,7 +199,7 @@ class _WebPRest(_Rest):
 
 
 class _AvifRest(_Rest):
-    """What the AVIF plugin's saver wants of an image whose mode it takes."""
+    """The interface that the AVIF plugin's saver needs of an image whose mode it accepts."""
 
     def __init__(self, images: Iterator[Image.Image], count: int, first: Image.Image) -> None:
         super().__init__(images, count)
@@ -248,10 +248,10 @@ def _avif(
 ) -> bytes:
     out = io.BytesIO()
     durations: list[float] = []
-    # Whole milliseconds, of which none is lost: it is the running time that is rounded. And no frame has none of them.
+    # The end times are rounded to whole milliseconds, so that the running time stays exact. A frame has at least 1 ms.
     walked = _noting_durations(((image, max(round(end_ms), 1)) for image, end_ms in images), durations, least=1)
     first = next(walked)
-    # Opaque frames may come before the first one with a hole, and the file says once for all frames.
+    # The file declares alpha once for all frames, and a transparent frame may follow opaque ones.
     first = first.convert("RGBA" if alpha or first.mode in ("LA", "RGBA") else "RGB")
     first.save(
         out,

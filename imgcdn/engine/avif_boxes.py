@@ -1,5 +1,5 @@
 """
-The boxes of an animated AVIF that its codec's library neither shows nor sets: how often it is shown, and when made.
+The boxes of an animated AVIF that the codec's library neither reads nor writes: number of plays and time of creation.
 
 ISO/IEC 14496-12 (boxes, version 1 of mvhd, tkhd, mdhd and elst), ISO/IEC 23000-22 (an edit list that repeats).
 """
@@ -9,15 +9,15 @@ from collections.abc import Iterator
 
 _CONTAINERS = frozenset([b"moov", b"trak", b"edts", b"mdia"])
 
-#: The edit list stands at the fourth level. A file that goes on and on is none that anybody made.
+#: The edit list is at the fourth level. No encoder nests boxes deeper.
 _MOST_LEVELS = 4
 
 _FOR_EVER = 2**64 - 1
 
-#: Nobody counts that far; WebP and GIF have 16 bits.
+#: Largest number of plays, as in WebP and GIF, which have 16 bits.
 _MOST_PLAYS = 65_535
 
-# Where each header's duration is, behind version, flags and the two times.
+# Offset of the duration in each header, after version, flags and two times.
 _DURATION_AT = {b"mvhd": 24, b"tkhd": 28}
 _TIMED = (b"mvhd", b"tkhd", b"mdhd")
 _TIMES = slice(4, 20)

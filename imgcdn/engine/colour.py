@@ -1,4 +1,4 @@
-"""Pixels -> pixels: modes and colour. Behind it everything is sRGB, or has a profile that is fit for its mode."""
+"""Pixels -> pixels: modes and colour. Afterwards, pixels are sRGB or have a profile that is valid for their mode."""
 
 import io
 from dataclasses import replace
@@ -20,18 +20,18 @@ _WIDE = {"I;16": 1 / 257, "I;16L": 1 / 257, "I;16B": 1 / 257, "I;16N": 1 / 257, 
 # exactly these modes: a profile of another kind has read out of bounds (CVE-2026-59205), or gave wrong pixels.
 _SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
 
-# Monitor, scanner, printer, colour space; not device links, abstract or named profiles, which lead elsewhere.
+# Monitor, scanner, printer, colour space. Device links, abstract and named profiles do not describe a device's colours.
 _DEVICE_CLASSES = ("mntr", "scnr", "prtr", "spac")
 
-# sRGB's own profiles, of which there are many, differ by this.
+# The many profiles of sRGB differ by at most this.
 _ROUNDING = 2
 
-# What CMYK without a profile of its own was printed with, for all that is known; the plain formula is far too bright.
+# The profile that is assumed for CMYK without one. The plain formula gives much too bright colours.
 _PRESS = Path(__file__).parent / "profiles" / "CGATS001Compat-v2-micro.icc"
 
 
 def expand(picture: Picture, plan: Plan) -> Picture:
-    """Bring the image into a mode that can be resampled, its transparency into a band of its own."""
+    """Convert the image to a mode that can be resampled, with any transparency in an alpha band."""
     image = picture.image
     if image.mode in _WIDE:
         image = _narrow(image)
@@ -48,10 +48,10 @@ def expand(picture: Picture, plan: Plan) -> Picture:
 
 def to_srgb(picture: Picture, plan: Plan) -> Picture:
     """
-    Convert the pixels from their profile to sRGB; grey stays grey, CMYK becomes RGB.
+    Convert the pixels from their profile to sRGB. Grey stays grey, CMYK becomes RGB.
 
-    Without a profile, with one that does not parse or belongs to another mode, pixels count as sRGB, and CMYK as
-    inks of a usual press. Behind the resize, since a profile costs by the pixel.
+    Without a profile, or with one that is invalid or for another mode, pixels count as sRGB, and CMYK as printed on a
+    common press. This step comes after the resize, because its time grows with the number of pixels.
     """
     image = picture.image
     if plan.keep_profile and _may_stay(picture, plan):
@@ -60,7 +60,7 @@ def to_srgb(picture: Picture, plan: Plan) -> Picture:
         picture = replace(picture, altered=True)
     if image.mode not in ("LA", "RGBA"):
         return replace(picture, image=_convert(image, picture.profile), profile=b"")
-    # LittleCMS takes LA with a grey profile and gives wrong pixels: alpha steps aside.
+    # LittleCMS accepts LA with a grey profile and gives wrong pixels, so alpha is split off.
     alpha = image.getchannel("A")
     converted = _convert(image.convert(image.mode.removesuffix("A")), picture.profile)
     converted.putalpha(alpha)
@@ -68,7 +68,7 @@ def to_srgb(picture: Picture, plan: Plan) -> Picture:
 
 
 def flatten(picture: Picture, plan: Plan) -> Picture:
-    """Lay transparent pixels on the plan's background, and drop a band of alpha that says nothing."""
+    """Lay transparent pixels on the plan's background, and drop an alpha band if all pixels are opaque."""
     image = picture.image
     if image.mode not in ("LA", "RGBA"):
         return picture
@@ -87,7 +87,7 @@ def flatten(picture: Picture, plan: Plan) -> Picture:
 
 
 def _narrow(image: Image.Image) -> Image.Image:
-    """Scale a wide grey to 8 bits; `convert` would clip it."""
+    """Scale a wide grey image to 8 bits. `convert` would clip it."""
     factor = _WIDE[image.mode]
     grey = image.point(lambda value: value * factor + 0.5).convert("L")
     clear = image.info.get("transparency")
@@ -102,12 +102,12 @@ def _may_stay(picture: Picture, plan: Plan) -> bool:
     bands = picture.image.mode.removesuffix("A")
     if bands == "CMYK" or _transform(bands, picture.profile) is None:
         return False
-    # These colours are sRGB, and white alone is the same in every display's profile.
+    # Background and margin are sRGB colours. In another profile only white is the same colour.
     if any(colour not in (None, WHITE) for colour in (plan.background, plan.margin)):
         return False
     if bands == "RGB":
         return True
-    # The others' coders turn grey into colour, and so does laying on a background.
+    # Other formats encode grey as RGB, for which a grey profile is invalid. So does a grey picture with a background.
     return plan.format == PNG.name or (plan.format == JPEG.name and picture.image.mode == "L")
 
 
@@ -118,13 +118,13 @@ def _convert(image: Image.Image, profile: bytes) -> Image.Image:
     if transform is None:
         return image
     converted = transform.apply(image)
-    # No transform ends in L under an RGB target; its three bands are equal.
+    # The transform to sRGB has three bands, which are equal for grey.
     return converted.getchannel("R") if image.mode == "L" else converted
 
 
 @lru_cache(maxsize=4)
 def _changes(mode: str, profile: bytes) -> bool:
-    """Tell whether converting from a profile is more than rounding: photographs often carry sRGB's own."""
+    """Tell whether a profile changes colours by more than rounding. Many photographs have a profile of sRGB itself."""
     transform = _transform(mode, profile)
     if transform is None or mode == "CMYK":
         return mode == "CMYK"
@@ -142,9 +142,9 @@ def _press() -> bytes:
     return _PRESS.read_bytes()
 
 
-@lru_cache(maxsize=4)  # the frames of an animation share theirs
+@lru_cache(maxsize=4)  # the frames of an animation share a profile
 def _transform(mode: str, profile: bytes) -> ImageCms.ImageCmsTransform | None:
-    """Prepare the way from a profile to sRGB; None for a profile that does not parse or is not of this mode."""
+    """Return the transform from a profile to sRGB; None if the profile is invalid or not for this mode."""
     if not profile:
         return None
     try:

@@ -1,4 +1,4 @@
-"""File -> Picture: the one place where an original is opened, and where Pillow's exceptions are translated."""
+"""File -> Picture. Originals are opened only here, and Pillow's exceptions are translated only here."""
 
 import struct
 import warnings
@@ -37,8 +37,8 @@ _BROKEN = (
     Image.DecompressionBombError,
 )
 
-# JPEG decodes to 1/2, 1/4 or 1/8 while it decodes at all. Scaling it all the way there and resampling the little that
-# remains costs up to 12 dB on fine texture; a quarter more pixels than are needed keeps 52 dB.
+# A JPEG decoder can reduce to 1/2, 1/4 or 1/8 at no cost. Reducing to nearly the final size this way costs up to 12 dB
+# on fine texture. With at least a quarter more pixels than needed, 52 dB are kept.
 _DRAFT_MARGIN = 1.25
 
 
@@ -49,13 +49,12 @@ class Picture:
 
     Args:
         image: Of any mode until `colour.expand`; afterwards L, LA, RGB, RGBA or CMYK, and no CMYK after `to_srgb`.
-        extent: The part of `image` that is the picture. Its edges are fractions where a draft's last pixels
+        extent: The part of `image` that is the picture. Its edges are fractions if the last pixels of a reduced JPEG
             cover less of the source than the others.
-        scale: Source pixels to one pixel of `image`: 1, 2, 4 or 8.
-        orientation: EXIF orientation still to be applied, 1 to 8.
+        scale: Source pixels for one pixel of `image`: 1, 2, 4 or 8.
+        orientation: EXIF orientation that is not applied yet, 1 to 8.
         profile: The ICC profile that describes the pixels, unchecked; empty for none, or when it was applied.
-        altered: Whether they show something else than a browser would make of the file without its metadata: another
-            orientation, other colours.
+        altered: Whether orientation or colours differ from what a browser shows for the file without its metadata.
     """
 
     image: Image.Image
@@ -69,13 +68,13 @@ class Picture:
 @contextmanager
 def reading() -> Iterator[None]:
     """
-    Mark the lines that read an original.
+    Translate the errors of code that reads an original. Use it in a `with` statement.
 
     Raises:
-        CorruptImage: They failed as Pillow fails on a broken file.
+        CorruptImage: The code raised what Pillow raises for broken files.
     """
     with warnings.catch_warnings():
-        # Broken EXIF, trailing bytes, a size above Pillow's own limit: the probe has judged what matters.
+        # Pillow warns of broken EXIF, trailing bytes and large sizes. The probe has already checked what matters.
         warnings.simplefilter("ignore")
         try:
             yield
@@ -86,10 +85,10 @@ def reading() -> Iterator[None]:
 
 def open_original(file: BinaryIO) -> ImageFile.ImageFile:
     """
-    Open an original of one of the five formats; its pixels stay encoded. Call within `reading()`.
+    Open an original of one of the five formats, without decoding its pixels. Call this within `reading()`.
 
     Args:
-        file: Seekable. Never a path, for which Pillow imports the extension's plugin whatever the list says.
+        file: A seekable file. Not a path: for its extension, Pillow would import plugins of other formats.
     """
     file.seek(0)
     return Image.open(file, formats=READABLE)
@@ -97,10 +96,10 @@ def open_original(file: BinaryIO) -> ImageFile.ImageFile:
 
 def orientation_of(image: ImageFile.ImageFile) -> int:
     """
-    Read the EXIF orientation, 1 to 8; 1 where the block is absent, broken or says something else.
+    Return the EXIF orientation, 1 to 8; 1 if the block is missing, broken or has another value.
 
-    Only the block before the pixels counts, so that the probe and the render agree without decoding: a PNG's
-    `getexif()` decodes the whole file in search of one behind them.
+    Only a block before the pixels counts, so that the probe gets the same result as the render without decoding. A
+    PNG's `getexif()` would decode the whole file to look for one after the pixels.
     """
     block = image.info.get("exif")
     if not block:

@@ -1,8 +1,8 @@
 """
 Pixels -> pixels of the same size: colour, softness, sharpness.
 
-Colour changes as by the CSS filters of the same names (Filter Effects Module Level 1, section 9), on the values as they
-are coded, not on light. Alpha stays as it is.
+Colours change as with the CSS filters of the same names (Filter Effects Module Level 1, section 9): the coded values
+are changed, not linear light. Alpha stays as it is.
 """
 
 from collections.abc import Callable
@@ -15,13 +15,13 @@ from imgcdn.core.output.geometry import round_half_up
 from imgcdn.core.output.plan import Plan
 from imgcdn.engine.decode import Picture
 
-# Colour multiplied by alpha, so that the colour of pixels which nobody sees does not bleed into those which are seen.
+# Modes with colour multiplied by alpha, so that the colour of transparent pixels does not bleed into visible ones.
 _MULTIPLIED = {"LA": "La", "RGBA": "RGBa"}
 
-# The share of each band in luma (ITU-R BT.709), as the CSS filters round it.
+# The weight of each band in luma (ITU-R BT.709), rounded as in the CSS filters.
 _LUMA = (0.2126, 0.7152, 0.0722)
 
-# Half a pixel is what resampling softens; a wider one shows as a line along every edge.
+# Resampling softens by about half a pixel. A larger sigma shows as lines along edges.
 _SHARPEN_SIGMA = 0.6
 
 
@@ -31,13 +31,13 @@ def brightness(picture: Picture, plan: Plan) -> Picture:
 
 
 def contrast(picture: Picture, plan: Plan) -> Picture:
-    """Multiply the distance of every colour value from the middle by `plan.contrast`."""
+    """Multiply the difference of every colour value from the middle by `plan.contrast`."""
     middle = 127.5
     return _mapped(picture, lambda value: (value - middle) * plan.contrast + middle) if plan.contrast != 1 else picture
 
 
 def saturation(picture: Picture, plan: Plan) -> Picture:
-    """Move every colour away from its grey, or towards it; 0 gives the grey itself."""
+    """Move every colour away from its grey or towards it. 0 gives the grey itself."""
     image = picture.image
     if plan.saturation == 1 or image.mode in ("L", "LA"):
         return picture
@@ -48,7 +48,7 @@ def saturation(picture: Picture, plan: Plan) -> Picture:
 
 
 def grayscale(picture: Picture, plan: Plan) -> Picture:
-    """Give every pixel its luma; the picture has one band then, unless it keeps a profile, which is of three."""
+    """Replace every pixel by its luma. The picture then has one band; three if it keeps a profile, which is for RGB."""
     image = picture.image
     if not plan.grayscale or image.mode in ("L", "LA"):
         return picture
@@ -57,23 +57,23 @@ def grayscale(picture: Picture, plan: Plan) -> Picture:
 
 
 def blur(picture: Picture, plan: Plan) -> Picture:
-    """Blur as if the edge's pixels went on for ever."""
+    """Blur the picture. Beyond its edges, the pixels of the edge are repeated."""
     return replace(picture, image=_blurred(picture.image, plan.blur)) if plan.blur else picture
 
 
 def sharpen(picture: Picture, plan: Plan) -> Picture:
-    """Add what a small blur takes away, `plan.sharpen` times; alpha stays as it is."""
+    """Add the difference from a slightly blurred copy, `plan.sharpen` times. Alpha stays as it is."""
     if not plan.sharpen:
         return picture
     image = picture.image
-    sharper = Image.blend(_blurred(image, _SHARPEN_SIGMA), image, 1 + plan.sharpen)  # beyond 1 it extrapolates
+    sharper = Image.blend(_blurred(image, _SHARPEN_SIGMA), image, 1 + plan.sharpen)  # above 1, blend extrapolates
     if image.mode in _MULTIPLIED:
         sharper.putalpha(image.getchannel("A"))
     return replace(picture, image=sharper)
 
 
 def _mapped(picture: Picture, change: Callable[[float], float]) -> Picture:
-    """Change every colour value by itself."""
+    """Apply a function to every colour value."""
     image = picture.image
     table = [min(max(round_half_up(Fraction(change(value))), 0), 255) for value in range(256)]
     alpha = list(range(256)) if image.mode in _MULTIPLIED else []

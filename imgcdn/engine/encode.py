@@ -1,4 +1,4 @@
-"""Pixels -> file of one of the five formats, without metadata other than the profile of pixels that kept theirs."""
+"""Pixels -> a file of one of the five formats. Its only metadata is the profile, if the plan keeps it."""
 
 import io
 from dataclasses import replace
@@ -12,24 +12,24 @@ from imgcdn.core.values import Effort, EncodedImage
 from imgcdn.engine import codecs  # noqa: F401  # registers the encoders
 from imgcdn.engine.quality import find_q
 
-# For the colour planes alone; the alpha plane keeps the tune that libavif chooses for it.
+# Only for the colour planes. libavif chooses the tune of the alpha plane.
 _AOM_TUNE = {"c:tune": "ssimulacra2"}
 
-# What libwebp calls the quality of lossless coding. At 50 small text takes 40 % more bytes; at 100 it is 2 % fewer for
-# twenty times the time.
+# For lossless coding, libwebp's quality is an effort. At 50, small text takes 40 % more bytes; at 100 it takes 2 %
+# fewer bytes and twenty times the time.
 _WEBP_EFFORT = 80
 _LOSSLESS_METHOD = 4
 
-# Its tune for still pictures: a fifth fewer bytes at the same look.
+# SVT-AV1's tune for still pictures: a fifth fewer bytes at the same look.
 _SVT_TUNE = {"tune": "3"}
 
-# At this quality aom codes without loss, which no tune allows.
+# At this quality aom is lossless. It then refuses a tune.
 _AOM_LOSSLESS = 100
 
 # GIF and palette PNG.
 _PALETTE_COLOURS = 256
 
-# The alpha below which a GIF pixel, which is either there or not, is not.
+# A GIF pixel is either opaque or transparent. Below this alpha it becomes transparent.
 _HALF_CLEAR = 128
 
 
@@ -39,9 +39,9 @@ def encode(image: Image.Image, encoding: Encoding, profile: bytes = b"") -> Enco
 
     Args:
         image: Upright, mode L, LA, RGB or RGBA; without alpha when the format has none.
-        profile: What describes the pixels, fit for their mode; empty for sRGB, of which nothing is written.
+        profile: The profile of the pixels, valid for their mode; empty for sRGB, for which none is written.
     """
-    # Savers copy comments, profiles, EXIF and even its orientation from here.
+    # Pillow's savers would copy comments, profiles and EXIF from here.
     image.info = {}
     out = io.BytesIO()
     _SAVERS[encoding.format](image, out, choose_quality(image, encoding), profile)
@@ -49,7 +49,7 @@ def encode(image: Image.Image, encoding: Encoding, profile: bytes = b"") -> Enco
 
 
 def choose_quality(image: Image.Image, encoding: Encoding) -> Encoding:
-    """Return an encoding with a quality: where it has a target instead, the least that reaches it."""
+    """Return an encoding with a quality. For one with a target, it is the lowest that reaches the target."""
     if encoding.target is None:
         return encoding
     q = least_q(image, encoding.target, encoding.encoder)
@@ -58,11 +58,11 @@ def choose_quality(image: Image.Image, encoding: Encoding) -> Encoding:
 
 def least_q(image: Image.Image, target: float, encoder: str) -> int:
     """
-    Return the least q at which a picture reaches a look.
+    Return the lowest q at which a picture reaches a target.
 
     Args:
         image: As for `encode`.
-        target: SSIMULACRA2 wanted, 40 to 90.
+        target: SSIMULACRA2, 40 to 90.
         encoder: jpeg, webp, aom or svt.
     """
     return find_q(image, target, lambda sample, q: encode_quickly(sample, encoder, encoder_quality(encoder, q)))
@@ -70,11 +70,11 @@ def least_q(image: Image.Image, target: float, encoder: str) -> int:
 
 def encode_quickly(image: Image.Image, encoder: str, quality: int | None) -> io.BytesIO:
     """
-    Encode a picture as quickly as its encoder can, whatever effort is made for the picture itself.
+    Encode a picture at the encoder's quickest speed.
 
     Args:
         image: Mode RGB.
-        quality: The encoder's own.
+        quality: On the encoder's own scale.
     """
     encoding = quick_encoding(encoder, quality)
     out = io.BytesIO()
@@ -84,14 +84,14 @@ def encode_quickly(image: Image.Image, encoder: str, quality: int | None) -> io.
 
 def reduce_to_palette(image: Image.Image, *, hole: bool = False) -> Image.Image:
     """
-    Reduce an image to a palette, exactly where it has few colours, and its alpha to a fully transparent entry.
+    Reduce an image to a palette, without loss if it has few colours. Transparent pixels get a transparent entry.
 
     Args:
         image: Mode L, LA, P, RGB or RGBA.
-        hole: Set a transparent entry aside even when no pixel is clear.
+        hole: Whether to reserve a transparent entry even if no pixel is transparent.
 
     Returns:
-        Mode P, or L for a grey without alpha. `info["transparency"]` is set where there is a transparent entry.
+        Mode P, or L for a grey image without alpha. `info["transparency"]` is set if there is a transparent entry.
     """
     if image.mode == "L" and not hole:
         return image
@@ -99,7 +99,7 @@ def reduce_to_palette(image: Image.Image, *, hole: bool = False) -> Image.Image:
     clear = image.convert("RGBA").getchannel("A").point(lambda alpha: 255 if alpha < _HALF_CLEAR else 0)
     if clear.getbbox() is None and not hole:
         return colours.quantize(_PALETTE_COLOURS)
-    # Colours that nobody sees must not take entries away from those that are seen.
+    # The colours of transparent pixels must not use entries of the palette.
     colours.paste((0, 0, 0), mask=clear)
     picture = colours.quantize(_PALETTE_COLOURS - 1)
     entry = max(index for index, pixels in enumerate(picture.histogram()) if pixels) + 1
@@ -115,12 +115,12 @@ def _save_avif(image: Image.Image, out: io.BytesIO, encoding: Encoding, profile:
     try:
         save(image, out, encoding, profile)
     except RuntimeError as error:
-        # "Encoding of color planes failed": no size or mode of ours is refused, so memory is what there was not.
+        # "Encoding of color planes failed". Our sizes and modes are all valid, so the encoder had too little memory.
         raise MemoryError from error
 
 
 def _save_svt(image: Image.Image, out: io.BytesIO, encoding: Encoding, profile: bytes) -> None:
-    # SVT knows 4:2:0 alone, not the 4:0:0 that a grey would get.
+    # SVT-AV1 supports only 4:2:0, so a grey image needs colour planes.
     colour = image.convert("RGBA" if image.mode == "LA" else "RGB") if image.mode in ("L", "LA") else image
     colour.save(
         out,
@@ -138,7 +138,7 @@ def _save_tuned(image: Image.Image, out: io.BytesIO, encoding: Encoding, profile
     try:
         _save_aom(image, out, encoding, profile, **_AOM_TUNE)
     except ValueError:
-        # A libaom that is older than this tune, or was built without it.
+        # This libaom is too old for the tune, or was built without it.
         out.seek(0)
         out.truncate()
         _save_aom(image, out, encoding, profile)
@@ -173,7 +173,8 @@ def _save_jpeg(image: Image.Image, out: io.BytesIO, encoding: Encoding, profile:
         out,
         "JPEG",
         qtables=tables(own, full_chroma=encoding.full_chroma),
-        # Optimised Huffman tables: 4 % fewer bytes for under a millisecond; progressive costs three times that.
+        # Optimised Huffman tables save 4 % of the bytes and take under a millisecond. Progressive takes three times
+        # that.
         optimize=True,
         progressive=encoding.effort is Effort.THOROUGH,
         subsampling="4:4:4" if encoding.full_chroma else "4:2:0",
@@ -191,7 +192,7 @@ def _save_gif(image: Image.Image, out: io.BytesIO, encoding: Encoding, profile: 
 
 
 def _exact_palette(image: Image.Image) -> Image.Image | None:
-    """Return the image with a palette when that loses nothing; None otherwise."""
+    """Return the image with a palette if that is lossless, otherwise None."""
     if image.mode not in ("RGB", "RGBA") or image.getcolors(_PALETTE_COLOURS) is None:
         return None
     picture = image.quantize(_PALETTE_COLOURS)

@@ -1,8 +1,8 @@
 """
-Pixels -> whether they are a graphic: drawn in few flat colours with sharp edges, not seen through a lens.
+Pixels -> whether they are a graphic: drawn, in few flat colours and with sharp edges; not a photograph.
 
-Every picture pays for this test, so it looks at 28 x 28 small tiles of it, at full resolution: a reduced copy has no
-sharp edges left.
+Every picture is tested, so the test looks only at 28 x 28 small tiles. They have full resolution, because a reduced
+copy has no sharp edges.
 """
 
 from collections.abc import Sequence
@@ -15,31 +15,32 @@ from PIL import Image, ImageChops
 _TILES, _GLANCE = 28, 10
 _TILE = 8
 
-# Steps from a pixel to its neighbour, in the band where it is largest. 1 and 2 are gradients and rounding; up to 24
-# is texture and noise, of which a photograph is full; what resampling leaves of a drawn edge is mostly above 40.
+# Steps from a pixel to its neighbour, in the band where the step is largest. Steps of 1 and 2 are gradients and
+# rounding, steps up to 24 mostly texture and noise of photographs, steps above 40 mostly drawn edges, also after
+# resampling.
 _FAINT = slice(3, 25)
 _SHARP = 40
 _ANY = [0] + [255] * 255
 
-# The limits lie between drawn charts, texts, screenshots and logos at widths from 200 pixels on and photographs: as
-# they are, darkened to a black sky, overexposed to white, on a studio's white, with a margin, in grey.
+# The limits separate charts, texts, screenshots and logos of at least 200 pixels' width from photographs: normal ones,
+# dark ones, overexposed ones, those on white, those with a margin, and grey ones.
 #
-# Sharp steps to faint ones, plus twice the share of equal neighbours where anything changes at all.
+# Ratio of sharp steps to faint ones, plus twice the share of equal neighbours in tiles that are not flat.
 _LEAST_CRISPNESS = 1.3
 _LEAST_STILL = 0.1
 
-# With an eighth of the tiles the same measure is off by up to a tenth.
+# With an eighth of the tiles, the measure differs by up to a tenth.
 _GLANCE_TRUST = 0.75
 
-# Different colours to pixels that change, and how many more there may be the more of the picture is flat.
+# Limit of the number of colours per changing pixel, and how much it rises with the flat share of the picture.
 _MOST_COLOURS, _MORE_COLOURS = 0.35, 0.4
 
-# Pixels of the three commonest colours that are far from the commonest, to all that are not the commonest. In a
-# photograph there is one flat colour at most. A grey one has 256 colours whatever it shows, so less follows.
+# Among the pixels that do not have the most common colour: the share of the next most common colours that are far from
+# it. A photograph has at most one flat colour. A grey picture has at most 256 colours, so the limit is higher for it.
 _LEAST_SECOND, _LEAST_SECOND_GREY, _GREYS = 0.06, 0.2, 256
 
-# Letters and thin lines have no flat colour of their own: letters of one ink have few colours and next to nothing
-# faint, lines on a ground leave most of it empty.
+# Letters and thin lines contain no flat areas. Letters of one ink have few colours and few faint steps. Lines on a
+# ground leave most of it flat.
 _INK_COLOURS, _INK_EDGES = 0.12, 1.5
 _LINE_COLOURS, _LINE_EDGES, _LINE_FLAT = 0.43, 0.6, 0.6
 
@@ -47,14 +48,14 @@ _LINE_COLOURS, _LINE_EDGES, _LINE_FLAT = 0.43, 0.6, 0.6
 @dataclass(frozen=True, slots=True)
 class _Look:
     """
-    What some tiles show.
+    Measures of some tiles.
 
     Args:
         sample: The tiles side by side.
-        changed: Pixels that differ from the one to the right or below.
-        flat: Share of the tiles in which none does. They say nothing: a studio's white, a margin, a black sky.
-        still: Share of the pixels of the other tiles that do not.
-        edges: Sharp steps to faint ones.
+        changed: Number of pixels that differ from their right or lower neighbour.
+        flat: Share of the tiles without such a pixel: a white background, a margin, a black sky.
+        still: In the other tiles, the share of pixels that equal their neighbours.
+        edges: Ratio of sharp steps to faint ones.
     """
 
     sample: Image.Image
@@ -120,14 +121,14 @@ def _differ(colour: object, ground: object) -> bool:
 
 
 def _starts(length: int, tiles: int) -> list[int]:
-    """Spread tiles over an edge; each has a pixel more, the neighbour of its last."""
+    """Return the starts of evenly spread tiles on an edge. Each tile is one pixel longer, for its last neighbour."""
     tiles = min(tiles, (length - 1) // _TILE)
     free = length - 1 - _TILE
     return [round(index * free / max(1, tiles - 1)) for index in range(tiles)]
 
 
 def _sample(image: Image.Image, columns: Sequence[int], rows: Sequence[int]) -> Image.Image:
-    """Put the tiles side by side; rows first, then columns of those, which is 56 copies where one a tile is 784."""
+    """Put the tiles side by side: first rows, then columns of them, which takes 56 copies instead of 784."""
     tile = _TILE + 1
     bands = Image.new(image.mode, (image.width, tile * len(rows)))
     for index, top in enumerate(rows):
@@ -135,7 +136,7 @@ def _sample(image: Image.Image, columns: Sequence[int], rows: Sequence[int]) -> 
     sample = Image.new(image.mode, (tile * len(columns), bands.height))
     for index, left in enumerate(columns):
         sample.paste(bands.crop((left, 0, left + tile, bands.height)), (tile * index, 0))
-    # Premultiplied, so that the colour of pixels that nobody sees does not count.
+    # Multiplied by alpha, so that the colour of transparent pixels has no effect.
     return sample.convert("RGBA").convert("RGBa") if sample.mode in ("LA", "RGBA") else sample
 
 

@@ -26,8 +26,8 @@ def blurhash(pixels: bytes, size: Size, shape: Size) -> str:
 
     Args:
         pixels: RGB, sRGB.
-        size: Of the pixels; fewer than 8 each way hold no wave to measure.
-        shape: Of the picture, of which the ratio counts: the pixels may be squeezed into a square.
+        size: Size of the pixels, at least 8 each way.
+        shape: Size of the picture. Only the ratio has an effect; the pixels themselves may be scaled to a square.
 
     >>> blurhash(bytes((255, 255, 255) * 64), (8, 8), (3, 2))
     'L0TSUAfQfQfQfQfQfQfQfQfQfQfQ'
@@ -48,12 +48,12 @@ def blurhash(pixels: bytes, size: Size, shape: Size) -> str:
 
 def thumbhash(pixels: bytes, size: Size, shape: Size) -> str:
     """
-    Return the ThumbHash in base64, as pages carry it.
+    Return the ThumbHash in base64.
 
     Args:
         pixels: RGBA, sRGB, not multiplied by alpha.
         size: As for `blurhash`.
-        shape: Likewise; the decoder draws a picture of about this ratio.
+        shape: As for `blurhash`. The decoder draws a picture of about this ratio.
     """
     luma, yellow, red, alpha = _lpqa(pixels)
     clear = min(pixels[3::4]) < 255

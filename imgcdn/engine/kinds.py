@@ -1,11 +1,11 @@
-"""What a file is, judged by its first bytes alone: the difference between 415 and 422, and a name for the message."""
+"""The kind of a file by its first bytes. It decides between 415 and 422, and is named in the message."""
 
-#: How many of a file's first bytes `kind_of` wants.
+#: How many bytes `kind_of` needs.
 HEAD_BYTES = 1024
 
 _AVIF_BRANDS = (b"avif", b"avis")
 
-# (offset, bytes, what it is). A name from `core.output.formats.FORMATS` is a kind that is offered.
+# (offset, bytes, kind). A name in `core.output.formats.FORMATS` is a supported kind.
 _SIGNATURES = (
     (0, b"\xff\xd8\xff", "jpeg"),
     (0, b"\x89PNG\r\n\x1a\n", "png"),
@@ -35,20 +35,20 @@ _SIGNATURES = (
 # Major brands of ISO base media files (https://mp4ra.org/registered-types/brands).
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
 
-# Text has no signature: what a document's root says, the first found wins.
+# Text has no signature. The first of these that is found counts.
 _MARKUP = (("<svg", "SVG"), ("<!doctype html", "HTML"), ("<html", "HTML"), ("<?xml", "XML"))
 
 
 def kind_of(head: bytes) -> str | None:
     """
-    Name what a file claims to be.
+    Return the kind of a file.
 
     Args:
-        head: Its first `HEAD_BYTES`, or all of it when shorter.
+        head: Its first `HEAD_BYTES` bytes; all bytes of a shorter file.
 
     Returns:
-        A name in `core.output.formats.FORMATS` for a kind that is offered; a name for people for one that is not;
-        None for what no rule here knows.
+        A name in `core.output.formats.FORMATS` for a supported kind; another name for a kind that is not supported;
+        None for an unknown kind.
 
     >>> kind_of(b"GIF89a..."), kind_of(b"%PDF-1.7"), kind_of(b"hello")
     ('gif', 'PDF', None)
@@ -62,10 +62,10 @@ def kind_of(head: bytes) -> str | None:
 
 
 def _iso_kind(head: bytes) -> str:
-    """Tell the kinds that share the ISO base media container apart by the brands in its first box."""
+    """Return the kind of an ISO base media file by the brands in its first box."""
     length = int.from_bytes(head[:4], "big")
     major, *compatible = (head[at : at + 4] for at in (8, *range(16, min(length, len(head)), 4)))
-    # "mif1" says only that there are still images; the codec's brand is then among the compatible ones.
+    # "mif1" only means still images. The brand of the codec is then among the compatible ones.
     if major in _AVIF_BRANDS or (major in _HEIF_BRANDS and any(brand in _AVIF_BRANDS for brand in compatible)):
         return "avif"
     return "HEIC" if major in _HEIF_BRANDS else "MP4 or QuickTime video"

@@ -1,10 +1,10 @@
 """
-q=auto: pixels and a look -> the least q that gives it to them.
+q=auto: pixels and a target -> the lowest q that reaches it.
 
-A sample of the picture goes through the encoder that will write it, at its quickest, and is compared with the outcome.
-The comparison is SSIMULACRA2 cut down to what a few milliseconds pay for: of its 108 terms the four that weigh most in
-photographs, on blocks instead of Gaussian windows, with plainer curves for light. `bench/fit/auto.py` fits their
-weights to the real metric and tells how far the two are apart.
+A sample of the picture is encoded with the same encoder, at its quickest speed, and compared with the result. The
+measure is a reduced SSIMULACRA2 that takes a few milliseconds: four of its 108 terms, those with the largest weight in
+photographs, on blocks instead of Gaussian windows, and with simpler curves for light. `bench/fit/auto.py` fits their
+weights to the real metric and measures the difference between the two.
 """
 
 from bisect import bisect_left
@@ -19,23 +19,23 @@ from imgcdn.engine.codecs import READABLE
 TYPICAL_Q = (20, 30, 40, 50, 60, 70, 80, 90, 95)
 _TYPICAL_LOOK = (34.3, 46.1, 55.7, 61.4, 64.3, 70.0, 76.3, 83.9, 86.2)
 
-#: A picture's q is the typical one of a look that is at most so far from the target: what a flat picture or mere noise
-#: needs is guesswork, and a mistake must stay small.
+#: Limit of the correction for a picture, in points of SSIMULACRA2. For flat pictures and noise the measure is
+#: unreliable, so mistakes must stay small.
 _MOST_SHIFT = 20.0
 
-#: A second try is made where the first one missed the target by more: for about one picture in five at 75.
+#: If the first try misses the target by more points, there is a second one: for about one picture in five at 75.
 _NEAR = 4.0
 
-# The sample: tiles of this edge, whole blocks of every encoder, evenly spread; this share of the picture, between these
-# numbers of pixels. More pixels are nearer to the truth and cost more: with all of them nearly every JPEG comes near.
+# The sample: evenly spread tiles of this edge, a multiple of every encoder's blocks. Together they are this share of
+# the picture, within these limits in pixels. More pixels cost more time and give a more exact result.
 _TILE = 64
 _SAMPLE_SHARE = 0.4
 _SAMPLE_PIXELS = (24_576, 98_304)
 
-#: With a shorter edge there is next to nothing to measure, and some encoders refuse.
+#: Shorter edges leave too little to measure, and some encoders refuse them.
 _LEAST_EDGE = 8
 
-#: Edge of the blocks that stand for Gaussian windows of sigma 1.5.
+#: Edge of the blocks that replace Gaussian windows of sigma 1.5.
 _BLOCK = 5
 
 # The constant of SSIMULACRA2's ssim.
@@ -47,10 +47,10 @@ _M = (0.23, 0.692, 0.078)
 _S = (0.243, 0.205, 0.552)
 _Y = (0.265, 0.657, 0.078)
 
-# Keeps differences in the dark from counting without end, as the bias in XYB does.
+# Limits the weight of differences in dark pixels, as the bias in XYB does.
 _DARKNESS = 0.006
 
-#: Of Sample.distances, and last the constant. Fitted by bench/fit/auto.py.
+#: The weights of Sample.distances, then the constant. Fitted by bench/fit/auto.py.
 WEIGHTS = (8.93, 263.5, 8.28, 127.93, 0.19)
 
 _Planes = dict[str, Image.Image]
@@ -59,11 +59,11 @@ _Light = tuple[Image.Image, ...]
 
 def find_q(image: Image.Image, target: float, encode_at: Callable[[Image.Image, int], BinaryIO]) -> int:
     """
-    Return the least q, on the scale of all formats, at which a picture reaches a look.
+    Return the lowest q, on the scale of all formats, at which a picture reaches a target.
 
     Args:
-        image: As it is about to be encoded; mode L, LA, RGB or RGBA. Transparent pixels do not count.
-        target: SSIMULACRA2 wanted, 40 to 90.
+        image: The picture to be encoded; mode L, LA, RGB or RGBA. Transparent pixels are ignored.
+        target: SSIMULACRA2, 40 to 90.
         encode_at: Encodes a sample, mode RGB and at least 8 pixels either way, at a q.
     """
     sample = Sample(image)
@@ -78,9 +78,9 @@ def find_q(image: Image.Image, target: float, encode_at: Callable[[Image.Image, 
 
 def search(target: float, look_at: Callable[[int], float]) -> int:
     """
-    Return the q at which a look is reached, from the looks at one q or two.
+    Return the q that reaches a target, after measuring at one q or two.
 
-    Most pictures differ from the typical one by a number of points that is the same at neighbouring q.
+    For most pictures, the difference from the typical photograph is about the same at neighbouring q.
     """
     first = q = _typical_q(target)
     missed = target - look_at(q)
@@ -95,14 +95,14 @@ def search(target: float, look_at: Callable[[int], float]) -> int:
 
 
 def look(distances: tuple[float, ...]) -> float:
-    """Return SSIMULACRA2 as `Sample.distances` let expect it."""
+    """Return the SSIMULACRA2 that is estimated from `Sample.distances`."""
     *weights, constant = WEIGHTS
     distance = sum(weight * value for weight, value in zip(weights, distances, strict=True)) + constant
     return score(distance)
 
 
 def score(distance: float) -> float:
-    """Return what SSIMULACRA2 makes of the weighted sum of its terms (its MSSSIM::Score)."""
+    """Return the SSIMULACRA2 for the weighted sum of its terms (its MSSSIM::Score)."""
     d = max(0.0, distance)
     d = 2.326765642916932 * d - 0.020884521182843837 * d**2 + 6.248496625763138e-05 * d**3
     return 100.0 - 10.0 * float(d**0.6276336467831387)
@@ -110,7 +110,7 @@ def score(distance: float) -> float:
 
 class Sample:
     """
-    A part of a picture, small enough to be encoded for a try.
+    A part of a picture that is encoded in its place to measure.
 
     Attributes:
         picture: Mode RGB.
@@ -120,11 +120,11 @@ class Sample:
         self._visible: Image.Image | None = None
         if image.mode in ("LA", "RGBA"):
             box = image.getchannel("A").getbbox()
-            # A copy, so not where it would be one of everything.
+            # crop() copies, so it is avoided if it would copy the whole picture.
             shown = image.crop(box) if box and box != (0, 0, *image.size) else image
             tiles = _tiles(shown).convert("RGBA")
             self._visible = tiles.getchannel("A").convert("F")
-            # What nobody sees must not have edges. Resizing weighs colours by their alpha.
+            # Transparent pixels get the mean colour, so that they show no edges. Resizing weights colours by alpha.
             colour = tiles.resize((1, 1), Image.Resampling.BOX).convert("RGB").resize(tiles.size)
             colour.paste(tiles.convert("RGB"), mask=tiles.getchannel("A"))
             self.picture = colour
@@ -133,7 +133,7 @@ class Sample:
         self._planes = _planes(self.picture)
 
     def distances(self, encoded: BinaryIO) -> tuple[float, ...]:
-        """Return how far an encoded sample is from this one, in each respect that `WEIGHTS` weighs."""
+        """Return the distances between an encoded sample and this one, in the order of `WEIGHTS`."""
         encoded.seek(0)
         with Image.open(encoded, formats=READABLE) as image:
             planes = _planes(image.convert("RGB"))

@@ -22,8 +22,8 @@ from imgcdn.engine.smart import locate_subject
 from imgcdn.engine.transform import box_of, orient, pad, resize
 from imgcdn.engine.trim import find_content
 
-#: Every picture passes these in this order, between decoding and encoding. Between the two lists it is measured, for
-#: its border, then for its subject; the crop that follows is the resize's.
+#: The steps between decoding and encoding, in this order. Between the two lists, the border is found (trim), then the
+#: subject (smart crop). The resize applies the crop.
 UPRIGHT_STEPS: tuple[Callable[[Picture, Plan], Picture], ...] = (orient, expand)
 STEPS: tuple[Callable[[Picture, Plan], Picture], ...] = (
     resize,
@@ -41,16 +41,16 @@ STEPS: tuple[Callable[[Picture, Plan], Picture], ...] = (
 
 def render(file: BinaryIO, plan: Plan, budget: Budget) -> EncodedImage:
     """
-    Turn an original into a variant; holds one decoded picture at a time.
+    Render a variant of an original. One decoded picture is in memory at a time.
 
     Args:
         file: The original that the plan's facts were probed from; seekable.
         plan: From `core.output.plan.plan_for`.
-        budget: What its encoders may spend.
+        budget: The limits of its encoders.
 
     Raises:
         CorruptImage: Its pixels do not decode.
-        InvalidParam: The crop lies outside of what trimming left.
+        InvalidParam: The crop lies outside the trimmed picture.
     """
     if plan.animated:
         encoding = photograph_encoding(plan, budget)
@@ -63,16 +63,16 @@ def render(file: BinaryIO, plan: Plan, budget: Budget) -> EncodedImage:
 
 
 def resolve_plan(picture: Picture, plan: Plan) -> Plan:
-    """Return the plan with all that only the pixels tell: the border of an upright picture, then its subject."""
+    """Return the plan after border and subject were found in an upright picture."""
     return _resolve_crop(picture, _resolve_trim([picture], plan))
 
 
 def _resolve_for_all(file: BinaryIO, plan: Plan) -> Plan:
-    """Return the plan that suits every frame of an animation."""
+    """Return the plan for all frames of an animation."""
     if plan.trim is not None:
-        # Decoded twice: what one frame's border hides may be another frame's picture.
+        # All frames are decoded twice, because the border must be common to them.
         plan = _resolve_trim((_upright(frame.picture, plan) for frame in open_animation(file).frames), plan)
-    # The first frame's subject is all frames': a crop that followed it would shake.
+    # The crop of the first frame is used for all frames. A crop that followed the subject would shake.
     first = next(open_animation(file).frames, None) if plan.crop_bounds is not None else None
     return plan if first is None else _resolve_crop(_upright(first.picture, plan), plan)
 
@@ -91,13 +91,13 @@ def _smallest(picture: Picture, plan: Plan, budget: Budget) -> EncodedImage:
     encodings = graphic if graphic != (planned,) and is_graphic(picture.image) else (planned,)
     files = (encode(picture.image, each, picture.profile) for each in encodings)
     smallest = min(files, key=lambda each: len(each.body))
-    # The effort follows from plan and budget alone. A lossless file has no effort of its own, so a graphic would be
-    # marked as fast after a thorough render too.
+    # The effort follows from plan and budget. Without this, a graphic whose smallest file is lossless would be marked
+    # as fast after a thorough render, because lossless encodings have no effort.
     return replace(smallest, effort=planned.effort)
 
 
 def _never_larger(encoded: EncodedImage, file: BinaryIO, profile: bytes) -> EncodedImage:
-    """Return the original's own coding in place of one that is larger."""
+    """Return the original's own coding if the encoded picture is larger."""
     file.seek(0)
     data = file.read()
     for name, rewrap in ((JPEG.name, rewrap_jpeg), (PNG.name, rewrap_png)):
@@ -114,7 +114,7 @@ def _upright(picture: Picture, plan: Plan) -> Picture:
 
 
 def _resolve_trim(pictures: Iterable[Picture], plan: Plan) -> Plan:
-    """Return the plan for pictures of one size, less the border that is common to them."""
+    """Return the plan without the border that pictures of one size have in common."""
     if plan.trim is None:
         return plan
     size, kept = find_content((picture.image for picture in pictures), plan.trim.tolerance)
@@ -122,7 +122,7 @@ def _resolve_trim(pictures: Iterable[Picture], plan: Plan) -> Plan:
 
 
 def _resolve_crop(picture: Picture, plan: Plan) -> Plan:
-    """Return the plan for a picture whose border is known, its crop where the subject is."""
+    """Return the plan with the crop at the subject. The border was already removed from the plan."""
     if plan.crop_bounds is None:
         return plan
     return resolve_crop(

@@ -37,7 +37,7 @@ _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), 
 
 
 class _OddError(Exception):
-    """The file is not as usual."""
+    """The file is damaged, or has a feature that is not handled here."""
 
 
 def rewrap_jpeg(data: bytes, profile: bytes = b"", *, below: int = sys.maxsize) -> bytes | None:
@@ -46,11 +46,11 @@ def rewrap_jpeg(data: bytes, profile: bytes = b"", *, below: int = sys.maxsize) 
 
     Args:
         data: The file.
-        profile: ICC profile to write into it; its own is dropped.
-        below: Bytes that it must stay below to be of use.
+        profile: ICC profile to write into it. Its own profile is dropped.
+        below: Return only a result with fewer bytes.
 
     Returns:
-        None where it does not, is cut short, or is not 8-bit Huffman-coded grey or three colours.
+        None if it has more bytes, is truncated, or is not 8-bit Huffman-coded with one or three components.
     """
     try:
         segments = list(_segments(data))
@@ -70,15 +70,15 @@ def rewrap_jpeg(data: bytes, profile: bytes = b"", *, below: int = sys.maxsize) 
 
 def rewrap_png(data: bytes, profile: bytes = b"", *, below: int = sys.maxsize) -> bytes | None:
     """
-    Return a PNG of its pixels, palette and transparency alone.
+    Return a PNG with only its pixels, palette and transparency.
 
     Args:
         data: The file.
-        profile: ICC profile to write into it; what it says of its colours itself is dropped.
-        below: Bytes that it must stay below to be of use.
+        profile: ICC profile to write into it. Its own description of its colours is dropped.
+        below: Return only a result with fewer bytes.
 
     Returns:
-        None where it does not, is cut short, damaged, animated or has 16 bits.
+        None if it has more bytes, is truncated, damaged or animated, or has 16 bits.
     """
     try:
         chunks = list(_chunks(data))
@@ -88,7 +88,7 @@ def rewrap_png(data: bytes, profile: bytes = b"", *, below: int = sys.maxsize) -
         body = b"".join((_PNG, kept[0][1], *colour, *(chunk for _, chunk in kept[1:]), _chunk(b"IEND", b"")))
         if len(body) >= below:
             return None
-        # Last, because these take their time.
+        # Last, because these checks take the longest.
         _check_sums(chunk for _, chunk in kept)
         _check_pixels(kept[0][1][8:-4], [chunk[8:-4] for name, chunk in kept if name == b"IDAT"])
     except _OddError:
@@ -97,7 +97,7 @@ def rewrap_png(data: bytes, profile: bytes = b"", *, below: int = sys.maxsize) -
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield marker and bytes up to the end of the first picture, coded pixels with the header of their scan."""
+    """Yield marker and bytes of each segment of the first picture. Coded pixels are part of their scan's segment."""
     if not data.startswith(b"\xff\xd8"):
         raise _OddError
     at = 2
@@ -122,7 +122,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _check_jpeg(markers: list[int], before: list[tuple[int, bytes]]) -> None:
-    """Let pass one frame of 8 bits, with tables of its own, and markers that are known to matter or not to."""
+    """Raise unless there is one frame of 8 bits with its own tables, and all markers are known."""
     frames = [body for marker, body in before if marker in _FRAMES]
     known = {*_FRAMES, *_DROPPED, _HUFFMAN, _QUANTA, _RESTART, _SOS}
     declared = {marker for marker, _ in before}
@@ -136,7 +136,7 @@ def _check_jpeg(markers: list[int], before: list[tuple[int, bytes]]) -> None:
 
 
 def _icc_segments(profile: bytes) -> list[bytes]:
-    """Split a profile as ICC.1:2022, annex B.4, has it."""
+    """Split a profile into segments (ICC.1:2022, annex B.4)."""
     parts = [profile[at : at + _ICC_PART] for at in range(0, len(profile), _ICC_PART)]
     return [
         struct.pack(">BBH", 0xFF, _ICC, 16 + len(part)) + b"ICC_PROFILE\0" + bytes([number, len(parts)]) + part
@@ -145,7 +145,7 @@ def _icc_segments(profile: bytes) -> list[bytes]:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the name and the bytes of each chunk before IEND; what follows that is not looked at."""
+    """Yield the name and the bytes of each chunk before IEND. Bytes after IEND are ignored."""
     if not data.startswith(_PNG):
         raise _OddError
     at = len(_PNG)
@@ -163,7 +163,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _check_order(names: list[bytes]) -> None:
-    """Let pass a still picture with no chunk that decoders must know and we do not (section 5.4)."""
+    """Raise unless it is a still picture whose critical chunks are all known (section 5.4)."""
     if names[:1] != [b"IHDR"] or b"IDAT" not in names or b"acTL" in names:
         raise _OddError
     critical = [name for name in names if not name[0] & 0x20 and name != b"IDAT"]
@@ -181,7 +181,7 @@ def _check_sums(chunks: Iterable[bytes]) -> None:
 
 
 def _check_pixels(header: bytes, parts: list[bytes]) -> None:
-    """Let pass pixels of at most 8 bits whose checksum holds, with nothing hidden behind them."""
+    """Raise unless pixels have at most 8 bits, their checksum is right, and no other data follows them."""
     if len(header) != _HEADER.size:
         raise _OddError
     width, height, depth, kind, _, _, interlaced = _HEADER.unpack(header)

@@ -73,7 +73,7 @@ def _layers(copy: Image.Image) -> list[Image.Image]:
     bands = Image.merge("RGB", shown.convert("YCbCr").split())
     around = bands.filter(ImageFilter.GaussianBlur(max(1.0, min(copy.size) * _AROUND)))
     contrast = ImageChops.difference(bands, around)
-    # A cut-out is its own subject, whatever its colour.
+    # In a picture with alpha, the visible part itself is the subject.
     subjects = _skin(shown) if alpha.getextrema() == (255, 255) else alpha.point(_SKIN)
     return [*(ImageChops.multiply(band, alpha) for band in contrast.split()), subjects]
 
@@ -83,8 +83,8 @@ def _ramp(low: int, high: int, width: int) -> list[int]:
     return [round(255 * max(0.0, min(1.0, (v - low) / width + 1, (high - v) / width + 1))) for v in range(256)]
 
 
-# Hue 0 to 42 degrees and saturation 0.23 to 0.63, whatever the brightness, in which skins differ most: close to
-# Sobottka and Pitas, "Segmentation and tracking of faces in color images", 1996. In near black hue is noise.
+# Skin: hue 0 to 42 degrees, saturation 0.23 to 0.63, any brightness except near black, where hue is noise. Close to
+# Sobottka and Pitas, "Segmentation and tracking of faces in color images", 1996.
 _SKIN_HUE = _ramp(0, 30, 6)
 _SKIN_SATURATION = _ramp(58, 160, 18)
 _SKIN_VALUE = _ramp(60, 255, 20)
@@ -100,16 +100,16 @@ def _profile(layers: list[Image.Image], axis: int) -> list[float]:
     """Return the sum of the layers, averaged over the other axis."""
     width, height = layers[0].size
     line = (width, 1) if axis == 0 else (1, height)
-    # As floats: a small thing's share of its row is less than one step of 255.
+    # As floats, because a small object's share of its row is less than one of 255 steps.
     rows = [layer.convert("F").resize(line, Resampling.BOX).get_flattened_data() for layer in layers]
     return [sum(values) for values in zip(*rows, strict=True)]
 
 
 def _best(profile: list[float], share: float) -> int:
-    """Return the place, in percent, of the window that attracts most; of equal ones that nearest to the center."""
+    """Return the position, in percent, of the window with the highest score; of equal ones, the most central."""
     length = len(profile) * share
     free = len(profile) - length
-    # Sums over all before a pixel, times 1, x and x squared, so that a window costs the same whatever its length.
+    # Prefix sums of the values times 1, x and x squared, so that the cost of a window does not depend on its length.
     sums = [
         list(accumulate((value * _power(at, at + 1, order) for at, value in enumerate(profile)), initial=0.0))
         for order in (1, 2, 3)

@@ -10,7 +10,7 @@ from imgcdn.core.output.plan import Plan
 from imgcdn.core.request.params import WHITE
 from imgcdn.engine.decode import Picture
 
-# EXIF 2.32, tag 0x112: what makes a picture stored in each orientation upright.
+# EXIF 2.32, tag 0x112: orientation -> the transposition that makes the picture upright.
 _UPRIGHT = {
     2: Transpose.FLIP_LEFT_RIGHT,
     3: Transpose.ROTATE_180,
@@ -25,13 +25,14 @@ _BOTTOM_EDGE_FIRST = (3, 4, 6, 7)
 
 _CLEAR = (0, 0, 0, 0)
 
-# Beyond this factor pixels are averaged in whole blocks first, then resampled. At 3 it is not told from Lanczos alone
-# (Pillow's documentation of `reducing_gap`) and a 12 MP PNG goes to 800 pixels in a third of the time.
+# From this factor on, pixels are first averaged in whole blocks, then resampled. At 3 the result looks the same as with
+# Lanczos alone (Pillow's documentation of `reducing_gap`), and a 12 MP PNG is reduced to 800 pixels in a third of the
+# time.
 _REDUCING_GAP = 3.0
 
 
 def orient(picture: Picture, plan: Plan) -> Picture:
-    """Apply the EXIF orientation, then the turn that was asked for, in one transposition."""
+    """Apply the EXIF orientation and then the requested turn, as one transposition."""
     orientation = compose(picture.orientation, plan.turn)
     method = _UPRIGHT.get(orientation)
     if method is None:
@@ -44,8 +45,8 @@ def resize(picture: Picture, plan: Plan) -> Picture:
     """
     Crop and resample in one step, so that the crop's edges may lie between pixels.
 
-    Pillow multiplies colour by alpha before it resamples and divides after, so no halo of the transparent
-    pixels' colour remains.
+    Pillow multiplies colour by alpha before it resamples and divides afterwards, so the colour of transparent pixels
+    does not show as a halo.
     """
     size = plan.resampled
     box = box_of(picture, plan.crop)
@@ -54,7 +55,7 @@ def resize(picture: Picture, plan: Plan) -> Picture:
 
 
 def pad(picture: Picture, plan: Plan) -> Picture:
-    """Lay the picture on its place in the output; transparent pixels of it stay transparent."""
+    """Place the picture in the output. Its transparent pixels stay transparent."""
     if plan.place is None:
         return picture
     image = picture.image
@@ -69,7 +70,7 @@ def pad(picture: Picture, plan: Plan) -> Picture:
 
 
 def box_of(picture: Picture, part: Box | None) -> Box:
-    """Return where a part of the source, None for all of it, lies in the pixels that were decoded."""
+    """Return the box of a part of the source (None for the whole source) in the decoded pixels."""
     return _within(_scaled(picture, part), picture.image.size)
 
 
@@ -82,12 +83,12 @@ def _scaled(picture: Picture, part: Box | None) -> Box:
 
 
 def _within(box: Box, size: Size) -> Box:
-    """Take rounding errors off the far edges, which Pillow refuses."""
+    """Limit the right and bottom edges to the image: Pillow refuses rounding errors beyond them."""
     return box[0], box[1], min(box[2], size[0]), min(box[3], size[1])
 
 
 def _upright_extent(extent: Box, size: Size, orientation: int) -> Box:
-    """Follow an extent that begins at the stored picture's first pixel through the transposition."""
+    """Return an extent after the transposition. It begins at the stored picture's first pixel."""
     (width, height), (right, bottom) = size, extent[2:]
     xs = (width - right, float(width)) if orientation in _RIGHT_EDGE_FIRST else (0.0, right)
     ys = (height - bottom, float(height)) if orientation in _BOTTOM_EDGE_FIRST else (0.0, bottom)

@@ -1,4 +1,4 @@
-"""Pixels -> what is inside a border of one colour."""
+"""Pixels -> the part inside a border of one colour."""
 
 from collections.abc import Iterable
 
@@ -9,14 +9,14 @@ from imgcdn.core.output.geometry import Area, Size
 
 def find_content(images: Iterable[Image.Image], tolerance: int) -> tuple[Size, Area]:
     """
-    Return the size, and the smallest area outside of which all pixels are like the top left one of the first image.
+    Find the smallest area that contains all pixels unlike the top left pixel of the first image.
 
     Args:
-        images: Of one size, L, LA, RGB, RGBA or CMYK: the frames of one picture. At least one.
-        tolerance: How far a pixel may be from it in any band. Where alpha is 0 a pixel has no colour.
+        images: The frames of one picture, at least one; all of one size, mode L, LA, RGB, RGBA or CMYK.
+        tolerance: Largest difference in any band of a pixel of the border. Colour is multiplied by alpha first.
 
     Returns:
-        The area is all of it when there is nothing else than the border.
+        The size of the images, and the area; the whole image if all of it is border.
     """
     corner: tuple[int, ...] | None = None
     areas: list[Area] = []

@@ -17,7 +17,7 @@ def status(bind: str) -> int:
     Return the status of `/-/healthz`.
 
     Raises:
-        OSError: Nobody answers.
+        OSError: The service does not answer.
         http.client.HTTPException: It is no HTTP.
     """
     path = bind.removeprefix("unix:")

@@ -89,7 +89,7 @@ class InvalidParam(RequestError):
 
 class Forbidden(RequestError):
     """
-    Policy refuses this source. One public text for every cause, so that nobody maps the network with it.
+    This source is not allowed. Every cause has the same public text, so that the text reveals nothing of the network.
 
     Args:
         cause: The reason, for the log alone.

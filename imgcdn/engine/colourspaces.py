@@ -106,7 +106,7 @@ def _png_chromaticities(image: ImageFile.ImageFile) -> icc.Chromaticities:
 
 
 def _png_codes(file: BinaryIO) -> tuple[int, int] | None:
-    """Return the code points of a cICP chunk before the pixels; None where there is none for RGB in full range."""
+    """Return the code points of a cICP chunk before the pixels; None without one for RGB in full range."""
     file.seek(8)
     for _ in range(_MOST_CHUNKS):
         length, name = struct.unpack(">I4s", file.read(8))

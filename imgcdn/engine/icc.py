@@ -70,7 +70,7 @@ def pq_curve() -> Curve:
 
 @lru_cache(maxsize=1)
 def hlg_curve() -> Curve:
-    """Return the curve of ITU-R BT.2100's hybrid log-gamma, likewise."""
+    """Return the curve of ITU-R BT.2100's hybrid log-gamma, brought into that range too."""
     return _sampled(lambda value: _shown(_PEAK_NITS * _hlg_light(value) ** 1.2))
 
 

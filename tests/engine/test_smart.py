@@ -1,49 +1,34 @@
-"""
-Where `position=smart` puts a crop: on drawn pictures, and on photographs whose subject was marked by eye.
+"""Where `position=smart` puts a crop, on drawn pictures."""
 
-Each row of `tests/tables/subjects.tsv` has a photograph, the box of its subject in fractions of the upright picture,
-and whether the scores were tuned on it. A photograph succeeds as a success when two crops each keep four fifths of the
-box, or as much of it as such a crop can contain: the square, and the one of 9:16 and 16:9 that cuts more.
-"""
-
-import csv
 import io
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from imgcdn.core.output.geometry import CENTER, Box, Crop, Fit, Position, Size, Smart
-from imgcdn.core.output.plan import Plan, plan_for
+from imgcdn.core.output.geometry import CENTER, Box, Crop, Fit, Size, Smart
 from imgcdn.core.request.params import Params
-from imgcdn.engine.decode import Picture, decode
-from imgcdn.engine.probe import probe
-from imgcdn.engine.render import UPRIGHT_STEPS, render, resolve_plan
+from imgcdn.engine.decode import decode
+from imgcdn.engine.render import render
 from imgcdn.engine.smart import locate_subject
 from tests.support import pictures
-from tests.support.paths import ROOT
-from tests.support.planning import FAST, LIMITS
-from tests.support.variants import MAX_PIXELS, colour_at, decode_frames, make_plan, near, psnr, render_image, variant
-
-CORPUS = ROOT.parent / "shared" / "corpus"
-TABLE = ROOT / "tests" / "tables" / "subjects.tsv"
+from tests.support.planning import FAST
+from tests.support.variants import (
+    colour_at,
+    decode_frames,
+    make_plan,
+    near,
+    psnr,
+    render_image,
+    resolved_plan,
+    variant,
+)
 
 SMART = Params(fit=Fit.COVER, position=Smart.SUBJECT)
 SQUARE = replace(SMART, width=60, height=60, format="png")
-
-
-def resolved_plan(original: bytes, params: Params) -> Plan:
-    """Return the plan with the resolved crop."""
-    file = io.BytesIO(original)
-    plan = plan_for(probe(file, max_pixels=MAX_PIXELS), params, (), LIMITS)
-    picture: Picture = decode(file, plan)
-    for step in UPRIGHT_STEPS:
-        picture = step(picture, plan)
-    return resolve_plan(picture, plan)
 
 
 def scene(size: Size, spot: Box, colour: tuple[int, ...] = pictures.RED, mode: str = "RGB") -> Image.Image:
@@ -300,77 +285,3 @@ def test_the_crop_lies_in_the_picture_and_has_the_size_of_the_center_crop(
         assert 0 <= top < bottom <= size[1]
         lengths = [[round(crop[axis + 2] - crop[axis], 2) for axis in (0, 1)] for crop in (plan.crop, center.crop)]
         assert lengths[0] == lengths[1]
-
-
-@dataclass(frozen=True, slots=True)
-class Marked:
-    """
-    A photograph of the table.
-
-    Args:
-        box: Box of its subject, in fractions.
-        tuned: Whether the scores were tuned on it.
-    """
-
-    path: Path
-    box: Box
-    tuned: bool
-
-    def keeps_subject(self, params: Params, ratio: Size) -> bool:
-        """Tell whether a crop of this ratio keeps enough of the subject."""
-        original = self.path.read_bytes()
-        facts = probe(io.BytesIO(original), max_pixels=MAX_PIXELS)
-        params = replace(params, width=ratio[0] * 20, height=ratio[1] * 20)
-        crop = resolved_plan(original, params).crop or (0, 0, *facts.size)
-        box = [edge * facts.size[axis % 2] for axis, edge in enumerate(self.box)]
-        share = fits = 1.0
-        for axis in (0, 1):
-            length = box[axis + 2] - box[axis]
-            share *= max(0.0, min(box[axis + 2], crop[axis + 2]) - max(box[axis], crop[axis])) / length
-            fits *= min(length, crop[axis + 2] - crop[axis]) / length
-        return share >= min(0.8, fits) - 0.005  # the marked boxes have two decimals
-
-    def succeeds(self, position: Position | Smart) -> bool:
-        """Tell whether both crops keep enough of the subject."""
-        width, height = probe(io.BytesIO(self.path.read_bytes()), max_pixels=MAX_PIXELS).size
-        narrow = (9, 16) if width >= height else (16, 9)
-        params = replace(SMART, position=position)
-        return all(self.keeps_subject(params, ratio) for ratio in ((9, 9), narrow))
-
-
-def marked() -> list[Marked]:
-    """Return the photographs of the table that are present on this machine."""
-    found = []
-    with TABLE.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file, delimiter="\t"):
-            path = next((base / row["file"] for base in (ROOT, CORPUS) if (base / row["file"]).is_file()), None)
-            box = (float(row["left"]), float(row["top"]), float(row["right"]), float(row["bottom"]))
-            if path:
-                found.append(Marked(path, box, row["half"] == "tuned"))
-    return found
-
-
-SAMPLES = [one for one in marked() if one.path.is_relative_to(ROOT)]
-
-
-@pytest.mark.parametrize("photograph", [pytest.param(one, id=one.path.name) for one in SAMPLES])
-def test_the_subject_of_a_sample_is_kept(photograph: Marked) -> None:
-    assert photograph.succeeds(Smart.SUBJECT)
-
-
-def test_four_photographs_of_the_table_are_in_the_repository() -> None:
-    assert len(SAMPLES) == 4
-
-
-if CORPUS.is_dir():
-
-    def test_a_smart_crop_keeps_the_subject_more_often_than_a_center_crop() -> None:
-        photographs = marked()
-        smart = [one for one in photographs if one.succeeds(Smart.SUBJECT)]
-        center = [one for one in photographs if one.succeeds(CENTER)]
-        assert len(photographs) == 20
-        assert len(smart) >= 15
-        assert len(center) < 15
-        # This holds both for the ten photographs that the scores were tuned on and for the ten others.
-        for tuned in (True, False):
-            assert sum(one.tuned is tuned for one in smart) > sum(one.tuned is tuned for one in center)

@@ -12,7 +12,7 @@ from pathlib import Path
 from imgcdn.core.output.plan import Plan
 from imgcdn.core.values import FileStamp
 from imgcdn.renderers.client import BrokerSettings, RenderClient
-from imgcdn.renderers.jobs import ProbeJob, RenderJob
+from imgcdn.renderers.jobs import Outcome, Probed, ProbeJob, RenderJob
 from tests.support.planning import FAST
 
 _PATIENCE_S = 20.0
@@ -128,3 +128,8 @@ def render_job(
     plan = Plan(size=size, format=fmt, q=None if encoder == "png" else 70)
     budget = replace(FAST, avif_max_pixels=0) if encoder == "svt" else FAST
     return RenderJob(path, stamp(path), plan, str(temp) if temp else None, 1_700_000_000, budget, timeout_s)
+
+
+def works(outcome: Outcome) -> bool:
+    """Tell whether an outcome is that of a probe of the small picture."""
+    return isinstance(outcome, Probed) and outcome.facts is not None and outcome.facts.size == (90, 60)

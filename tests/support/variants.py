@@ -9,8 +9,9 @@ from PIL import Image, ImageChops, ImageStat
 from imgcdn.core.output.plan import Plan, plan_for
 from imgcdn.core.request.params import Params
 from imgcdn.core.values import EncodedImage
+from imgcdn.engine.decode import Picture, decode
 from imgcdn.engine.probe import probe
-from imgcdn.engine.render import render
+from imgcdn.engine.render import UPRIGHT_STEPS, render, resolve_plan
 from tests.support.planning import FAST, LIMITS
 
 MAX_PIXELS = 64_000_000
@@ -90,3 +91,13 @@ def psnr(one: Image.Image, other: Image.Image) -> float:
 def near(actual: tuple[int, ...], wanted: tuple[int, ...], *, tolerance: int = 12) -> bool:
     """Tell whether two colours differ by at most the tolerance in each band that `wanted` has."""
     return all(abs(a - b) <= tolerance for a, b in zip(actual, wanted, strict=False))
+
+
+def resolved_plan(original: bytes, params: Params) -> Plan:
+    """Return the plan with the resolved crop."""
+    file = io.BytesIO(original)
+    plan = plan_for(probe(file, max_pixels=MAX_PIXELS), params, (), LIMITS)
+    picture: Picture = decode(file, plan)
+    for step in UPRIGHT_STEPS:
+        picture = step(picture, plan)
+    return resolve_plan(picture, plan)

@@ -1,0 +1,196 @@
+"""What a render child does with its jobs, and what it may do to the rest of the machine."""
+
+import asyncio
+import errno
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from imgcdn.errors import CorruptImage, ImgcdnError, SourceNotFound
+from imgcdn.renderers.jobs import Changed, Probed, Rendered
+from imgcdn.renderers.priority import BACKGROUND_NICE
+from imgcdn.store.files import unpack_header
+from tests.support.brokers import (
+    children,
+    probe_job,
+    render_job,
+    rendering,
+    settings,
+    works,
+)
+from tests.support.paths import ROOT
+
+
+def test_a_variant_is_written_to_the_path_in_the_job(folder: Path, small: Path, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with rendering(folder) as renderers:
+            outcome = await renderers.run(render_job(small, temp=tmp_path / "temp"))
+            assert outcome == Rendered(None)
+            data = (tmp_path / "temp").read_bytes()
+            header = unpack_header(data, len(data))
+            assert header
+            assert (header.format, header.size) == ("webp", (45, 30))
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("place", ["missing/temp", "taken"], ids=["no such folder", "a file is there"])
+def test_a_variant_that_cannot_be_written_is_returned(folder: Path, small: Path, tmp_path: Path, place: str) -> None:
+    (tmp_path / "taken").write_text("somebody's")
+
+    async def scenario() -> None:
+        async with rendering(folder) as renderers:
+            outcome = await renderers.run(render_job(small, temp=tmp_path / place))
+            assert isinstance(outcome, Rendered)
+            assert outcome.file
+            assert outcome.errno
+
+    asyncio.run(scenario())
+    assert (tmp_path / "taken").read_text() == "somebody's"
+
+
+def test_a_child_can_write_beneath_one_folder_only(folder: Path, small: Path, tmp_path: Path) -> None:
+    inside, outside = tmp_path / "tmp", tmp_path / "elsewhere"
+    inside.mkdir()
+    outside.mkdir()
+
+    async def scenario() -> None:
+        async with rendering(folder, settings(writable=str(inside))) as renderers:
+            assert await renderers.run(render_job(small, temp=inside / "temp")) == Rendered(None)
+            refused = await renderers.run(render_job(small, temp=outside / "temp"))
+            assert isinstance(refused, Rendered)
+            assert (refused.errno, refused.file is not None) == (errno.EACCES, True)
+            shutil.rmtree(inside)
+            inside.mkdir()
+            outcomes = [await renderers.run(render_job(small, temp=inside / f"temp{count}")) for count in range(2)]
+            assert outcomes[-1] == Rendered(None), "the next child can write to a folder that was made again"
+
+    asyncio.run(scenario())
+    assert list(outside.iterdir()) == []
+
+
+def test_a_result_of_many_megabytes_is_returned_complete(folder: Path, tmp_path: Path) -> None:
+    noise = tmp_path / "noise.png"
+    size = (1600, 1200)
+    Image.frombytes("RGB", size, os.urandom(3 * size[0] * size[1])).save(noise, compress_level=1)
+
+    async def scenario() -> None:
+        async with rendering(folder) as renderers:
+            outcome = await renderers.run(render_job(noise, size=size, encoder="png"))
+            assert isinstance(outcome, Rendered)
+            assert outcome.file
+            assert len(outcome.file) > 5 * 2**20
+            assert unpack_header(outcome.file, len(outcome.file))
+
+    asyncio.run(scenario())
+
+
+def test_more_memory_than_allowed_is_an_error_and_not_a_crash(folder: Path, small: Path, huge: Path) -> None:
+    async def scenario() -> None:
+        async with rendering(folder, settings(memory_bytes=256 * 2**20)) as renderers:
+            [child] = children(folder)
+            with pytest.raises(CorruptImage):
+                await renderers.run(render_job(huge, size=(400, 400)))
+            assert works(await renderers.run(probe_job(small)))
+            assert children(folder) == [child]
+
+    asyncio.run(scenario())
+
+
+def test_a_child_has_low_priority_and_never_becomes_real_time(folder: Path, small: Path) -> None:
+    async def scenario() -> None:
+        async with rendering(folder) as renderers:
+            [child] = children(folder)
+            await renderers.run(render_job(small, size=(90, 60), encoder="svt"))
+            threads = [int(name) for name in os.listdir(f"/proc/{child}/task")]
+            assert children(folder) == [child]
+            assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_OTHER}
+            assert {os.getpriority(os.PRIO_PROCESS, thread) for thread in threads} == {os.nice(0) + BACKGROUND_NICE}
+
+    asyncio.run(scenario())
+
+
+class TestOriginals:
+    def test_an_original_that_was_replaced_is_changed(self, folder: Path, small: Path) -> None:
+        async def scenario() -> None:
+            async with rendering(folder) as renderers:
+                job = probe_job(small)
+                small.write_bytes(small.read_bytes() + b"x")
+                assert await renderers.run(job) == Changed()
+                small.unlink()
+                assert await renderers.run(job) == Changed()
+
+        asyncio.run(scenario())
+
+    @pytest.mark.parametrize("kind", ["fifo", "link", "folder"])
+    def test_an_original_that_is_no_longer_a_file_is_changed_and_nothing_hangs(
+        self, folder: Path, small: Path, tmp_path: Path, kind: str
+    ) -> None:
+        job = probe_job(small)
+        moved = small.rename(tmp_path / "moved.png")
+        {"fifo": os.mkfifo, "link": lambda path: path.symlink_to(moved), "folder": os.mkdir}[kind](small)
+
+        async def scenario() -> None:
+            async with rendering(folder) as renderers:
+                assert await renderers.run(job) == Changed()
+
+        asyncio.run(scenario())
+
+    def test_the_error_about_an_original_comes_with_its_version(self, folder: Path, tmp_path: Path) -> None:
+        text = tmp_path / "text.jpg"
+        text.write_text("not a picture")
+
+        async def scenario() -> None:
+            async with rendering(folder) as renderers:
+                outcome = await renderers.run(probe_job(text))
+                assert isinstance(outcome, Probed)
+                assert isinstance(outcome.error, ImgcdnError)
+                assert len(outcome.version) == 64
+
+        asyncio.run(scenario())
+
+
+_UNREADABLE = """
+import ctypes, sys
+from dataclasses import replace
+from pathlib import Path
+from tests.support.brokers import probe_job
+from imgcdn.renderers.child import perform
+from imgcdn.renderers.priority import _Header, _Sets, _CAPABILITY_VERSION_3
+path = Path(sys.argv[1])
+path.chmod(0)
+# Root can read everything until it drops its capabilities.
+ctypes.CDLL(None).capset(ctypes.byref(_Header(_CAPABILITY_VERSION_3, 0)), (_Sets * 2)())
+outcome = perform(probe_job(path))
+print(type(outcome.error).__name__, outcome.error.detail, outcome.error.log, sep="|")
+"""
+
+
+def test_an_unreadable_original_is_not_found_and_the_log_names_its_path(small: Path) -> None:
+    command = [sys.executable, "-c", _UNREADABLE, str(small)]
+    output = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    name, detail, log = output.strip().split("|")
+
+    assert name == SourceNotFound.__name__
+    assert str(small) not in detail
+    assert str(small) in log
+
+
+def test_a_version_in_the_job_is_used_without_hashing_again(folder: Path, small: Path) -> None:
+    async def scenario() -> None:
+        async with rendering(folder) as renderers:
+            hashed = await renderers.run(probe_job(small))
+            unhashed = await renderers.run(probe_job(small, version="12" * 32))
+            assert isinstance(hashed, Probed)
+            assert isinstance(unhashed, Probed)
+            assert hashed.version == hashlib.sha256(small.read_bytes()).hexdigest()
+            assert unhashed == replace(hashed, version="12" * 32)
+
+    asyncio.run(scenario())

@@ -118,7 +118,7 @@ def small(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def huge(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An original of 64 million pixels: it takes any encoder several seconds, and is 192 MB when decoded."""
+    """An original of 64 million pixels. Decoded, it has 192 MB."""
     path = tmp_path_factory.mktemp("huge") / "huge.png"
     path.write_bytes(pictures.png(pictures.chart((8000, 8000))))
     return path

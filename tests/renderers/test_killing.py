@@ -14,15 +14,13 @@ from tests.support.brokers import (
     children,
     kill,
     probe_job,
-    render_job,
     rendering,
     settings,
+    slow_job,
     until,
     until_busy,
     works,
 )
-
-_HUGE = (8000, 8000)
 
 
 def test_a_job_past_its_deadline_is_killed_and_the_next_one_works(folder: Path, small: Path, huge: Path) -> None:
@@ -30,7 +28,7 @@ def test_a_job_past_its_deadline_is_killed_and_the_next_one_works(folder: Path, 
         async with rendering(folder) as renderers:
             [child] = children(folder)
             with pytest.raises(RenderTimeout):
-                await renderers.run(render_job(huge, size=_HUGE, encoder="aom", timeout_s=2))
+                await renderers.run(slow_job(huge, timeout_s=2))
             assert not alive(child)
             assert works(await renderers.run(probe_job(small)))
 
@@ -54,7 +52,7 @@ def test_a_child_that_dies_during_a_job_fails_only_that_job(folder: Path, small:
     async def scenario() -> None:
         async with rendering(folder, settings(renderers=2)) as renderers:
             before = children(folder)
-            work = asyncio.create_task(renderers.run(render_job(huge, size=_HUGE, encoder="aom")))
+            work = asyncio.create_task(renderers.run(slow_job(huge)))
             await until(lambda: any(_is_busy(pid) for pid in before), "a child is at work")
             kill(next(pid for pid in before if _is_busy(pid)))
             meanwhile = await asyncio.gather(*(renderers.run(probe_job(small)) for _ in range(6)))
@@ -127,7 +125,7 @@ def test_cancelling_a_job_kills_its_child(folder: Path, small: Path, huge: Path)
     async def scenario() -> None:
         async with rendering(folder) as renderers:
             [child] = children(folder)
-            work = asyncio.create_task(renderers.run(render_job(huge, size=_HUGE, encoder="aom")))
+            work = asyncio.create_task(renderers.run(slow_job(huge)))
             await until_busy(child)
             work.cancel()
             with pytest.raises(asyncio.CancelledError):

@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from imgcdn.core.encoders.effort import Budget
 from imgcdn.core.output.plan import Plan
-from imgcdn.core.values import FileStamp
+from imgcdn.core.values import Effort, FileStamp
 from imgcdn.renderers.client import BrokerSettings, RenderClient
 from imgcdn.renderers.jobs import Outcome, Probed, ProbeJob, RenderJob
 from tests.support.planning import FAST
@@ -128,6 +129,13 @@ def render_job(
     plan = Plan(size=size, format=fmt, q=None if encoder == "png" else 70)
     budget = replace(FAST, avif_max_pixels=0) if encoder == "svt" else FAST
     return RenderJob(path, stamp(path), plan, str(temp) if temp else None, 1_700_000_000, budget, timeout_s)
+
+
+def slow_job(huge: Path, *, timeout_s: float = 30.0) -> RenderJob:
+    """Render the huge picture whole, by aom at its slowest speed: about ten seconds on a machine of 2026."""
+    job = render_job(huge, size=(8000, 8000), encoder="aom", timeout_s=timeout_s)
+    budget = Budget(Effort.THOROUGH, s_per_megapixel=6.0, total_s=10_000.0, avif_max_pixels=10**9)
+    return replace(job, budget=budget)
 
 
 def works(outcome: Outcome) -> bool:

@@ -3,12 +3,17 @@ Everything that can go wrong, split by whose fault it is.
 
 ```
 ImgcdnError
-|- RequestError             the URL is at fault
+|- RequestError             the request is at fault
+|   |- BadRequest               400  bad-request
 |   |- InvalidParam             400  invalid-param
 |   |- Forbidden                403  forbidden
 |   |- SourceNotFound           404  source-not-found
 |   |- MethodNotAllowed         405  method-not-allowed
-|   `- TargetTooLong            414  url-too-long
+|   |- ContentTooLarge          413  content-too-large
+|   |- TargetTooLong            414  url-too-long
+|   |- ExpectationFailed        417  expectation-failed
+|   |- HeadersTooLarge          431  headers-too-large
+|   `- UnknownVersion           505  unknown-version
 |- ImageError               the original is at fault
 |   |- ImageTooLarge            413  image-too-large
 |   |- UnsupportedImage         415  unsupported-image
@@ -18,7 +23,8 @@ ImgcdnError
 |- Overloaded               503  overloaded          we are at fault
 |- RenderTimeout            504  render-timeout
 |- InternalError            500  internal-error
-`- ConfigError              start-up only
+|- ConfigError              start-up only: the settings
+`- ListenError              start-up only: the address
 ```
 
 `detail` is for the client: it says what to do next and names no path or address. `log` is for the
@@ -59,7 +65,15 @@ class ImgcdnError(Exception):
 
 
 class RequestError(ImgcdnError):
-    """The URL is at fault: the same request will fail again."""
+    """The request is at fault: the same request will fail again."""
+
+
+class BadRequest(RequestError):
+    """The request breaks a rule of HTTP/1.1 (RFC 9112)."""
+
+    status = 400
+    slug = "bad-request"
+    title = "The request is malformed"
 
 
 class InvalidParam(RequestError):
@@ -133,12 +147,44 @@ class MethodNotAllowed(RequestError):
         self.allowed = allowed
 
 
+class ContentTooLarge(RequestError):
+    """The request has a body that is longer than the service reads, or whose length is not known beforehand."""
+
+    status = 413
+    slug = "content-too-large"
+    title = "The request's body is too large"
+
+
 class TargetTooLong(RequestError):
     """The request target is longer than the service reads."""
 
     status = 414
     slug = "url-too-long"
     title = "The URL is too long"
+
+
+class ExpectationFailed(RequestError):
+    """The request has an `Expect` other than `100-continue` (RFC 9110, section 10.1.1)."""
+
+    status = 417
+    slug = "expectation-failed"
+    title = "The expectation cannot be met"
+
+
+class HeadersTooLarge(RequestError):
+    """The request's headers are too long or too many (RFC 6585, section 5)."""
+
+    status = 431
+    slug = "headers-too-large"
+    title = "The request's headers are too large"
+
+
+class UnknownVersion(RequestError):
+    """The request is in a version of HTTP that the service does not speak."""
+
+    status = 505
+    slug = "unknown-version"
+    title = "This version of HTTP is not supported"
 
 
 class ImageError(ImgcdnError):
@@ -263,6 +309,10 @@ class ConfigError(ImgcdnError):
     def __init__(self, problems: tuple[str, ...] | str) -> None:
         self.problems = (problems,) if isinstance(problems, str) else problems
         super().__init__("\n".join(self.problems))
+
+
+class ListenError(ImgcdnError):
+    """The service cannot listen on its address."""
 
 
 def public_errors() -> list[type[ImgcdnError]]:

@@ -5,13 +5,18 @@ import pytest
 
 from imgcdn import errors
 from imgcdn.errors import (
+    BadRequest,
     ConfigError,
+    ContentTooLarge,
     CorruptImage,
+    ExpectationFailed,
     Forbidden,
+    HeadersTooLarge,
     ImageTooLarge,
     ImgcdnError,
     InternalError,
     InvalidParam,
+    ListenError,
     MethodNotAllowed,
     OriginError,
     OriginTimeout,
@@ -19,11 +24,18 @@ from imgcdn.errors import (
     RenderTimeout,
     SourceNotFound,
     TargetTooLong,
+    UnknownVersion,
     UnsupportedImage,
     public_errors,
 )
 
 EXAMPLES = [
+    BadRequest("send one Host header", log="Invalid header token"),
+    ContentTooLarge("at most 64 KB"),
+    ExpectationFailed("send no Expect"),
+    HeadersTooLarge("at most 32 KB"),
+    UnknownVersion("use HTTP/1.1"),
+    ListenError("the port is taken"),
     InvalidParam("w must be an integer", param="w", nearest="1"),
     Forbidden("the allowlist has no such host"),
     SourceNotFound("there is no such image", log="/srv/photos/a.jpg"),
@@ -95,7 +107,7 @@ def test_public_errors_are_sorted_by_status() -> None:
 
 
 def test_there_is_an_example_of_every_error_that_is_raised() -> None:
-    assert {type(error) for error in EXAMPLES} == {*public_errors(), ConfigError}
+    assert {type(error) for error in EXAMPLES} == {*public_errors(), ConfigError, ListenError}
 
 
 @by_class

@@ -49,8 +49,8 @@ LIBRARIES: dict[str, set[str]] = {
     "urllib3": {"origins"},
     "flask": {"web"},
     "werkzeug": {"web"},
-    "a2wsgi": {"web"},
     "gunicorn": {"web"},
+    "httptools": {"web"},
 }
 
 #: Rooms without clock, disk, network, processes or logs, and all of the standard library that they may use.

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from bench.load.running import fetch, service
 
-_PORT = 8803
 _FORMATS = ("avif", "webp", "jpeg")
 
 
@@ -31,7 +30,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name) / "root"
         root.mkdir()
-        with service(root, Path(name) / "cache", _PORT) as (base, _):
+        with service(root, Path(name) / "cache") as (base, _):
             for number in range(arguments.rounds):
                 for fmt in _FORMATS:
                     copy = f"{fmt}-{number}{arguments.photograph.suffix}"

@@ -19,7 +19,6 @@ from urllib.parse import quote
 
 from bench.load.running import fetch, service
 
-_PORT = 8804
 _MARKS = (0, 100, 500)
 _PARAMS = ("w=320", "w=640", "w=960", "w=400&h=400&fit=cover", "w=1280&q=60", "w=200", "w=800&fm=webp")
 _EXTENSIONS = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".avif")
@@ -32,7 +31,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
     pairs = _pairs(folder)
-    with tempfile.TemporaryDirectory() as cache, service(folder, Path(cache) / "cache", _PORT) as (base, process):
+    with tempfile.TemporaryDirectory() as cache, service(folder, Path(cache) / "cache") as (base, process):
         done = 0
         for mark in _MARKS:
             for name, params in itertools.islice(pairs, mark - done):

@@ -25,7 +25,6 @@ from PIL import Image
 
 from bench.load.running import fetch, service
 
-_PORT = 8805
 _HITS = 200
 _PICTURES = 20
 _HALF = b"GET /img/small.png?w=50 HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
@@ -42,7 +41,7 @@ def main() -> None:
         folder = Path(name)
         for stem, edge in (("small", 100), ("large", 1400)):
             Image.frombytes("RGB", (edge, edge), os.urandom(3 * edge * edge)).save(folder / f"{stem}.png")
-        with service(folder, folder / "cache", _PORT, header_timeout_s=600) as (base, process):
+        with service(folder, folder / "cache", header_timeout_s=600) as (base, process):
             for target in ["/img/small.png?w=50", *large]:
                 fetch(base + target)
             kinds = {
@@ -53,14 +52,14 @@ def main() -> None:
                 "the same, 20 pictures": (asked * (clients // _PICTURES), False),
             }
             for kind, (heads, trickles) in kinds.items():
-                _measure(kind, heads, process.pid, trickles=trickles)
+                _measure(kind, heads, base, process.pid, trickles=trickles)
 
 
-def _measure(kind: str, heads: list[bytes], pid: int, *, trickles: bool) -> None:
+def _measure(kind: str, heads: list[bytes], base: str, pid: int, *, trickles: bool) -> None:
     before, kernel = _resident_mib(pid), _kernel_mib()
-    with _crowd(heads) as crowd, _trickle(crowd if trickles else []):
-        arriving = _hit_ms()
-        times = sorted(_hit_ms() for _ in range(_HITS))
+    with _crowd(base, heads) as crowd, _trickle(crowd if trickles else []):
+        arriving = _hit_ms(base)
+        times = sorted(_hit_ms(base) for _ in range(_HITS))
         grown, held = _resident_mib(pid) - before, _kernel_mib() - kernel
     print(
         f"{kind:22} hit: first {arriving:6.1f} ms, then {statistics.median(times):4.1f}, slowest {times[-1]:6.1f}; "
@@ -70,11 +69,12 @@ def _measure(kind: str, heads: list[bytes], pid: int, *, trickles: bool) -> None
 
 
 @contextmanager
-def _crowd(heads: list[bytes]) -> Iterator[list[socket]]:
+def _crowd(base: str, heads: list[bytes]) -> Iterator[list[socket]]:
+    port = int(base.rpartition(":")[2])
     with ExitStack() as stack:
         crowd = []
         for head in heads:
-            crowd.append(stack.enter_context(create_connection(("127.0.0.1", _PORT), timeout=30)))
+            crowd.append(stack.enter_context(create_connection(("127.0.0.1", port), timeout=30)))
             crowd[-1].sendall(head)
         yield crowd
 
@@ -98,9 +98,9 @@ def _trickle(crowd: list[socket]) -> Iterator[None]:
         thread.join()
 
 
-def _hit_ms() -> float:
+def _hit_ms(base: str) -> float:
     began = time.perf_counter()
-    fetch(f"http://127.0.0.1:{_PORT}/img/small.png?w=50")
+    fetch(f"{base}/img/small.png?w=50")
     taken = (time.perf_counter() - began) * 1000
     time.sleep(0.01)
     return taken

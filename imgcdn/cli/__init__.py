@@ -1,14 +1,17 @@
 """The command line. Each command is a module and one line in `COMMANDS`."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
-from typing import Protocol
+from types import FrameType
+from typing import NoReturn, Protocol
 
 from imgcdn import __version__
 from imgcdn.cli import check, serve
-from imgcdn.errors import ConfigError
+from imgcdn.errors import ConfigError, ListenError
 
+_EXIT_FAILED = 1
 _EXIT_USAGE = 2
 
 
@@ -30,6 +33,8 @@ COMMANDS: tuple[Command, ...] = (serve, check)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
+    signal.signal(signal.SIGINT, _leave)
+    signal.signal(signal.SIGTERM, _leave)
     parser = _parser()
     options = parser.parse_args(arguments)
     command = next((each for each in COMMANDS if options.command == each.NAME), None)
@@ -42,6 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for problem in error.problems:
             print(f"imgcdn: {problem}", file=sys.stderr)
         return _EXIT_USAGE
+    except ListenError as error:
+        print(f"imgcdn: {error.detail}", file=sys.stderr)
+        return _EXIT_FAILED
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    """Stop a command that has nothing under way yet. A server replaces this handler by its own."""
+    sys.exit(0)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -5,6 +5,7 @@ One field of a room's settings is one key of imgcdn.toml and one `IMGCDN_*` vari
 line in README's table stand in one place. A parser takes what TOML or the environment gave and raises `Mistake`.
 """
 
+import ipaddress
 import json
 import re
 from collections.abc import Callable, Iterable
@@ -104,6 +105,26 @@ def header_value(raw: object) -> str:
     if not isinstance(raw, str) or not re.fullmatch(r"([\x21-\x7e]([\x20-\x7e]{0,998}[\x21-\x7e])?)?", raw):
         raise Mistake("must be the value of an HTTP header, in visible ASCII characters and spaces", raw)
     return raw
+
+
+def network(text: str) -> None:
+    """
+    Check that a text names a network, for `checked`.
+
+    Raises:
+        ValueError: It does not.
+    """
+    try:
+        ipaddress.ip_network(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} {_why_no_network(text)}") from error
+
+
+def _why_no_network(text: str) -> str:
+    try:
+        return f"is an address within a network; write {ipaddress.ip_network(text, strict=False)}"
+    except ValueError:
+        return "is not a network such as 10.0.0.0/8"
 
 
 def switch(raw: object) -> bool:

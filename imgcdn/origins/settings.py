@@ -1,6 +1,5 @@
 """The settings of where originals come from."""
 
-import ipaddress
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,24 +8,21 @@ from pathlib import Path
 from imgcdn.core.request.allowlist import Allowlist
 from imgcdn.core.request.routes import Mount
 from imgcdn.core.request.url import parse_override, parse_remote
-from imgcdn.core.setting import Mistake, byte_count, checked, folder, integer, optional_text, seconds, setting, table_of
+from imgcdn.core.setting import (
+    Mistake,
+    byte_count,
+    checked,
+    folder,
+    integer,
+    network,
+    optional_text,
+    seconds,
+    setting,
+    table_of,
+)
 from imgcdn.errors import Forbidden, InvalidParam
 
 _YEAR_S = 31_536_000
-
-
-def _network(text: str) -> None:
-    try:
-        ipaddress.ip_network(text)
-    except ValueError as error:
-        raise ValueError(f"{text!r} {_why_no_network(text)}") from error
-
-
-def _why_no_network(text: str) -> str:
-    try:
-        return f"is an address within a network; write {ipaddress.ip_network(text, strict=False)}"
-    except ValueError:
-        return "is not a network such as 10.0.0.0/8"
 
 
 def _mount(prefix: str, base: str) -> Mount:
@@ -63,7 +59,7 @@ class OriginSettings:
     )
     allow_addresses: tuple[str, ...] = setting(
         (),
-        checked(_network),
+        checked(network),
         "Networks that origins may be in although their addresses are not public, such as `10.0.0.0/8`.",
     )
     resolve: tuple[str, ...] = setting(

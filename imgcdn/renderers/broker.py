@@ -19,7 +19,7 @@ import socket
 from multiprocessing.context import ForkServerProcess
 
 from imgcdn.errors import CorruptImage, InternalError, Overloaded, RenderTimeout
-from imgcdn.renderers.jobs import TAKEN, Failed, Job, Outcome, pack, read_message
+from imgcdn.renderers.jobs import IGNORED_SIGNALS, TAKEN, Failed, Job, Outcome, pack, read_message
 
 _log = logging.getLogger(__name__)
 
@@ -232,9 +232,9 @@ def main() -> None:
         parser.add_argument(name, type=int, required=True)
     parser.add_argument("--writable", default="")
     arguments = parser.parse_args()
-    # A service manager signals the whole process group, but workers need the broker until they have drained.
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in IGNORED_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, IGNORED_SIGNALS)
     multiprocessing.get_context("forkserver").set_forkserver_preload(_PRELOADED)
     asyncio.run(
         run(

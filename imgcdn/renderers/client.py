@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import logging
 import os
+import signal
 import socket
 import stat
 import subprocess
@@ -25,7 +26,7 @@ from pathlib import Path
 
 from imgcdn import __version__
 from imgcdn.errors import ConfigError, ImgcdnError, InternalError
-from imgcdn.renderers.jobs import Failed, Job, Outcome, pack, read_message
+from imgcdn.renderers.jobs import IGNORED_SIGNALS, Failed, Job, Outcome, pack, read_message
 
 _log = logging.getLogger(__name__)
 
@@ -165,12 +166,17 @@ class RenderClient:
                 return
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._socket)
+            # The broker begins with these signals blocked, because a signal to the whole process group would end a
+            # Python that has not yet come to ignore it.
+            previous = signal.pthread_sigmask(signal.SIG_BLOCK, IGNORED_SIGNALS)
             try:
                 process = subprocess.Popen(
                     self._command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=_environment()
                 )
             except OSError as error:
                 raise InternalError(_NO_BROKER, log=str(error)) from error
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, previous)
             # If the broker exits before this process, a thread must read its exit status.
             threading.Thread(target=process.wait, name="render-broker", daemon=True).start()
             deadline = time.monotonic() + _START_TIMEOUT_S

@@ -2,6 +2,7 @@
 
 import asyncio
 import pickle
+import signal
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,10 @@ _LENGTH = struct.Struct(">Q")
 
 #: A child sends this when it accepts a job. If it exits before that, the original is not at fault.
 TAKEN = b"\x01"
+
+#: The broker and its children ignore these. A terminal and many service managers signal the whole process group, but
+#: HTTP workers need the broker until they have drained.
+IGNORED_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 
 #: Limit of a message. No variant is larger: this is twice 8192 x 8192 pixels of 4 bytes.
 _MAX_MESSAGE_BYTES = 2**29

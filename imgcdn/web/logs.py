@@ -1,51 +1,39 @@
-"""The access log, with one line for each request, and the two forms of log lines."""
+"""Log lines: their two forms, and the id of the request that they belong to. One form for our lines and gunicorn's."""
 
 import json
 import logging
-import time
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any
 
-from imgcdn.web.request import Request
-from imgcdn.web.responses import Response
-from imgcdn.web.settings import AccessLog, LogFormat, WebSettings
+from imgcdn.web.settings import LogFormat
 
-_log = logging.getLogger("imgcdn.access")
+#: The id of the request that the running task or thread works for; empty outside of requests.
+request_id: ContextVar[str] = ContextVar("request_id", default="")
 
-_FIELDS = ("status", "cache", "format", "bytes", "total_ms", "target", "note")
-
-
-def access(settings: WebSettings, request: Request, response: Response, began: float, *, note: str = "") -> None:
-    """
-    Log one response.
-
-    Args:
-        began: `time.perf_counter()` when the request arrived.
-        note: A text for the operator, which the client does not get.
-    """
-    if settings.access_log is AccessLog.OFF:
-        return
-    headers = dict(response.headers)
-    _log.info(
-        "%s %s",
-        request.method,
-        request.target[:500],
-        extra={
-            "status": response.status,
-            "cache": headers.get(b"cache-status", b"-").decode().removeprefix("imgcdn; "),
-            "format": headers.get(b"content-type", b"-").decode(),
-            "bytes": len(response.body),
-            "total_ms": round((time.perf_counter() - began) * 1000, 1),
-            "note": note,
-        },
-    )
+#: Fields of a line of the access log, in their order. The message of the line has the first two already.
+_IN_MESSAGE = ("method", "target")
+_FIELDS = (
+    "status",
+    "cache",
+    "format",
+    "bytes",
+    "total_ms",
+    "client",
+    "host",
+    "user_agent",
+    "request_id",
+    "note",
+)
 
 
 class TextFormatter(logging.Formatter):
     """Writes lines for people: the message, then `name=value`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = f"{self.formatTime(record)} {record.levelname} {record.name}: {super().format(record)}"
-        extras = {name: getattr(record, name) for name in _FIELDS if getattr(record, name, "") != ""}
-        return " ".join([line, *(f"{name}={value}" for name, value in extras.items())])
+        line = f"{_time(record)} {record.levelname} {record.name}: {super().format(record)}"
+        extras = {name: value for name, value in _extras(record).items() if value != ""}
+        return " ".join([line, *(f"{name}={_quoted(value)}" for name, value in extras.items())])
 
 
 class JsonFormatter(logging.Formatter):
@@ -53,22 +41,47 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         fields: dict[str, object] = {
-            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "time": _time(record),
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
         }
-        fields |= {name: getattr(record, name) for name in _FIELDS if hasattr(record, name)}
+        fields |= {name: getattr(record, name) for name in _IN_MESSAGE if hasattr(record, name)}
+        fields |= _extras(record)
         if record.exc_info:
             fields["traceback"] = self.formatException(record.exc_info)
         return json.dumps(fields)
 
 
+def _extras(record: logging.LogRecord) -> dict[str, Any]:
+    found = {name: getattr(record, name) for name in _FIELDS if hasattr(record, name)}
+    if not found.get("request_id") and request_id.get():
+        found["request_id"] = request_id.get()
+    return found
+
+
+def _quoted(value: object) -> str:
+    """Return a value as one word; one with a space or a quote is written as in JSON."""
+    text = str(value)
+    return text if text.isprintable() and not set(text) & set(' "=') else json.dumps(text)
+
+
+def _time(record: logging.LogRecord) -> str:
+    """Return the local time with milliseconds and its offset (RFC 3339)."""
+    return datetime.fromtimestamp(record.created, UTC).astimezone().isoformat(timespec="milliseconds")
+
+
+def formatter(log_format: LogFormat) -> logging.Formatter:
+    """Return the formatter of a format."""
+    return JsonFormatter() if log_format is LogFormat.JSON else TextFormatter()
+
+
 def configure(log_format: LogFormat) -> None:
-    """Write the package's log lines to stderr."""
+    """Write the package's log lines, and gunicorn's, to stderr."""
     handler = logging.StreamHandler()
-    handler.setFormatter(JsonFormatter() if log_format is LogFormat.JSON else TextFormatter())
-    logger = logging.getLogger("imgcdn")
-    logger.handlers = [handler]
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
+    handler.setFormatter(formatter(log_format))
+    for name, level in (("imgcdn", logging.INFO), ("gunicorn.error", logging.WARNING)):
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.setLevel(level)
+        logger.propagate = False

@@ -1,26 +1,41 @@
-"""An HTTP request, independent of any framework, and how to read it from WSGI and ASGI."""
+"""An HTTP request, independent of any server or framework, and how to read it from WSGI and ASGI."""
 
 from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
 from wsgiref.types import WSGIEnvironment
 
-_READ_HEADERS = ("ACCEPT", "IF_NONE_MATCH", "IF_MODIFIED_SINCE", "CDN_LOOP", "SAVE_DATA")
+from imgcdn.web.proxies import Peer
+from imgcdn.web.settings import UNIX
+
+#: The peer of a request that no connection is known of.
+NOBODY = Peer(UNIX, trusted=False)
+
+#: Characters that a path may have as they are (RFC 3986, section 3.3).
+_PATH_CHARACTERS = "/:@!$&'()*+,;=~"
 
 
 class Request(NamedTuple):
     """
-    One HTTP request, independent of any framework.
+    One HTTP request, independent of any server or framework.
 
     Args:
         method: The method, as it was sent.
         target: The raw path and query, as they came over the wire: percent-encoded.
         headers: Values by lower-case names; those of a repeated header are joined with a comma.
+        body: What was sent with POST; at most 64 KB.
+        peer: The other end of the connection.
+        id: Names the request in the log and in `X-Request-Id`.
+        mounted_at: The path that links to the service begin with, such as `/images`; empty at the root of a host.
     """
 
     method: str
     target: str
     headers: Mapping[bytes, bytes]
+    body: bytes = b""
+    peer: Peer = NOBODY
+    id: str = ""
+    mounted_at: str = ""
 
     @property
     def path(self) -> str:
@@ -33,35 +48,61 @@ class Request(NamedTuple):
         return None if value is None else value.decode("latin-1")
 
 
-def from_environ(environ: WSGIEnvironment) -> Request:
+def from_environ(environ: WSGIEnvironment, body: bytes = b"") -> Request:
     """
     Read a request from its WSGI environ.
 
-    PATH_INFO is already decoded and has lost %2F. Most servers also pass the raw target.
+    PATH_INFO is already decoded and has lost %2F. Most servers also pass the raw target, which begins with the path
+    that the application is mounted at.
     """
+    mounted_at = quote(environ.get("SCRIPT_NAME", "").encode("latin-1"), safe=_PATH_CHARACTERS)
     target = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
-    if not target.startswith("/"):
-        path = quote(
-            (environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")).encode("latin-1"), safe="/:@!$&'()*+,;=~"
-        )
-        target = f"{path}?{environ.get('QUERY_STRING', '')}".rstrip("?")
-    named = ((name.lower().replace("_", "-").encode(), environ.get(f"HTTP_{name}")) for name in _READ_HEADERS)
-    headers = {name: value.encode("latin-1") for name, value in named if value is not None}
-    return Request(environ["REQUEST_METHOD"], target, headers)
+    if target.startswith("/") and _is_below(target, mounted_at):
+        target = without_prefix(target, mounted_at)
+    else:
+        path = quote(environ.get("PATH_INFO", "").encode("latin-1"), safe=_PATH_CHARACTERS)
+        target = f"{path or '/'}?{environ.get('QUERY_STRING', '')}".rstrip("?")
+    headers = {
+        name[len("HTTP_") :].lower().replace("_", "-").encode(): value.encode("latin-1")
+        for name, value in environ.items()
+        if name.startswith("HTTP_")
+    }
+    return Request(environ["REQUEST_METHOD"], target, headers, body, mounted_at=mounted_at)
 
 
-def from_scope(scope: MutableMapping[str, Any]) -> Request:
-    """Read a request from its ASGI scope. The path stays percent-encoded."""
-    target = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+def from_scope(scope: MutableMapping[str, Any], body: bytes = b"") -> Request:
+    """Read a request from its ASGI scope. The path stays percent-encoded, and does not have the mount's own path."""
+    target = (scope.get("raw_path") or quote(scope["path"], safe=_PATH_CHARACTERS).encode()).decode("latin-1")
+    mounted_at = quote(scope.get("root_path", ""), safe=_PATH_CHARACTERS)
+    target = without_prefix(target, mounted_at)
     if scope["query_string"]:
         target = f"{target}?{scope['query_string'].decode('latin-1')}"
-    return Request(scope["method"], target, _join_repeated(scope["headers"]))
+    return Request(scope["method"], target, _join_repeated(scope["headers"]), body, mounted_at=mounted_at)
+
+
+def without_prefix(target: str, prefix: str) -> str:
+    """
+    Return a raw target without the path that the service is mounted at; one that does not lie beneath it is unchanged.
+
+    >>> without_prefix("/images/img/a.jpg?w=9", "/images")
+    '/img/a.jpg?w=9'
+    >>> without_prefix("/imagesize", "/images")
+    '/imagesize'
+    """
+    if not _is_below(target, prefix):
+        return target
+    rest = target[len(prefix) :]
+    return rest if rest.startswith("/") else f"/{rest}"
+
+
+def _is_below(target: str, prefix: str) -> bool:
+    """Tell whether a target lies at or beneath a path; every target lies beneath the empty one."""
+    return not prefix or (target.startswith(prefix) and target[len(prefix) : len(prefix) + 1] in ("", "/", "?"))
 
 
 def _join_repeated(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     """Return the headers as a dict, with the values of a repeated header joined (RFC 9110, section 5.3)."""
-    pairs = list(pairs)
-    headers = dict(pairs)
-    if len(headers) < len(pairs):
-        headers = {name: b", ".join(value for other, value in pairs if other == name) for name in headers}
+    headers: dict[bytes, bytes] = {}
+    for name, value in pairs:
+        headers[name] = headers[name] + b", " + value if name in headers else value
     return headers

@@ -28,6 +28,7 @@ from imgcdn.web.request import Request
 Header = tuple[bytes, bytes]
 
 PROBLEMS_PATH = "/-/problems/"
+STATIC_PATH = "/-/static/"
 
 #: An error may soon pass, so no cache may keep it. A missing file is an exception: every visitor of a page requests it.
 _NOT_FOUND_MAX_AGE_S = 10
@@ -48,7 +49,13 @@ _PAGE_POLICY = b"default-src 'none'; style-src 'unsafe-inline'"
 
 
 class Response(NamedTuple):
-    """An HTTP response. The names of `headers` are in lower case; `body` is empty for HEAD and 304."""
+    """
+    An HTTP response.
+
+    Args:
+        headers: Pairs with names in lower case.
+        body: Empty for HEAD and 304.
+    """
 
     status: int
     headers: list[Header]
@@ -123,7 +130,8 @@ def is_unchanged(variant: Variant, request: Request) -> bool:
 def refuse(error: ImgcdnError, request: Request) -> Response:
     """Return the response for an error: a small page if the client accepts HTML, otherwise a problem document."""
     page = "text/html" in (request.header(b"accept") or "").lower()
-    body = _page(error) if page else _problem(error)
+    kind = f"{request.mounted_at}{PROBLEMS_PATH}{error.slug}"
+    body = _page(error, kind) if page else _problem(error, kind)
     cache_control = f"public, max-age={_NOT_FOUND_MAX_AGE_S}" if isinstance(error, SourceNotFound) else "no-store"
     headers = [
         (b"content-type", b"text/html; charset=utf-8" if page else b"application/problem+json"),
@@ -230,9 +238,9 @@ def _cache_status(delivery: Delivery, lifetimes: Lifetimes) -> Header:
     return b"cache-status", words.encode()
 
 
-def _problem(error: ImgcdnError) -> bytes:
+def _problem(error: ImgcdnError, kind: str) -> bytes:
     fields = {
-        "type": PROBLEMS_PATH + error.slug,
+        "type": kind,
         "title": error.title,
         "status": error.http_status,
         "detail": error.detail,
@@ -241,7 +249,7 @@ def _problem(error: ImgcdnError) -> bytes:
     return json.dumps(fields, ensure_ascii=False).encode() + b"\n"
 
 
-def _page(error: ImgcdnError) -> bytes:
+def _page(error: ImgcdnError, kind: str) -> bytes:
     title, detail = html.escape(error.title), html.escape(error.detail)
     return (
         "<!doctype html><html lang=en><meta charset=utf-8>"
@@ -249,5 +257,5 @@ def _page(error: ImgcdnError) -> bytes:
         f"<title>{error.http_status} {title}</title>"
         "<style>body{font:1rem/1.5 system-ui;max-width:36rem;margin:15vh auto;padding:0 1rem}</style>"
         f"<h1>{title}</h1><p>{detail}</p>"
-        f"<p><a href='{PROBLEMS_PATH}{error.slug}'>What this means</a> (status {error.http_status})</p>\n"
+        f"<p><a href='{html.escape(kind)}'>What this means</a> (status {error.http_status})</p>\n"
     ).encode()

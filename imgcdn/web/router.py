@@ -1,54 +1,60 @@
 """
-The table of endpoints, which answer at once: path -> endpoint.
+The table of paths: path -> what answers it.
 
-Paths of images belong to dialects (`imgcdn.dialects.DIALECTS`). All other paths belong to pages (`imgcdn.web.pages`).
+Paths of images belong to dialects (`imgcdn.dialects.DIALECTS`). A path that neither knows is 404.
 """
 
 from dataclasses import dataclass
 
 from imgcdn.errors import MethodNotAllowed
 from imgcdn.web.endpoints import health, icon
-from imgcdn.web.endpoints.base import Context, Endpoint
+from imgcdn.web.endpoints.base import Endpoint
 from imgcdn.web.request import Request
-from imgcdn.web.responses import Response
+from imgcdn.web.responses import PROBLEMS_PATH, STATIC_PATH
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """
-    One path and its endpoint.
+    One path and what answers it.
 
     Args:
-        path: The raw path, which has to match exactly.
-        endpoint: Returns the response, without waiting for anything.
-        methods: The methods that the endpoint answers; any other gets 405.
+        path: The raw path, which has to match exactly; one that ends with `*` matches whatever begins so.
+        endpoint: Returns the response, without waiting for anything; None when the pages answer (`web/pages`).
+        methods: The methods that the path answers; any other gets 405.
     """
 
     path: str
-    endpoint: Endpoint
+    endpoint: Endpoint | None
     methods: tuple[str, ...] = ("GET", "HEAD")
 
-    def answer(self, context: Context, request: Request) -> Response:
+    def check_method(self, request: Request) -> None:
         """
-        Return the endpoint's response.
+        Check that the path answers a request's method.
 
         Raises:
-            MethodNotAllowed: The endpoint does not answer this method.
+            MethodNotAllowed: It does not.
         """
         if request.method not in self.methods:
             raise MethodNotAllowed(f"Use {' or '.join(self.methods)}.", allowed=self.methods)
-        return self.endpoint(context, request)
 
 
 ROUTES = (
     Route("/-/healthz", health.alive),
     Route("/-/readyz", health.ready),
     Route("/favicon.ico", icon.icon),
+    Route("/", None),
+    Route(f"{PROBLEMS_PATH}*", None),
+    Route(f"{STATIC_PATH}*", None),
 )
 
-_BY_PATH = {route.path: route for route in ROUTES}
+_BY_PATH = {route.path: route for route in ROUTES if not route.path.endswith("*")}
+_BY_PREFIX = [(route.path[:-1], route) for route in ROUTES if route.path.endswith("*")]
 
 
 def find(path: str) -> Route | None:
-    """Return the route of a raw path; None when the path belongs to an image or a page."""
-    return _BY_PATH.get(path)
+    """Return the route of a raw path; None when there is none."""
+    route = _BY_PATH.get(path)
+    if route is None:
+        route = next((route for prefix, route in _BY_PREFIX if path.startswith(prefix)), None)
+    return route

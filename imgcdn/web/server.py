@@ -1,11 +1,11 @@
 """gunicorn, configured by our settings alone."""
 
-import math
 import os
 import resource
 import signal
 import socket
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -13,16 +13,9 @@ from gunicorn.app.base import BaseApplication
 from imgcdn.config import Config
 from imgcdn.renderers.priority import drop_realtime_capability
 from imgcdn.service.assembly import assemble
-from imgcdn.web.asgi import Edge
+from imgcdn.web.front import Front
+from imgcdn.web.listening import inherits_sockets, listen, tune
 from imgcdn.web.worker import STOPPING
-
-#: Bytes of a request line: method, target and version. gunicorn allows no more than this. Our own limit for targets is
-#: lower and gives a clear error.
-_REQUEST_LINE_LIMIT = 8_190
-
-#: Unsent bytes that the kernel buffers for a client. Without this bound, a stalled reader holds 2.5 MB there, and a
-#: slow one shows no progress for a minute.
-_UNSENT_IN_KERNEL = 128 * 1024
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
@@ -32,42 +25,70 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     Args:
         config: The settings, which the workers read too.
         when_ready: Called once with the address, HOST:PORT or unix:/PATH, when the service listens.
+
+    Raises:
+        ConfigError: The cache folder cannot be used.
+        ListenError: The address cannot be used.
     """
 
     def __init__(self, config: Config, *, when_ready: Callable[[str], None]) -> None:
         self.config = config
+        self.inherits_sockets = inherits_sockets()
         self._when_ready = when_ready
-        # Assembled before any fork, so that a mistake is reported before anything listens.
+        # Both before any fork, so that a mistake is reported at once. gunicorn itself would try a taken address for
+        # five seconds, and remove the Unix socket of another service.
         self._parts = assemble(config)
+        self._listener = None if self.inherits_sockets else listen(config.web.bind)
         super().__init__()
 
     def load_config(self) -> None:
         """Set gunicorn's own settings."""
         settings: dict[str, Any] = {
-            "bind": self.config.web.bind,
             "workers": self.config.web.workers,
             "worker_class": "imgcdn.web.worker.EdgeWorker",
             "preload_app": True,
             "graceful_timeout": int(self.config.web.drain_timeout_s),
-            "keepalive": math.ceil(self.config.web.idle_timeout_s),
-            "limit_request_line": _REQUEST_LINE_LIMIT,
             "control_socket_disable": True,
             "proc_name": "imgcdn",
+            "errorlog": None,  # its lines go to our handler (`web.logs.configure`)
             "loglevel": "warning",
-            "when_ready": lambda arbiter: self._tune_and_announce(arbiter.LISTENERS[0].sock),
+            "when_ready": self._set_out,
         }
+        if self._listener is not None:
+            settings["bind"] = f"fd://{self._listener.detach()}"
+            self._listener = None
         for name, value in settings.items():
             self.cfg.set(name, value)
 
-    def load(self) -> Edge:
-        """Return the application that every worker serves."""
-        return Edge(self.config, self._parts)
+    def load(self) -> Front:
+        """Return what every worker serves."""
+        config = self.config
+        return Front(config.web, config.request, self._parts, max_waiting=config.service.max_waiting)
 
-    def _tune_and_announce(self, listener: socket.socket) -> None:
-        if listener.family != socket.AF_UNIX:
-            # Accepted sockets inherit this. Once a worker runs, it would be too late for the first of them.
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_IN_KERNEL)
-        self._when_ready(_address(listener.getsockname()))
+    def _set_out(self, arbiter: Any) -> None:
+        """Announce the service, before the first worker is forked."""
+        _stop_gently()
+        listeners: list[socket.socket] = [each.sock for each in arbiter.LISTENERS]
+        for listener in listeners:
+            tune(listener)
+        self._when_ready(_address(listeners[0].getsockname()))
+
+
+def _stop_gently() -> None:
+    """
+    Let SIGINT and SIGQUIT stop gunicorn's master as SIGTERM does.
+
+    To gunicorn, they mean that running requests are not waited for. But a terminal sends SIGINT to the whole process
+    group, some service managers do too, and a person presses Ctrl-C twice.
+    """
+    on_sigterm = signal.getsignal(signal.SIGTERM)
+    assert callable(on_sigterm)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        on_sigterm(signal.SIGTERM, frame)
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGQUIT, stop)
 
 
 def _address(name: str | tuple[Any, ...]) -> str:
@@ -97,7 +118,13 @@ def _hold_signals_over_forks() -> None:
 
 
 def serve(config: Config, *, when_ready: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT; does not return."""
+    """
+    Serve until SIGTERM or SIGINT; does not return.
+
+    Raises:
+        ConfigError: The cache folder cannot be used.
+        ListenError: The address cannot be used.
+    """
     drop_realtime_capability()
     _raise_file_limit()
     _hold_signals_over_forks()

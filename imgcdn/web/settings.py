@@ -1,11 +1,26 @@
 """The settings of the HTTP edge."""
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
-from imgcdn.core.setting import address, byte_count, choice, header_value, integer, seconds, setting
+from imgcdn.core.setting import (
+    Mistake,
+    address,
+    byte_count,
+    checked,
+    choice,
+    header_value,
+    integer,
+    network,
+    seconds,
+    setting,
+)
 
 _YEAR_S = 31_536_000
+
+#: The word in `trusted_proxies` for clients that connect through a Unix socket.
+UNIX = "unix:"
 
 
 class AccessLog(Enum):
@@ -23,11 +38,35 @@ class LogFormat(Enum):
     JSON = 2
 
 
+def _path_prefix(raw: object) -> str:
+    """Read a path without a slash at its end; empty for none."""
+    if isinstance(raw, str) and re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", raw):
+        return raw
+    raise Mistake("must be a path such as /images, without a slash at its end", raw)
+
+
+def _trusted_proxy(text: str) -> None:
+    if text != UNIX:
+        network(text)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebSettings:
     """Where the service listens, how patient it is with clients, and what it says to caches."""
 
     bind: str = setting("127.0.0.1:8000", address, "Address to listen on: HOST:PORT, [IPV6]:PORT or unix:/PATH.")
+    path_prefix: str = setting(
+        "",
+        _path_prefix,
+        "Path under which a proxy offers the service, such as `/images`. Links of its pages begin with it. Requests "
+        "may arrive with or without it.",
+    )
+    trusted_proxies: tuple[str, ...] = setting(
+        (),
+        checked(_trusted_proxy),
+        "Networks of proxies, such as `10.0.0.0/8`, and `unix:` for all clients of a Unix socket. Their "
+        "`X-Forwarded-For` names the client in the log, and their `X-Request-Id` is taken over.",
+    )
     workers: int = setting(2, integer(1, 256), "HTTP worker processes.")
     header_timeout_s: float = setting(
         10.0,

@@ -1,7 +1,8 @@
-"""Turns for slices of large bodies, between which everybody else has one."""
+"""Turns for slices of large bodies. Other requests are answered between them."""
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 #: A slice costs about 60 microseconds, so a pass of the event loop is a millisecond longer.
 _TURNS_A_PASS = 16
@@ -11,30 +12,24 @@ class Turns:
     """
     Lets a few slices out in each pass of the event loop, in the order in which they were asked for.
 
-    The kernel takes several slices of each answer at once. When 500 clients ask for a large picture, each pass of the
-    loop would otherwise be a slice for every one of them, and a newcomer's hit takes half a dozen passes.
+    The kernel takes several slices of each response at once. If 500 clients requested a large picture, each pass of the
+    loop would otherwise send a slice to every one of them, and a new request would wait for several passes.
     """
 
     def __init__(self) -> None:
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        self._passing = False
+        self._waiting: deque[Callable[[], None]] = deque()
 
-    async def take(self) -> None:
-        """Wait for the next turn."""
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        if not self._passing:
-            self._come_back()
-        await turn
-
-    def _come_back(self) -> None:
-        self._passing = bool(self._waiting)
-        if self._passing:
+    def take(self, send: Callable[[], None]) -> None:
+        """Call `send` at the next turn."""
+        self._waiting.append(send)
+        if len(self._waiting) == 1:
             asyncio.get_running_loop().call_soon(self._pass)
 
     def _pass(self) -> None:
+        # A send may ask for another turn. It is for the next pass, which is scheduled here.
         for _ in range(min(_TURNS_A_PASS, len(self._waiting))):
-            turn = self._waiting.popleft()
-            if not turn.done():  # its connection may be gone
-                turn.set_result(None)
-        self._come_back()
+            send = self._waiting[0]
+            send()
+            self._waiting.popleft()
+        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._pass)

@@ -1,20 +1,28 @@
-"""The gunicorn worker: gunicorn's own asgi worker, with our connections and a drain that a load balancer can see."""
+"""The gunicorn worker: one event loop that serves connections, and a drain that a load balancer can see."""
 
 import asyncio
+import ctypes
 import gc
+import os
 import resource
 import signal
 import socket
-from collections.abc import Callable
+import sys
 from typing import Any
 
-from gunicorn.workers.gasgi import ASGIWorker
+from gunicorn.workers.base import Worker
 
-from imgcdn.web.connections import Connection, Connections
+from imgcdn.web.connections import Connections
+from imgcdn.web.front import Front
+from imgcdn.web.protocol import Connection
 
-#: What stops a worker. Held over its fork (`web.server`).
+#: What stops a worker. Blocked from before its fork until it has its own handlers (`web.server`).
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
+#: Sent to the workers when their master does something that does not concern them.
+_IGNORED = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH)
+
+_HEARTBEAT_S = 1.0
 _PAUSE_S = 0.05
 
 #: Connections that may wait to be accepted, by any worker; the kernel has a bound of its own.
@@ -26,81 +34,97 @@ _OTHER_FILES = 128
 #: New objects after which the collector looks at them, and how often it looks at older ones.
 _GARBAGE = (20_000, 50, 100)
 
+_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
-class EdgeWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn ships no types
-    """Keeps answering while what is under way finishes: readyz with 503, so that no new work is sent here."""
+
+class EdgeWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
+    """
+    Serves until it is told to stop, then finishes what is under way.
+
+    While it drains, it still answers new requests: readyz with 503, so that a load balancer sends no more.
+    """
 
     app: Any
-    asgi: Any
-    alive: bool
-    servers: list[asyncio.Server]
-    loop: asyncio.AbstractEventLoop
-    _connections: Connections
-    _main: "asyncio.Task[None] | None" = None
+    cfg: Any
+    ppid: int
+    sockets: list[Any]
+    wsgi: Front
 
-    def load_wsgi(self) -> None:
-        super().load_wsgi()
+    def init_process(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._stopping = asyncio.Event()
+        super().init_process()
+
+    def init_signals(self) -> None:
+        for number in _IGNORED:
+            signal.signal(number, signal.SIG_IGN)
+        for number in STOPPING:
+            self._loop.add_signal_handler(number, self._stopping.set)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGABRT, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+
+    def run(self) -> None:
+        self._loop.run_until_complete(self._serve())
+
+    async def _serve(self) -> None:
         settings = self.app.config.web
         open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         # Two files each: the socket, and a large picture on its way.
-        self._connections = Connections(settings, min(settings.max_connections, (open_files - _OTHER_FILES) // 2))
-        self._connections.watch(self.loop)
-
-    def init_signals(self) -> None:
-        super().init_signals()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
-
-    def handle_exit_signal(self) -> None:
-        """Start to drain (SIGTERM)."""
-        self.asgi.draining = True
-        self._connections.close_idle()
-        super().handle_exit_signal()
-        # gunicorn's way out of the second for which it sleeps between two looks at `alive`. Not before it listens:
-        # while it starts, nothing expects to be cancelled, and the first look is about to come.
-        if self._main is not None and self.servers:
-            self._main.cancel()
-
-    async def _serve(self) -> None:
-        self._main = asyncio.current_task()
+        peers = Connections(settings, min(settings.max_connections, (open_files - _OTHER_FILES) // 2))
+        await self.wsgi.start()
         # What is here now stays. Looking through it for garbage whenever 700 objects have come doubled the longest wait
-        # for an answer while 500 connections arrive.
+        # for a response while 500 connections arrive.
         gc.freeze()
         gc.set_threshold(*_GARBAGE)
-        await super()._serve()
+        servers = [await self._listen(each.sock, peers) for each in self.sockets]
+        peers.watch(self._loop)
+        self._beat()
+        _ask_for_a_signal_at_the_end_of_the_parent()
+        if self._is_orphaned():
+            self._stopping.set()
+        await self._stopping.wait()
+        await self._drain(servers, peers)
 
-    def _setup_event_loop(self) -> None:
-        self.loop = _Loop(lambda: Connection(self, self._connections))
-        asyncio.set_event_loop(self.loop)
-
-    async def _shutdown(self) -> None:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self.cfg.graceful_timeout
-        while self.asgi.waiting and loop.time() < deadline and not self._quick_shutdown:
-            self.notify()
-            await asyncio.sleep(_PAUSE_S)
-        self._connections.close_waiting()
-        await super()._shutdown()
-
-
-class _Loop(asyncio.SelectorEventLoop):
-    """
-    An event loop whose servers speak our protocol.
-
-    gunicorn names its protocol class in the middle of the coroutine that is the worker. Between that and the socket
-    stands one documented call, which this answers; the other ways were to copy the coroutine or to patch its module.
-
-    Args:
-        connection: Makes the protocol of one connection.
-    """
-
-    def __init__(self, connection: Callable[[], asyncio.BaseProtocol]) -> None:
-        super().__init__()
-        self._connection = connection
-
-    async def create_server(  # type: ignore[override]  # only as gunicorn calls it
-        self, protocol_factory: Callable[[], asyncio.BaseProtocol], *, sock: socket.socket, **options: Any
-    ) -> asyncio.Server:
-        server = await super().create_server(self._connection, sock=sock, **options)
+    async def _listen(self, listener: socket.socket, peers: Connections) -> asyncio.Server:
+        create = self._loop.create_unix_server if listener.family == socket.AF_UNIX else self._loop.create_server
+        server: asyncio.Server = await create(lambda: Connection(self.wsgi, peers), sock=listener)
         # asyncio has set the backlog to 100, by which it also means how many it accepts before it does anything else.
-        sock.listen(_BACKLOG)
+        listener.listen(_BACKLOG)
         return server
+
+    def _beat(self) -> None:
+        """Tell the master once a second that this process is alive. If there is none any more, stop."""
+        self.notify()
+        if self._is_orphaned():
+            self._stopping.set()
+        self._loop.call_later(_HEARTBEAT_S, self._beat)
+
+    def _is_orphaned(self) -> bool:
+        return os.getppid() != self.ppid
+
+    async def _drain(self, servers: list[asyncio.Server], peers: Connections) -> None:
+        """Finish what is under way. Whoever takes over a socket gets its new connections from now on."""
+        front, deadline = self.wsgi, self._loop.time() + self.cfg.graceful_timeout
+        front.draining = True
+        if self._is_orphaned() or self.app.inherits_sockets:
+            _close(servers)
+        peers.close_idle()
+        while front.is_busy and self._loop.time() < deadline:
+            await asyncio.sleep(_PAUSE_S)
+        _close(servers)
+        peers.close_waiting()
+        while (len(peers) or front.is_busy) and self._loop.time() < deadline:
+            await asyncio.sleep(_PAUSE_S)
+        await front.stop()
+
+
+def _close(servers: list[asyncio.Server]) -> None:
+    for server in servers:
+        server.close()
+
+
+def _ask_for_a_signal_at_the_end_of_the_parent() -> None:
+    """Get SIGTERM when the master is killed. The kernel forgets this when the user id changes, so ask afterwards."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

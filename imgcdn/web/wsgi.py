@@ -1,31 +1,26 @@
 """
-The whole service as a WSGI application, for any WSGI server.
+The whole service as a WSGI application, for any WSGI server, and for mounting into a Django or Flask site.
 
-Hits and endpoints are answered before Flask. A render goes through the same service as under ASGI, but here the
-service's event loop runs in a thread of its own.
+What can be answered at once is answered in the server's thread. For the rest, the service's event loop runs in a thread
+of its own, which starts with the first request that needs it: that comes after the server has forked.
 """
 
-import time
+import asyncio
+import threading
 from collections.abc import Iterable
 from http import HTTPStatus
-from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
-
-from flask import Flask
-from flask import Response as FlaskResponse
-from flask import request as flask_request
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from imgcdn.config import Config, load
-from imgcdn.errors import ImgcdnError
-from imgcdn.service.assembly import Parts, assemble
-from imgcdn.web.hits import Hits
-from imgcdn.web.logs import access
-from imgcdn.web.loop import ServiceLoop
-from imgcdn.web.pages import create_pages, flask_response_from
-from imgcdn.web.request import from_environ
-from imgcdn.web.responses import refuse, slices
+from imgcdn.errors import ContentTooLarge
+from imgcdn.service.assembly import assemble
+from imgcdn.web.front import Front
+from imgcdn.web.http1 import MAX_BODY_BYTES
+from imgcdn.web.request import Request, from_environ
+from imgcdn.web.responses import Response, slices
 
 
-def create_app(config: Config | None = None) -> Flask:
+def create_app(config: Config | None = None) -> "WsgiApplication":
     """
     Build the whole service as a WSGI application.
 
@@ -36,43 +31,51 @@ def create_app(config: Config | None = None) -> Flask:
         ConfigError: A setting is not valid, or two of them conflict.
     """
     config = config or load()
-    parts = assemble(config)
-    hits = Hits(config.web, config.request, parts)
-    loop = ServiceLoop(parts)
-    app = create_pages(parts, loop)
-    _add_images(app, config, parts, hits, loop)
-    app.wsgi_app = HitsMiddleware(app.wsgi_app, hits)  # type: ignore[method-assign]  # Flask's documented way
-    return app
+    return WsgiApplication(Front(config.web, config.request, assemble(config), max_waiting=config.service.max_waiting))
 
 
-class HitsMiddleware:
-    """Answers hits and endpoints before Flask sees the request."""
+class WsgiApplication:
+    """
+    The service behind WSGI's interface (PEP 3333).
 
-    def __init__(self, application: WSGIApplication, hits: Hits) -> None:
-        self._application = application
-        self._hits = hits
+    Args:
+        front: Answers the requests.
+    """
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        response = self._hits.answer(from_environ(environ))
-        if response is None:
-            return self._application(environ, start_response)
+        response = self._respond(environ)
         headers = [(name.decode().title(), value.decode("latin-1")) for name, value in response.headers]
         start_response(f"{response.status} {HTTPStatus(response.status).phrase}", headers)
         return slices(response.body)
 
-
-def _add_images(app: Flask, config: Config, parts: Parts, hits: Hits, loop: ServiceLoop) -> None:
-    # Not a Flask route: Flask matches decoded paths, but dialects match raw ones.
-    @app.before_request
-    def respond_to_image() -> FlaskResponse | None:
-        request = from_environ(flask_request.environ)
-        if not hits.is_image(request):
-            return None
-        began = time.perf_counter()
+    def _respond(self, environ: WSGIEnvironment) -> Response:
+        front = self._front
+        request = from_environ(environ)
+        peer = front.proxies.peer(environ.get("REMOTE_ADDR", ""))
+        request = request._replace(peer=peer, id=front.ids.next(peer, request.headers))
         try:
-            image, client = hits.parse(request)
-            response, note = hits.respond(loop.run(lambda: parts.service.get(image, client)), image, request), ""
-        except ImgcdnError as error:
-            response, note = refuse(error, request), error.log
-        access(config.web, request, response, began, note=note)
-        return flask_response_from(response)
+            request = request._replace(body=_read_body(environ))
+        except ContentTooLarge as error:
+            return front.refuse(error, request)
+        return front.answer(request) or self._wait(request)
+
+    def _wait(self, request: Request) -> Response:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(target=self._loop.run_forever, name="service", daemon=True).start()
+                asyncio.run_coroutine_threadsafe(self._front.start(), self._loop).result()
+        return asyncio.run_coroutine_threadsafe(self._front.wait(request), self._loop).result()
+
+
+def _read_body(environ: WSGIEnvironment) -> bytes:
+    length = environ.get("CONTENT_LENGTH") or "0"
+    if not length.isdigit() or int(length) > MAX_BODY_BYTES:
+        raise ContentTooLarge(f"A body may have up to {MAX_BODY_BYTES} bytes.")
+    body: bytes = environ["wsgi.input"].read(int(length)) if length != "0" else b""
+    return body

@@ -1,13 +1,17 @@
 """The table of endpoints: the steps that CONTRIBUTING lists for a new endpoint."""
 
 import inspect
+import re
 from importlib import import_module
+from typing import cast
 
 import pytest
 
 from imgcdn import dialects
 from imgcdn.dialects.base import Target
+from imgcdn.service.assembly import Parts
 from imgcdn.web import router
+from imgcdn.web.pages.application import create_pages
 from imgcdn.web.router import ROUTES, Route
 from tests.support.paths import PACKAGE, ROOT
 from tests.support.serving import Service
@@ -25,7 +29,14 @@ def test_every_endpoint_of_the_folder_has_a_route() -> None:
             ]:
                 found.add(function)
 
-    assert found == {route.endpoint for route in ROUTES}
+    assert found == {route.endpoint for route in ROUTES if route.endpoint is not None}
+
+
+def test_every_page_has_a_route() -> None:
+    app = create_pages(cast(Parts, None), run=lambda work: None)  # the parts are used only when a page is asked for
+    pages = {re.sub("<.*>", "*", rule.rule) for rule in app.url_map.iter_rules()}
+
+    assert pages == {route.path for route in ROUTES if route.endpoint is None}
 
 
 def test_paths_are_unique_and_belong_to_no_dialect() -> None:
@@ -35,7 +46,7 @@ def test_paths_are_unique_and_belong_to_no_dialect() -> None:
     assert not [path for path in paths if dialects.find(Target.read(path))]
 
 
-@pytest.mark.parametrize("route", [pytest.param(route, id=route.path) for route in ROUTES])
+@pytest.mark.parametrize("route", [pytest.param(route, id=route.path) for route in ROUTES if route.endpoint])
 def test_an_endpoint_is_described_in_the_readme(route: Route) -> None:
     assert route.path in (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -53,9 +64,19 @@ def test_a_path_is_found_exactly() -> None:
     assert router.find("/-/HEALTHZ") is None
 
 
+def test_a_prefix_is_found_beneath_its_path_alone() -> None:
+    found = router.find("/-/problems/forbidden")
+
+    assert found is not None
+    assert found.path == "/-/problems/*"
+    assert router.find("/-/problems") is None
+
+
 @pytest.mark.parametrize("route", [pytest.param(route, id=route.path) for route in ROUTES])
-def test_an_endpoint_allows_only_its_methods(service: Service, route: Route) -> None:
-    assert service.get(route.path).status == 200
-    assert service.get(route.path, method="HEAD").body == b""
-    refused = service.get(route.path, method="POST")
+def test_a_route_allows_only_its_methods(service: Service, route: Route) -> None:
+    path = {"/-/problems/*": "/-/problems/forbidden", "/-/static/*": "/-/static/icon.svg"}.get(route.path, route.path)
+    got, head = service.get(path), service.get(path, method="HEAD")
+    assert (got.status, head.status, head.body) == (200, 200, b"")
+    assert head.headers["content-length"] == got.headers["content-length"] == str(len(got.body))
+    refused = service.get(path, method="POST")
     assert (refused.status, refused.headers["allow"]) == (405, ", ".join(route.methods))

@@ -1,74 +1,79 @@
-"""The Flask application, which serves the pages. Images and endpoints are answered before its routes are tried."""
+"""The pages: a Flask application in a few threads of its own."""
 
+import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
+from typing import Any, TypeVar
 
-from flask import Flask, render_template
 from flask import Response as FlaskResponse
-from flask import request as flask_request
-from werkzeug.exceptions import HTTPException
+from werkzeug.test import EnvironBuilder
 
-from imgcdn.errors import ImgcdnError, InternalError, MethodNotAllowed, SourceNotFound, public_errors
+from imgcdn.errors import MethodNotAllowed, Overloaded, SourceNotFound
 from imgcdn.service.assembly import Parts
-from imgcdn.web.loop import ServiceLoop
-from imgcdn.web.pages.welcome import samples
-from imgcdn.web.request import from_environ
-from imgcdn.web.responses import PROBLEMS_PATH, Response, refuse, slices
+from imgcdn.web.pages.application import create_pages
+from imgcdn.web.request import Request
+from imgcdn.web.responses import Response
 
-_PAGE_HEADERS = {
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": (
-        "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self'"
-    ),
-}
+T = TypeVar("T")
+
+_THREADS = 4
+
+#: Pages that may be in the making or wait for it. They are for the operator and for people who look around.
+_MAX_WAITING = 32
 
 
-def create_pages(parts: Parts, loop: ServiceLoop) -> Flask:
-    """Build the application for the pages alone. The caller answers images and endpoints."""
-    app = Flask(__name__, static_url_path="/-/static")
+class Pages:
+    """
+    Serves the pages of one process.
 
-    @app.get("/")
-    def welcome() -> str:
-        shown = loop.run(lambda: samples(parts.files, parts.service))
-        return render_template("welcome.html", samples=shown)
+    Args:
+        parts: The service and its components.
+    """
 
-    @app.get(f"{PROBLEMS_PATH}<slug>")
-    def problem(slug: str) -> str:
-        kinds = {kind.slug: kind for kind in public_errors()}
-        if slug not in kinds:
-            raise SourceNotFound("There is no such problem.")
-        return render_template("problem.html", kind=kinds[slug], all=public_errors())
+    def __init__(self, parts: Parts) -> None:
+        self._app = create_pages(parts, self._run)
+        self._threads: ThreadPoolExecutor | None = None  # made after the fork
+        self._loop: asyncio.AbstractEventLoop | None = None
+        #: Pages that are asked for and not answered yet.
+        self.waiting = 0
 
-    app.after_request(_add_page_headers)
-    app.register_error_handler(
-        ImgcdnError, lambda error: flask_response_from(refuse(error, from_environ(flask_request.environ)))
-    )
-    app.register_error_handler(HTTPException, _http_error)
-    return app
+    async def answer(self, request: Request) -> Response:
+        """
+        Return a page.
 
+        Raises:
+            SourceNotFound: There is no such page.
+            MethodNotAllowed: A page answers GET and HEAD alone.
+            Overloaded: Too many pages are asked for.
+        """
+        if self.waiting >= _MAX_WAITING:
+            raise Overloaded("Too many pages are asked for. Try again in a second.")
+        self._loop = asyncio.get_running_loop()
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="pages")
+        self.waiting += 1
+        try:
+            return await self._loop.run_in_executor(self._threads, self._call, request)
+        finally:
+            self.waiting -= 1
 
-def _add_page_headers(response: FlaskResponse) -> FlaskResponse:
-    for name, value in _PAGE_HEADERS.items():
-        response.headers.setdefault(name, value)
-    return response
+    def _call(self, request: Request) -> Response:
+        # The host is constant: a page must not depend on what a client calls us.
+        environ = EnvironBuilder(
+            path=request.path,
+            query_string=request.target.partition("?")[2],
+            method=request.method,
+            base_url=f"http://localhost{request.mounted_at}",
+        ).get_environ()
+        page = FlaskResponse.from_app(self._app, environ, buffered=True)
+        if page.status_code == HTTPStatus.NOT_FOUND:
+            raise SourceNotFound("There is no such page. Pictures are at /img?url=/photo.jpg")
+        if page.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            raise MethodNotAllowed("Use GET or HEAD.", allowed=("GET", "HEAD"))
+        headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in page.headers]
+        return Response(page.status_code, headers, page.get_data())
 
-
-def _http_error(error: HTTPException) -> FlaskResponse:
-    """Give an error that Flask itself raises the same form as all our errors."""
-    request = from_environ(flask_request.environ)
-    if error.code == HTTPStatus.METHOD_NOT_ALLOWED:
-        return flask_response_from(refuse(MethodNotAllowed("Use GET or HEAD."), request))
-    if error.code == HTTPStatus.NOT_FOUND:
-        return flask_response_from(
-            refuse(SourceNotFound("There is nothing here. Pictures are at /img?url=/photo.jpg"), request)
-        )
-    return flask_response_from(refuse(InternalError("The request failed. The log has the reason."), request))
-
-
-def flask_response_from(response: Response) -> FlaskResponse:
-    """Convert a response to Flask's class."""
-    flask_response = FlaskResponse(slices(response.body), status=response.status)
-    flask_response.headers.clear()
-    for name, value in response.headers:
-        flask_response.headers.add(name.decode().title(), value.decode("latin-1"))
-    return flask_response
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        assert self._loop is not None
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()

@@ -15,8 +15,6 @@ _SIZES = "(min-width: 60rem) 24rem, 100vw"
 _MAX_SAMPLES = 12
 _FIRST_IN_SIGHT = 2  # pictures that are in sight when the page opens
 
-_CDN = ImageCDN()  # on the page's own host
-
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -40,8 +38,14 @@ class Sample:
         return self.candidates[len(self.candidates) // 2][1]
 
 
-async def samples(files: LocalFetcher, service: ImageService) -> list[Sample]:
-    """Return samples of the first pictures directly in the root, without those that cannot be read."""
+async def samples(files: LocalFetcher, service: ImageService, mounted_at: str = "") -> list[Sample]:
+    """
+    Return samples of the first pictures directly in the root, without those that cannot be read.
+
+    Args:
+        mounted_at: The path that URLs of the service begin with.
+    """
+    cdn = ImageCDN(mounted_at)
     names = list(pictures(files.root))[:_MAX_SAMPLES]
     shown: list[Sample] = []
     for name in names:
@@ -49,13 +53,13 @@ async def samples(files: LocalFetcher, service: ImageService) -> list[Sample]:
             facts = await service.describe(Source("local", name))
         except ImgcdnError:  # one broken file must not hide the others
             continue
-        shown.append(_sample(name, facts.size, in_sight=len(shown) < _FIRST_IN_SIGHT))
+        shown.append(_sample(cdn, name, facts.size, in_sight=len(shown) < _FIRST_IN_SIGHT))
     return shown
 
 
-def _sample(name: str, size: Size, *, in_sight: bool) -> Sample:
+def _sample(cdn: ImageCDN, name: str, size: Size, *, in_sight: bool) -> Sample:
     widths = sorted({max(1, min(size[0], _MAX_WIDTH) // divisor) for divisor in _DIVISORS})
     # The words of the file's name, because nothing else says what the picture shows.
     alt = name.rpartition(".")[0].replace("_", " ").replace("-", " ")
-    img = _CDN.img(name, alt=alt, source_size=size, widths=widths, sizes=_SIZES, priority=in_sight)
-    return Sample(name, size, img, tuple((width, _CDN.url(name, width=width)) for width in widths))
+    img = cdn.img(name, alt=alt, source_size=size, widths=widths, sizes=_SIZES, priority=in_sight)
+    return Sample(name, size, img, tuple((width, cdn.url(name, width=width)) for width in widths))

@@ -1,0 +1,144 @@
+"""
+The front: it answers every request of one process, whatever server the request came through.
+
+What can be answered at once is answered by a plain call. A render and a page are waited for in a task of the event
+loop, so a thousand waiting requests hold no thread and delay no hit.
+"""
+
+import asyncio
+import time
+
+from imgcdn.core.request.settings import RequestSettings
+from imgcdn.errors import ImgcdnError, MethodNotAllowed, Overloaded, SourceNotFound
+from imgcdn.service.assembly import Parts
+from imgcdn.web import router
+from imgcdn.web.endpoints.base import Context
+from imgcdn.web.hits import Hits
+from imgcdn.web.logs import request_id
+from imgcdn.web.pages import Pages
+from imgcdn.web.proxies import Proxies, RequestIds
+from imgcdn.web.request import Request, without_prefix
+from imgcdn.web.respond import Exit
+from imgcdn.web.responses import Response, options
+from imgcdn.web.settings import WebSettings
+
+
+class Front:
+    """
+    The service as a function from requests to responses.
+
+    Args:
+        settings: Lifetimes, the log, proxies.
+        request_settings: What a request may ask for.
+        max_waiting: How many requests may wait for a render.
+        parts: The service and its components.
+    """
+
+    def __init__(
+        self, settings: WebSettings, request_settings: RequestSettings, parts: Parts, *, max_waiting: int
+    ) -> None:
+        self.draining = False
+        self.waiting = 0
+        self.ids = RequestIds()
+        self.proxies = Proxies(settings.trusted_proxies)
+        self._prefix = settings.path_prefix
+        self._max_waiting = max_waiting
+        self._parts = parts
+        self._hits = Hits(settings, request_settings, parts)
+        self._context = Context(parts, lambda: self.draining)
+        self._pages = Pages(parts)
+        self._exit = Exit(settings)
+        self._starting: asyncio.Task[None] | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a client waits for a picture or a page."""
+        return self.waiting > 0 or self._pages.waiting > 0
+
+    async def start(self) -> None:
+        """Start what runs in the background, on the running event loop. Requests can be answered before it is done."""
+        if self._starting is None:
+            self._starting = asyncio.create_task(self._parts.start())
+        await self._starting
+
+    async def stop(self) -> None:
+        """Wait for what is under way, and stop what runs in the background."""
+        if self._starting is not None:
+            await self._parts.stop()
+
+    def answer(self, request: Request) -> Response | None:
+        """Return the response; None when it has to be waited for (`wait`)."""
+        began = time.perf_counter()
+        request = self._at_its_prefix(request)
+        try:
+            response = self._answer(request)
+        except ImgcdnError as error:
+            return self._exit.refuse(error, request, began)
+        except Exception:  # noqa: BLE001  # the last resort of a request: 500 to the client, the traceback to the log
+            return self._exit.fail(request, began)
+        return None if response is None else self._exit.leave(response, request, began, at_once=True)
+
+    async def wait(self, request: Request) -> Response:
+        """
+        Return the response to a request that `answer` left open.
+
+        If this is cancelled, because the client has left, a render that others wait for goes on.
+        """
+        began = time.perf_counter()
+        request = self._at_its_prefix(request)
+        request_id.set(request.id)
+        try:
+            if self._hits.is_image(request):
+                response = await self._render(request)
+            else:
+                response = await self._pages.answer(request)
+        except ImgcdnError as error:
+            return self._exit.refuse(error, request, began)
+        except asyncio.CancelledError:
+            self._exit.note_departure(request, began)
+            raise
+        except Exception:  # noqa: BLE001  # the last resort of a request, as above
+            return self._exit.fail(request, began)
+        return self._exit.leave(response, request, began, at_once=False)
+
+    def takes_body(self, request: Request) -> bool:
+        """Tell whether the body of a request is read: only that of POST to a path that takes it."""
+        if request.method != "POST":
+            return False
+        route = router.find(self._at_its_prefix(request).path)
+        return route is not None and "POST" in route.methods
+
+    def refuse(self, error: ImgcdnError, request: Request) -> Response:
+        """Return the response to a request that a server could not read."""
+        return self._exit.refuse(error, request, time.perf_counter())
+
+    def _answer(self, request: Request) -> Response | None:
+        if self._hits.is_image(request):
+            return self._hits.answer(request)
+        if request.target == "*":  # RFC 9110, section 9.3.7: about the server as a whole
+            return options()
+        route = router.find(request.path)
+        if route is None and request.method not in ("GET", "HEAD"):
+            raise MethodNotAllowed("Use GET or HEAD.", allowed=("GET", "HEAD"))
+        if route is None:
+            raise SourceNotFound("There is nothing here. Pictures are at /img?url=/photo.jpg")
+        route.check_method(request)
+        return None if route.endpoint is None else route.endpoint(self._context, request)
+
+    async def _render(self, request: Request) -> Response:
+        if self.waiting >= self._max_waiting:
+            raise Overloaded("Too many requests are waiting for pictures. Try again in a second.")
+        image, client = self._hits.parse(request)
+        self.waiting += 1
+        try:
+            return self._hits.respond(await self._parts.service.get(image, client), image, request)
+        finally:
+            self.waiting -= 1
+
+    def _at_its_prefix(self, request: Request) -> Request:
+        """Take away the path prefix, which some proxies pass on and others do not."""
+        prefix = self._prefix
+        if not prefix:
+            return request
+        target = without_prefix(request.target, prefix)
+        return request._replace(target=target, mounted_at=prefix + request.mounted_at)

@@ -1,0 +1,94 @@
+"""Who asks: the address of the client behind trusted proxies, and the id that a request carries."""
+
+import itertools
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_address, ip_network
+from typing import NamedTuple
+
+from imgcdn.web.settings import UNIX
+
+_ID = re.compile(rb"[A-Za-z0-9._:+/=-]{1,128}")
+
+
+class Peer(NamedTuple):
+    """
+    The other end of a connection.
+
+    Args:
+        address: IP address; `unix:` for a Unix socket.
+        trusted: Whether it is one of `trusted_proxies`, so that its `X-Forwarded-For` and `X-Request-Id` count.
+    """
+
+    address: str
+    trusted: bool
+
+
+class Proxies:
+    """
+    The proxies that are trusted to say who asks.
+
+    Args:
+        trusted: Networks, and `unix:` for Unix sockets.
+    """
+
+    def __init__(self, trusted: Iterable[str]) -> None:
+        words = set(trusted)
+        self._unix = UNIX in words
+        self._networks = [ip_network(text) for text in words - {UNIX}]
+
+    def peer(self, address: str) -> Peer:
+        """Return the peer at an address; an empty address is that of a Unix socket."""
+        return Peer(address or UNIX, self._trusts(address))
+
+    def client(self, peer: Peer, headers: Mapping[bytes, bytes]) -> str:
+        """
+        Return the address of the client: the last one in `X-Forwarded-For` that is no trusted proxy.
+
+        Only what a trusted proxy appended is believed; a client can write the rest of the field itself.
+        """
+        address = peer.address
+        if not peer.trusted:
+            return address
+        for part in reversed(headers.get(b"x-forwarded-for", b"").decode("latin-1")[-2_000:].split(",")):
+            if not _is_address(part.strip()):
+                break
+            address = part.strip()
+            if not self._trusts(address):
+                break
+        return address
+
+    def _trusts(self, address: str) -> bool:
+        if not address:
+            return self._unix
+        if not self._networks:
+            return False
+        found = ip_address(address.partition("%")[0])
+        found = getattr(found, "ipv4_mapped", None) or found
+        return any(found in network for network in self._networks)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+class RequestIds:
+    """Makes ids that are unique among all processes and restarts, at the cost of one addition."""
+
+    def __init__(self) -> None:
+        # Made by the first request, because a worker that forked earlier would share it with its siblings.
+        self._process = ""
+        self._count = itertools.count(1)
+
+    def next(self, peer: Peer, headers: Mapping[bytes, bytes]) -> str:
+        """Return the id of a new request: the one that a trusted proxy gave it, otherwise a new one."""
+        if peer.trusted and b"x-request-id" in headers and _ID.fullmatch(headers[b"x-request-id"]):
+            return headers[b"x-request-id"].decode()
+        if not self._process:
+            self._process = secrets.token_hex(6)
+        return f"{self._process}-{next(self._count):x}"

@@ -17,8 +17,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
-from bench.load.running import HERE, cpu_s, fetch, free_port, rate, served, service
+from bench.load.running import HERE, Rate, cpu_s, fetch, free_port, rate, served, service
 
 TARGET = "/img/rocket.jpg?w=427&fm=webp&q=88"  # about 20 KB
 
@@ -32,6 +33,14 @@ http {{
     server {{ listen 127.0.0.1:{port}; location = /-/healthz {{ return 200; }} }}
 }}
 """
+
+
+Process = subprocess.Popen[bytes]
+
+
+class _Server(NamedTuple):
+    process: Process
+    url: str
 
 
 def main() -> None:
@@ -50,18 +59,14 @@ def main() -> None:
                 _compare(process, base + TARGET, bare, nginx, arguments.pairs, seconds=arguments.seconds)
 
 
-def _compare(
-    process: "subprocess.Popen[bytes]", ours: str, bare: str, nginx: str | None, pairs: int, *, seconds: int
-) -> None:
+def _compare(process: Process, ours: str, bare: _Server, nginx: str | None, pairs: int, *, seconds: int) -> None:
     beside_bare, beside_nginx = [], []
     for _ in range(pairs):
-        before_s = cpu_s(process)
-        hits = rate(ours, seconds)
-        cpu_us = (cpu_s(process) - before_s) * 1e6 / (hits.per_s * seconds)
-        ceiling = rate(bare, seconds)
+        hits, cpu_us = _measure(process, ours, seconds)
+        ceiling, bare_cpu_us = _measure(bare.process, bare.url, seconds)
         beside_bare.append(hits.per_s / ceiling.per_s)
         line = f"service {hits.per_s:7.0f}/s p99 {hits.p99_ms:5.1f} ms cpu {cpu_us:4.0f} us   "
-        line += f"bare {ceiling.per_s:7.0f}/s ratio {beside_bare[-1]:.2f}"
+        line += f"bare {ceiling.per_s:7.0f}/s cpu {bare_cpu_us:4.0f} us ratio {beside_bare[-1]:.2f}"
         if nginx is not None:
             top = rate(nginx, seconds)
             beside_nginx.append(hits.per_s / top.per_s)
@@ -71,13 +76,20 @@ def _compare(
     print(f", {statistics.median(beside_nginx):.2f} to nginx" if beside_nginx else "")
 
 
+def _measure(process: Process, url: str, seconds: int) -> tuple[Rate, float]:
+    """Return the rate, and microseconds of CPU time for each request."""
+    before_s = cpu_s(process)
+    found = rate(url, seconds)
+    return found, (cpu_s(process) - before_s) * 1e6 / (found.per_s * seconds)
+
+
 @contextmanager
-def _bare(body: Path) -> Iterator[str]:
+def _bare(body: Path) -> Iterator[_Server]:
     address = f"127.0.0.1:{free_port()}"
     options = ["-k", "asgi", "-w", "2", "-b", address, "--no-control-socket", "--log-level", "warning"]
     command = [sys.executable, "-m", "gunicorn", *options, "bench.load.bare:app"]
-    with served(command, f"http://{address}", BARE_FILE=str(body)):
-        yield f"http://{address}/"
+    with served(command, f"http://{address}", BARE_FILE=str(body)) as process:
+        yield _Server(process, f"http://{address}/")
 
 
 @contextmanager

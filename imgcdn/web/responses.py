@@ -101,7 +101,7 @@ def deliver(
     variant = delivery.variant
     cache_control = _cache_control(delivery, lifetimes, versioned=image.v is not None)
     shared = _shared_headers(variant.digest, variant.made_at, vary(image.params, save_data=save_data), cache_control)
-    if is_unchanged(variant, request):
+    if is_conditional(request) and is_unchanged(variant, request):
         return Response(304, [*shared, _cache_status(delivery, lifetimes)], b"")
     described = _content_headers(variant.format, variant.length, image.source.stem, image.download)
     body: Body = b"" if request.method == "HEAD" else variant.body
@@ -229,11 +229,16 @@ def _remaining_s(delivery: Delivery, lifetimes: Lifetimes) -> int:
 
 
 def _cache_status(delivery: Delivery, lifetimes: Lifetimes) -> Header:
-    words = f"imgcdn; {delivery.status.value}"
-    if delivery.status is CacheStatus.HIT:
-        ttl_s = lifetimes.max_age_s if delivery.fresh_for_s is None else delivery.fresh_for_s
+    ttl_s = lifetimes.max_age_s if delivery.fresh_for_s is None else delivery.fresh_for_s
+    return _cache_status_header(delivery.status, ttl_s, delivery.stored)
+
+
+@lru_cache(maxsize=8_192)
+def _cache_status_header(status: CacheStatus, ttl_s: int, stored: bool) -> Header:
+    words = f"imgcdn; {status.value}"
+    if status is CacheStatus.HIT:
         words += f"; ttl={ttl_s}"
-    elif delivery.status is CacheStatus.MISS and delivery.stored:
+    elif status is CacheStatus.MISS and stored:
         words += "; stored"
     return b"cache-status", words.encode()
 

@@ -9,11 +9,11 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.listening import free_port, wait_for
 from tests.support.paths import ROOT
 
 _START_S = 30.0
@@ -102,14 +102,24 @@ def edge(root: Path, folder: Path, **settings: object) -> Iterator[Service]:
 @contextlib.contextmanager
 def wsgi(root: Path, folder: Path, **settings: object) -> Iterator[Service]:
     """Run `create_app()` under gunicorn's gthread workers, as an example of any WSGI server."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "gunicorn", "-k", "gthread", "-w", "2", "--threads", "16", "--no-control-socket"]
-    command += ["--limit-request-line", "8190"]
-    command += ["-b", f"127.0.0.1:{port}", "imgcdn.web.wsgi:create_app()"]
-    with _start(command, folder, {"root": root, **settings}) as (process, cache, log):
-        _wait_for_port(port, process, log)
+    with hosted("imgcdn.web.wsgi:create_app()", "gthread", folder, root=root, **settings) as service:
+        yield service
+
+
+@contextlib.contextmanager
+def hosted(app: str, worker: str, folder: Path, **settings: object) -> Iterator[Service]:
+    """
+    Run an application under gunicorn's own workers.
+
+    Args:
+        app: MODULE:NAME of the application.
+        worker: The class of the workers, gthread or asgi.
+    """
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", "-k", worker, "-w", "2", "--threads", "16", "--no-control-socket"]
+    command += ["--limit-request-line", "8190", "-b", f"127.0.0.1:{port}", app]
+    with _start(command, folder, settings) as (process, cache, log):
+        wait_for(port, process, log)
         yield Service(process, "127.0.0.1", port, cache, log)
 
 
@@ -151,13 +161,3 @@ def _first_line(process: subprocess.Popen[str], log: Path) -> str:
     line = process.stdout.readline() if ready else ""
     assert line, f"the service did not start: {log.read_text()}"
     return line
-
-
-def _wait_for_port(port: int, process: subprocess.Popen[str], log: Path) -> None:
-    deadline = time.monotonic() + _START_S
-    while time.monotonic() < deadline and process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        select.select([], [], [], 0.02)
-    raise AssertionError(f"the service did not start: {log.read_text()}")

@@ -1,0 +1,93 @@
+"""The service beneath a path: mounted into other applications, and behind a proxy that adds a path."""
+
+import html
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from tests.support import serving
+from tests.support.paths import SAMPLES
+from tests.support.serving import CHROME, Service
+
+SITES = {"fastapi_site": "asgi", "starlette_site": "asgi", "flask_site": "gthread", "django_site": "gthread"}
+
+
+@pytest.fixture(scope="module", params=[*SITES, "path_prefix"])
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp(request.param)
+    if request.param == "path_prefix":
+        with serving.edge(SAMPLES, folder, path_prefix="/images") as service:
+            yield service
+    else:
+        app = f"examples.mounted.{request.param}:app"
+        with serving.hosted(app, SITES[request.param], folder, root=SAMPLES) as service:
+            yield service
+
+
+def links(page: bytes) -> set[str]:
+    """Return the URLs of a page: of its links, its files and its pictures."""
+    text = page.decode()
+    found = {html.unescape(url) for url in re.findall(r'(?:src|href)="([^"]*)"', text)}
+    for srcset in re.findall(r'srcset="([^"]*)"', text):
+        found |= {candidate.split()[0] for candidate in html.unescape(srcset).split(", ")}
+    return {url for url in found if not url.startswith("data:")}
+
+
+def test_all_links_of_the_pages_lead_to_the_service(site: Service) -> None:
+    welcome = site.get("/images/")
+    problem = site.get("/images/-/problems/forbidden")
+    found = links(welcome.body) | links(problem.body)
+
+    assert (welcome.status, problem.status) == (200, 200)
+    assert len(found) > 30
+    assert {url for url in found if not url.startswith("/images/")} == set()
+    assert {url: site.get(url).status for url in found} == dict.fromkeys(found, 200)
+
+
+def test_a_picture_is_rendered_once(site: Service) -> None:
+    first, second = (site.get("/images/img/rocket.jpg?w=87", CHROME) for _ in range(2))
+
+    assert [first.status, second.status] == [200, 200]
+    assert first.headers["cache-status"] == "imgcdn; fwd=miss; stored"
+    assert second.headers["cache-status"].startswith("imgcdn; hit")
+    assert first.body == second.body
+    assert first.headers["x-request-id"] != second.headers["x-request-id"]
+
+
+def test_a_large_picture_arrives_complete(site: Service) -> None:
+    bodies = {site.get("/images/img/hubble_deep_field.jpg?fm=png&w=900").body for _ in range(2)}
+
+    assert len(bodies) == 1
+    assert len(bodies.pop()) > 500_000
+
+
+def test_a_remote_url_in_the_path_stays_encoded(site: Service) -> None:
+    remote = quote("https://example.com/a%20b.jpg?x=1", safe="")
+    refused = site.get(f"/images/img/{remote}?w=9")
+
+    assert (refused.status, json.loads(refused.body)["type"]) == (403, "/images/-/problems/forbidden")
+
+
+@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("OPTIONS", 204), ("POST", 405)])
+def test_methods_pass(site: Service, method: str, status: int) -> None:
+    response = site.get("/images/img/rocket.jpg?w=88", method=method)
+
+    assert (response.status, response.body != b"") == (status, method == "POST")
+
+
+def test_an_unknown_path_is_a_problem_of_the_service(site: Service) -> None:
+    response = site.get("/images/nowhere")
+
+    assert (response.status, json.loads(response.body)["type"]) == (404, "/images/-/problems/source-not-found")
+
+
+def test_the_path_of_a_proxy_may_be_taken_away(tmp_path: Path) -> None:
+    with serving.edge(SAMPLES, tmp_path, path_prefix="/images") as service:
+        assert service.get("/img/rocket.jpg?w=87").status == 200
+        assert b'"/images/-/static/welcome.css"' in service.get("/").body
+        assert service.get("/images").status == 200
+        assert service.get("/imagesize").status == 404

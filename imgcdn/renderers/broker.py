@@ -18,8 +18,9 @@ import signal
 import socket
 from multiprocessing.context import ForkServerProcess
 
-from imgcdn.errors import CorruptImage, InternalError, Overloaded, RenderTimeout
-from imgcdn.renderers.jobs import IGNORED_SIGNALS, TAKEN, Failed, Job, Outcome, pack, read_message
+from imgcdn.errors import CorruptImage, InternalError, RenderTimeout
+from imgcdn.renderers.jobs import IGNORED_SIGNALS, TAKEN, Failed, Job, Outcome, pack, read_message, remove_half_written
+from imgcdn.renderers.queue import JobQueue
 
 _log = logging.getLogger(__name__)
 
@@ -97,6 +98,7 @@ class Child:
             return Failed(InternalError("Rendering failed. The log has the reason.", log=str(error)))
         except asyncio.CancelledError:
             self.kill()
+            remove_half_written(job)
             raise
 
     async def _hand_over(self, job: Job) -> None:
@@ -137,9 +139,8 @@ class Broker:
     """
 
     def __init__(self, *, renderers: int, queue: int, memory_bytes: int, writable: str) -> None:
-        self._idle: asyncio.Queue[Child] = asyncio.Queue()
         self._children = [Child(memory_bytes, writable) for _ in range(renderers)]
-        self._free_places = renderers + queue
+        self._queue = JobQueue(renderers + queue)
         self._clients = 0
         self._leaving: asyncio.TimerHandle | None = None
         self.done = asyncio.Event()
@@ -148,7 +149,7 @@ class Broker:
         """Start the children, so that the first job does not wait for that."""
         for child in self._children:
             await child.start()
-            self._idle.put_nowait(child)
+            self._queue.add(child)
         self._leave_after(_FIRST_CLIENT_S)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -168,7 +169,7 @@ class Broker:
             self._leave_after(_LINGER_S)
 
     async def _answer(self, job: Job, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        work = asyncio.create_task(self._perform(job))
+        work = asyncio.create_task(self._queue.perform(job))
         gone = asyncio.create_task(reader.read(1))
         await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
         gone.cancel()
@@ -178,19 +179,6 @@ class Broker:
             return
         writer.write(pack(work.result()))
         await writer.drain()
-
-    async def _perform(self, job: Job) -> Outcome:
-        if self._free_places <= 0:
-            return Failed(Overloaded("Too many pictures are waiting to be rendered. Try again in a second."))
-        self._free_places -= 1
-        try:
-            child = await self._idle.get()
-            try:
-                return await child.perform(job)
-            finally:
-                self._idle.put_nowait(child)
-        finally:
-            self._free_places += 1
 
     def _leave_after(self, delay_s: float) -> None:
         if self._leaving is not None:

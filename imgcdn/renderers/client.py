@@ -26,7 +26,7 @@ from pathlib import Path
 
 from imgcdn import __version__
 from imgcdn.errors import ConfigError, ImgcdnError, InternalError
-from imgcdn.renderers.jobs import IGNORED_SIGNALS, Failed, Job, Outcome, pack, read_message
+from imgcdn.renderers.jobs import IGNORED_SIGNALS, Failed, Job, Outcome, pack, read_message, remove_half_written
 
 _log = logging.getLogger(__name__)
 
@@ -110,6 +110,7 @@ class RenderClient:
                 # The broker itself has exited. This job is not the cause.
                 _log.warning("the render broker is gone (%s), attempt %d", type(error).__name__, attempt)
                 self.disconnect()
+                remove_half_written(job)
                 continue
             if isinstance(outcome, Failed):
                 raise outcome.error

@@ -1,6 +1,8 @@
 """Jobs for render children, their outcomes, and the messages in which both are sent over a socket."""
 
 import asyncio
+import contextlib
+import os
 import pickle
 import signal
 import struct
@@ -37,6 +39,7 @@ class ProbeJob:
         version: SHA-256 of the bytes, hex, if it is known; None to hash them.
         max_pixels: Limit of pixels times frames. Larger originals are refused.
         timeout_s: Wall-clock seconds after which the child is killed.
+        is_background: Whether no client waits for it. Then it makes way for jobs that a client waits for.
     """
 
     path: Path
@@ -44,6 +47,7 @@ class ProbeJob:
     version: str | None
     max_pixels: int
     timeout_s: float
+    is_background: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ class RenderJob:
         made_at: Unix time in whole seconds, for the variant's header.
         budget: The limits of encoders.
         timeout_s: Wall-clock seconds after which the child is killed.
+        is_background: As in a ProbeJob.
     """
 
     path: Path
@@ -68,9 +73,17 @@ class RenderJob:
     made_at: int
     budget: Budget
     timeout_s: float
+    is_background: bool = False
 
 
 Job = ProbeJob | RenderJob
+
+
+def remove_half_written(job: Job) -> None:
+    """Remove what a child that was killed has written of a variant, so that another child can write it."""
+    if isinstance(job, RenderJob) and job.temp is not None:
+        with contextlib.suppress(OSError):
+            os.unlink(job.temp)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,80 @@
+"""
+Work that no client waits for.
+
+It is bounded, each key is worked on once at a time, and it ends with the process. The renderers give way to clients by
+themselves (`renderers/queue.py`).
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+_log = logging.getLogger(__name__)
+
+#: Pieces of work that may be under way. What is beyond is left undone: the next request of its kind asks again.
+_LIMIT = 256
+
+
+class Background:
+    """
+    The background work of one process.
+
+    Args:
+        limit: Pieces of work that may be under way.
+    """
+
+    def __init__(self, limit: int = _LIMIT) -> None:
+        self._limit = limit
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._is_ending = False
+
+    def submit(self, key: str, work: Callable[[], Coroutine[Any, Any, object]]) -> bool:
+        """
+        Begin a piece of work soon. Return whether it will be done by this call.
+
+        Args:
+            key: Names the work. It is not begun while work with this key is under way.
+            work: Does the work. Its error is logged, and nobody else gets it.
+        """
+        if key in self._tasks or len(self._tasks) >= self._limit or self._is_ending:
+            return False
+        self._tasks[key] = asyncio.create_task(self._do(key, work))
+        return True
+
+    def repeat(self, key: str, every_s: float, work: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        """Do a piece of work again and again, with a pause before each time, until the process ends."""
+
+        async def go_on() -> None:
+            was_well = True
+            while True:
+                await asyncio.sleep(every_s)
+                was_well = await self._attempt(key, work, is_quiet=not was_well)
+
+        self.submit(key, go_on)
+
+    async def stop(self) -> None:
+        """Cancel what is under way, and wait until it has ended."""
+        self._is_ending = True
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _do(self, key: str, work: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        try:
+            await self._attempt(key, work)
+        finally:
+            del self._tasks[key]
+
+    async def _attempt(
+        self, key: str, work: Callable[[], Coroutine[Any, Any, object]], *, is_quiet: bool = False
+    ) -> bool:
+        """Do the work once. Return whether it succeeded."""
+        try:
+            await work()
+        except Exception:
+            if not is_quiet:  # work that goes on failing is logged once
+                _log.exception("background work failed: %s", key)
+            return False
+        return True

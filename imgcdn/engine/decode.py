@@ -91,7 +91,24 @@ def open_original(file: BinaryIO) -> ImageFile.ImageFile:
         file: A seekable file. Not a path: for its extension, Pillow would import plugins of other formats.
     """
     file.seek(0)
-    return Image.open(file, formats=READABLE)
+    image = Image.open(file, formats=READABLE)
+    drop_surplus_alphas(image)
+    return image
+
+
+def drop_surplus_alphas(image: ImageFile.ImageFile) -> None:
+    """
+    Ignore the alphas of a PNG's palette if there are more than colours, as libpng and so browsers do.
+
+    Pillow would raise an error, or apply them. Call this again after a seek, which reads them again.
+    """
+    alphas = image.info.get("transparency")
+    if image.format != "PNG" or image.mode != "P" or alphas is None or image.palette is None:
+        return
+    # Pillow gives an index instead if exactly one colour is transparent and the others are opaque.
+    count = alphas + 1 if isinstance(alphas, int) else len(alphas)
+    if 3 * count > len(image.palette.palette):
+        del image.info["transparency"]
 
 
 def orientation_of(image: ImageFile.ImageFile) -> int:

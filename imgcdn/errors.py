@@ -12,7 +12,8 @@ ImgcdnError
 |- ImageError               the original is at fault
 |   |- ImageTooLarge            413  image-too-large
 |   |- UnsupportedImage         415  unsupported-image
-|   `- CorruptImage             422  corrupt-image
+|   |- CorruptImage             422  corrupt-image
+|   `- RenderFailed             422  render-failed
 |- OriginError              502  origin-error        the origin is at fault
 |   `- OriginTimeout            504  origin-timeout
 |- Overloaded               503  overloaded          we are at fault
@@ -178,11 +179,19 @@ class UnsupportedImage(ImageError):
 
 
 class CorruptImage(ImageError):
-    """The original is of an offered kind but does not decode, or its render crashed."""
+    """The original has a supported format but cannot be decoded."""
 
     status = 422
     slug = "corrupt-image"
     title = "The original does not decode"
+
+
+class RenderFailed(ImageError):
+    """The render crashed or exceeded a limit. Other variants of the original may succeed."""
+
+    status = 422
+    slug = "render-failed"
+    title = "This variant cannot be rendered"
 
 
 class OriginError(ImgcdnError):

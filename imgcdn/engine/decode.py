@@ -19,7 +19,7 @@ from imgcdn.engine.colourspaces import profile_of
 from imgcdn.errors import CorruptImage
 
 # What Pillow's five plugins raise on broken files, found by fuzzing them. DecompressionBombError comes from a GIF
-# frame that outgrows its canvas after the probe; MemoryError from a header that promises more than there is.
+# frame that outgrows its canvas after the probe.
 _BROKEN = (
     OSError,
     EOFError,
@@ -31,7 +31,6 @@ _BROKEN = (
     AttributeError,
     AssertionError,
     RuntimeError,
-    MemoryError,
     struct.error,
     zlib.error,
     Image.DecompressionBombError,

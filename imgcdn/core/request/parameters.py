@@ -58,9 +58,10 @@ class Parameter:
     of_request: bool = False
 
 
-# Ranges that other modules use too.
+# Ranges that are used more than once.
 EDGE = Integers(1, MAX_DIMENSION, setting="max_dimension")
 DPR = Decimals(Decimal("0.5"), Decimal(4))
+Q = Integers(1, 100, "auto")
 FACTOR = Floats(Decimal(0), Decimal(4))
 VERSION = Tokens(64)
 DOWNLOAD = FileNames()
@@ -117,7 +118,7 @@ PARAMETERS = (
     ),
     Parameter(
         "q",
-        Integers(1, 100, "auto"),
+        Q,
         "Quality on one scale: the same `q` looks alike in every format. `auto` finds the lowest `q` with which this "
         "picture reaches the setting `auto_target`.",
         field="q",

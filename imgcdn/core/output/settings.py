@@ -27,8 +27,8 @@ class OutputSettings:
     animation_formats: tuple[str, ...] = setting(
         (WEBP.name,),
         names(*(fmt.name for fmt in NEGOTIATED)),
-        "Negotiated formats that animations may become: `avif`, `webp`, both or none. A frame of avif takes several "
-        "times as long as one of webp.",
+        "Negotiated formats that animations may become: `avif`, `webp`, both, or an empty list. A frame of avif takes "
+        "several times as long as one of webp.",
     )
     avif_min_pixels: int = setting(
         4096, integer(0, 10**9), "Outputs with fewer pixels are sent as webp to clients that name both avif and webp."

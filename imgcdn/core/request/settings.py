@@ -42,7 +42,7 @@ class RequestSettings:
     formats: tuple[str, ...] = setting(
         tuple(fmt.name for fmt in NEGOTIATED),
         names(*(fmt.name for fmt in NEGOTIATED)),
-        "Formats that are negotiated by `Accept`, the preferred one first: `avif`, `webp`, both or none.",
+        "Formats that are negotiated by `Accept`, the preferred one first: `avif`, `webp`, both, or an empty list.",
     )
     max_dimension: int = setting(
         MAX_DIMENSION, integer(1, 16_383), "Largest `w` and `h` that a URL may ask for, in pixels."

@@ -21,7 +21,7 @@ from imgcdn.core.output.settings import OutputSettings
 from imgcdn.core.request.routes import Mount
 from imgcdn.core.request.rules import Preset
 from imgcdn.core.request.settings import RequestSettings
-from imgcdn.core.setting import Mistake, Mistakes, word_of
+from imgcdn.core.setting import Mistake, Mistakes, Problem, word_of
 from imgcdn.errors import ConfigError
 from imgcdn.origins.settings import OriginSettings
 from imgcdn.renderers.settings import RendererSettings
@@ -36,9 +36,6 @@ _ARGUMENTS = {"root": "FOLDER"}
 
 # Kubernetes sets these variables in every pod beside a Service named imgcdn. Its IMGCDN_PORT, for example, is a URL.
 _SERVICE_LINK = re.compile(r"service_(host|port(_\w+)?)=.*|port=[a-z]+://.*|port_[0-9]+_(tcp|udp|sctp)(_\w+)?=.*")
-
-#: (settings concerned, what is wrong with their combination)
-Problem = tuple[tuple[str, ...], str]
 
 
 class _Settings(Protocol):

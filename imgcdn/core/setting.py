@@ -14,6 +14,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 Parser = Callable[[object], Any]
+
+#: (settings concerned, what is wrong with their combination)
+Problem = tuple[tuple[str, ...], str]
+
 E = TypeVar("E", bound=Enum)
 T = TypeVar("T")
 X = TypeVar("X")
@@ -34,7 +38,7 @@ class Mistake(ValueError):
 
     Args:
         text: What it must be, as the end of a sentence that begins with the setting's name ("must be an integer").
-        found: The value, where it is to be shown.
+        found: The given value, shown at the end of the text. Leave it out if the text does not need it.
         part: The part of the setting that is wrong, such as `[2]` or `.thumb`; empty for all of it.
         complete: Whether the text is a sentence of its own; a colon then follows the setting's name.
     """
@@ -183,7 +187,7 @@ def choice(kind: type[E]) -> Callable[[object], E]:
 
 
 def names(*choices: str) -> Callable[[object], tuple[str, ...]]:
-    """Return a parser of a list of words out of some, each at most once."""
+    """Return a parser of a list of words from `choices`, each at most once."""
 
     def parse_item(raw: object) -> str:
         if isinstance(raw, str) and raw in choices:
@@ -214,7 +218,12 @@ def list_of(parse_item: Callable[[object], T]) -> Callable[[object], tuple[T, ..
 
 
 def checked(check: Callable[[str], object]) -> Callable[[object], tuple[str, ...]]:
-    """Return a parser of a list of texts, each of which `check` accepts; it raises ValueError with a sentence."""
+    """
+    Return a parser of a list of texts.
+
+    Args:
+        check: Raises ValueError, with a sentence, for a text that it does not accept.
+    """
 
     def parse_item(raw: object) -> str:
         item = text(raw)
@@ -251,7 +260,7 @@ def table_of(parse_item: Callable[[str, str], T], *, example: str) -> Callable[[
 
 
 def _entries(raw: object, example: str) -> Iterable[tuple[str, tuple[str, object] | Mistake]]:
-    """Yield the part and the (name, value) of each entry, or what is wrong with an entry that has none."""
+    """Yield, for each entry, its part of the setting and either its (name, value) or the Mistake in it."""
     if isinstance(raw, dict):
         yield from ((_key(name), (name, value)) for name, value in raw.items())
         return

@@ -16,7 +16,7 @@ from imgcdn.core.request.arguments import Colours, Integers
 from imgcdn.core.request.parameters import Q
 from imgcdn.core.request.params import Params
 from imgcdn.core.request.rules import Rules
-from imgcdn.core.request.words import PICTURES
+from imgcdn.core.request.words import PICTURE_FORMAT_WORDS
 from imgcdn.dialects.base import ImageRequest, Target
 from imgcdn.dialects.reading import SHARP_POSITIONS, as_written, read_query
 from imgcdn.errors import ImgcdnError, InvalidParam
@@ -47,7 +47,7 @@ _FITS = {
 }
 
 #: `auto` is no word of Astro's.
-_FORMATS = {word: name for word, name in PICTURES.items() if name is not None}
+_FORMATS = {word: name for word, name in PICTURE_FORMAT_WORDS.items() if name is not None}
 
 _QUALITIES = {"low": "25", "mid": "50", "high": "80", "max": "100"}
 

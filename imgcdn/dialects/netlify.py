@@ -21,7 +21,7 @@ from imgcdn.core.request.arguments import Integers
 from imgcdn.core.request.parameters import ALIASES, Q
 from imgcdn.core.request.params import Params
 from imgcdn.core.request.rules import Rules
-from imgcdn.core.request.words import FITS, PICTURES
+from imgcdn.core.request.words import FITS, PICTURE_FORMAT_WORDS
 from imgcdn.dialects.base import ImageRequest, Target
 from imgcdn.dialects.reading import SHARP_POSITIONS, read_query
 from imgcdn.errors import ImgcdnError, InvalidParam
@@ -68,4 +68,4 @@ def _params(arguments: dict[str, str], rules: Rules) -> Params:
         arguments["position"] = " ".join(arguments["position"].replace(",", " ").split())
     if "q" in arguments:
         Integers(Q.low, Q.high).parse(arguments["q"], "q")  # Netlify has no q=auto
-    return rules.params(arguments, fits=_FITS, positions=SHARP_POSITIONS, formats=PICTURES)
+    return rules.params(arguments, fits=_FITS, positions=SHARP_POSITIONS, formats=PICTURE_FORMAT_WORDS)

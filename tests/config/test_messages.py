@@ -268,7 +268,7 @@ def test_every_item_that_is_wrong_is_named() -> None:
         ),
         pytest.param(
             {"width_policy": "snap", "max_dimension": "800"},
-            ["widths must not be above max_dimension, which is 800; 3840 is"],
+            ["widths must not be above max_dimension (800), but the largest is 3840"],
             id="widths out of reach",
         ),
         pytest.param({"params": "some"}, ["--params must be one of any, presets, not 'some'"], id="params"),

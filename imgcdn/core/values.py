@@ -1,4 +1,4 @@
-"""Values that several rooms share. All of them are frozen, and checked where they are built."""
+"""Values that several rooms share. All dataclasses here are frozen."""
 
 from dataclasses import dataclass
 from enum import Enum

@@ -39,10 +39,11 @@ format: $(VENV)/.lint-stamp  ## Rewrite the code in the house's format
 release-check: $(VENV)/.test-stamp  ## Changelog, sdist, wheel, and the wheel in an environment of its own
 	@$(PIP) install --constraint constraints.txt build
 	@$(BIN)/python -m scripts.release_check wheel
-	@rm -rf $(VENV)-release && $(PYTHON) -m venv $(VENV)-release
-	@$(VENV)-release/bin/python -m pip --disable-pip-version-check --quiet install dist/imgcdn-$$($(BIN)/python -c 'import imgcdn; print(imgcdn.__version__)')-*.whl
-	@$(BIN)/python -m scripts.release_check serve $(VENV)-release/bin
-	@rm -rf $(VENV)-release
+	@# One shell, so that the environment is removed after a failure, too.
+	@trap 'rm -rf $(VENV)-release' EXIT; trap 'exit 1' HUP INT TERM; rm -rf $(VENV)-release; \
+		$(PYTHON) -m venv $(VENV)-release && \
+		$(VENV)-release/bin/python -m pip --disable-pip-version-check --quiet install dist/imgcdn-$$($(BIN)/python -c 'import imgcdn; print(imgcdn.__version__)')-*.whl && \
+		$(BIN)/python -m scripts.release_check serve $(VENV)-release/bin
 
 constraints: $(VENV)/.created-stamp  ## Pin the newest versions that pyproject.toml admits
 	@rm -rf $(VENV)-newest && $(PYTHON) -m venv $(VENV)-newest

@@ -8,6 +8,7 @@ imgcdn.toml, one `IMGCDN_*` variable and, for some settings, one flag of the com
 import json
 import os
 import re
+import sys
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
@@ -20,7 +21,7 @@ from imgcdn.core.output.settings import OutputSettings
 from imgcdn.core.request.routes import Mount
 from imgcdn.core.request.rules import Preset
 from imgcdn.core.request.settings import RequestSettings
-from imgcdn.core.setting import Mistake, Mistakes, word_of
+from imgcdn.core.setting import Mistake, Mistakes, Problem, word_of
 from imgcdn.errors import ConfigError
 from imgcdn.origins.settings import OriginSettings
 from imgcdn.renderers.settings import RendererSettings
@@ -30,11 +31,11 @@ from imgcdn.web.settings import WebSettings
 
 DEFAULT_FILE = "imgcdn.toml"
 
+#: Settings that the command line takes as an argument without a flag -> the name that `--help` gives it.
+_ARGUMENTS = {"root": "FOLDER"}
+
 # Kubernetes sets these variables in every pod beside a Service named imgcdn. Its IMGCDN_PORT, for example, is a URL.
 _SERVICE_LINK = re.compile(r"service_(host|port(_\w+)?)=.*|port=[a-z]+://.*|port_[0-9]+_(tcp|udp|sctp)(_\w+)?=.*")
-
-#: (settings concerned, what is wrong with their combination)
-Problem = tuple[tuple[str, ...], str]
 
 
 class _Settings(Protocol):
@@ -164,7 +165,7 @@ def _gather(flags: Mapping[str, object], environ: Mapping[str, str], file: Path 
     layers: list[list[tuple[str, str, object]]] = [
         _from_file(file, gathered.problems),
         [(name, f"IMGCDN_{name.upper()}", value) for name, value in _from_environ(environ)],
-        [(name, f"--{name.replace('_', '-')}", value) for name, value in given.items()],
+        [(name, _ARGUMENTS.get(name) or f"--{name.replace('_', '-')}", value) for name, value in given.items()],
     ]
     for name, written, raw in (item for layer in layers for item in layer):
         try:
@@ -201,6 +202,12 @@ def _from_file(file: Path | None, problems: list[str]) -> list[tuple[str, str, o
         return []
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         problems.append(f"{path}: cannot be read: {error}")
+        return []
+    except ValueError:  # int()'s, which tomllib does not translate
+        problems.append(f"{path}: cannot be read: a number has more than {sys.get_int_max_str_digits()} digits")
+        return []
+    except RecursionError:
+        problems.append(f"{path}: cannot be read: its lists or tables are nested too deeply")
         return []
     return [(name, f"{path}: {name}", value) for name, value in keys.items()]
 

@@ -17,7 +17,8 @@ ImgcdnError
 |- ImageError               the original is at fault
 |   |- ImageTooLarge            413  image-too-large
 |   |- UnsupportedImage         415  unsupported-image
-|   `- CorruptImage             422  corrupt-image
+|   |- CorruptImage             422  corrupt-image
+|   `- RenderFailed             422  render-failed
 |- OriginError              502  origin-error        the origin is at fault
 |   `- OriginTimeout            504  origin-timeout
 |- Overloaded               503  overloaded          we are at fault
@@ -37,21 +38,21 @@ from typing import ClassVar
 class ImgcdnError(Exception):
     """Base of every error this package raises on purpose."""
 
-    status: ClassVar[int] = 500
-    slug: ClassVar[str] = "internal-error"
-    title: ClassVar[str] = "The service made a mistake"
+    status: ClassVar[int]
+    slug: ClassVar[str]
+    title: ClassVar[str]
 
     def __init__(self, detail: str, *, log: str = "") -> None:
         super().__init__(detail)
         self.detail = detail
         self.log = log
-        #: The status of the dialect that the URL is written in, where that differs from `status`.
-        self.answered_with: int | None = None
+        #: The status that the URL's dialect gives; None if the error did not come from a dialect.
+        self.dialect_status: int | None = None
 
     @property
     def http_status(self) -> int:
         """The status of the response."""
-        return self.answered_with or self.status
+        return self.dialect_status or self.status
 
     @property
     def members(self) -> dict[str, str | int]:
@@ -60,7 +61,7 @@ class ImgcdnError(Exception):
 
     @property
     def retry_after_s(self) -> int | None:
-        """Seconds after which the client may try again; None when trying again is no use."""
+        """Seconds after which the client may try again; None if a retry cannot help."""
         return None
 
 
@@ -81,8 +82,8 @@ class InvalidParam(RequestError):
     A query parameter is unknown, repeated, empty or out of range.
 
     Args:
-        detail: What the parameter may be.
-        param: Its name: as the client wrote it where the name is at fault, else the one that README lists.
+        detail: What the parameter accepts.
+        param: The name as the client wrote it if the name itself is wrong; otherwise the name that the dialect lists.
         nearest: The closest name or value that would be accepted.
     """
 
@@ -131,11 +132,11 @@ class SourceNotFound(RequestError):
 
 class MethodNotAllowed(RequestError):
     """
-    The path does not answer this method.
+    The path does not support this method.
 
     Args:
         detail: Which method to use.
-        allowed: What the path answers.
+        allowed: The methods that the path supports.
     """
 
     status = 405
@@ -193,7 +194,7 @@ class ImageError(ImgcdnError):
 
 class ImageTooLarge(ImageError):
     """
-    The original passes a limit on bytes or pixels; judged before anything is decoded.
+    The original has more bytes or pixels than a limit allows. This is checked before anything is decoded.
 
     Args:
         detail: The public text.
@@ -216,7 +217,7 @@ class ImageTooLarge(ImageError):
 
 
 class UnsupportedImage(ImageError):
-    """The original is no image, or of a kind that is not offered."""
+    """The original is not an image, or has a format that is not supported."""
 
     status = 415
     slug = "unsupported-image"
@@ -224,11 +225,19 @@ class UnsupportedImage(ImageError):
 
 
 class CorruptImage(ImageError):
-    """The original is of an offered kind but does not decode, or its render crashed."""
+    """The original has a supported format but cannot be decoded."""
 
     status = 422
     slug = "corrupt-image"
     title = "The original does not decode"
+
+
+class RenderFailed(ImageError):
+    """The render crashed or exceeded a limit. Other variants of the original may succeed."""
+
+    status = 422
+    slug = "render-failed"
+    title = "This variant cannot be rendered"
 
 
 class OriginError(ImgcdnError):
@@ -236,9 +245,9 @@ class OriginError(ImgcdnError):
     The origin did not give the original: it refused, failed, or sent what cannot be used.
 
     Args:
-        detail: The public text; nothing of what the origin said.
-        origin_status: What it answered; None when there was no answer.
-        origin_retry_after_s: When it asks to be asked again.
+        detail: The public text; it quotes nothing from the origin.
+        origin_status: Status of the origin's response; None if there was none.
+        origin_retry_after_s: Seconds to wait, from the origin's Retry-After; None if it sent none.
     """
 
     status = 502
@@ -263,7 +272,7 @@ class OriginError(ImgcdnError):
 
 
 class OriginTimeout(OriginError):
-    """The origin took longer than it is given."""
+    """The origin took longer than its deadline."""
 
     status = 504
     slug = "origin-timeout"
@@ -271,7 +280,7 @@ class OriginTimeout(OriginError):
 
 
 class Overloaded(ImgcdnError):
-    """There is more to do than the service will queue, or it is shutting down."""
+    """The queue is full, or the service is shutting down."""
 
     status = 503
     slug = "overloaded"

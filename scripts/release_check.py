@@ -52,7 +52,8 @@ def build() -> Path:
 def serve(programs: Path) -> str:
     """Start the service that is installed in a folder of programs, fetch a picture, and return what is wrong."""
     with tempfile.TemporaryDirectory(prefix="imgcdn-release-") as cache:
-        command = [str(programs / "imgcdn"), "serve", str(ROOT / "sample_images"), "--bind", "127.0.0.1:0"]
+        # The service runs in another folder, so the path of its program is absolute.
+        command = [str(programs.absolute() / "imgcdn"), "serve", str(ROOT / "sample_images"), "--bind", "127.0.0.1:0"]
         process = subprocess.Popen([*command, "--cache-dir", cache], stdout=subprocess.PIPE, text=True, cwd=cache)
         try:
             assert process.stdout

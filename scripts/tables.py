@@ -73,7 +73,7 @@ def _default(setting: Field[Any]) -> str:
     if value is MISSING:
         return "the CPUs"
     if value in ((), ""):
-        return "none"
+        return "empty"
     if isinstance(value, Enum):
         return f"`{word_of(value)}`"
     if isinstance(value, bool):

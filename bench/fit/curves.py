@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imgcdn.core.encoders.encoding import FULL_CHROMA_Q
-from imgcdn.core.encoders.quality import SCALE, encoder_quality
-from imgcdn.core.encoders.quantisation import own_quality
+from imgcdn.core.encoders.quality import FITTED_Q, encoder_quality
+from imgcdn.core.encoders.quantisation import table_quality
 from imgcdn.core.values import Effort
 
 SWEEP = Path(__file__).parents[2] / "docs" / "quality" / "sweep.csv"
@@ -105,8 +105,8 @@ def fit(sweep: Sweep, photos: list[str], q: int, encoder: tuple[str, str]) -> fl
 
 #: What the service uses at a q -> how it is set there, on the scale of the sweep's file.
 USED: dict[tuple[str, str], Callable[[int], float]] = {
-    ("jpeg", "fast"): lambda q: own_quality(q, full_chroma=False),
-    ("jpeg444", "fast"): lambda q: own_quality(q, full_chroma=True),
+    ("jpeg", "fast"): lambda q: table_quality(q, full_chroma=False),
+    ("jpeg444", "fast"): lambda q: table_quality(q, full_chroma=True),
     ("webp", "fast"): lambda q: encoder_quality("webp", q) or 0,
     ("webp", "thorough"): lambda q: encoder_quality("webp", q, Effort.THOROUGH) or 0,
     ("aom", "fast"): lambda q: encoder_quality("aom", q) or 0,
@@ -159,7 +159,7 @@ def main() -> None:
     for encoder in sweep.times:
         if encoder[0] == ANCHOR:
             continue
-        knots = [round(fit(sweep, sweep.photos, q, encoder), 1) for q in SCALE[1:-1]]
+        knots = [round(fit(sweep, sweep.photos, q, encoder), 1) for q in FITTED_Q[1:-1]]
         print(f"{' '.join(encoder):14} {(1, *knots, 100)}")
     scale = [statistics.median(interpolated(sweep.scores[p, ANCHOR, "fast"], q) for p in sweep.photos) for q in SCORED]
     print("\nSSIMULACRA2 of the scale, median:", " ".join(f"{score:.0f}" for score in scale))

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from imgcdn import __version__
-from imgcdn.config import Config, load
+from imgcdn.config import DECLARED, Config, load
 
 NAME = "serve"
 HELP = "serve the pictures in a folder"
@@ -14,7 +14,12 @@ HELP = "serve the pictures in a folder"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("root", nargs="?", metavar="FOLDER", help="folder with the originals (default: sample_images)")
+    parser.epilog = (
+        "Every other setting is a key of imgcdn.toml (max_pixels = 1000000) or a variable (IMGCDN_MAX_PIXELS=1000000). "
+        "`imgcdn check` lists all settings."
+    )
+    default = DECLARED["root"][1].default
+    parser.add_argument("root", nargs="?", metavar="FOLDER", help=f"folder with the originals (default: {default})")
     parser.add_argument("--bind", metavar="HOST:PORT", help="address to listen on, or unix:/PATH")
     parser.add_argument("--cache-dir", metavar="DIR", help="folder of the cache")
     parser.add_argument("--allow", metavar="PATTERN", action="append", help="remote URLs that may be fetched")
@@ -43,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
 
 def flags(options: argparse.Namespace) -> dict[str, object]:
     """Return the settings that were given on the command line."""
-    return {name: getattr(options, name) for name in ("root", "bind", "cache_dir", "allow", "workers")}
+    return {name: value for name, value in vars(options).items() if name in DECLARED}
 
 
 def config_file(options: argparse.Namespace) -> Path | None:

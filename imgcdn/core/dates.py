@@ -17,7 +17,9 @@ _DATES = tuple(
 
 def http_date(text: str, *, now: float) -> int | None:
     """
-    Read a date in one of the three formats of HTTP (RFC 9110, section 5.6.7). Return Unix time; None if it is not one.
+    Read a date in one of the three formats of HTTP (RFC 9110, section 5.6.7).
+
+    Return Unix time; None if the text is not a date.
 
     Args:
         text: The value of the header.

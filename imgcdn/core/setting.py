@@ -15,12 +15,22 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 Parser = Callable[[object], Any]
+
+#: (settings concerned, what is wrong with their combination)
+Problem = tuple[tuple[str, ...], str]
+
 E = TypeVar("E", bound=Enum)
 T = TypeVar("T")
 X = TypeVar("X")
 
 _UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 _MISSING = object()
+
+# A message shows this many characters of a value.
+_LONGEST_SHOWN = 300
+
+# The largest size of a file in POSIX (off_t). Without a limit, a number of any length would be accepted.
+_MOST_BYTES = 2**63 - 1
 
 
 class Mistake(ValueError):
@@ -29,16 +39,26 @@ class Mistake(ValueError):
 
     Args:
         text: What it must be, as the end of a sentence that begins with the setting's name ("must be an integer").
-        found: The value, where it is to be shown.
+        found: The given value, shown at the end of the text. Leave it out if the text does not need it.
         part: The part of the setting that is wrong, such as `[2]` or `.thumb`; empty for all of it.
         complete: Whether the text is a sentence of its own; a colon then follows the setting's name.
     """
 
     def __init__(self, text: str, found: object = _MISSING, *, part: str = "", complete: bool = False) -> None:
         super().__init__(text)
-        self.text = text if found is _MISSING else f"{text}, not {found!r}"
+        self.text = text if found is _MISSING else f"{text}, not {_shown(found)}"
         self.part = part
         self.complete = complete
+
+
+def _shown(value: object) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # of an integer that was written in another base, such as 0xfff...
+        return "a value with too many digits"
+    except RecursionError:
+        return "a value that is nested too deeply"
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 class Mistakes(Mistake):
@@ -161,12 +181,13 @@ def seconds(low: float, high: float) -> Callable[[object], float]:
 
 def byte_count(raw: object) -> int:
     """Read a number of bytes, with or without a unit."""
-    if isinstance(raw, int) and not isinstance(raw, bool) and raw >= 0:
-        return raw
     match = re.fullmatch(r"([0-9]{1,18}) ?([A-Za-z]{0,3})", raw) if isinstance(raw, str) else None
-    if match is None or match[2].lower() not in _UNITS:
+    value = int(match[1]) * _UNITS.get(match[2].lower(), -1) if match else raw
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise Mistake("must be a number of bytes, such as 500000, 512MB or 2GiB", raw)
-    return int(match[1]) * _UNITS[match[2].lower()]
+    if value > _MOST_BYTES:
+        raise Mistake(f"must be at most {_MOST_BYTES} bytes", raw)
+    return value
 
 
 def word_of(member: Enum) -> str:
@@ -187,12 +208,13 @@ def choice(kind: type[E]) -> Callable[[object], E]:
 
 
 def names(*choices: str) -> Callable[[object], tuple[str, ...]]:
-    """Return a parser of a list of words out of some, each at most once."""
+    """Return a parser of a list of words from `choices`, each at most once."""
 
     def parse_item(raw: object) -> str:
         if isinstance(raw, str) and raw in choices:
             return raw
-        raise Mistake(f"must be one of {', '.join(choices)}", raw)
+        hint = "; an empty list is [] in a file, and an empty variable" if raw == "none" else ""
+        raise Mistake(f"must be one of {', '.join(choices)}{hint}", *([] if hint else [raw]))
 
     def parse(raw: object) -> tuple[str, ...]:
         found = list_of(parse_item)(raw)
@@ -217,7 +239,12 @@ def list_of(parse_item: Callable[[object], T]) -> Callable[[object], tuple[T, ..
 
 
 def checked(check: Callable[[str], object]) -> Callable[[object], tuple[str, ...]]:
-    """Return a parser of a list of texts, each of which `check` accepts; it raises ValueError with a sentence."""
+    """
+    Return a parser of a list of texts.
+
+    Args:
+        check: Raises ValueError, with a sentence, for a text that it does not accept.
+    """
 
     def parse_item(raw: object) -> str:
         item = text(raw)
@@ -254,7 +281,7 @@ def table_of(parse_item: Callable[[str, str], T], *, example: str) -> Callable[[
 
 
 def _entries(raw: object, example: str) -> Iterable[tuple[str, tuple[str, object] | Mistake]]:
-    """Yield the part and the (name, value) of each entry, or what is wrong with an entry that has none."""
+    """Yield, for each entry, its part of the setting and either its (name, value) or the Mistake in it."""
     if isinstance(raw, dict):
         yield from ((_key(name), (name, value)) for name, value in raw.items())
         return

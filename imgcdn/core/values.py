@@ -1,4 +1,4 @@
-"""Values that several rooms share. All of them are frozen, and checked where they are built."""
+"""Values that several rooms share. All dataclasses here are frozen."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -70,7 +70,7 @@ class FileStamp:
 @dataclass(frozen=True, slots=True)
 class NegativeEntry:
     """
-    A remembered failure of a source, so that not every request tries it again.
+    A remembered failure of a source or a variant, so that not every request tries it again.
 
     Args:
         slug: The slug of the error in `imgcdn.errors`.
@@ -84,6 +84,20 @@ class NegativeEntry:
     until: float
     limit: int = 0
     unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedVariant:
+    """
+    A variant that failed to render. Other variants of its source may succeed.
+
+    Args:
+        key: The key of the variant.
+        negative: The failure.
+    """
+
+    key: str
+    negative: NegativeEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +133,7 @@ class SourceRecord:
         facts: What the probe found; None if it refused the original.
         negative: A remembered failure of this version, or of its origin; None if there is none.
         origin: What the origin said; None for a file in a folder.
+        failed: The variants of this version that failed to render last, the latest at the end.
     """
 
     version: str
@@ -126,6 +141,7 @@ class SourceRecord:
     facts: Facts | None
     negative: NegativeEntry | None = None
     origin: OriginState | None = None
+    failed: tuple[FailedVariant, ...] = ()
 
 
 class Effort(Enum):

@@ -29,5 +29,5 @@ def parse(target: Target, rules: Rules) -> ImageRequest:
     try:
         return dialect.parse(target, rules)
     except ImgcdnError as error:
-        error.answered_with = dialect.status_of(error)
+        error.dialect_status = dialect.status_of(error)
         raise

@@ -1,26 +1,30 @@
 """
-Astro's own image endpoint: `/_image?href=SOURCE&w=...`, as a site with a Node or a static build writes it.
+Astro's own image endpoint: `/_image?href=SOURCE&w=...`, as Astro sites write it, built for Node or as static pages.
 
-The rules are those of Astro's base service (astro/dist/assets/services, version 7.3): it reads href, w, h, q, f, fit,
-position and background, ignores every other parameter, and takes a word for q. This dialect departs from it in three
-places. An invalid value is 400; Astro ignores it or answers 500. Without `f` the format is negotiated; Astro
-sends webp. `f=svg` is refused, because no SVG is served.
+The rules are those of Astro's base service and its sharp service (astro/dist/assets/services, version 7.3). It reads
+href, w, h, q, f, fit, position and background, ignores every other parameter, and takes a word for q. A box without fit
+is a cover crop: the service hands sharp no fit, and cover is sharp's default.
 
-`href` is decoded once, as every parameter. What comes out is a URL reference, so its path may be encoded itself.
+This dialect departs from Astro in three places. An invalid value is 400; Astro ignores it or answers 500. Without `f`
+the format is negotiated; Astro sends webp. `f=svg` is refused, because no SVG is served.
+
+`href` is decoded once, like every parameter. The result is a URL reference, whose path may itself be encoded.
 """
 
 from imgcdn.core.output.geometry import Fit, Position, Smart
+from imgcdn.core.request.arguments import Colours, Integers
+from imgcdn.core.request.parameters import Q
 from imgcdn.core.request.params import Params
 from imgcdn.core.request.rules import Rules
-from imgcdn.core.request.words import PICTURES, POSITIONS
+from imgcdn.core.request.words import PICTURE_FORMAT_WORDS
 from imgcdn.dialects.base import ImageRequest, Target
-from imgcdn.dialects.reading import decode, first_values, parse_source
+from imgcdn.dialects.reading import SHARP_POSITIONS, as_written, read_query
 from imgcdn.errors import ImgcdnError, InvalidParam
 
 PREFIX = "/_image"
 
 #: Our parameter -> Astro's name for it.
-_NAMES = {
+_SPELLINGS = {
     "url": ("href",),
     "w": ("w",),
     "h": ("h",),
@@ -31,7 +35,7 @@ _NAMES = {
     "bg": ("background",),
 }
 
-#: As Astro hands them to sharp.
+#: Astro's fits -> what sharp does for them.
 _FITS = {
     "fill": Fit.FILL,
     "contain": Fit.CONTAIN,
@@ -42,12 +46,14 @@ _FITS = {
     "inside": Fit.CONTAIN,
 }
 
+#: `auto` is no word of Astro's.
+_FORMATS = {word: name for word, name in PICTURE_FORMAT_WORDS.items() if name is not None}
+
 _QUALITIES = {"low": "25", "mid": "50", "high": "80", "max": "100"}
 
 #: sharp's strategies look for the subject, and so does `smart`.
 _POSITIONS: dict[str, Position | Smart] = {
-    **{words: place for words, place in POSITIONS.items() if "," not in words},
-    "centre": POSITIONS["center"],
+    **SHARP_POSITIONS,
     "entropy": Smart.SUBJECT,
     "attention": Smart.SUBJECT,
 }
@@ -92,18 +98,38 @@ def parse(target: Target, rules: Rules) -> ImageRequest:
         InvalidParam: There is no href, it does not parse, or a value is not valid.
         Forbidden: The source is of a kind that is not served.
     """
-    raw = first_values(target.query, _NAMES)
-    href = raw.pop("url", None)
-    if href is None:
-        raise InvalidParam(f"href is required: {PREFIX}?href=/photo.jpg", param="href")
-    source = parse_source(decode(href, param="href"), is_reference=True)
-    arguments = {name: decode(value, param=name) for name, value in raw.items()}
-    return ImageRequest(source, _params(arguments, rules), v=None)
+    try:
+        source, arguments = read_query(target.query, _SPELLINGS, prefix=PREFIX)
+        return ImageRequest(source, _params(arguments, rules), v=None)
+    except InvalidParam as error:
+        raise as_written(error, _SPELLINGS) from error
 
 
 def _params(arguments: dict[str, str], rules: Rules) -> Params:
     if "q" in arguments:
-        arguments["q"] = _QUALITIES.get(arguments["q"], arguments["q"])
+        arguments["q"] = _quality(arguments["q"])
     if "bg" in arguments:
-        arguments["bg"] = _COLOURS.get(arguments["bg"].lower(), arguments["bg"].removeprefix("#"))
-    return rules.params(arguments, fits=_FITS, positions=_POSITIONS, formats=PICTURES)
+        arguments["bg"] = _colour(arguments["bg"])
+    if "w" in arguments and "h" in arguments:
+        arguments.setdefault("fit", "cover")
+    return rules.params(arguments, fits=_FITS, positions=_POSITIONS, formats=_FORMATS)
+
+
+def _quality(text: str) -> str:
+    if text in _QUALITIES:
+        return _QUALITIES[text]
+    try:
+        Integers(Q.low, Q.high).parse(text, "q")
+    except InvalidParam as error:
+        raise InvalidParam(f"{error.detail}, or {', '.join(_QUALITIES)}", param="q", nearest=error.nearest) from error
+    return text
+
+
+def _colour(text: str) -> str:
+    digits = _COLOURS.get(text.lower(), text.removeprefix("#"))
+    try:
+        Colours().parse(digits, "bg")
+    except InvalidParam as error:
+        detail = "bg must be #RGB, #RRGGBB, #RRGGBBAA or a basic colour of CSS such as navy"
+        raise InvalidParam(detail, param="bg") from error
+    return digits

@@ -20,7 +20,7 @@ class Target(NamedTuple):
     Args:
         path: The raw path, as it came over the wire: percent-encoded, one character for each byte (latin-1).
         query: The raw query in the same form, without the question mark.
-        host: The request's host, if the configuration gives that host to a dialect; otherwise empty.
+        host: For a dialect that owns a whole host. No setting names one yet, so it is always empty.
     """
 
     path: str
@@ -45,7 +45,7 @@ class ImageRequest:
     What one URL asks for.
 
     Args:
-        source: The source of the original.
+        source: The original that the URL names.
         params: The parameters of the output.
         v: The version of the source that the URL names; None when it names none.
         download: The name under which a browser saves the picture, without an extension; None when it shows it.
@@ -67,10 +67,10 @@ class ImageRequest:
 
 class Dialect(Protocol):
     """
-    The URLs of one image CDN. It owns its defaults, its statuses and its rules for widths.
+    The URLs of one image CDN. A dialect decides the words that its parameters accept, and the statuses of its errors.
 
     Attributes:
-        PREFIX: What the paths of its URLs begin with.
+        PREFIX: What the paths of its URLs begin with: for messages and README. `matches` decides.
     """
 
     PREFIX: str

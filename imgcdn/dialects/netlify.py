@@ -18,12 +18,12 @@ file's name is written `%2525`. Nothing is decoded a third time. Whether the nam
 
 from imgcdn.core.output.geometry import Fit
 from imgcdn.core.request.arguments import Integers
-from imgcdn.core.request.parameters import ALIASES
+from imgcdn.core.request.parameters import ALIASES, Q
 from imgcdn.core.request.params import Params
 from imgcdn.core.request.rules import Rules
-from imgcdn.core.request.words import FITS, PICTURES, POSITIONS
+from imgcdn.core.request.words import FITS, PICTURE_FORMAT_WORDS
 from imgcdn.dialects.base import ImageRequest, Target
-from imgcdn.dialects.reading import decode, first_values, parse_source
+from imgcdn.dialects.reading import SHARP_POSITIONS, read_query
 from imgcdn.errors import ImgcdnError, InvalidParam
 
 PREFIX = "/.netlify/images"
@@ -39,9 +39,6 @@ _FITS = {
     "inside": Fit.CONTAIN,
     "outside": Fit.OUTSIDE,
 }
-
-#: Includes sharp's spelling of the center.
-_POSITIONS = {**{words: place for words, place in POSITIONS.items() if "," not in words}, "centre": POSITIONS["center"]}
 
 
 def matches(target: Target) -> bool:
@@ -62,18 +59,13 @@ def parse(target: Target, rules: Rules) -> ImageRequest:
         InvalidParam: There is no url, it does not parse, or a transformation is not valid.
         Forbidden: The source is of a kind that is not served.
     """
-    raw = first_values(target.query, _SPELLINGS)
-    url = raw.pop("url", None)
-    if url is None:
-        raise InvalidParam(f"url is required: {PREFIX}?url=/photo.jpg", param="url")
-    source = parse_source(decode(url, param="url"), is_reference=True)
-    return ImageRequest(source, _params(raw, rules), v=None)
+    source, arguments = read_query(target.query, _SPELLINGS, prefix=PREFIX)
+    return ImageRequest(source, _params(arguments, rules), v=None)
 
 
-def _params(raw: dict[str, str], rules: Rules) -> Params:
-    arguments = {name: decode(value, param=name) for name, value in raw.items()}
+def _params(arguments: dict[str, str], rules: Rules) -> Params:
     if "position" in arguments:
         arguments["position"] = " ".join(arguments["position"].replace(",", " ").split())
     if "q" in arguments:
-        Integers(1, 100).parse(arguments["q"], "q")  # Netlify has no q=auto
-    return rules.params(arguments, fits=_FITS, positions=_POSITIONS, formats=PICTURES)
+        Integers(Q.low, Q.high).parse(arguments["q"], "q")  # Netlify has no q=auto
+    return rules.params(arguments, fits=_FITS, positions=SHARP_POSITIONS, formats=PICTURE_FORMAT_WORDS)

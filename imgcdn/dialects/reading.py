@@ -1,11 +1,19 @@
-"""What the dialects share: reading text and sources from a raw target."""
+"""What the dialects share: reading text, sources and queries from a raw target."""
 
 from collections.abc import Mapping, Sequence
 from urllib.parse import unquote, unquote_to_bytes
 
+from imgcdn.core.output.geometry import Position
 from imgcdn.core.request.url import has_control_characters, is_absolute, parse_remote
+from imgcdn.core.request.words import POSITIONS
 from imgcdn.core.values import Source
 from imgcdn.errors import InvalidParam
+
+#: sharp's words for a position: those of CSS without commas, and its spelling of the center.
+SHARP_POSITIONS: dict[str, Position] = {
+    **{words: position for words, position in POSITIONS.items() if "," not in words},
+    "centre": POSITIONS["center"],
+}
 
 
 def decode(raw: str, *, param: str) -> str:
@@ -27,11 +35,11 @@ def decode(raw: str, *, param: str) -> str:
 
 def first_values(query: str, spellings: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """
-    Return the parameters that a dialect knows, for one that ignores others, empty ones and repetitions.
+    Return a query's parameters for a dialect that ignores unknown, empty and repeated ones.
 
     Args:
-        query: Raw.
-        spellings: Parameter -> its names, the one that counts first.
+        query: The raw query, percent-encoded.
+        spellings: Parameter -> its names in the dialect. The first one that the query has counts.
 
     Returns:
         Parameter -> its first value, still percent-encoded, `+` read as a space.
@@ -45,6 +53,44 @@ def first_values(query: str, spellings: Mapping[str, Sequence[str]]) -> dict[str
         for name, names in spellings.items()
     }
     return {name: value for name, value in found.items() if value}
+
+
+def read_query(query: str, spellings: Mapping[str, Sequence[str]], *, prefix: str) -> tuple[Source, dict[str, str]]:
+    """
+    Read the source and the parameters from a query, for a dialect as in `first_values`.
+
+    Args:
+        query: The raw query, percent-encoded.
+        spellings: As for `first_values`; `url` is the parameter that names the source.
+        prefix: The dialect's path, for the error about a missing source.
+
+    Returns:
+        The source, and parameter -> its decoded value for all other parameters.
+
+    Raises:
+        InvalidParam: The source is missing or does not parse, or a value is not UTF-8.
+        Forbidden: The source is of a kind that is never served.
+    """
+    raw = first_values(query, spellings)
+    url = raw.pop("url", None)
+    if url is None:
+        name = spellings["url"][0]
+        raise InvalidParam(f"{name} is required: {prefix}?{name}=/photo.jpg", param=name)
+    source = parse_source(decode(url, param="url"), is_reference=True)
+    return source, {name: decode(value, param=name) for name, value in raw.items()}
+
+
+def as_written(error: InvalidParam, spellings: Mapping[str, Sequence[str]]) -> InvalidParam:
+    """
+    Return an error with the dialect's name for the parameter, in place of ours.
+
+    >>> error = as_written(InvalidParam("fm must be one of avif, webp", param="fm"), {"fm": ("f",)})
+    >>> error.param, error.detail
+    ('f', 'f must be one of avif, webp')
+    """
+    written = spellings.get(error.param, (error.param,))[0]
+    rest = error.detail.removeprefix(error.param)
+    return InvalidParam(error.detail if rest == error.detail else written + rest, param=written, nearest=error.nearest)
 
 
 def parse_source(url: str, *, is_reference: bool = False) -> Source:

@@ -15,7 +15,7 @@ from imgcdn.core.values import EncodedImage
 from imgcdn.engine import avif_boxes, gif
 from imgcdn.engine.codecs import READABLE
 from imgcdn.engine.colourspaces import profile_of
-from imgcdn.engine.decode import Picture, open_original, orientation_of, reading
+from imgcdn.engine.decode import Picture, drop_surplus_alphas, open_original, orientation_of, reading
 from imgcdn.engine.encode import choose_quality
 from imgcdn.engine.gif_writing import write_gif
 from imgcdn.errors import CorruptImage
@@ -141,12 +141,14 @@ def _gif_frames(size: Size, parts: list[gif.Part]) -> Iterator[Frame]:
 
 def _frames(image: ImageFile.ImageFile, file: BinaryIO, indices: range) -> Iterator[Frame]:
     extent = (0.0, 0.0, float(image.width), float(image.height))
-    orientation, profile = orientation_of(image), profile_of(image, file)
+    with reading():
+        orientation, profile = orientation_of(image), profile_of(image, file)
     end_ms = 0.0
     for index in indices:
         with reading():
             image.seek(index)
             image.load()
+            drop_surplus_alphas(image)
             end_ms = _end_ms(image, end_ms)
         yield Frame(Picture(image, extent, 1, orientation, profile), end_ms)
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageChops, ImageCms, ImageMath
 from imgcdn.core.output.formats import JPEG, OUTPUTS, PNG
 from imgcdn.core.output.plan import Plan
 from imgcdn.core.request.params import WHITE
-from imgcdn.engine.decode import Picture
+from imgcdn.engine.decode import Picture, reading
 
 # Wide greys -> factor to 0..255. PNG's 16 bits arrive as I;16 (or I), floats run from 0 to 1.
 _WIDE = {"I;16": 1 / 257, "I;16L": 1 / 257, "I;16B": 1 / 257, "I;16N": 1 / 257, "I": 1 / 257, "F": 255.0}
@@ -31,19 +31,14 @@ _PRESS = Path(__file__).parent / "profiles" / "CGATS001Compat-v2-micro.icc"
 
 
 def expand(picture: Picture, plan: Plan) -> Picture:
-    """Convert the image to a mode that can be resampled, with any transparency in an alpha band."""
-    image = picture.image
-    if image.mode in _WIDE:
-        image = _narrow(image)
-    elif image.mode in ("1", "L") and not image.has_transparency_data:
-        image = image.convert("L")
-    elif image.mode in ("1", "L"):
-        image = image.convert("LA")
-    elif image.has_transparency_data and image.mode not in ("LA", "RGBA"):
-        image = image.convert("RGBA")
-    elif image.mode not in ("LA", "RGB", "RGBA", "CMYK"):
-        image = image.convert("RGB")
-    return replace(picture, image=image)
+    """
+    Convert the image to a mode that can be resampled, with any transparency in an alpha band.
+
+    Raises:
+        CorruptImage: The palette or the transparency that the file declares does not suit its pixels.
+    """
+    with reading():
+        return replace(picture, image=_expanded(picture.image))
 
 
 def to_srgb(picture: Picture, plan: Plan) -> Picture:
@@ -84,6 +79,16 @@ def flatten(picture: Picture, plan: Plan) -> Picture:
     flat = Image.new("RGB", image.size, background)
     flat.paste(image.convert("RGB"), mask=alpha)
     return replace(picture, image=flat)
+
+
+def _expanded(image: Image.Image) -> Image.Image:
+    if image.mode in _WIDE:
+        return _narrow(image)
+    if image.mode in ("1", "L"):
+        return image.convert("LA" if image.has_transparency_data else "L")
+    if image.has_transparency_data and image.mode not in ("LA", "RGBA"):
+        return image.convert("RGBA")
+    return image if image.mode in ("LA", "RGB", "RGBA", "CMYK") else image.convert("RGB")
 
 
 def _narrow(image: Image.Image) -> Image.Image:

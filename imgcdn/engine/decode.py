@@ -19,7 +19,7 @@ from imgcdn.engine.colourspaces import profile_of
 from imgcdn.errors import CorruptImage
 
 # What Pillow's five plugins raise on broken files, found by fuzzing them. DecompressionBombError comes from a GIF
-# frame that outgrows its canvas after the probe; MemoryError from a header that promises more than there is.
+# frame that outgrows its canvas after the probe.
 _BROKEN = (
     OSError,
     EOFError,
@@ -31,7 +31,6 @@ _BROKEN = (
     AttributeError,
     AssertionError,
     RuntimeError,
-    MemoryError,
     struct.error,
     zlib.error,
     Image.DecompressionBombError,
@@ -91,7 +90,24 @@ def open_original(file: BinaryIO) -> ImageFile.ImageFile:
         file: A seekable file. Not a path: for its extension, Pillow would import plugins of other formats.
     """
     file.seek(0)
-    return Image.open(file, formats=READABLE)
+    image = Image.open(file, formats=READABLE)
+    drop_surplus_alphas(image)
+    return image
+
+
+def drop_surplus_alphas(image: ImageFile.ImageFile) -> None:
+    """
+    Ignore the alphas of a PNG's palette if there are more than colours, as libpng and so browsers do.
+
+    Pillow would raise an error, or apply them. Call this again after a seek, which reads them again.
+    """
+    alphas = image.info.get("transparency")
+    if image.format != "PNG" or image.mode != "P" or alphas is None or image.palette is None:
+        return
+    # Pillow gives an index instead if exactly one colour is transparent and the others are opaque.
+    count = alphas + 1 if isinstance(alphas, int) else len(alphas)
+    if 3 * count > len(image.palette.palette):
+        del image.info["transparency"]
 
 
 def orientation_of(image: ImageFile.ImageFile) -> int:

@@ -27,13 +27,18 @@ _SHARPEN_SIGMA = 0.6
 
 def brightness(picture: Picture, plan: Plan) -> Picture:
     """Multiply every colour value by `plan.brightness`."""
-    return _mapped(picture, lambda value: value * plan.brightness) if plan.brightness != 1 else picture
+    if plan.brightness == 1:
+        return picture
+    factor = _exactly(plan.brightness)
+    return _mapped(picture, lambda value: value * factor)
 
 
 def contrast(picture: Picture, plan: Plan) -> Picture:
     """Multiply the difference of every colour value from the middle by `plan.contrast`."""
-    middle = 127.5
-    return _mapped(picture, lambda value: (value - middle) * plan.contrast + middle) if plan.contrast != 1 else picture
+    if plan.contrast == 1:
+        return picture
+    factor, middle = _exactly(plan.contrast), Fraction(255, 2)
+    return _mapped(picture, lambda value: (value - middle) * factor + middle)
 
 
 def saturation(picture: Picture, plan: Plan) -> Picture:
@@ -72,10 +77,15 @@ def sharpen(picture: Picture, plan: Plan) -> Picture:
     return replace(picture, image=sharper)
 
 
-def _mapped(picture: Picture, change: Callable[[float], float]) -> Picture:
+def _exactly(factor: float) -> Fraction:
+    """Return the decimal number that was requested. As a float, 1.15 times 190 is below 218.5, and is rounded down."""
+    return Fraction(str(factor))
+
+
+def _mapped(picture: Picture, change: Callable[[int], Fraction]) -> Picture:
     """Apply a function to every colour value."""
     image = picture.image
-    table = [min(max(round_half_up(Fraction(change(value))), 0), 255) for value in range(256)]
+    table = [min(max(round_half_up(change(value)), 0), 255) for value in range(256)]
     alpha = list(range(256)) if image.mode in _MULTIPLIED else []
     return replace(picture, image=image.point(table * (len(image.getbands()) - bool(alpha)) + alpha))
 

@@ -7,7 +7,7 @@ from PIL import Image, ImageChops
 
 from imgcdn.core.encoders.encoding import Encoding, quick_encoding
 from imgcdn.core.encoders.quality import encoder_quality
-from imgcdn.core.encoders.quantisation import own_quality, tables
+from imgcdn.core.encoders.quantisation import table_quality, tables
 from imgcdn.core.values import Effort, EncodedImage
 from imgcdn.engine import codecs  # noqa: F401  # registers the encoders
 from imgcdn.engine.quality import find_q
@@ -168,7 +168,7 @@ def _save_webp(image: Image.Image, out: io.BytesIO, encoding: Encoding, profile:
 
 def _save_jpeg(image: Image.Image, out: io.BytesIO, encoding: Encoding, profile: bytes) -> None:
     assert encoding.quality is not None
-    own = own_quality(encoding.quality, full_chroma=encoding.full_chroma)
+    own = table_quality(encoding.quality, full_chroma=encoding.full_chroma)
     image.save(
         out,
         "JPEG",

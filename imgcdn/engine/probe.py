@@ -45,10 +45,10 @@ def probe(file: BinaryIO, *, max_pixels: int) -> Facts:
         pixels = image.width * image.height
         if pixels > max_pixels:
             raise _too_large(max_pixels)
+        if pixels == 0:
+            raise CorruptImage("The original has no pixels; its width or height is 0.")
         frames = _frames(image)
-    if pixels == 0:
-        raise CorruptImage("The original has no pixels; its width or height is 0.")
-    return _facts(image, frames if frames * pixels <= max_pixels else 1)
+        return _facts(image, frames if frames * pixels <= max_pixels else 1)
 
 
 def _facts(image: ImageFile.ImageFile, frames: int) -> Facts:

@@ -8,11 +8,22 @@ from typing import Unpack
 from imgcdn.core.output.formats import FORMATS, JPEG, NEGOTIATED, PLACEHOLDERS, Format
 from imgcdn.core.output.geometry import Size
 from imgcdn.core.request.parameters import MAX_DIMENSION
-from imgcdn.markup.layout import LADDER, Layout, Offer, Slot, checked_edge, checked_source, offer_for, slot_for
+from imgcdn.markup.layout import (
+    LADDER,
+    MOST_PIXELS,
+    Candidates,
+    Layout,
+    Slot,
+    candidates_for,
+    check_edge,
+    check_source,
+    slot_for,
+)
 from imgcdn.markup.tags import Html, tag
-from imgcdn.markup.urls import Look, LookArgs, Output, checked_base, image_url
+from imgcdn.markup.urls import Output, ParamArgs, UrlParams, image_url, normalise_base
 
 _FORMATS = {**FORMATS, "jpg": JPEG}
+_NEGOTIATED = tuple(fmt.name for fmt in NEGOTIATED)
 _HEX_COLOUR = re.compile(r"#([0-9A-Fa-f]{3}){1,2}")
 
 # No character of this alphabet ends a CSS url() or its declaration.
@@ -35,11 +46,11 @@ class ImageCDN:
             edge gives the other, so that the page does not shift when the picture loads.
         layout: constrained (the width, or less in a narrower window), full-width, fixed, or none (no srcset).
         widths, densities: Candidates instead of the layout's, in pixels or as multiples of the width.
-        look: The service's parameters by their names in URLs, except that `fm` is `format`, `p` is `preset` and `dl` is
-            `download`. The helper applies `rotate` and `crop` to `source_size`.
+        params: The service's parameters by their names in URLs, except that `fm` is `format`, `p` is `preset` and
+            `dl` is `download`. The helper applies `rotate` and `crop` to `source_size`.
 
-    Every method raises ValueError if the service would refuse a value or a page cannot use it. The message says what to
-    write.
+    Every method raises ValueError for a value that no service accepts or that a page cannot use. The message says what
+    to write. The helper does not know this service's presets, width policy or allowlist.
 
     Args:
         base_url: The URL of the service, such as "https://img.example.com"; empty if it is on the page's own host.
@@ -61,11 +72,11 @@ class ImageCDN:
 
     def __post_init__(self) -> None:
         # object.__setattr__, because the dataclass is frozen. Normalised, so that equal helpers compare equal.
-        object.__setattr__(self, "base_url", checked_base(self.base_url))
+        object.__setattr__(self, "base_url", normalise_base(self.base_url))
         object.__setattr__(self, "ladder", tuple(sorted(set(self.ladder))))
-        checked_edge("max_dimension", self.max_dimension, most=1_000_000)
+        check_edge("max_dimension", self.max_dimension, most=MOST_PIXELS)
         for width in self.ladder:
-            checked_edge("each step of ladder", width, most=self.max_dimension)
+            check_edge("each step of ladder", width, most=self.max_dimension)
         if not self.ladder:
             raise ValueError("ladder is empty; name at least one width, or leave it out")
 
@@ -76,7 +87,7 @@ class ImageCDN:
         width: int | None = None,
         height: int | None = None,
         dpr: float | None = None,
-        **look: Unpack[LookArgs],
+        **params: Unpack[ParamArgs],
     ) -> str:
         """
         Return one URL. It is not escaped for HTML; templates do that.
@@ -87,11 +98,11 @@ class ImageCDN:
         >>> ImageCDN().url("/team photo.jpg", width=640, format="avif")
         '/img/team%20photo.jpg?w=640&fm=avif'
         """
-        checked_edge("width", width, most=self.max_dimension)
-        checked_edge("height", height, most=self.max_dimension)
+        check_edge("width", width, most=self.max_dimension)
+        check_edge("height", height, most=self.max_dimension)
         output = Output(width, height, dpr)
         output.check(self.max_dimension)
-        return image_url(self.base_url, src, Look(look), output)
+        return image_url(self.base_url, src, UrlParams(params), output)
 
     def srcset(
         self,
@@ -103,7 +114,7 @@ class ImageCDN:
         layout: Layout = "constrained",
         widths: Iterable[int] | None = None,
         densities: Iterable[float] | None = None,
-        **look: Unpack[LookArgs],
+        **params: Unpack[ParamArgs],
     ) -> str:
         """
         Return the value of a srcset attribute. It is not escaped for HTML; templates do that.
@@ -111,12 +122,14 @@ class ImageCDN:
         >>> ImageCDN().srcset("/cat.jpg", widths=(640, 320, 1280), source_size=(900, 600))
         '/img/cat.jpg?w=320 320w, /img/cat.jpg?w=640 640w, /img/cat.jpg?w=900 900w'
         """
-        asked, slot = self._read(look, (width, height), source_size)
+        query, slot = self._read(params, (width, height), source_size)
         # A given sizes (here empty) means that the width of the slot need not be known.
-        offer = offer_for(slot, layout=layout, ladder=self.ladder, widths=widths, densities=densities, sizes="")
-        if not offer.candidates:
+        candidates = candidates_for(
+            slot, layout=layout, ladder=self.ladder, widths=widths, densities=densities, sizes=""
+        )
+        if not candidates.widths:
             raise ValueError("layout 'none' has no srcset; give widths or densities, or another layout")
-        return self._srcset(src, asked, offer)
+        return self._srcset(src, query, candidates)
 
     def img(  # noqa: PLR0913  # keyword-only
         self,
@@ -133,7 +146,7 @@ class ImageCDN:
         priority: bool = False,
         placeholder: str | None = None,
         attributes: Mapping[str, str] | None = None,
-        **look: Unpack[LookArgs],
+        **params: Unpack[ParamArgs],
     ) -> Html:
         """
         Return an `<img>`; `Accept` decides its format unless `format` does.
@@ -146,17 +159,19 @@ class ImageCDN:
                 fm=lqip. It becomes the background, and so stays visible behind transparent pixels.
             attributes: Further attributes (class, id, data-...). They override loading, decoding and fetchpriority.
         """
-        asked, slot = self._read(look, (width, height), source_size)
-        offer = offer_for(slot, layout=layout, ladder=self.ladder, widths=widths, densities=densities, sizes=sizes)
-        more = _more(priority=priority, placeholder=placeholder, attributes=attributes or {})
-        return Html(self._img(src, asked, offer, alt=alt, more=more))
+        query, slot = self._read(params, (width, height), source_size)
+        candidates = candidates_for(
+            slot, layout=layout, ladder=self.ladder, widths=widths, densities=densities, sizes=sizes
+        )
+        others = _other_attributes(priority=priority, placeholder=placeholder, attributes=attributes or {})
+        return Html(self._img(src, query, candidates, alt=alt, others=others))
 
     def picture(  # noqa: PLR0913  # keyword-only, as above
         self,
         src: str,
         *,
         alt: str,
-        formats: Sequence[str] = ("avif", "webp"),
+        formats: Sequence[str] = _NEGOTIATED,
         width: int | None = None,
         height: int | None = None,
         source_size: Size | None = None,
@@ -167,7 +182,7 @@ class ImageCDN:
         priority: bool = False,
         placeholder: str | None = None,
         attributes: Mapping[str, str] | None = None,
-        **look: Unpack[LookArgs],
+        **params: Unpack[ParamArgs],
     ) -> Html:
         """
         Return a `<picture>` in which every URL names its format: for caches and CDNs that ignore `Vary`.
@@ -179,52 +194,60 @@ class ImageCDN:
 
         All other arguments are those of `img`.
         """
-        if "format" in look:
+        if "format" in params:
             raise ValueError("a <picture> has formats, not one format")
-        asked, slot = self._read(look, (width, height), source_size)
-        offer = offer_for(slot, layout=layout, ladder=self.ladder, widths=widths, densities=densities, sizes=sizes)
-        more = _more(priority=priority, placeholder=placeholder, attributes=attributes or {})
+        query, slot = self._read(params, (width, height), source_size)
+        candidates = candidates_for(
+            slot, layout=layout, ladder=self.ladder, widths=widths, densities=densities, sizes=sizes
+        )
+        others = _other_attributes(priority=priority, placeholder=placeholder, attributes=attributes or {})
         negotiated, fallback = _split(formats)
-        sources = [self._source(src, asked.but(format=fmt.name), offer, fmt.media_type) for fmt in negotiated]
-        img = self._img(src, asked.but(format=fallback), offer, alt=alt, more=more)
+        sources = [self._source(src, query.replace(format=fmt.name), candidates, fmt.media_type) for fmt in negotiated]
+        img = self._img(src, query.replace(format=fallback), candidates, alt=alt, others=others)
         return Html(f"<picture>{''.join(sources)}{img}</picture>")
 
-    def _read(self, look: LookArgs, size: tuple[int | None, int | None], source_size: Size | None) -> tuple[Look, Slot]:
-        """Return the look of a picture on a page, and its slot there."""
-        asked = Look(look)
-        if look.get("format") in PLACEHOLDERS:
-            raise ValueError(f"format {look['format']!r} is not a picture, so an <img> cannot show it; use url()")
+    def _read(
+        self, params: ParamArgs, size: tuple[int | None, int | None], source_size: Size | None
+    ) -> tuple[UrlParams, Slot]:
+        """Return the parameters of a picture on a page, and its slot there."""
+        query = UrlParams(params)
+        if params.get("format") in PLACEHOLDERS:
+            raise ValueError(f"format {params['format']!r} is not a picture, so an <img> cannot show it; use url()")
         if source_size is not None:
-            source_size = asked.shown(checked_source(source_size))
-        slot = slot_for(*size, source_size=source_size, fit=look.get("fit"), max_dimension=self.max_dimension)
-        return asked.but(fit=_fit(look.get("fit"), boxed=slot.boxed)), slot
+            check_source(source_size)
+            source_size = query.framed_size(source_size)
+        slot = slot_for(*size, source_size=source_size, fit=params.get("fit"), max_dimension=self.max_dimension)
+        return query.replace(fit=_fit(params.get("fit"), boxed=slot.boxed)), slot
 
-    def _url(self, src: str, look: Look, offer: Offer, width: int | None) -> str:
-        slot = offer.slot
+    def _url(self, src: str, query: UrlParams, candidates: Candidates, width: int | None) -> str:
+        slot = candidates.slot
         if width is not None:
             output = Output(width, slot.height_at(width))
         else:
             output = Output(None, slot.height if slot.width is None else None)
-        return image_url(self.base_url, src, look, output)
+        return image_url(self.base_url, src, query, output)
 
-    def _srcset(self, src: str, look: Look, offer: Offer) -> str:
-        return ", ".join(f"{self._url(src, look, offer, width)} {width}w" for width in offer.candidates)
+    def _srcset(self, src: str, query: UrlParams, candidates: Candidates) -> str:
+        return ", ".join(f"{self._url(src, query, candidates, width)} {width}w" for width in candidates.widths)
 
-    def _source(self, src: str, look: Look, offer: Offer, media_type: str) -> str:
-        srcset = self._srcset(src, look, offer) or self._url(src, look, offer, offer.fallback)
-        return tag("source", {"type": media_type, "srcset": srcset, **_given(sizes=offer.sizes)})
+    def _source(self, src: str, query: UrlParams, candidates: Candidates, media_type: str) -> str:
+        srcset = self._srcset(src, query, candidates) or self._url(src, query, candidates, candidates.fallback)
+        return tag("source", {"type": media_type, "srcset": srcset, **_given(sizes=candidates.sizes)})
 
-    def _img(self, src: str, look: Look, offer: Offer, *, alt: str, more: Mapping[str, str]) -> str:
-        slot = offer.slot
+    def _img(self, src: str, query: UrlParams, candidates: Candidates, *, alt: str, others: Mapping[str, str]) -> str:
+        slot = candidates.slot
         return tag(
             "img",
             {
-                "src": self._url(src, look, offer, offer.fallback),
+                "src": self._url(src, query, candidates, candidates.fallback),
                 **_given(
-                    srcset=self._srcset(src, look, offer), sizes=offer.sizes, width=slot.width, height=slot.height
+                    srcset=self._srcset(src, query, candidates),
+                    sizes=candidates.sizes,
+                    width=slot.width,
+                    height=slot.height,
                 ),
                 "alt": alt,
-                **more,
+                **others,
             },
         )
 
@@ -234,7 +257,11 @@ def _given(**attributes: str | int | None) -> dict[str, str]:
 
 
 def _fit(fit: str | None, *, boxed: bool) -> str | None:
-    """Return the fit for the URL. In a slot with a given ratio it is cover, so that the browser does not stretch."""
+    """
+    Return the fit for the URL.
+
+    Without one, a slot with a given ratio gets cover, so that the browser does not stretch the picture.
+    """
     if boxed:
         return fit or "cover"
     return None if fit == "contain" else fit
@@ -254,7 +281,7 @@ def _split(formats: Sequence[str]) -> tuple[list[Format], str]:
     return [_FORMATS[name] for name in sources], fallback
 
 
-def _more(*, priority: bool, placeholder: str | None, attributes: Mapping[str, str]) -> dict[str, str]:
+def _other_attributes(*, priority: bool, placeholder: str | None, attributes: Mapping[str, str]) -> dict[str, str]:
     """Return the attributes of an `<img>` that do not depend on its candidates."""
     given = {name.lower(): value for name, value in attributes.items()}
     if own := _OWN & given.keys():
@@ -273,6 +300,5 @@ def _style(placeholder: str) -> str:
     if _DATA_URI.fullmatch(placeholder):
         return f"background: url({placeholder}) center/cover no-repeat"
     raise ValueError(
-        "placeholder must be a colour such as '#d4c4a8', the data URI that fm=lqip answers, or None, "
-        f"not {placeholder[:80]!r}; no other kind is shown"
+        f"placeholder must be a colour such as '#d4c4a8' or the data URI of fm=lqip, not {placeholder[:80]!r}"
     )

@@ -13,6 +13,9 @@ Layout = Literal["constrained", "full-width", "fixed", "none"]
 #: The service's ladder without the thumbnails.
 LADDER = tuple(width for width in service_widths.LADDER if width >= 320)
 
+#: The longest edge, in pixels, of originals and of candidates that a page may give.
+MOST_PIXELS = 1_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Slot:
@@ -21,14 +24,14 @@ class Slot:
 
     Args:
         width, height: In CSS pixels; None if neither the page nor the source gives it.
-        asked: The width that the page gives, directly or by its height; None if the width is the source's.
+        requested_width: The width that the page gives, directly or by its height; None if the width is the source's.
         boxed: Whether the page gives the ratio, so that the URLs of candidates have a height.
         widest: Largest width of a candidate, in pixels.
     """
 
     width: int | None
     height: int | None
-    asked: int | None
+    requested_width: int | None
     boxed: bool
     widest: int
 
@@ -40,29 +43,29 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class Candidates:
     """
     The candidates for one slot.
 
     Args:
         slot: The slot.
-        candidates: Widths in pixels, ascending; empty for a picture without srcset.
+        widths: In pixels, ascending; empty for a picture without srcset.
         sizes: The sizes attribute; empty without srcset.
     """
 
     slot: Slot
-    candidates: tuple[int, ...]
+    widths: tuple[int, ...]
     sizes: str
 
     @property
     def fallback(self) -> int | None:
         """The width in `src`, for clients that do not read srcset: the requested one, or the middle candidate."""
-        asked = self.slot.asked
-        if not self.candidates:
-            return None if asked is None else min(asked, self.slot.widest)
-        if asked is None:
-            return self.candidates[len(self.candidates) // 2]
-        return next((width for width in self.candidates if width >= asked), self.candidates[-1])
+        requested = self.slot.requested_width
+        if not self.widths:
+            return None if requested is None else min(requested, self.slot.widest)
+        if requested is None:
+            return self.widths[len(self.widths) // 2]
+        return next((width for width in self.widths if width >= requested), self.widths[-1])
 
 
 def slot_for(
@@ -78,25 +81,25 @@ def slot_for(
     Raises:
         ValueError: An edge is not a valid size, or contain is asked for and the ratio of the source is not known.
     """
-    checked_edge("width", width, most=max_dimension)
-    checked_edge("height", height, most=max_dimension)
+    check_edge("width", width, most=max_dimension)
+    check_edge("height", height, most=max_dimension)
     if source_size is not None:
-        checked_source(source_size)
+        check_source(source_size)
     if width is not None and height is not None and fit != "contain":
         return _box((width, height), source_size, max_dimension)
     if source_size is None:
         if width is not None and height is not None:
             raise ValueError("fit='contain' in a box needs source_size, or the page cannot know the picture's ratio")
-        return Slot(width, height, asked=width, boxed=False, widest=max_dimension)
+        return Slot(width, height, requested_width=width, boxed=False, widest=max_dimension)
     widest = min(source_size[0], max_dimension)
     if width is None and height is None:
-        return Slot(*source_size, asked=None, boxed=False, widest=widest)
+        return Slot(*source_size, requested_width=None, boxed=False, widest=widest)
     # The slot is as large as the page says. A browser enlarges a smaller picture; the service does not.
     shown = plan_resize(source_size, (width, height), enlarge=True).size
-    return Slot(*shown, asked=shown[0], boxed=False, widest=widest)
+    return Slot(*shown, requested_width=shown[0], boxed=False, widest=widest)
 
 
-def offer_for(
+def candidates_for(
     slot: Slot,
     *,
     layout: Layout,
@@ -104,15 +107,18 @@ def offer_for(
     widths: Iterable[int] | None = None,
     densities: Iterable[float] | None = None,
     sizes: str | None = None,
-) -> Offer:
+) -> Candidates:
     """
-    Choose the candidates; the layouts are those of Astro's responsive images.
+    Choose the candidates. The layouts are those of Astro's responsive images:
 
-    constrained: as wide as the slot, or as a narrower window; candidates are the width, twice the width, and the
-        ladder's
-    steps below that. full-width: as wide as the window; candidates are the ladder. fixed: always as wide as the slot;
-    candidates are the width and twice the width. none: one picture, no srcset. A candidate wider than the source gets
-    the source's width. Astro drops it instead, so that sharp screens do not get the full size.
+    * constrained: as wide as the slot, or as a narrower window. The candidates are the width, twice the width, and the
+      ladder's steps below that.
+    * full-width: as wide as the window. The candidates are the ladder.
+    * fixed: always as wide as the slot. The candidates are the width and twice the width.
+    * none: one picture, no srcset.
+
+    A candidate wider than the source gets the source's width. Astro drops it instead, so that sharp screens do not get
+    the full size.
 
     Args:
         widths: Candidates instead of the layout's, in pixels.
@@ -123,7 +129,7 @@ def offer_for(
         ValueError: The layout is unknown or needs a width, or there is no candidate.
 
     >>> slot = slot_for(400, 300, source_size=(1000, 500), fit="cover", max_dimension=8192)
-    >>> offer_for(slot, layout="constrained", ladder=LADDER).candidates
+    >>> candidates_for(slot, layout="constrained", ladder=LADDER).widths
     (320, 400, 480, 640, 666)
     """
     if layout not in get_args(Layout):
@@ -131,32 +137,26 @@ def offer_for(
     wanted = _wanted(slot, layout, ladder, widths=widths, densities=densities)
     candidates = tuple(sorted({min(width, slot.widest) for width in wanted}))
     if not candidates:
-        return Offer(slot, (), "")
+        return Candidates(slot, (), "")
     if slot.width is None and slot.height is not None:
         raise ValueError("height needs width (or source_size), or the page cannot know the ratio")
     by_width = densities is not None and layout == "none"
-    return Offer(slot, candidates, _sizes(slot, "fixed" if by_width else layout) if sizes is None else sizes)
+    return Candidates(slot, candidates, _sizes(slot, "fixed" if by_width else layout) if sizes is None else sizes)
 
 
-def checked_edge(name: str, edge: int | None, *, most: int) -> None:
+def check_edge(name: str, edge: int | None, *, most: int) -> None:
     """Raise ValueError unless an edge is None or a number of pixels that the service accepts."""
     if edge is None or (type(edge) is int and 1 <= edge <= most):  # type(): True is an int
         return
     raise ValueError(f"{name} must be a whole number of pixels from 1 to {most}, not {edge!r}")
 
 
-def checked_source(source_size: Size) -> Size:
-    """
-    Return the size of an original after a check.
-
-    Raises:
-        ValueError: It is not a pair of valid edges.
-    """
+def check_source(source_size: Size) -> None:
+    """Raise ValueError unless the size of an original is a pair of valid edges."""
     if len(source_size) != 2:
         raise ValueError(f"source_size must be (width, height) of the original, not {source_size!r}")
     for edge in source_size:
-        checked_edge("each edge of source_size", edge, most=1_000_000)
-    return source_size
+        check_edge("each edge of source_size", edge, most=MOST_PIXELS)
 
 
 def _box(box: Size, source_size: Size | None, max_dimension: int) -> Slot:
@@ -164,7 +164,7 @@ def _box(box: Size, source_size: Size | None, max_dimension: int) -> Slot:
     # The service reduces a box until the source covers it, so a wider candidate would be narrower than srcset says.
     limits = [(max_dimension, max_dimension)] if source_size is None else [(max_dimension, max_dimension), source_size]
     widest = min(min(most[0], most[1] * width // height) for most in limits)
-    return Slot(width, height, asked=width, boxed=True, widest=max(1, widest))
+    return Slot(width, height, requested_width=width, boxed=True, widest=max(1, widest))
 
 
 def _wanted(
@@ -199,7 +199,7 @@ def _width(slot: Slot, why: str) -> int:
 def _given_widths(widths: Iterable[int]) -> list[int]:
     given = list(widths)
     for width in given:
-        checked_edge("each of widths", width, most=1_000_000)
+        check_edge("each of widths", width, most=MOST_PIXELS)
     if not given:
         raise ValueError("widths is empty; name at least one width, or leave it out")
     return given

@@ -4,7 +4,7 @@ import html
 import re
 from collections.abc import Mapping
 
-# What HTML allows, less what no attribute in use has: https://html.spec.whatwg.org/#attributes-2
+# A part of what HTML allows in an attribute's name; enough for every attribute in use: https://html.spec.whatwg.org/#attributes-2
 _NAME = re.compile(r"[A-Za-z_:@][A-Za-z0-9_.:@-]*")
 
 
@@ -22,7 +22,7 @@ def tag(name: str, attributes: Mapping[str, str]) -> str:
     Write a start tag.
 
     Raises:
-        ValueError: An attribute's name would not be read as one.
+        ValueError: A name is not valid for an attribute.
 
     >>> tag("img", {"src": "/a?w=1&q=2", "alt": 'a "b"'})
     '<img src="/a?w=1&amp;q=2" alt="a &quot;b&quot;">'

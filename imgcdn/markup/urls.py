@@ -1,4 +1,4 @@
-"""(source, look, size) -> URL. Parameters are in the order of README's table."""
+"""(source, params, size) -> URL. Parameters are in the order of README's table."""
 
 import re
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ SPELLED = {"src": "url", "width": "w", "height": "h", "format": "fm", "preset": 
 
 FormatName = Literal["auto", "avif", "webp", "jpeg", "png", "gif", "jpg", "blurhash", "thumbhash", "lqip", "json"]
 
-_ORDER = {parameter.name: place for place, parameter in enumerate(PARAMETERS)}
+_ORDER = {parameter.name: index for index, parameter in enumerate(PARAMETERS)}
 _BASE = re.compile(r"((https?:)?//[^/?#\s]+)?(/[^?#\s]*)?", re.IGNORECASE)
 
 
-class LookArgs(TypedDict, total=False):
+class ParamArgs(TypedDict, total=False):
     """
-    The arguments for a picture's look: the service's parameters, three of them with longer names.
+    The service's parameters as arguments of the helper. Three of them have longer names.
 
     A parameter that is None or False is left out of the URL.
     """
@@ -50,38 +50,38 @@ class LookArgs(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class UrlParams:
     """
     The parameters that all candidates of one picture share.
 
     Raises:
         TypeError: There is no such argument.
-        ValueError: The service would refuse a value.
+        ValueError: No service accepts a value.
     """
 
-    args: LookArgs
+    args: ParamArgs
 
     def __post_init__(self) -> None:
         for name in self.args:
-            if name not in LookArgs.__annotations__:
-                raise TypeError(f"{name} is not an argument; there are {', '.join(LookArgs.__annotations__)}")
+            if name not in ParamArgs.__annotations__:
+                raise TypeError(f"{name} is not an argument; there are {', '.join(ParamArgs.__annotations__)}")
         _check(self.pairs(), max_dimension=1)
 
-    def but(self, **args: str | None) -> "Look":
-        """Return the look with some arguments replaced."""
-        return Look(cast("LookArgs", {**self.args, **args}))
+    def replace(self, **args: str | None) -> "UrlParams":
+        """Return the same parameters with some arguments replaced."""
+        return UrlParams(cast("ParamArgs", {**self.args, **args}))
 
     def pairs(self) -> list[tuple[str, str]]:
         """Return the given parameters, with their names and values in a query."""
         given = [(SPELLED.get(name, name), value) for name, value in self.args.items()]
         return [(name, _text(value)) for name, value in given if value is not None and value is not False]
 
-    def shown(self, source_size: Size) -> Size:
+    def framed_size(self, source_size: Size) -> Size:
         """
         Return the size of an original after rotation and crop.
 
         Raises:
-            ValueError: The look trims, so the size depends on the pixels; or the crop lies outside the original.
+            ValueError: `trim` is given, so the size depends on the pixels; or the crop lies outside the original.
         """
         params = _check(self.pairs(), max_dimension=1)
         if params.trim is not None:
@@ -113,11 +113,11 @@ class Output:
         return [(name, str(value)) for name, value in given.items() if value is not None]
 
     def check(self, max_dimension: int) -> None:
-        """Raise ValueError if the service would refuse it."""
+        """Raise ValueError if no service accepts it."""
         _check(self.pairs(), max_dimension=max_dimension)
 
 
-def checked_base(base_url: str) -> str:
+def normalise_base(base_url: str) -> str:
     """
     Return a base URL without the slash at its end.
 
@@ -129,20 +129,20 @@ def checked_base(base_url: str) -> str:
     raise ValueError(f"base_url must be like 'https://img.example.com', '/path' or '', not {base_url!r}")
 
 
-def image_url(base: str, src: str, look: Look, output: Output) -> str:
+def image_url(base: str, src: str, params: UrlParams, output: Output) -> str:
     """
     Return the URL of one picture.
 
     Args:
-        base: A result of `checked_base`.
+        base: A result of `normalise_base`.
         src: The path of a file in the served folder, not percent-encoded; or an absolute URL, percent-encoded.
 
-    >>> image_url("", "/caf\N{LATIN SMALL LETTER E WITH ACUTE}/100% new.jpg", Look({"q": 60}), Output(640))
+    >>> image_url("", "/caf\N{LATIN SMALL LETTER E WITH ACUTE}/100% new.jpg", UrlParams({"q": 60}), Output(640))
     '/img/caf%C3%A9/100%25%20new.jpg?w=640&q=60'
-    >>> image_url("", "https://example.com/a%20b.jpg?x=1", Look({}), Output())
+    >>> image_url("", "https://example.com/a%20b.jpg?x=1", UrlParams({}), Output())
     '/img/https%3A%2F%2Fexample.com%2Fa%2520b.jpg%3Fx%3D1'
     """
-    pairs = sorted(output.pairs() + look.pairs(), key=lambda pair: _ORDER[pair[0]])
+    pairs = sorted(output.pairs() + params.pairs(), key=lambda pair: _ORDER[pair[0]])
     # A position may contain a space. %20 means a space everywhere, + only in a query.
     query = urlencode(pairs, quote_via=quote, safe=",")
     return f"{base}/img/{_encoded(src)}{'?' if query else ''}{query}"

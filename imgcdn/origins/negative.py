@@ -1,6 +1,14 @@
-"""Negative entries: failures remembered in a source's record, so that they are not repeated for every request."""
+"""
+Negative entries: failures remembered in a source's record, so that they are not repeated for every request.
 
-from imgcdn.core.values import NegativeEntry, SourceRecord
+A failure of the original or its origin concerns every variant that is not stored. A failed render concerns its own
+variant alone.
+"""
+
+from dataclasses import replace
+from typing import NoReturn
+
+from imgcdn.core.values import FailedVariant, NegativeEntry, SourceRecord
 from imgcdn.errors import (
     CorruptImage,
     Forbidden,
@@ -8,20 +16,24 @@ from imgcdn.errors import (
     ImgcdnError,
     OriginError,
     OriginTimeout,
+    RenderFailed,
     RenderTimeout,
     SourceNotFound,
     UnsupportedImage,
 )
 
-#: After this time, an original that could not be rendered is tried again. Settings may have changed, or a crash may
-#: have had another cause.
+#: After this time, an original or a variant that could not be rendered is tried again. Settings may have changed, or a
+#: crash may have had another cause.
 _ORIGINAL_S = 60.0
 
 #: After this time, the origin is asked again, unless it sent a Retry-After (with 429 and 5xx, at most a minute).
 _NOT_FOUND_S = 10.0
 _ORIGIN_S = 2.0
 
-_OF_ORIGINALS = (ImageTooLarge, UnsupportedImage, CorruptImage, RenderTimeout)
+#: How many failed variants a record remembers. It is read at every hit, so it must stay small.
+_MOST_FAILED = 16
+
+_OF_ORIGINALS = (ImageTooLarge, UnsupportedImage, CorruptImage, RenderFailed, RenderTimeout)
 _OF_ORIGINS = (SourceNotFound, OriginError, OriginTimeout, Forbidden)
 _BY_SLUG: dict[str, type[ImgcdnError]] = {error.slug: error for error in (*_OF_ORIGINALS, *_OF_ORIGINS)}
 _ORIGIN_SLUGS = {error.slug for error in _OF_ORIGINS}
@@ -58,9 +70,36 @@ def raise_remembered(record: SourceRecord, *, now: float) -> None:
     Raises:
         ImgcdnError: There is an entry that has not ended.
     """
-    negative = record.negative
-    if negative is None or not has_live_entry(record, now=now):
-        return
+    if record.negative is not None and has_live_entry(record, now=now):
+        _raise(record.negative, now)
+
+
+def with_failed(record: SourceRecord, key: str, error: ImgcdnError, *, now: float) -> SourceRecord:
+    """
+    Return a record that remembers a failed variant. The oldest ones above a limit are forgotten.
+
+    Args:
+        key: The key of the variant.
+        error: Why it failed.
+        now: Unix time.
+    """
+    others = [each for each in record.failed if each.key != key and each.negative.until > now]
+    return replace(record, failed=(*others, FailedVariant(key, negative_entry(error, now=now)))[-_MOST_FAILED:])
+
+
+def raise_failed(record: SourceRecord, key: str, *, now: float) -> None:
+    """
+    Raise the error of a variant that failed to render.
+
+    Raises:
+        ImgcdnError: The record remembers a failure of this variant, which has not ended.
+    """
+    for each in record.failed:
+        if each.key == key and each.negative.slug in _BY_SLUG and each.negative.until > now:
+            _raise(each.negative, now)
+
+
+def _raise(negative: NegativeEntry, now: float) -> NoReturn:
     if negative.slug == ImageTooLarge.slug:
         raise ImageTooLarge(negative.detail, limit=negative.limit, unit=negative.unit)
     if negative.slug == OriginError.slug:

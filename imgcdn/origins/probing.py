@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable
 
 from imgcdn.core.values import SourceRecord
-from imgcdn.errors import ImageError, RenderTimeout
+from imgcdn.errors import CorruptImage, RenderFailed, RenderTimeout
 from imgcdn.origins.base import Located
 from imgcdn.origins.negative import negative_entry
 from imgcdn.renderers.client import RenderClient
-from imgcdn.renderers.jobs import Changed, Probed, ProbeJob
+from imgcdn.renderers.jobs import Changed, Outcome, Probed, ProbeJob
 
 
 class Prober:
@@ -46,12 +46,22 @@ class Prober:
             None if the file was replaced meanwhile.
         """
         job = ProbeJob(file.path, file.stamp, version, self._max_pixels, self._timeout_s)
-        try:
-            outcome = await self._renderers.run(job)
-        except (ImageError, RenderTimeout) as error:  # the child crashed or hung
-            outcome = Probed(version or "", None, error)
+        outcome = await self._run(job)
         if isinstance(outcome, Changed):
             return None
         assert isinstance(outcome, Probed)
         negative = None if outcome.error is None else negative_entry(outcome.error, now=self._clock())
         return SourceRecord(outcome.version, file.stamp, outcome.facts, negative)
+
+    async def _run(self, job: ProbeJob) -> Outcome:
+        """Do a job. If a child crashes, try another one, because the child may have been killed for another reason."""
+        try:
+            try:
+                return await self._renderers.run(job)
+            except RenderFailed:
+                return await self._renderers.run(job)
+        except RenderFailed as error:
+            corrupt = CorruptImage("The original makes the decoder crash; export or upload it again.", log=error.detail)
+            return Probed(job.version or "", None, corrupt)
+        except RenderTimeout as error:
+            return Probed(job.version or "", None, error)

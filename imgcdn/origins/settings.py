@@ -95,9 +95,9 @@ class OriginSettings:
 
     def problems(self) -> Iterable[tuple[tuple[str, ...], str]]:
         """Yield what no setting can see alone: the settings concerned, and what is wrong with them."""
-        if not self.root.is_dir():
+        if not os.path.isdir(self.root):  # Path.is_dir raises for a name of more than 255 bytes
             yield ("root",), f"root: there is no folder {self.root}; name one: imgcdn serve FOLDER"
-        if self.ca_bundle and not Path(self.ca_bundle).is_file():
+        if self.ca_bundle and not os.path.isfile(self.ca_bundle):
             text = f"ca_bundle: there is no file {self.ca_bundle}; name a PEM file, or leave ca_bundle out"
             yield ("ca_bundle",), text
         ttls = self.min_ttl, self.default_ttl, self.max_ttl

@@ -18,7 +18,7 @@ import signal
 import socket
 from multiprocessing.context import ForkServerProcess
 
-from imgcdn.errors import CorruptImage, InternalError, RenderTimeout
+from imgcdn.errors import InternalError, RenderFailed, RenderTimeout
 from imgcdn.renderers.jobs import IGNORED_SIGNALS, TAKEN, Failed, Job, Outcome, pack, read_message, remove_half_written
 from imgcdn.renderers.queue import JobQueue
 
@@ -92,8 +92,8 @@ class Child:
             return Failed(RenderTimeout(f"Rendering took more than {job.timeout_s:g} seconds and was stopped."))
         except (asyncio.IncompleteReadError, ConnectionError):
             self.kill()
-            _log.warning("a render child died of an original")
-            return Failed(CorruptImage("The original made the decoder or encoder crash."))
+            _log.warning("a render child crashed on an original")
+            return Failed(RenderFailed("The decoder or the encoder crashed. Another size or format may work."))
         except _NoChild as error:
             return Failed(InternalError("Rendering failed. The log has the reason.", log=str(error)))
         except asyncio.CancelledError:

@@ -23,7 +23,7 @@ from pathlib import Path
 from imgcdn.core.values import EncodedImage
 from imgcdn.engine.probe import probe
 from imgcdn.engine.render import render
-from imgcdn.errors import CorruptImage, ImageError, InternalError, RequestError, SourceNotFound
+from imgcdn.errors import ImageError, InternalError, RenderFailed, RequestError, SourceNotFound
 from imgcdn.renderers.jobs import TAKEN, Changed, Failed, Job, Outcome, Probed, ProbeJob, Rendered, RenderJob, pack
 from imgcdn.renderers.priority import drop_realtime_capability, use_background_priority
 from imgcdn.renderers.sandbox import confine
@@ -84,7 +84,7 @@ def perform(job: Job) -> Outcome:
     except _NotTheFile:
         return Changed()
     except MemoryError:
-        return Failed(CorruptImage("Rendering this original takes more memory than the service allows."))
+        return Failed(RenderFailed("This takes more memory than the service allows. Another size or format may work."))
     except Exception as error:  # noqa: BLE001  # the last resort of a job: the client gets 500, the operator this text
         return Failed(InternalError("Rendering failed. The log has the reason.", log=_describe(error)))
 

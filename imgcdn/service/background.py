@@ -73,7 +73,7 @@ class Background:
         """Do the work once. Return whether it succeeded."""
         try:
             await work()
-        except Exception:
+        except Exception:  # noqa: BLE001  # the end of a task: nobody else gets its error
             if not is_quiet:  # work that goes on failing is logged once
                 _log.exception("background work failed: %s", key)
             return False

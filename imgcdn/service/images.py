@@ -20,10 +20,10 @@ from imgcdn.core.output.plan import Limits, Plan, plan_for
 from imgcdn.core.request.negotiation import ClientClass
 from imgcdn.core.values import Facts, Source, SourceRecord, Variant
 from imgcdn.dialects.base import ImageRequest
-from imgcdn.errors import ImageError, InternalError, RenderTimeout
+from imgcdn.errors import CorruptImage, ImageError, InternalError, RenderTimeout
 from imgcdn.origins.base import Original, keeps_changing
 from imgcdn.origins.catalog import ATTEMPTS, Catalog
-from imgcdn.origins.negative import blames_origin, negative_entry, raise_remembered
+from imgcdn.origins.negative import blames_origin, negative_entry, raise_failed, raise_remembered, with_failed
 from imgcdn.renderers.client import RenderClient
 from imgcdn.renderers.jobs import Changed, Rendered, RenderJob
 from imgcdn.service.settings import ServiceSettings
@@ -139,11 +139,12 @@ class ImageService:
 
         Raises:
             SourceNotFound: There is no such original.
-            ImgcdnError: The source has a negative entry.
+            ImgcdnError: The source or the variant has a negative entry.
         """
         record = self._catalog.current(request.source, request.v)
         if record is None:
             return None
+        planned = None
         if record.facts is not None and not blames_origin(record):
             planned = self._plan(record, request, client)
             variant = self.store.read(
@@ -151,7 +152,7 @@ class ImageService:
             )
             if variant is not None:
                 return self._delivery(variant, CacheStatus.HIT, record)
-        raise_remembered(record, now=self._clock())
+        self._raise_remembered(record, planned)
         return None
 
     async def get(self, request: ImageRequest, client: ClientClass) -> Delivery:
@@ -225,8 +226,8 @@ class ImageService:
         if variant is not None:
             return self._delivery(variant, CacheStatus.COLLAPSED, original.record)
         newest = self.store.record(key)
-        raise_remembered(
-            newest if newest is not None and newest.version == planned.version else original.record, now=self._clock()
+        self._raise_remembered(
+            newest if newest is not None and newest.version == planned.version else original.record, planned
         )
         with self.store.open_folder(key) as folder:
             original = await self._open(source, original)
@@ -248,7 +249,7 @@ class ImageService:
             timeout_s=self._policy.timeout_s,
         )
         try:
-            with self._failures_remembered(folder, record):
+            with self._failures_remembered(folder, record, planned):
                 outcome = await self._renderers.run(job)
             if isinstance(outcome, Changed):
                 return None
@@ -291,12 +292,33 @@ class ImageService:
             self._planned.put((request, client), planned)
         return planned
 
+    def _raise_remembered(self, record: SourceRecord, planned: _Planned | None) -> None:
+        now = self._clock()
+        raise_remembered(record, now=now)
+        if planned is not None:
+            raise_failed(record, planned.key, now=now)
+
     @contextlib.contextmanager
-    def _failures_remembered(self, folder: Folder, record: SourceRecord) -> Iterator[None]:
+    def _failures_remembered(self, folder: Folder, record: SourceRecord, planned: _Planned) -> Iterator[None]:
         """Write a failed render into the source's record, so that no process repeats it for a while."""
         try:
             yield
         except (ImageError, RenderTimeout) as error:
             if record.origin is None or record.origin.storable:
-                self.store.save_record(folder, replace(record, negative=negative_entry(error, now=self._clock())))
+                self._remember(folder, record, planned, error)
             raise
+
+    def _remember(
+        self, folder: Folder, record: SourceRecord, planned: _Planned, error: ImageError | RenderTimeout
+    ) -> None:
+        now = self._clock()
+        # Another variant may have failed during this render, or the source was purged or refreshed.
+        newest = self.store.record(folder.source_key)
+        if newest is None or newest.version != record.version:
+            return
+        # An animation may have a damaged frame that its stills do not need.
+        if isinstance(error, CorruptImage) and not planned.plan.animated:
+            newest = replace(newest, negative=negative_entry(error, now=now))
+        else:
+            newest = with_failed(newest, planned.key, error, now=now)
+        self.store.save_record(folder, newest)

@@ -21,6 +21,7 @@ from imgcdn.core.values import (
     Effort,
     EncodedImage,
     Facts,
+    FailedVariant,
     FileStamp,
     NegativeEntry,
     OriginState,
@@ -199,6 +200,9 @@ def unpack_record(data: bytes) -> SourceRecord | None:
             facts=Facts(**{**facts, "size": tuple(facts["size"])}) if facts else None,
             negative=NegativeEntry(**negative) if negative else None,
             origin=_unpack_origin(origin) if origin else None,
+            failed=tuple(
+                FailedVariant(each["key"], NegativeEntry(**each["negative"])) for each in fields.get("failed", ())
+            ),
         )
     except (ValueError, LookupError, TypeError):  # complete, but written by a version with other fields
         return None

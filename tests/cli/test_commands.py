@@ -43,6 +43,15 @@ print(*sorted(set({HEAVY!r}) & sys.modules.keys()))
     assert done.stdout.split() == []
 
 
+def test_the_help_of_serve_says_where_all_other_settings_go(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["serve", "--help"])
+
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Every other setting is a key of imgcdn.toml (max_pixels = 1000000) or a variable" in shown
+    assert "(default: sample_images)" in shown
+
+
 def test_without_a_command_the_help_is_shown_and_the_status_is_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     assert "usage: imgcdn" in capsys.readouterr().out
@@ -69,6 +78,7 @@ def test_check_writes_a_file_that_serve_reads_the_same(
 
     assert main(["check", "pictures", "--allow", "a.test", "--workers", "3"]) == 0
     shown = capsys.readouterr().out
+    assert "# FOLDER\n" in shown
     (tmp_path / "written.toml").write_text(shown, encoding="utf-8")
 
     assert 'effort = "thorough"  # IMGCDN_EFFORT' in shown

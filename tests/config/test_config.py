@@ -203,6 +203,38 @@ def test_a_file_that_does_not_parse_is_a_mistake(content: bytes) -> None:
     assert mistakes(file=Path("broken.toml"))[0].startswith("broken.toml: cannot be read")
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(f"workers = {'9' * 5_000}", "cannot be read: a number has more than 4300 digits", id="digits"),
+        pytest.param(
+            f"workers = 0x{'f' * 5_000}",
+            "workers must be an integer from 1 to 256, not a value with too many digits",
+            id="hex",
+        ),
+        pytest.param(
+            f"allow = {'[' * 3_000}{']' * 3_000}",
+            "cannot be read: its lists or tables are nested too deeply",
+            id="lists",
+        ),
+        pytest.param(
+            f"[presets{'.a' * 3_000}]",
+            "presets.a must be text such as w=200&h=200&fit=cover, not a value that is nested too deeply",
+            id="tables",
+        ),
+        pytest.param(f'root = "{"r" * 300}"', None, id="a name longer than a file system allows"),
+    ],
+)
+def test_an_extreme_value_in_a_file_is_one_sentence(text: str, expected: str | None) -> None:
+    [problem] = mistakes(file=written(text))
+
+    if expected is None:
+        assert problem.startswith("root: there is no folder ")
+        assert problem.endswith("; name one: imgcdn serve FOLDER")
+    else:
+        assert problem == f"written.toml: {expected}"
+
+
 @pytest.mark.parametrize("file", ["missing.toml", "sample_images"])
 def test_a_named_file_must_exist(file: str) -> None:
     assert mistakes(file=Path(file))[0].startswith(f"{file}: cannot be read")
@@ -223,7 +255,7 @@ def test_a_root_that_is_a_file_is_a_mistake() -> None:
 def test_an_invalid_root_is_reported_without_a_second_mistake_about_the_default_root() -> None:
     Path("sample_images").rmdir()
 
-    assert [problem.partition(" ")[0] for problem in mistakes({"root": 5})] == ["--root"]
+    assert [problem.partition(" ")[0] for problem in mistakes({"root": 5})] == ["FOLDER"]
 
 
 @pytest.mark.parametrize("cache_dir", ["sample_images", "sample_images/", ".", "..", "link", "sample_images/../."])

@@ -73,6 +73,7 @@ TYPICAL = [
     ("min_free_bytes", "5%", " must be a number of bytes, such as 500000, 512MB or 2GiB, not '5%'"),
     ("formats", "avif, webp", "[0] must be one of avif, webp, not 'avif,'"),
     ("formats", "avif avif", "[1] repeats avif; list each once"),
+    ("formats", "none", "[0] must be one of avif, webp; an empty list is [] in a file, and an empty variable"),
     ("max_dimension", "20000", " must be an integer from 1 to 16383, not '20000'"),
     ("width_policy", "round", " must be one of any, snap, strict, not 'round'"),
     ("widths", "320 0 640", "[1] must be an integer from 1 to 16383, not '0'"),
@@ -151,6 +152,24 @@ def test_every_setting_has_a_row() -> None:
             id="true for mounts",
         ),
         pytest.param("allow", [5], "--allow[0] must be text, not 5", id="a number for a pattern"),
+        pytest.param(
+            "workers",
+            16**5_000,
+            "--workers must be an integer from 1 to 256, not a value with too many digits",
+            id="a number that Python does not write in decimal digits",
+        ),
+        pytest.param(
+            "max_source_bytes",
+            2**63,
+            "--max-source-bytes must be at most 9223372036854775807 bytes, not 9223372036854775808",
+            id="more bytes than a file can have",
+        ),
+        pytest.param(
+            "log_format",
+            "x" * 1_000,
+            f"--log-format must be one of text, json, not '{'x' * 299}...",
+            id="a long text, of which the beginning is shown",
+        ),
     ],
 )
 def test_the_message_names_the_part_of_a_value_from_a_file(name: str, raw: object, expected: str) -> None:
@@ -177,6 +196,11 @@ def test_every_entry_of_a_table_that_is_wrong_is_named() -> None:
             {"ca_bundle": "authorities.pem"},
             "ca_bundle: there is no file authorities.pem; name a PEM file, or leave ca_bundle out",
             id="a bundle that is not there",
+        ),
+        pytest.param(
+            {"ca_bundle": "b" * 300},
+            f"ca_bundle: there is no file {'b' * 300}; name a PEM file, or leave ca_bundle out",
+            id="a bundle whose name is longer than a file system allows",
         ),
         pytest.param(
             {"min_ttl": 100, "default_ttl": 50},
@@ -246,7 +270,7 @@ def test_every_item_that_is_wrong_is_named() -> None:
         ),
         pytest.param(
             {"width_policy": "snap", "max_dimension": "800"},
-            ["widths must not be above max_dimension, which is 800; 3840 is"],
+            ["widths must not be above max_dimension (800), but the largest is 3840"],
             id="widths out of reach",
         ),
         pytest.param({"params": "some"}, ["--params must be one of any, presets, not 'some'"], id="params"),

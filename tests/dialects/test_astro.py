@@ -1,5 +1,6 @@
 import csv
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -42,7 +43,10 @@ def test_a_path_belongs_to_the_dialect_or_not(path: str, expected: bool) -> None
         pytest.param("", Params(), id="nothing asked"),
         pytest.param("w=300", Params(width=300), id="width"),
         pytest.param("h=200", Params(height=200), id="height"),
-        pytest.param("w=300&h=200", Params(width=300, height=200), id="a box without fit"),
+        pytest.param(
+            "w=300&h=200", Params(width=300, height=200, fit=Fit.COVER), id="a box without fit is a cover crop"
+        ),
+        pytest.param("w=300&h=200&fit=", Params(width=300, height=200, fit=Fit.COVER), id="an empty fit is absent"),
         pytest.param("w=300&h=200&fit=cover", Params(width=300, height=200, fit=Fit.COVER), id="cover"),
         pytest.param("w=300&h=200&fit=contain", Params(width=300, height=200), id="contain"),
         pytest.param("w=300&h=200&fit=inside", Params(width=300, height=200), id="inside"),
@@ -75,17 +79,50 @@ def test_a_query_is_read_as_astro_reads_it(query: str, expected: Params) -> None
         pytest.param("w=wide", "w", id="a width"),
         pytest.param("w=99999", "w", id="a width beyond all"),
         pytest.param("q=best", "q", id="a quality"),
-        pytest.param("f=svg", "fm", id="svg"),
+        pytest.param("q=auto", "q", id="a quality of the native grammar"),
+        pytest.param("q=0", "q", id="a quality below all"),
+        pytest.param("f=svg", "f", id="svg"),
+        pytest.param("f=auto", "f", id="a format of the native grammar"),
+        pytest.param("f=%ff", "f", id="a format that is not UTF-8"),
         pytest.param("fit=stretch", "fit", id="a fit"),
         pytest.param("position=here", "position", id="a position"),
-        pytest.param("background=rebeccapurple", "bg", id="a colour that has to be written in digits"),
+        pytest.param("background=rebeccapurple", "background", id="a colour that has to be written in digits"),
     ],
 )
-def test_a_mistake_is_400_and_named(query: str, param: str) -> None:
+def test_a_mistake_is_400_and_has_the_name_in_the_url(query: str, param: str) -> None:
     with pytest.raises(InvalidParam) as caught:
         params_of(query)
 
     assert (caught.value.status, caught.value.param) == (400, param)
+    assert caught.value.detail.startswith(f"{param} ")
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        pytest.param("q=best", "q must be an integer from 1 to 100, or low, mid, high, max", id="q"),
+        pytest.param("f=tiff", "f must be one of avif, webp, jpeg, png, gif, jpg", id="f"),
+        pytest.param(
+            "background=%23ggg",
+            "background must be #RGB, #RRGGBB, #RRGGBBAA or a basic colour of CSS such as navy",
+            id="background",
+        ),
+        pytest.param("fit=covr", "fit must be one of", id="fit"),
+    ],
+)
+def test_a_message_lists_what_this_dialect_accepts(query: str, expected: str) -> None:
+    with pytest.raises(InvalidParam) as caught:
+        params_of(query)
+
+    assert caught.value.detail.startswith(expected)
+
+
+@pytest.mark.parametrize("href", ["%2F", "https%3A%2F%2F", "a%00b.jpg", "%ff.jpg", "%25ff.jpg"])
+def test_a_source_that_does_not_parse_is_named_as_in_the_url(href: str) -> None:
+    with pytest.raises(InvalidParam) as caught:
+        parse(Target.read(f"/_image?href={href}"), RULES)
+
+    assert (caught.value.param, caught.value.detail.partition(" ")[0]) == ("href", "href")
 
 
 @pytest.mark.parametrize(
@@ -124,6 +161,18 @@ def _fits(size: tuple[int, int], expected: str) -> bool:
     return abs(size[0] - int(width)) <= slack and abs(size[1] - int(height)) <= slack
 
 
+def _size_in(target: str, listed: str) -> str:
+    """
+    Return the size that a target of the table must get.
+
+    The table was written for a contained picture where a box has no fit. Astro 7.3 was measured to crop there: sharp
+    0.35 makes 400 x 300 of 2725 x 2225 with Astro's options.
+    """
+    asked = parse_qs(target.partition("?")[2])
+    boxed = {"w", "h"} <= asked.keys() and "fit" not in asked
+    return f"~{asked['w'][0]}x{asked['h'][0]}" if boxed else listed
+
+
 def _rows(table: Path) -> list[tuple[str, int, str]]:
     if not table.is_file():
         return []
@@ -136,7 +185,7 @@ if VECTORS.is_file():
     @pytest.mark.parametrize(("target", "status", "size"), _rows(VECTORS))
     def test_the_urls_of_a_real_build_get_what_they_must(target: str, status: int, size: str) -> None:
         if status == 200:
-            assert _fits(plan_of(target).size, size)
+            assert _fits(plan_of(target).size, _size_in(target, size))
         else:
             with pytest.raises(ImgcdnError) as caught:
                 plan_of(target)

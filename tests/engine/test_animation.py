@@ -268,3 +268,12 @@ def _draw_step(step: int, size: tuple[int, int]) -> Image.Image:
     image = pictures.chart(size)
     ImageDraw.Draw(image).rectangle((step, 20, step + 30, 60), fill=(step, 255 - step, 90))
     return image
+
+
+def test_surplus_alphas_of_an_animated_png_are_ignored_in_every_frame() -> None:
+    images = [pictures.chart().quantize(4), pictures.chart().rotate(180).quantize(4)]
+    original = pictures.with_alphas(pictures.apng(images, [100, 100]), bytes([128, 10] * 150))
+
+    shown = decode_frames(variant(original, Params(format="webp")).body)
+
+    assert [colour_at(frame.image, 0.2, 0.2)[3] for frame in shown] == [255, 255]

@@ -114,23 +114,6 @@ def test_sixteen_bits_are_scaled_and_not_clipped() -> None:
     assert all(abs(value - 255 * x / 89) <= 1 for x, value in enumerate(found))
 
 
-def test_a_16_bit_colour_key_is_transparent() -> None:
-    image = render_image(pictures.keyed_wide_grey_png(), Params(format="png"))
-    assert colour_at(image, 0, 0.5)[3] == 0
-    assert colour_at(image, 0.5, 0.5)[3] == 255
-
-
-def test_a_colour_key_is_transparent() -> None:
-    image = render_image(pictures.keyed_png(), Params(format="png"))
-    assert colour_at(image, 0.8, 0.2)[3] == 0
-    assert colour_at(image, 0.2, 0.2) == (*pictures.RED, 255)
-
-
-def test_the_alphas_of_a_palette_are_kept() -> None:
-    image = render_image(pictures.palette_png_with_transparency(), Params(format="png"))
-    assert [colour_at(image, across, down)[3] for across, down in ((0.2, 0.2), (0.8, 0.2), (0.8, 0.8))] == [255, 0, 128]
-
-
 def test_a_palette_is_expanded_before_it_is_resized() -> None:
     stripes = Image.new("P", (64, 8))
     stripes.putpalette([0, 0, 0, 255, 255, 255])

@@ -114,6 +114,25 @@ def test_colours_change_as_by_the_css_filter_of_the_same_name(
     assert near(colour_at(image, 0.5, 0.5)[:3], expected, tolerance=1)
 
 
+@pytest.mark.parametrize("hundredths", [1, 29, 57, 115, 205, 399])
+def test_brightness_rounds_halves_up(hundredths: int) -> None:
+    ramp = pictures.png(Image.frombytes("L", (256, 1), bytes(range(256))))
+
+    changed = render_image(ramp, Params(brightness=hundredths / 100, format="png"))
+
+    assert list(changed.tobytes()) == [min((value * hundredths + 50) // 100, 255) for value in range(256)]
+
+
+@pytest.mark.parametrize("hundredths", [1, 29, 57, 115, 205, 399])
+def test_contrast_rounds_halves_up(hundredths: int) -> None:
+    ramp = pictures.png(Image.frombytes("L", (256, 1), bytes(range(256))))
+
+    changed = render_image(ramp, Params(contrast=hundredths / 100, format="png"))
+
+    twice = [(2 * value - 255) * hundredths + 25_500 for value in range(256)]
+    assert list(changed.tobytes()) == [min(max((value + 100) // 200, 0), 255) for value in twice]
+
+
 @pytest.mark.parametrize("params", [Params(brightness=1.5), Params(contrast=4.0)], ids=["brightness", "contrast"])
 def test_black_stays_black_and_white_stays_white(params: Params) -> None:
     for colour in (0, 0, 0), (255, 255, 255):

@@ -122,6 +122,7 @@ def test_the_error_about_an_unsupported_kind_names_the_kind(original: bytes, nam
         pytest.param(pictures.jpeg()[:300], id="jpeg header cut off"),
         pytest.param(pictures.png()[:20], id="png header cut off"),
         pytest.param(pictures.png_header((0, 10)), id="no width"),
+        pytest.param(pictures.png_without_its_palette(), id="png without its palette"),
     ],
 )
 def test_a_file_of_a_supported_kind_that_does_not_open_is_corrupt(original: bytes) -> None:

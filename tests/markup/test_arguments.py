@@ -8,11 +8,11 @@ import pytest
 from imgcdn import ImageCDN
 from imgcdn.core.request.arguments import SWITCH, Choices, Decimals, Floats, Integers, Positions, Range
 from imgcdn.core.request.parameters import PARAMETERS, Parameter
-from imgcdn.markup.urls import SPELLED, LookArgs
+from imgcdn.markup.urls import SPELLED, ParamArgs
 
 # `url` takes the params of the picture as keywords, and the params of the request as arguments of its own.
-OWN = {name: hint for name, hint in get_type_hints(ImageCDN.url).items() if name not in ("return", "look")}
-ARGUMENTS = {SPELLED.get(name, name): hint for name, hint in {**OWN, **get_type_hints(LookArgs)}.items()}
+OWN = {name: hint for name, hint in get_type_hints(ImageCDN.url).items() if name not in ("return", "params")}
+ARGUMENTS = {SPELLED.get(name, name): hint for name, hint in {**OWN, **get_type_hints(ParamArgs)}.items()}
 
 
 def leaves(hint: object) -> set[object]:
@@ -49,4 +49,4 @@ def test_an_argument_has_the_type_that_the_range_of_its_parameter_accepts(parame
 
 @pytest.mark.parametrize("name", SPELLED)
 def test_an_argument_with_another_name_exists(name: str) -> None:
-    assert name in {**OWN, **get_type_hints(LookArgs)}
+    assert name in {**OWN, **get_type_hints(ParamArgs)}

@@ -98,16 +98,24 @@ def test_each_source_of_a_picture_has_its_format(formats: list[str], expected: l
         pytest.param({"formats": ["png", "avif"]}, "formats must be avif and webp", id="png first"),
         pytest.param({"formats": ["avif", "avif"]}, "each once", id="twice"),
         pytest.param({"formats": ["avif", "png", "jpg"]}, "at most one", id="two fallbacks"),
-        pytest.param({"placeholder": "blurhash"}, "no other kind", id="an unknown kind of placeholder"),
+        pytest.param({"placeholder": "blurhash"}, "data URI of fm=lqip", id="an unknown kind of placeholder"),
         pytest.param(
-            {"placeholder": "red;background:url(//x)"}, "no other kind", id="a placeholder with trailing text"
+            {"placeholder": "red;background:url(//x)"},
+            "data URI of fm=lqip",
+            id="a placeholder with trailing text",
         ),
         pytest.param(
-            {"placeholder": DATA_URI + ") fixed, url(//x"}, "no other kind", id="a data URI with trailing text"
+            {"placeholder": DATA_URI + ") fixed, url(//x"},
+            "data URI of fm=lqip",
+            id="a data URI with trailing text",
         ),
-        pytest.param({"placeholder": "data:text/html;base64,AAAA"}, "no other kind", id="a data URI of an HTML page"),
-        pytest.param({"placeholder": "data:image/svg+xml;base64,AAAA"}, "no other kind", id="a data URI of an SVG"),
-        pytest.param({"placeholder": DATA_URI + "\n"}, "no other kind", id="a data URI with a line break"),
+        pytest.param(
+            {"placeholder": "data:text/html;base64,AAAA"}, "data URI of fm=lqip", id="a data URI of an HTML page"
+        ),
+        pytest.param(
+            {"placeholder": "data:image/svg+xml;base64,AAAA"}, "data URI of fm=lqip", id="a data URI of an SVG"
+        ),
+        pytest.param({"placeholder": DATA_URI + "\n"}, "data URI of fm=lqip", id="a data URI with a line break"),
         pytest.param({"attributes": {"SRC": "/x"}}, "give the argument of that name", id="an attribute of ours"),
         pytest.param({"attributes": {"a b": "x"}}, "not the name of an attribute", id="a name with a space"),
         pytest.param(

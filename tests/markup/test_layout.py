@@ -5,101 +5,99 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from imgcdn.core.output.geometry import Fit, Size, plan_resize
-from imgcdn.markup.layout import LADDER, Layout, Offer, offer_for, slot_for
+from imgcdn.markup.layout import LADDER, Candidates, Layout, candidates_for, slot_for
 
 STEPS = (100, 200, 400, 800, 1600)
 
 
-def make_offer(width: int | None = None, height: int | None = None, source: Size | None = None, **more: Any) -> Offer:
+def make(width: int | None = None, height: int | None = None, source: Size | None = None, **more: Any) -> Candidates:
     fit = more.pop("fit", None)
     slot = slot_for(width, height, source_size=source, fit=fit, max_dimension=8192)
-    return offer_for(slot, **{"layout": "constrained", "ladder": STEPS, **more})
+    return candidates_for(slot, **{"layout": "constrained", "ladder": STEPS, **more})
 
 
 @pytest.mark.parametrize(
-    ("offer", "candidates", "sizes"),
+    ("found", "widths", "sizes"),
     [
         pytest.param(
-            make_offer(300),
+            make(300),
             (100, 200, 300, 400, 600),
             "(min-width: 300px) 300px, 100vw",
             id="constrained: up to twice the width",
         ),
         pytest.param(
-            make_offer(300, source=(450, 300)),
+            make(300, source=(450, 300)),
             (100, 200, 300, 400, 450),
             "(min-width: 300px) 300px, 100vw",
             id="constrained: no wider than the source",
         ),
         pytest.param(
-            make_offer(300, source=(150, 100)),
+            make(300, source=(150, 100)),
             (100, 150),
             "(min-width: 300px) 300px, 100vw",
             id="constrained: a source narrower than the slot",
         ),
         pytest.param(
-            make_offer(source=(250, 100)),
+            make(source=(250, 100)),
             (100, 200, 250),
             "(min-width: 250px) 250px, 100vw",
             id="constrained: the source's",
         ),
         pytest.param(
-            make_offer(height=100, source=(900, 300)),
+            make(height=100, source=(900, 300)),
             (100, 200, 300, 400, 600),
             "(min-width: 300px) 300px, 100vw",
             id="constrained: the height gives the width",
         ),
-        pytest.param(make_offer(layout="full-width"), STEPS, "100vw", id="full-width: the ladder"),
+        pytest.param(make(layout="full-width"), STEPS, "100vw", id="full-width: the ladder"),
         pytest.param(
-            make_offer(layout="full-width", source=(500, 300)),
+            make(layout="full-width", source=(500, 300)),
             (100, 200, 400, 500),
             "100vw",
             id="full-width: the source's",
         ),
-        pytest.param(make_offer(layout="full-width", source=(50, 30)), (50,), "100vw", id="full-width: a small source"),
-        pytest.param(make_offer(300, layout="fixed"), (300, 600), "300px", id="fixed: once and twice the width"),
-        pytest.param(make_offer(300, source=(500, 9), layout="fixed"), (300, 500), "300px", id="fixed: the source's"),
-        pytest.param(make_offer(300, source=(200, 9), layout="fixed"), (200,), "300px", id="fixed: a small source"),
-        pytest.param(make_offer(300, layout="none"), (), "", id="none: no srcset"),
+        pytest.param(make(layout="full-width", source=(50, 30)), (50,), "100vw", id="full-width: a small source"),
+        pytest.param(make(300, layout="fixed"), (300, 600), "300px", id="fixed: once and twice the width"),
+        pytest.param(make(300, source=(500, 9), layout="fixed"), (300, 500), "300px", id="fixed: the source's"),
+        pytest.param(make(300, source=(200, 9), layout="fixed"), (200,), "300px", id="fixed: a small source"),
+        pytest.param(make(300, layout="none"), (), "", id="none: no srcset"),
         pytest.param(
-            make_offer(300, densities=(1, 1.5, 3)),
+            make(300, densities=(1, 1.5, 3)),
             (300, 450, 900),
             "(min-width: 300px) 300px, 100vw",
             id="densities instead of the layout's",
         ),
-        pytest.param(make_offer(300, densities=(2, 1), layout="none"), (300, 600), "300px", id="none with densities"),
-        pytest.param(make_offer(widths=(9, 5, 9), layout="none"), (5, 9), "100vw", id="none with widths"),
-        pytest.param(make_offer(widths=(5, 9), sizes="10vw"), (5, 9), "10vw", id="widths and sizes need no width"),
-        pytest.param(make_offer(8000, layout="fixed"), (8000, 8192), "8000px", id="no wider than the service allows"),
+        pytest.param(make(300, densities=(2, 1), layout="none"), (300, 600), "300px", id="none with densities"),
+        pytest.param(make(widths=(9, 5, 9), layout="none"), (5, 9), "100vw", id="none with widths"),
+        pytest.param(make(widths=(5, 9), sizes="10vw"), (5, 9), "10vw", id="widths and sizes need no width"),
+        pytest.param(make(8000, layout="fixed"), (8000, 8192), "8000px", id="no wider than the service allows"),
         pytest.param(
-            make_offer(300, 300, source=(900, 400), layout="fixed", fit="cover"),
+            make(300, 300, source=(900, 400), layout="fixed", fit="cover"),
             (300, 400),
             "300px",
             id="cover: height of the box",
         ),
     ],
 )
-def test_a_layout_offers_candidates(offer: Offer, candidates: tuple[int, ...], sizes: str) -> None:
-    assert (offer.candidates, offer.sizes) == (candidates, sizes)
+def test_a_layout_offers_candidates(found: Candidates, widths: tuple[int, ...], sizes: str) -> None:
+    assert (found.widths, found.sizes) == (widths, sizes)
 
 
 @pytest.mark.parametrize(
-    ("offer", "fallback"),
+    ("found", "fallback"),
     [
-        pytest.param(make_offer(300), 300, id="the width requested"),
-        pytest.param(make_offer(300, widths=(200, 400, 800)), 400, id="no such candidate: the next wider one"),
-        pytest.param(make_offer(300, widths=(100, 200)), 200, id="no wider candidate: the widest"),
+        pytest.param(make(300), 300, id="the width requested"),
+        pytest.param(make(300, widths=(200, 400, 800)), 400, id="no such candidate: the next wider one"),
+        pytest.param(make(300, widths=(100, 200)), 200, id="no wider candidate: the widest"),
         pytest.param(
-            make_offer(source=(1600, 900), widths=(400, 800, 1600), sizes="50vw"), 800, id="no width: the middle one"
+            make(source=(1600, 900), widths=(400, 800, 1600), sizes="50vw"), 800, id="no width: the middle one"
         ),
-        pytest.param(
-            make_offer(300, layout="none", source=(200, 100)), 200, id="no srcset: at most the width of the source"
-        ),
-        pytest.param(make_offer(layout="none"), None, id="layout none has no fallback width"),
+        pytest.param(make(300, layout="none", source=(200, 100)), 200, id="no srcset: at most the width of the source"),
+        pytest.param(make(layout="none"), None, id="layout none has no fallback width"),
     ],
 )
-def test_a_client_that_does_not_read_srcset_gets_one_candidate(offer: Offer, fallback: int | None) -> None:
-    assert offer.fallback == fallback
+def test_a_client_that_does_not_read_srcset_gets_one_candidate(found: Candidates, fallback: int | None) -> None:
+    assert found.fallback == fallback
 
 
 @pytest.mark.parametrize(
@@ -144,7 +142,7 @@ def test_the_tag_reserves_space_for_the_picture(
 )
 def test_invalid_arguments_are_refused(arguments: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
-        make_offer(**arguments)
+        make(**arguments)
 
 
 _EDGES = st.integers(1, 9000)
@@ -161,16 +159,16 @@ _LAYOUTS: st.SearchStrategy[Layout] = st.sampled_from(["constrained", "full-widt
 def test_candidates_ascend_and_are_as_wide_as_the_srcset_says(
     box: tuple[int, int | None], source: Size, layout: Layout, fit: str | None, widths: list[int] | None
 ) -> None:
-    offer = make_offer(*box, source=source, layout=layout, ladder=LADDER, fit=fit, widths=widths)
+    found = make(*box, source=source, layout=layout, ladder=LADDER, fit=fit, widths=widths)
 
-    assert offer.candidates
-    assert list(offer.candidates) == sorted(set(offer.candidates))
-    assert offer.candidates[-1] <= min(source[0], 8192)
-    assert offer.fallback in offer.candidates
+    assert found.widths
+    assert list(found.widths) == sorted(set(found.widths))
+    assert found.widths[-1] <= min(source[0], 8192)
+    assert found.fallback in found.widths
 
     # If the strip is thinner than one pixel, rounding gives it a width other than its own.
-    assume(offer.candidates[0] > 1)
-    for width in offer.candidates:
-        height = offer.slot.height_at(width)
+    assume(found.widths[0] > 1)
+    for width in found.widths:
+        height = found.slot.height_at(width)
         assert (height is None) is (fit == "contain" or box[1] is None)
         assert plan_resize(source, (width, height), fit=Fit(fit or "cover")).size[0] == width

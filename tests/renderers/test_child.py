@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from imgcdn.errors import CorruptImage, ImgcdnError, SourceNotFound
+from imgcdn.errors import ImgcdnError, RenderFailed, SourceNotFound
 from imgcdn.renderers.jobs import Changed, Probed, Rendered
 from imgcdn.renderers.priority import BACKGROUND_NICE
 from imgcdn.store.files import unpack_header
@@ -96,7 +96,7 @@ def test_more_memory_than_allowed_is_an_error_and_not_a_crash(folder: Path, smal
     async def scenario() -> None:
         async with rendering(folder, settings(memory_bytes=256 * 2**20)) as renderers:
             [child] = children(folder)
-            with pytest.raises(CorruptImage):
+            with pytest.raises(RenderFailed, match="memory"):
                 await renderers.run(render_job(huge, size=(400, 400)))
             assert works(await renderers.run(probe_job(small)))
             assert children(folder) == [child]

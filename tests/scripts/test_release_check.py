@@ -32,5 +32,12 @@ def test_a_wheel_holds_the_package_and_nothing_else() -> None:
     ]
 
 
-def test_an_installed_service_is_started_asked_and_stopped() -> None:
+def test_an_installed_service_starts_serves_and_stops() -> None:
     assert serve(Path(sys.executable).parent) == ""
+
+
+def test_the_folder_of_programs_may_be_relative(monkeypatch: pytest.MonkeyPatch) -> None:
+    programs = Path(sys.executable).parent
+    monkeypatch.chdir(programs.parent)
+
+    assert serve(Path(programs.name)) == ""

@@ -13,9 +13,9 @@ from imgcdn.core.output.keys import source_key
 from imgcdn.core.request.params import Params
 from imgcdn.core.values import NegativeEntry, Source
 from imgcdn.dialects.base import ImageRequest
-from imgcdn.errors import CorruptImage, ImageTooLarge, RenderTimeout, UnsupportedImage
+from imgcdn.errors import CorruptImage, ImageTooLarge, RenderFailed, RenderTimeout, UnsupportedImage
 from tests.support import pictures
-from tests.support.brokers import children, rendering, until
+from tests.support.brokers import children, kill, rendering, until, until_busy
 from tests.support.services import WEBP, Bench, get, image_request, is_miss
 
 
@@ -79,17 +79,93 @@ def test_a_bad_file_that_is_repaired_is_served_at_once(bench: Bench) -> None:
     asyncio.run(scenario())
 
 
-def test_a_render_that_took_too_long_is_not_tried_again_at_once(bench: Bench, huge: Path) -> None:
-    os.link(huge, bench.root / "photo.png")
+# About 8 seconds on an idle machine.
+SLOW = ImageRequest(
+    Source("local", "photo.png"), Params(width=8192, enlarge=True, q=95, format="avif", blur=250.0), None
+)
+
+
+def test_a_render_that_took_too_long_is_not_tried_again_for_a_minute(bench: Bench) -> None:
+    bench.put(pictures.png())
 
     async def scenario() -> None:
-        async with bench.service(render_timeout_s=2.0) as service:
-            slow = Params(q=95, format="avif", blur=250.0, sharpen=10.0)  # 6 seconds on an idle machine
-            request = ImageRequest(Source("local", "photo.png"), slow, None)
+        async with bench.service(render_timeout_s=2.0) as service, bench.service() as other_process:
             with pytest.raises(RenderTimeout):
-                await service.get(request, WEBP)
+                await service.get(SLOW, WEBP)
+            for each in (service, other_process):
+                with pytest.raises(RenderTimeout):
+                    each.lookup(SLOW, WEBP)
+                with pytest.raises(RenderTimeout):
+                    await each.get(SLOW, WEBP)
+            bench.now += 61
+            assert service.lookup(SLOW, WEBP) is None
+
+    asyncio.run(scenario())
+
+
+def test_a_render_that_took_too_long_fails_no_other_variant(bench: Bench) -> None:
+    bench.put(pictures.png())
+
+    async def scenario() -> None:
+        async with bench.service(render_timeout_s=2.0) as service, bench.service() as other_process:
             with pytest.raises(RenderTimeout):
-                service.lookup(request, WEBP)
+                await service.get(SLOW, WEBP)
+            assert is_miss(await get(service, image_request(40)))
+            assert is_miss(await get(other_process, image_request(30)))
+
+    asyncio.run(scenario())
+
+
+def test_a_crash_concerns_its_own_variant_alone(bench: Bench, folder: Path) -> None:
+    bench.put(pictures.png())
+    bench.sockets = folder
+
+    async def scenario() -> None:
+        async with rendering(folder), bench.service() as service, bench.service() as other_process:
+            await service.describe(SLOW.source)
+            [child] = children(folder)
+            work = asyncio.create_task(service.get(SLOW, WEBP))
+            await until_busy(child)
+            kill(child)
+            with pytest.raises(RenderFailed):
+                await work
+            for each in (service, other_process):
+                with pytest.raises(RenderFailed):
+                    each.lookup(SLOW, WEBP)
+            assert is_miss(await get(service, image_request(40)))
+            assert is_miss(await get(other_process, image_request(30)))
+            with pytest.raises(RenderFailed):
+                await service.get(SLOW, WEBP)
+
+    asyncio.run(scenario())
+
+
+def test_a_damaged_frame_of_an_animation_does_not_fail_its_stills(bench: Bench) -> None:
+    original = bytearray(pictures.apng([pictures.chart(), pictures.photograph()], [100, 100]))
+    original[original.rindex(b"fdAT") + 20] ^= 255
+    bench.put(bytes(original))
+
+    async def scenario() -> None:
+        async with bench.service() as service:
+            with pytest.raises(CorruptImage):
+                await get(service)
+            with pytest.raises(CorruptImage):
+                service.lookup(image_request(), WEBP)
+            still = ImageRequest(image_request().source, Params(width=40, still=True), None)
+            assert is_miss(await get(service, still))
+
+    asyncio.run(scenario())
+
+
+def test_a_pixel_that_does_not_decode_fails_every_variant(bench: Bench) -> None:
+    bench.put(pictures.png()[:-60])
+
+    async def scenario() -> None:
+        async with bench.service() as service:
+            with pytest.raises(CorruptImage):
+                await get(service)
+            with pytest.raises(CorruptImage):
+                service.lookup(image_request(30), WEBP)
 
     asyncio.run(scenario())
 

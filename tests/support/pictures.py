@@ -138,6 +138,24 @@ def palette_png_with_transparency() -> bytes:
     return saved(image, "PNG", transparency=alphas)
 
 
+def palette_png_with_surplus_alphas(alphas: bytes) -> bytes:
+    """A palette of 4 colours with a tRNS chunk that has more entries than the palette."""
+    return with_alphas(png(chart().quantize(4)), alphas)
+
+
+def with_alphas(data: bytes, alphas: bytes) -> bytes:
+    """Insert a tRNS chunk before the pixels of a PNG."""
+    pixels = data.index(b"IDAT") - 4
+    return data[:pixels] + _chunk(b"tRNS", alphas) + data[pixels:]
+
+
+def png_without_its_palette() -> bytes:
+    """The header promises a palette, and there is no PLTE chunk."""
+    data = palette_png()
+    start = data.index(b"PLTE") - 4
+    return data[:start] + data[start + 12 + int.from_bytes(data[start : start + 4]) :]
+
+
 def keyed_png() -> bytes:
     """RGB where one colour, green, is declared transparent."""
     return saved(chart(), "PNG", transparency=GREEN)

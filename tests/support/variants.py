@@ -31,7 +31,7 @@ class Shown:
 
 def make_plan(original: bytes, params: Params, *, max_pixels: int = MAX_PIXELS) -> Plan:
     """Make a plan for a client that accepts neither avif nor webp; animations stay animated."""
-    limits = replace(LIMITS, animations=("avif", "webp"))
+    limits = replace(LIMITS, animation_formats=("avif", "webp"))
     return plan_for(probe(io.BytesIO(original), max_pixels=max_pixels), params, (), limits)
 
 

@@ -45,10 +45,10 @@ class Encoding:
 
 
 def photograph_encoding(plan: Plan, budget: Budget) -> Encoding:
-    """Return the encoding for the planned format, unless the picture is a graphic."""
+    """Return the encoding for the planned format of a picture that is not a graphic."""
     encoding = _lossy(OUTPUTS[plan.format], plan, budget, q=plan.q)
     # Most animations are drawn, and for animations the quickest speed of aom saves no time.
-    return _drawn(encoding) if plan.animated else encoding
+    return _with_graphic_speed(encoding) if plan.animated else encoding
 
 
 def graphic_encodings(plan: Plan, budget: Budget) -> tuple[Encoding, ...]:
@@ -63,9 +63,9 @@ def graphic_encodings(plan: Plan, budget: Budget) -> tuple[Encoding, ...]:
     if chosen is None:
         return (planned,)
     exact = [] if chosen.lossless is None else [Encoding(chosen.lossless.name, chosen.lossless.name, quality=None)]
-    if chosen.drawn_avif:
+    if chosen.avif_for_graphics:
         finer = None if plan.q is None else max(plan.q, min(plan.q + _GRAPHIC_Q_STEP, FULL_CHROMA_Q))
-        return (*exact, _drawn(_lossy(AVIF, plan, budget, q=finer)))
+        return (*exact, _with_graphic_speed(_lossy(AVIF, plan, budget, q=finer)))
     return (*exact, replace(planned, full_chroma=planned.full_chroma or plan.format == JPEG.name))
 
 
@@ -86,7 +86,7 @@ def _lossy(fmt: Format, plan: Plan, budget: Budget, *, q: int | None) -> Encodin
         # where aom holds 22 MiB for either.
         encoder = "svt" if pixels > budget.avif_max_pixels and not fine and not plan.animated else "aom"
     if plan.animated:
-        budget = replace(budget, effort=Effort.FAST)  # even so, many frames take seconds
+        budget = replace(budget, effort=Effort.FAST)  # many frames take seconds even at the quickest speed
     speed = speed_within(budget, encoder, pixels)
     slower = budget.effort is Effort.THOROUGH and (fmt is JPEG or speed != quickest(encoder))
     effort = Effort.THOROUGH if slower else Effort.FAST
@@ -102,8 +102,8 @@ def _lossy(fmt: Format, plan: Plan, budget: Budget, *, q: int | None) -> Encodin
     )
 
 
-def _drawn(encoding: Encoding) -> Encoding:
-    """Return the encoding for a drawing, given the one for a photograph."""
+def _with_graphic_speed(encoding: Encoding) -> Encoding:
+    """Return the encoding for a graphic, given the one for a photograph."""
     if encoding.encoder != "aom" or encoding.speed is None:
         return encoding
     return replace(encoding, speed=min(encoding.speed, _GRAPHIC_SPEED))

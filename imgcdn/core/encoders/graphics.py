@@ -19,12 +19,12 @@ class GraphicFormats:
 
     Args:
         lossless: The lossless format; None if none is allowed.
-        drawn_avif: Whether the lossy one is AVIF, with aom's tools for drawings. Otherwise it is the planned format,
-            with full chroma if the format has it.
+        avif_for_graphics: Whether the lossy one is AVIF, with aom's tools for graphics. Otherwise it is the planned
+            format, with full chroma if the format has it.
     """
 
     lossless: Format | None
-    drawn_avif: bool
+    avif_for_graphics: bool
 
 
 def graphic_formats(planned: Format, size: Size, allowed: Collection[str]) -> GraphicFormats | None:
@@ -57,7 +57,7 @@ def other_formats(planned: Format, size: Size, allowed: Collection[str]) -> tupl
     chosen = graphic_formats(planned, size, allowed)
     if chosen is None:
         return ()
-    named = {AVIF.name} if chosen.drawn_avif else set()
+    named = {AVIF.name} if chosen.avif_for_graphics else set()
     if chosen.lossless is not None:
         named.add(chosen.lossless.name)
     return tuple(sorted(named - {planned.name}))

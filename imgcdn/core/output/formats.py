@@ -26,20 +26,23 @@ class Format:
 
 
 # WebP: 14 bits an edge (RFC 9649, section 2.6). JPEG: libjpeg-turbo's JPEG_MAX_DIMENSION. AVIF: SVT-AV1 and aom
-# both take 16,384. PNG and GIF could be larger; no other format here is.
+# both take 16,384. PNG and GIF allow longer edges; they get JPEG's limit, which no other format here exceeds.
+_JPEG_MAX_EDGE = 65_500
 AVIF = Format("avif", "image/avif", "avif", alpha=True, animation=True, max_edge=16_384)
 WEBP = Format("webp", "image/webp", "webp", alpha=True, animation=True, max_edge=16_383)
-JPEG = Format("jpeg", "image/jpeg", "jpg", alpha=False, animation=False, max_edge=65_500)
-PNG = Format("png", "image/png", "png", alpha=True, animation=False, max_edge=65_500)
-GIF = Format("gif", "image/gif", "gif", alpha=True, animation=True, max_edge=65_500)
+JPEG = Format("jpeg", "image/jpeg", "jpg", alpha=False, animation=False, max_edge=_JPEG_MAX_EDGE)
+PNG = Format("png", "image/png", "png", alpha=True, animation=False, max_edge=_JPEG_MAX_EDGE)
+GIF = Format("gif", "image/gif", "gif", alpha=True, animation=True, max_edge=_JPEG_MAX_EDGE)
 
 FORMATS = {fmt.name: fmt for fmt in (AVIF, WEBP, JPEG, PNG, GIF)}
 
+_TEXT = "text/plain; charset=utf-8"
+
 # Texts about a picture. Each is made from a small copy of the picture.
-BLURHASH = Format("blurhash", "text/plain; charset=utf-8", "txt", alpha=False, animation=False, max_edge=65_500)
-THUMBHASH = Format("thumbhash", "text/plain; charset=utf-8", "txt", alpha=True, animation=False, max_edge=65_500)
-LQIP = Format("lqip", "text/plain; charset=utf-8", "txt", alpha=True, animation=False, max_edge=65_500)
-JSON = Format("json", "application/json", "json", alpha=True, animation=False, max_edge=65_500)
+BLURHASH = Format("blurhash", _TEXT, "txt", alpha=False, animation=False, max_edge=_JPEG_MAX_EDGE)
+THUMBHASH = Format("thumbhash", _TEXT, "txt", alpha=True, animation=False, max_edge=_JPEG_MAX_EDGE)
+LQIP = Format("lqip", _TEXT, "txt", alpha=True, animation=False, max_edge=_JPEG_MAX_EDGE)
+JSON = Format("json", "application/json", "json", alpha=True, animation=False, max_edge=_JPEG_MAX_EDGE)
 
 PLACEHOLDERS = {fmt.name: fmt for fmt in (BLURHASH, THUMBHASH, LQIP, JSON)}
 

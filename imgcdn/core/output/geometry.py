@@ -97,8 +97,8 @@ class Framing:
         return None if width is None or height is None else (width, height)
 
     @property
-    def place(self) -> Position:
-        """The position; the center in place of a smart one, until the engine has found it."""
+    def fixed_position(self) -> Position:
+        """The position; the center instead of a smart one, until the engine has found it."""
         return CENTER if isinstance(self.position, Smart) else self.position
 
 
@@ -154,7 +154,9 @@ def frame(source: Size, framing: Framing, *, max_edge: int, kept: Area | None = 
     area = _cropped(kept or (0, 0, *source), framing.crop)
     left, top, right, bottom = area
     inner = (right - left, bottom - top)
-    resize = plan_resize(inner, framing.target, fit=framing.fit, position=framing.place, enlarge=framing.enlarge)
+    resize = plan_resize(
+        inner, framing.target, fit=framing.fit, position=framing.fixed_position, enlarge=framing.enlarge
+    )
     x0, y0, x1, y1 = resize.crop or (0, 0, *inner)
     crop: Box = (round(left + x0, 2), round(top + y0, 2), round(left + x1, 2), round(top + y1, 2))
     whole: Box = (0, 0, *source)
@@ -163,7 +165,7 @@ def frame(source: Size, framing: Framing, *, max_edge: int, kept: Area | None = 
     return Frame(
         crop=None if crop == whole else crop,
         size=canvas,
-        place=None if canvas == size else _placed(size, canvas, framing.place),
+        place=None if canvas == size else _placed(size, canvas, framing.fixed_position),
         crop_bounds=area if resize.crop and framing.position is Smart.SUBJECT else None,
     )
 

@@ -53,11 +53,15 @@ def canonical(value: object) -> str:
     if isinstance(value, tuple):
         return f"[{','.join(map(canonical, value))}]"
     if is_dataclass(value) and not isinstance(value, type):
-        return "{" + ",".join(f"{json.dumps(name)}:{canonical(each)}" for name, each in sorted(_asked(value))) + "}"
+        return (
+            "{"
+            + ",".join(f"{json.dumps(name)}:{canonical(each)}" for name, each in sorted(_fields_not_default(value)))
+            + "}"
+        )
     raise TypeError(f"{type(value).__name__} has no canonical text")
 
 
-def _asked(value: object) -> Iterator[tuple[str, object]]:
+def _fields_not_default(value: object) -> Iterator[tuple[str, object]]:
     """Yield the fields of a dataclass that do not have their default value."""
     for each in fields(value):  # type: ignore[arg-type]  # the caller has checked that it is an instance
         found = getattr(value, each.name)

@@ -66,19 +66,19 @@ class Limits:
         max_dimension: Longest edge of an enlarged output, in pixels. It is needed because `w` alone does not limit the
             height.
         keep_profile: Whether pictures keep their colours and profile, in formats that can hold a profile.
-        animations: Negotiated formats that animations may become. Without avif here, an animation becomes a still if
-            the URL asks for avif.
+        animation_formats: Negotiated formats that animations may become. Without avif here, an animation becomes a
+            still if the URL asks for avif.
     """
 
     avif_min_pixels: int
     avif_max_pixels: int
     max_dimension: int
     keep_profile: bool
-    animations: tuple[str, ...]
+    animation_formats: tuple[str, ...]
 
     def animates(self, fmt: Format) -> bool:
-        """Tell whether an animation stays one in a format that the URL names."""
-        return fmt.animation and (fmt is not AVIF or AVIF.name in self.animations)
+        """Tell whether an animation stays animated in a format."""
+        return fmt.animation and (fmt is not AVIF or AVIF.name in self.animation_formats)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ class Plan:
     What is asked for. How the encoder is set is looked up later, in `core.encoders`.
 
     A default means "not asked for". A key leaves it out, so a default never changes. A field changes pixels, unless
-    `BESIDE_PIXELS` names it.
+    `NOT_PIXELS` names it.
 
     Args:
         size: Size of the output; with `trim`, the size if there is no border.
@@ -95,7 +95,8 @@ class Plan:
             original's own (`rewrap`) may be sent instead.
         crop: The part of the upright, turned source that is kept; None for the whole source.
         turn: Rotation and reflection of the upright source, as an EXIF orientation.
-        trim: The border to remove; None if there is none, or after it was found. Only then `crop` and `place` apply.
+        trim: The border to remove; None if none is to be removed, and after `resolve_trim`. While it is set, `crop`
+            and `place` are None.
         place: The part of the output that the picture covers; None for the whole output.
         margin: Colour of the rest of the output; None for transparent around a picture with transparent pixels, and
             white around an opaque one.
@@ -149,8 +150,8 @@ class Plan:
         return right - left, bottom - top
 
 
-#: The fields of a plan that change no pixel. A new field counts as one that does until it is added here.
-BESIDE_PIXELS = frozenset({"format", "animated", "original", "q", "target", "keep_profile", "others", "rewrap"})
+#: The fields of a plan that change no pixel. Every field that is not listed here counts as changing pixels.
+NOT_PIXELS = frozenset({"format", "animated", "original", "q", "target", "keep_profile", "others", "rewrap"})
 
 
 def plan_for(facts: Facts, params: Params, client: ClientClass, limits: Limits) -> Plan:
@@ -204,7 +205,7 @@ def changes_pixels(plan: Plan, facts: Facts) -> bool:
     """Tell whether the plan makes the output's pixels differ from those of the original."""
     if plan.size != facts.size or (facts.frames > 1 and not plan.animated):
         return True
-    changing = (each for each in fields(plan) if each.name not in BESIDE_PIXELS and each.name != "size")
+    changing = (each for each in fields(plan) if each.name not in NOT_PIXELS and each.name != "size")
     return any(getattr(plan, each.name) != each.default for each in changing)
 
 
@@ -274,7 +275,7 @@ def _output_format(
     if params.format is not None:
         return OUTPUTS[params.format]
     if _stays_animated(facts, params):
-        return next((FORMATS[name] for name in client if name in limits.animations), GIF)
+        return next((FORMATS[name] for name in client if name in limits.animation_formats), GIF)
     # On an opaque background no pixel is transparent, so a format without alpha is possible.
     background = params.background
     transparent = (facts.alpha and not (background and _opaque(background))) or (
@@ -284,10 +285,10 @@ def _output_format(
     if not limits.avif_min_pixels <= size[0] * size[1] <= limits.avif_max_pixels:
         candidates.sort(key=lambda fmt: fmt is AVIF)  # stable: avif goes last
     candidates = [fmt for fmt in candidates if max(size) <= fmt.max_edge]
-    return candidates[0] if candidates else _family(facts, transparent=transparent)
+    return candidates[0] if candidates else _universal_format(facts, transparent=transparent)
 
 
-def _family(facts: Facts, *, transparent: bool) -> Format:
+def _universal_format(facts: Facts, *, transparent: bool) -> Format:
     """Return a format that every client shows: png for alpha and for the flat colours of a gif, otherwise jpeg."""
     if transparent or facts.format == GIF.name:
         return PNG
@@ -314,8 +315,8 @@ def _margin(facts: Facts, params: Params, fmt: Format, *, animated: bool) -> RGB
     if params.background is not None:
         return _shown(params.background, fmt)
     # In an animation some frames may have transparent pixels and others not, so the margin is white in all.
-    follows = facts.alpha and fmt.alpha and not animated
-    return None if follows else WHITE
+    transparent = facts.alpha and fmt.alpha and not animated
+    return None if transparent else WHITE
 
 
 def _opaque(colour: RGB | RGBA) -> bool:

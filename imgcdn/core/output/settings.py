@@ -9,11 +9,12 @@ from imgcdn.core.output.plan import Limits
 from imgcdn.core.setting import choice, integer, names, seconds, setting
 from imgcdn.core.values import Effort
 
-# The share of a render's time that the encoder may use. The rest is for decoding, and for slow or busy CPUs.
+# The share of a render's time that the encoder may use; the help of `thorough_s_per_megapixel` names it. The rest is
+# for decoding, and for slow or busy CPUs.
 _ENCODING_SHARE = 1 / 3
 
 
-class Color(Enum):
+class ColourPolicy(Enum):
     """What happens to a colour profile: pixels are converted to sRGB, or keep their colours and the profile."""
 
     SRGB = 1
@@ -27,8 +28,8 @@ class OutputSettings:
     animation_formats: tuple[str, ...] = setting(
         (WEBP.name,),
         names(*(fmt.name for fmt in NEGOTIATED)),
-        "Negotiated formats that animations may become: `avif`, `webp`, both or none. A frame of avif takes several "
-        "times as long as one of webp.",
+        "Negotiated formats that animations may become: `avif`, `webp`, both, or an empty list. A frame of avif takes "
+        "several times as long as one of webp.",
     )
     avif_min_pixels: int = setting(
         4096, integer(0, 10**9), "Outputs with fewer pixels are sent as webp to clients that name both avif and webp."
@@ -41,17 +42,17 @@ class OutputSettings:
     effort: Effort = setting(
         Effort.FAST,
         choice(Effort),
-        "How long encoders try: as short as possible, because a client waits (`fast`), or longer for smaller files "
-        "(`thorough`).",
+        "How long encoders may try: as briefly as possible, because a client waits (`fast`), or longer, for smaller "
+        "files (`thorough`).",
     )
     thorough_s_per_megapixel: float = setting(
         6.0,
         seconds(0.05, 60),
         "Seconds that `thorough` may spend on a megapixel (estimated); at most a third of `render_timeout_s`.",
     )
-    color: Color = setting(
-        Color.SRGB,
-        choice(Color),
+    color: ColourPolicy = setting(
+        ColourPolicy.SRGB,
+        choice(ColourPolicy),
         "What happens to a colour profile: pixels are converted to sRGB (`srgb`), or keep their colours and profile "
         "(`keep`).",
     )
@@ -67,8 +68,8 @@ class OutputSettings:
             avif_min_pixels=self.avif_min_pixels,
             avif_max_pixels=self.avif_max_pixels,
             max_dimension=max_dimension,
-            keep_profile=self.color is Color.KEEP,
-            animations=self.animation_formats,
+            keep_profile=self.color is ColourPolicy.KEEP,
+            animation_formats=self.animation_formats,
         )
 
     def budget(self, *, render_timeout_s: float) -> Budget:

@@ -22,13 +22,19 @@ RGBA = tuple[int, int, int, int]
 Value = TypeVar("Value")
 Value_co = TypeVar("Value_co", covariant=True)
 
+#: The largest integer of any parameter.
+MOST = 999_999_999
+
+# The largest number of pixels in a crop.
+_MOST_CROPPED = 999_999
+
 _HEX_COLOUR = re.compile(r"([0-9A-Fa-f]{3}){1,2}|[0-9A-Fa-f]{8}")
 # The patterns, not int() and Decimal(), are the gate: int() also takes " 5", "1_000" and other scripts' digits, and
 # raises on more than 4300 of them.
-_DIGITS = re.compile(r"[0-9]{1,9}")
+_DIGITS = re.compile(rf"[0-9]{{1,{len(str(MOST))}}}")
 _TWO_DECIMALS = re.compile(r"[0-9]{1,3}(\.[0-9]{1,2})?")
 _SHARE = re.compile(r"0(\.[0-9]{1,2})?|1(\.0{1,2})?")
-_PIXELS = re.compile(r"[0-9]{1,6}")
+_PIXELS = re.compile(rf"[0-9]{{1,{len(str(_MOST_CROPPED))}}}")
 _TOKEN = re.compile(r"[A-Za-z0-9._-]+")
 _EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}$")
 _NOT_IN_NAMES = frozenset('/\\:*?"<>|')
@@ -61,7 +67,7 @@ class Integers:
 
     Args:
         low, high: The limits, both included.
-        word: A word that is accepted too and read as None; None if there is none.
+        word: A word that is accepted as well and read as None; None for no such word.
         setting: The setting whose default is `high`; empty if the limit is fixed.
     """
 
@@ -163,7 +169,12 @@ SWITCH = Choices({"0": False, "1": True})
 
 @dataclass(frozen=True, slots=True)
 class Colours:
-    """Colours in hexadecimal digits. An opaque colour is read as three values, any other as four, alpha last."""
+    """
+    Colours in hexadecimal digits.
+
+    An opaque colour is read as three values, any other as four, alpha last. A fully transparent colour is read as
+    (0, 0, 0, 0), so that equal outputs have equal plans.
+    """
 
     @property
     def summary(self) -> str:
@@ -311,7 +322,7 @@ def _nearest_crop(parts: list[str], *, relative: bool) -> str:
     numbers = [number for number in map(_number, parts) if number is not None]
     if len(parts) != 4 or len(numbers) != 4:
         return ""
-    step, last = (Decimal("0.01"), Decimal(1)) if relative else (Decimal(1), Decimal(999_999))
+    step, last = (Decimal("0.01"), Decimal(1)) if relative else (Decimal(1), Decimal(_MOST_CROPPED))
     lows = (Decimal(0), Decimal(0), step, step)
     highs = (last - step, last - step, last, last) if relative else (last,) * 4
     near = [min(max(number, low), high) for number, low, high in zip(numbers, lows, highs, strict=True)]

@@ -39,17 +39,17 @@ def client_class(accept: str | None, order: Sequence[str] = _ORDER) -> ClientCla
     """
     if not accept or len(accept) > MAX_ACCEPT_LENGTH:
         return ()
-    qualities = _parse(accept)
+    weights = _parse(accept)
     # A format with a lower weight than jpeg and png is not sent: the client prefers those.
-    floor = max(_admission(qualities, name) for name in _ALWAYS_SHOWN)
-    named = [(qualities.get(FORMATS[name].media_type, 0.0), name) for name in order]
+    floor = max(_weight_of(weights, name) for name in _ALWAYS_SHOWN)
+    named = [(weights.get(FORMATS[name].media_type, 0.0), name) for name in order]
     named.sort(key=lambda pair: -pair[0])  # stable, so ties keep the server's order
-    return tuple(name for quality, name in named if quality > 0 and quality >= floor)
+    return tuple(name for weight, name in named if weight > 0 and weight >= floor)
 
 
-def _admission(qualities: Mapping[str, float], media_type: str) -> float:
+def _weight_of(weights: Mapping[str, float], media_type: str) -> float:
     """Return the weight of a type: that of the most specific range that matches it (RFC 9110, section 12.5.1)."""
-    return next((qualities[name] for name in (media_type, "image/*", "*/*") if name in qualities), 0.0)
+    return next((weights[name] for name in (media_type, "image/*", "*/*") if name in weights), 0.0)
 
 
 def _parse(accept: str) -> dict[str, float]:
@@ -57,15 +57,15 @@ def _parse(accept: str) -> dict[str, float]:
     unquoted = _QUOTED.sub("_", accept.lower())
     if '"' in unquoted:
         return {}
-    qualities: dict[str, float] = {}
+    weights: dict[str, float] = {}
     for part in unquoted.split(","):
         media_type, *parameters = (piece.strip(" \t") for piece in part.split(";"))
         # If a type is listed twice, the lower weight counts, so that a refusal has an effect.
-        qualities[media_type] = min(_weight(parameters), qualities.get(media_type, 1.0))
-    return qualities
+        weights[media_type] = min(_weight(parameters), weights.get(media_type, 1.0))
+    return weights
 
 
 def _weight(parameters: Sequence[str]) -> float:
     written = [_WEIGHT.fullmatch(text) for text in parameters if text.partition("=")[0].strip() == "q"]
-    # A weight that cannot be read counts as 0: it may have been meant so.
+    # A weight that does not parse counts as 0, because the client may have meant to refuse the format.
     return min((float(match[1]) if match else 0.0 for match in written), default=1.0)

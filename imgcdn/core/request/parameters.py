@@ -22,7 +22,7 @@ from imgcdn.core.request.arguments import (
     Texts,
     Tokens,
 )
-from imgcdn.core.request.words import ANSWERS, FITS, FLIPS, PLACES, TURNS
+from imgcdn.core.request.words import FITS, FLIPS, FORMAT_WORDS, PLACES, TURNS
 
 #: The default of the setting of this name: the largest `w` and `h`, in pixels.
 MAX_DIMENSION = 8192
@@ -58,11 +58,13 @@ class Parameter:
     of_request: bool = False
 
 
-# Ranges that other modules use too.
+# Ranges that are used more than once.
 EDGE = Integers(1, MAX_DIMENSION, setting="max_dimension")
 DPR = Decimals(Decimal("0.5"), Decimal(4))
+Q = Integers(1, 100, "auto")
 FACTOR = Floats(Decimal(0), Decimal(4))
 VERSION = Tokens(64)
+PRESET_NAME = Tokens(64)
 DOWNLOAD = FileNames()
 
 #: In the order of README's table and of the helper's URLs.
@@ -108,7 +110,7 @@ PARAMETERS = (
     ),
     Parameter(
         "fm",
-        Choices(ANSWERS),
+        Choices(FORMAT_WORDS),
         "Output format; `auto` negotiates it. The last four return text about the picture.",
         field="format",
         default="auto",
@@ -117,7 +119,7 @@ PARAMETERS = (
     ),
     Parameter(
         "q",
-        Integers(1, 100, "auto"),
+        Q,
         "Quality on one scale: the same `q` looks alike in every format. `auto` finds the lowest `q` with which this "
         "picture reaches the setting `auto_target`.",
         field="q",
@@ -193,7 +195,7 @@ PARAMETERS = (
     Parameter(
         "p",
         Texts("a preset's name"),
-        "Parameters from the setting `presets`; those in the URL win.",
+        "Parameters from the setting `presets`; those in the URL override them.",
         foreign=("preset",),
         of_request=True,
     ),
@@ -207,7 +209,7 @@ PARAMETERS = (
     Parameter(
         "v",
         VERSION,
-        "Your version of the source; the answer becomes immutable.",
+        "Your version of the source. The response is then marked as immutable.",
         foreign=("version",),
         of_request=True,
     ),

@@ -20,12 +20,15 @@ from imgcdn.core.request.parameters import (
     OF_THE_REQUEST,
     VERSION,
 )
-from imgcdn.core.request.words import ANSWERS, FITS, PLACES
+from imgcdn.core.request.words import FITS, FORMAT_WORDS, PLACES
 from imgcdn.errors import InvalidParam
 
-#: SSIMULACRA2 that q=auto aims at. 70 is hard to tell from the original without comparing the two, 80 side by side
-#: (https://github.com/cloudinary/ssimulacra2).
+#: SSIMULACRA2 that q=auto aims at. At 70 a picture is hard to tell from the original unless one compares the two; at
+#: 80 even side by side (https://github.com/cloudinary/ssimulacra2).
 DEFAULT_TARGET = 75
+
+#: The lowest target that the setting `auto_target` allows and that Save-Data leads to.
+LEAST_TARGET = 40
 
 WHITE: RGB = (255, 255, 255)
 
@@ -36,8 +39,10 @@ class Params:
     What a URL asks for.
 
     Args:
-        width: Width of the output in device pixels, after multiplication by `dpr`; None if it follows from the height.
-        height: Height of the output in device pixels, after multiplication by `dpr`; None if it follows from the width.
+        width: Width of the output in device pixels, after multiplication by `dpr`; None if it follows from the
+            height or the source.
+        height: Height of the output in device pixels, after multiplication by `dpr`; None if it follows from the
+            width or the source.
         fit: How the picture fits the box.
         position: What a cover crop keeps, and where a padded picture lies: (x, y) in percent of the free space, or
             `Smart.SUBJECT`, which the engine resolves and which only affects cover crops.
@@ -54,7 +59,7 @@ class Params:
         grayscale: Whether the picture loses its colour.
         blur: Sigma in output pixels; 0 for none.
         sharpen: 0 for none; 10 is far too much for most pictures.
-        target: SSIMULACRA2 wanted where there is no `q`; no parameter, but the setting `auto_target`.
+        target: SSIMULACRA2 to reach when `q` is None. It comes from the setting `auto_target`, not from a parameter.
     """
 
     width: int | None = None
@@ -104,10 +109,10 @@ def parse_params(
     max_dimension: int,
     fits: Mapping[str, Fit] = FITS,
     positions: Mapping[str, Position | Smart] = PLACES,
-    formats: Mapping[str, str | None] = ANSWERS,
+    formats: Mapping[str, str | None] = FORMAT_WORDS,
 ) -> Params:
     """
-    Read the parameters of the output. Those in `OF_THE_REQUEST` are the caller's.
+    Read the parameters of the output. Those in `OF_THE_REQUEST` are skipped; the caller reads them.
 
     Args:
         arguments: From `collect`.
@@ -121,7 +126,7 @@ def parse_params(
     600
     """
     edge = EDGE.up_to(max_dimension)
-    admitted: dict[str, Range[object]] = {
+    ranges: dict[str, Range[object]] = {
         "w": edge,
         "h": edge,
         "fit": Choices(fits),
@@ -129,7 +134,7 @@ def parse_params(
         "fm": Choices(formats),
     }
     read: dict[str, Any] = {
-        name: (admitted.get(name) or BY_NAME[name].range).parse(text, name)
+        name: (ranges.get(name) or BY_NAME[name].range).parse(text, name)
         for name, text in arguments.items()
         if name not in OF_THE_REQUEST
     }

@@ -1,7 +1,7 @@
 """
 Where the source in a URL leads: to a file, a mounted base URL, or a remote URL that the allowlist admits.
 
-This is decided before any name is looked up and any file is opened.
+This is decided before any host name is resolved or any file is opened.
 """
 
 from collections.abc import Sequence
@@ -50,13 +50,14 @@ class Routes:
         Return the source after mounts and allowlist were applied.
 
         Raises:
-            Forbidden: It is remote, and no pattern matches it.
+            Forbidden: It is remote, and no pattern matches it; or the query of a mounted path has a fragment.
             SourceNotFound: A mounted path could lead out of its base.
+            InvalidParam: The query of a mounted path does not parse.
         """
         if source.scheme == "remote":
             if not self.admits(parse_remote(source.location)):
                 raise Forbidden(
-                    f"{source.location[:500]} is in no pattern of the allowlist; to admit it: --allow PATTERN"
+                    f"{source.location[:500]} matches no pattern of the allowlist; to admit it, add --allow PATTERN"
                 )
             return source
         for mount in self._mounts:

@@ -1,16 +1,15 @@
 """The rules of one service for parameters: its largest edge, its presets, its widths."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
 from imgcdn.core.output.geometry import Fit, Position, Smart
-from imgcdn.core.request.arguments import Choices
-from imgcdn.core.request.parameters import OF_THE_REQUEST
+from imgcdn.core.request.arguments import MOST, Choices
+from imgcdn.core.request.parameters import OF_THE_REQUEST, PRESET_NAME
 from imgcdn.core.request.params import Params, collect, parse_dpr, parse_params
 from imgcdn.core.request.widths import Widths
-from imgcdn.core.request.words import ANSWERS, FITS, PLACES
+from imgcdn.core.request.words import FITS, FORMAT_WORDS, PLACES
 from imgcdn.errors import InvalidParam
 
 
@@ -53,7 +52,7 @@ class Rules:
         *,
         fits: Mapping[str, Fit] = FITS,
         positions: Mapping[str, Position | Smart] = PLACES,
-        formats: Mapping[str, str | None] = ANSWERS,
+        formats: Mapping[str, str | None] = FORMAT_WORDS,
     ) -> Params:
         """
         Read the parameters of the output, including those of a preset.
@@ -68,15 +67,16 @@ class Rules:
         full = self._expanded(arguments)
         params = parse_params(full, max_dimension=self.max_dimension, fits=fits, positions=positions, formats=formats)
         dpr = parse_dpr(full)
-        width = self.widths.admitted(params.width, name="w", dpr=dpr)
-        height = self.widths.admitted(params.height, name="h", dpr=dpr)
+        width = self.widths.resolve(params.width, name="w", dpr=dpr)
+        height = self.widths.resolve(params.height, name="h", dpr=dpr)
         return replace(params, width=width, height=height, target=self.auto_target)
 
     def _expanded(self, arguments: Mapping[str, str]) -> Mapping[str, str]:
         refused = [name for name in arguments if name not in OF_THE_REQUEST] if self.only_presets else []
         if refused:
-            names = ", ".join(f"p={preset.name}" for preset in self.presets) or "none is configured"
-            raise InvalidParam(f"{refused[0]} is not allowed here, only presets are: {names}", param=refused[0])
+            names = ", ".join(f"p={preset.name}" for preset in self.presets)
+            hint = f"use one of the presets: {names}" if names else "only presets are, and this service has none"
+            raise InvalidParam(f"{refused[0]} is not allowed here; {hint}", param=refused[0])
         if "p" not in arguments:
             return arguments
         presets = {preset.name: preset.arguments for preset in self.presets}
@@ -99,12 +99,11 @@ def parse_preset(name: str, query: str) -> Preset:
     >>> parse_preset("thumb", "width=200&fit=cover").arguments
     (('w', '200'), ('fit', 'cover'))
     """
-    if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", name):
-        raise InvalidParam("a preset's name must be up to 64 letters, digits, dots, underscores or hyphens", param=name)
+    PRESET_NAME.parse(name, "a preset's name")
     arguments = collect(parse_qsl(query, keep_blank_values=True))
     for given in arguments:
         if given in OF_THE_REQUEST:
             raise InvalidParam(f"{given} belongs to a request; a preset cannot have it", param=given)
-    # The setting max_dimension may not have been read yet, so here no edge is too large.
-    parse_params(arguments, max_dimension=10**9 - 1)
+    # The setting max_dimension may not have been read yet, so the largest number is allowed here.
+    parse_params(arguments, max_dimension=MOST)
     return Preset(name, tuple(arguments.items()))

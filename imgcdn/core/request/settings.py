@@ -6,11 +6,14 @@ from enum import Enum
 
 from imgcdn.core.output.formats import NEGOTIATED
 from imgcdn.core.request.parameters import MAX_DIMENSION
-from imgcdn.core.request.params import DEFAULT_TARGET
+from imgcdn.core.request.params import DEFAULT_TARGET, LEAST_TARGET
 from imgcdn.core.request.rules import Preset, Rules, parse_preset
 from imgcdn.core.request.widths import LADDER, WidthPolicy, Widths
-from imgcdn.core.setting import Mistake, choice, integer, list_of, names, setting, switch, table_of
+from imgcdn.core.setting import Mistake, Problem, choice, integer, list_of, names, setting, switch, table_of
 from imgcdn.errors import InvalidParam
+
+# The longest edge that both negotiated formats have.
+_MOST = min(fmt.max_edge for fmt in NEGOTIATED)
 
 
 class ParamsPolicy(Enum):
@@ -29,7 +32,7 @@ def _preset(name: str, query: str) -> Preset:
 
 def _widths(raw: object) -> tuple[int, ...]:
     """Read a list of widths; they come out ascending, each once."""
-    found = list_of(integer(1, 16_383))(raw)
+    found = list_of(integer(1, _MOST))(raw)
     if not found:
         raise Mistake("must list widths in pixels, such as 320 640 1280", raw)
     return tuple(sorted(set(found)))
@@ -42,10 +45,10 @@ class RequestSettings:
     formats: tuple[str, ...] = setting(
         tuple(fmt.name for fmt in NEGOTIATED),
         names(*(fmt.name for fmt in NEGOTIATED)),
-        "Formats that are negotiated by `Accept`, the preferred one first: `avif`, `webp`, both or none.",
+        "Formats that are negotiated by `Accept`, the preferred one first: `avif`, `webp`, both, or an empty list.",
     )
     max_dimension: int = setting(
-        MAX_DIMENSION, integer(1, 16_383), "Largest `w` and `h` that a URL may ask for, in pixels."
+        MAX_DIMENSION, integer(1, _MOST), "Largest `w` and `h` that a URL may ask for, in pixels."
     )
     width_policy: WidthPolicy = setting(
         WidthPolicy.ANY,
@@ -66,7 +69,7 @@ class RequestSettings:
     )
     auto_target: int = setting(
         DEFAULT_TARGET,
-        integer(40, 90),
+        integer(LEAST_TARGET, 90),
         "SSIMULACRA2 that `q=auto` aims at: 50 is medium quality, 70 high, 90 as good as lossless.",
     )
     save_data: bool = setting(
@@ -84,12 +87,12 @@ class RequestSettings:
             auto_target=self.auto_target,
         )
 
-    def problems(self) -> Iterable[tuple[tuple[str, ...], str]]:
-        """Yield what no setting can see alone: the settings concerned, and what is wrong with them."""
+    def problems(self) -> Iterable[Problem]:
+        """Yield the mistakes in combinations of settings: the settings concerned, and what is wrong."""
         if self.width_policy is not WidthPolicy.ANY and self.widths[-1] > self.max_dimension:
             yield (
                 ("width_policy", "widths", "max_dimension"),
-                f"widths must not be above max_dimension, which is {self.max_dimension}; {self.widths[-1]} is",
+                f"widths must not be above max_dimension ({self.max_dimension}), but the largest is {self.widths[-1]}",
             )
         for preset in self.presets:
             try:

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote, urljoin
 
 from imgcdn.errors import Forbidden, InvalidParam, SourceNotFound
 
-#: Longer than any URL that a server can be relied on to read (RFC 9110, section 4.1).
+#: The longest URL that a server can be relied on to read (RFC 9110, section 4.1).
 MAX_URL_LENGTH = 8_000
 
 # Each decoding costs a pass over the segment, and the sender chooses how many are needed.
@@ -151,7 +151,7 @@ def join_base(base: RemoteUrl, segments: Sequence[str], *, query: str = "") -> R
         InvalidParam: The query does not parse.
     """
     for segment in segments:
-        if segment[:1] in ("", ".") or _MISLEADING.search(segment) or not _is_text(segment):
+        if segment[:1] in ("", ".") or _MISLEADING.search(segment) or _has_surrogates(segment):
             raise SourceNotFound("There is no image at this path. Check its spelling.")
     path = "".join(f"/{quote(segment, safe='')}" for segment in segments)
     _check_characters(query)
@@ -192,7 +192,7 @@ def parse_override(text: str) -> tuple[str, int, tuple[str, ...]]:
 def _check_characters(url: str) -> None:
     if len(url) > MAX_URL_LENGTH:
         raise _invalid(f"is longer than {MAX_URL_LENGTH} characters")
-    if _AMBIGUOUS.search(url) or not _is_text(url):
+    if _AMBIGUOUS.search(url) or _has_surrogates(url):
         raise _invalid("contains a space, a control character or a backslash")
 
 
@@ -215,7 +215,8 @@ def _host(written: str) -> str:
             exact = ascii_host.encode("ascii").decode("idna") == host
         except UnicodeError as error:
             raise _invalid("has an invalid host name") from error
-        # This codec follows IDNA 2003, where \u00df is ss and browsers go to another host. Such names are refused.
+        # This codec follows IDNA 2003, where the German sharp s becomes ss; browsers go to another host. Such names are
+        # refused.
         if not exact:
             raise _invalid("has a host that can be read in two ways; write it in punycode (xn--...)")
         host = ascii_host
@@ -259,8 +260,8 @@ def _check_segment(segment: str) -> None:
             raise Forbidden("a dot segment in the path")
 
 
-def _is_text(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+def _has_surrogates(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _invalid(why: str) -> InvalidParam:

@@ -24,8 +24,8 @@ PLACES: dict[str, Position | Smart] = {**POSITIONS, Smart.SUBJECT.value: Smart.S
 FITS = {fit.value: fit for fit in (Fit.CONTAIN, Fit.COVER, Fit.FILL, Fit.PAD)}
 
 #: The words for `fm`: the picture formats alone, and with them the texts about a picture.
-PICTURES: dict[str, str | None] = {"auto": None, **{name: name for name in FORMATS}, "jpg": "jpeg"}
-ANSWERS: dict[str, str | None] = {**PICTURES, **{name: name for name in OUTPUTS}}
+PICTURE_FORMAT_WORDS: dict[str, str | None] = {"auto": None, **{name: name for name in FORMATS}, "jpg": "jpeg"}
+FORMAT_WORDS: dict[str, str | None] = {**PICTURE_FORMAT_WORDS, **{name: name for name in OUTPUTS}}
 
 #: Rotations clockwise and reflections, as the equivalent EXIF orientations.
 TURNS = {"90": 6, "180": 3, "270": 8}

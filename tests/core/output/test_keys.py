@@ -192,7 +192,7 @@ limits = st.builds(
     avif_max_pixels=st.sampled_from([10_000, 20_000_000]),
     max_dimension=st.just(8192),
     keep_profile=st.booleans(),
-    animations=st.sampled_from([(), ("webp",), ("avif", "webp")]),
+    animation_formats=st.sampled_from([(), ("webp",), ("avif", "webp")]),
 )
 plans = st.builds(plan_for, facts, params, clients, limits)
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from imgcdn.core.output.geometry import Crop, Fit, Size
-from imgcdn.core.output.plan import BESIDE_PIXELS, Plan, changes_pixels
+from imgcdn.core.output.plan import NOT_PIXELS, Plan, changes_pixels
 from imgcdn.core.request.arguments import RGB, RGBA
 from imgcdn.core.request.params import Params
 from imgcdn.core.values import Facts
@@ -216,8 +216,8 @@ def test_the_coding_of_an_animation_may_be_sent_when_all_frames_are_kept() -> No
 
 def test_a_field_of_a_plan_changes_pixels_unless_it_is_declared_beside_the_pixels() -> None:
     """A new step must not be lost because somebody forgot to extend a list."""
-    changing = {field.name for field in fields(Plan)} - BESIDE_PIXELS
-    assert {field.name for field in fields(Plan)} >= BESIDE_PIXELS
+    changing = {field.name for field in fields(Plan)} - NOT_PIXELS
+    assert {field.name for field in fields(Plan)} >= NOT_PIXELS
     plain = replace(make_plan(PHOTO), rewrap=False)
     values: dict[str, Any] = {"size": (9, 9), "crop": (0, 0, 9, 9), "turn": 3, "blur": 1.0, "sharpen": 1.0}
     for name in changing:

@@ -92,9 +92,9 @@ def test_the_widths_of_a_preset_follow_the_same_rule() -> None:
 @pytest.mark.parametrize(
     ("name", "query", "param"),
     [
-        pytest.param("", "w=9", "", id="no name"),
-        pytest.param("a b", "w=9", "a b", id="a space in the name"),
-        pytest.param("x" * 65, "w=9", "x" * 65, id="a long name"),
+        pytest.param("", "w=9", "a preset's name", id="no name"),
+        pytest.param("a b", "w=9", "a preset's name", id="a space in the name"),
+        pytest.param("x" * 65, "w=9", "a preset's name", id="a long name"),
         pytest.param("a", "w=wide", "w", id="a value out of range"),
         pytest.param("a", "wdth=9", "wdth", id="an unknown parameter"),
         pytest.param("a", "w=9&width=9", "width", id="a parameter given twice"),

@@ -12,7 +12,7 @@ STEPS = (320, 640, 1280)
 
 
 def admit_edge(policy: WidthPolicy, edge: int | None, dpr: str = "1") -> int | None:
-    return Widths(policy, STEPS).admitted(edge, name="w", dpr=Decimal(dpr))
+    return Widths(policy, STEPS).resolve(edge, name="w", dpr=Decimal(dpr))
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_strict_names_the_nearest_value_that_gives_a_step(edge: int, dpr: str, n
 
 @given(edge=st.integers(1, 8192), dpr=st.integers(50, 400).map(lambda percent: Decimal(percent) / 100))
 def test_snap_takes_the_smallest_step_that_is_wide_enough(edge: int, dpr: Decimal) -> None:
-    step = Widths(WidthPolicy.SNAP, LADDER).admitted(edge, name="h", dpr=dpr)
+    step = Widths(WidthPolicy.SNAP, LADDER).resolve(edge, name="h", dpr=dpr)
 
     assert step in LADDER
     assert step >= edge or step == LADDER[-1]

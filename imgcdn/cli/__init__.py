@@ -1,6 +1,7 @@
 """The command line. Each command is a module and one line in `COMMANDS`."""
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -53,8 +54,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _leave(number: int, frame: FrameType | None) -> NoReturn:
-    """Stop a command that has nothing under way yet. A server replaces this handler by its own."""
-    sys.exit(0)
+    """
+    End a command that has nothing under way yet. A server replaces this handler by its own.
+
+    Not sys.exit: Python drops an exception that a handler raises within a callback of the garbage collector, and the
+    signal would be lost.
+    """
+    os._exit(0)
 
 
 def _parser() -> argparse.ArgumentParser:

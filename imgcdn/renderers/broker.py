@@ -1,7 +1,7 @@
 """
 The render broker: one process for each service. It owns the render children and the queue of jobs.
 
-    HTTP workers --(private Unix socket, one connection a job)--> broker --(socket pair)--> children
+    HTTP workers --(private Unix socket, one connection each)--> broker --(socket pair)--> children
 
 A child is killed with SIGKILL and replaced if it takes too long, or if its client has left. Other jobs are not
 affected. A child that has done many jobs or uses much memory exits by itself. The broker runs while any HTTP worker is
@@ -19,6 +19,7 @@ import socket
 from multiprocessing.context import ForkServerProcess
 
 from imgcdn.errors import InternalError, RenderFailed, RenderTimeout
+from imgcdn.renderers.channel import serve
 from imgcdn.renderers.jobs import IGNORED_SIGNALS, TAKEN, Failed, Job, Outcome, pack, read_message, remove_half_written
 from imgcdn.renderers.queue import JobQueue
 
@@ -153,32 +154,13 @@ class Broker:
         self._leave_after(_FIRST_CLIENT_S)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one connection: either it sends a job, or it only keeps the broker running."""
+        """Serve one HTTP worker. While its connection is open, the broker runs."""
         self._clients += 1
         try:
-            job: Job | None = await read_message(reader)
-            if job is None:
-                await reader.read()
-            else:
-                await self._answer(job, reader, writer)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # the client has left
+            await serve(reader, writer, self._queue.perform)
         finally:
-            writer.close()
             self._clients -= 1
             self._leave_after(_LINGER_S)
-
-    async def _answer(self, job: Job, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        work = asyncio.create_task(self._queue.perform(job))
-        gone = asyncio.create_task(reader.read(1))
-        await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
-        gone.cancel()
-        if not work.done():
-            work.cancel()
-            await asyncio.gather(work, gone, return_exceptions=True)
-            return
-        writer.write(pack(work.result()))
-        await writer.drain()
 
     def _leave_after(self, delay_s: float) -> None:
         if self._leaving is not None:

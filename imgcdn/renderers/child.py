@@ -127,9 +127,11 @@ def _render(file: BufferedReader, job: RenderJob) -> Rendered:
     image: EncodedImage = render(file, job.plan, job.budget)
     data = pack_variant(image, made_at=job.made_at)
     if job.temp is None:
-        return Rendered(data)
+        return Rendered(data, file_bytes=len(data))
     failed = write_file(job.temp, data)  # if the disk is full or read-only, the picture is still sent
-    return Rendered(data, failed.errno or errno.EIO) if failed else Rendered(None)
+    if failed:
+        return Rendered(data, failed.errno or errno.EIO, file_bytes=len(data))
+    return Rendered(None, file_bytes=len(data))
 
 
 def _limit_process(memory_bytes: int) -> None:

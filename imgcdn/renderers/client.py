@@ -26,14 +26,14 @@ from pathlib import Path
 
 from imgcdn import __version__
 from imgcdn.errors import ConfigError, ImgcdnError, InternalError
-from imgcdn.renderers.jobs import IGNORED_SIGNALS, Failed, Job, Outcome, pack, read_message, remove_half_written
+from imgcdn.renderers.channel import Channel
+from imgcdn.renderers.jobs import IGNORED_SIGNALS, Failed, Job, Outcome, remove_half_written
 
 _log = logging.getLogger(__name__)
 
 _START_TIMEOUT_S = 20.0
 _NO_BROKER = "The renderers do not start. The log has the reason."
 _ABSENT = (ConnectionRefusedError, FileNotFoundError)
-_GONE = (asyncio.IncompleteReadError, ConnectionResetError, BrokenPipeError)
 
 #: Longest path of a socket (sockaddr_un, unix(7)), and the length of the name that we add.
 _MAX_SOCKET_PATH = 107
@@ -85,8 +85,8 @@ class RenderClient:
         name = hashlib.sha256(repr(common).encode()).hexdigest()[:16]
         self._socket = str(self._folder / f"{name}.sock")
         self._lock = str(self._folder / f"{name}.lock")
-        self._presence: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-        self._connecting: asyncio.Task[None] | None = None
+        self._channel: Channel | None = None
+        self._connecting: asyncio.Task[Channel] | None = None
 
     @property
     def lock_file(self) -> Path:
@@ -103,13 +103,12 @@ class RenderClient:
             ImgcdnError: The job failed; Overloaded if the queue is full.
         """
         for attempt in range(1, _ATTEMPTS + 1):
-            await self.connect()
+            channel = await self.connect()
             try:
-                outcome = await self._send(job)
-            except (*_ABSENT, *_GONE) as error:
+                outcome = await channel.run(job)
+            except ConnectionError as error:
                 # The broker itself has exited. This job is not the cause.
-                _log.warning("the render broker is gone (%s), attempt %d", type(error).__name__, attempt)
-                self.disconnect()
+                _log.warning("%s, attempt %d", error, attempt)
                 remove_half_written(job)
                 continue
             if isinstance(outcome, Failed):
@@ -117,11 +116,11 @@ class RenderClient:
             return outcome
         raise InternalError("The renderers cannot be reached. Try again later.")
 
-    async def connect(self) -> None:
-        """Connect to a broker, so that it keeps running while this process does. Start one if there is none."""
-        if self._presence is not None and not self._presence[0].at_eof():
-            return
-        await asyncio.shield(self._begin())
+    async def connect(self) -> Channel:
+        """Return the connection to a broker, which keeps it running while this process does. Start one if needed."""
+        if self._channel is not None and self._channel.is_open:
+            return self._channel
+        return await asyncio.shield(self._begin())
 
     def connect_soon(self) -> None:
         """Begin to connect to a broker, or to start one, without waiting. If it fails, the first job gets the error."""
@@ -129,34 +128,24 @@ class RenderClient:
 
     def disconnect(self) -> None:
         """Close the connection that keeps the broker running."""
-        if self._presence is not None:
-            self._presence[1].close()
-            self._presence = None
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
 
-    def _begin(self) -> asyncio.Task[None]:
+    def _begin(self) -> asyncio.Task[Channel]:
         if self._connecting is None or self._connecting.done():
             self._connecting = asyncio.create_task(self._connect())
             self._connecting.add_done_callback(_note)
         return self._connecting
 
-    async def _connect(self) -> None:
-        self.disconnect()
+    async def _connect(self) -> Channel:
         try:
             reader, writer = await asyncio.open_unix_connection(self._socket)
         except _ABSENT:
             await asyncio.to_thread(self._start_broker)
             reader, writer = await asyncio.open_unix_connection(self._socket)
-        writer.write(pack(None))
-        self._presence = reader, writer
-
-    async def _send(self, job: Job) -> Outcome:
-        reader, writer = await asyncio.open_unix_connection(self._socket)
-        try:
-            writer.write(pack(job))
-            outcome: Outcome = await read_message(reader)
-            return outcome
-        finally:
-            writer.close()
+        self._channel = Channel(reader, writer)
+        return self._channel
 
     def _start_broker(self) -> None:
         """Start the broker, unless another worker just has, and wait until it listens."""
@@ -230,7 +219,7 @@ def _fits(folder: Path) -> bool:
     return len(os.fsencode(folder)) + _NAME_BYTES <= _MAX_SOCKET_PATH
 
 
-def _note(connecting: asyncio.Task[None]) -> None:
+def _note(connecting: asyncio.Task[Channel]) -> None:
     """Log why there is no broker. The waiting jobs get the error itself."""
     error = None if connecting.cancelled() else connecting.exception()
     if error is not None:

@@ -110,10 +110,12 @@ class Rendered:
     Args:
         file: The bytes of the variant's file; None if it was written to the job's `temp`.
         errno: The error of a failed write, after which the file is sent instead; 0 if no write failed.
+        file_bytes: Length of the file.
     """
 
     file: bytes | None
     errno: int = 0
+    file_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from imgcdn.renderers.jobs import Changed, Rendered, RenderJob
 from imgcdn.service.settings import ServiceSettings
 from imgcdn.service.single_flight import SingleFlight
 from imgcdn.store.disk import DiskStore
-from imgcdn.store.files import variant_name
+from imgcdn.store.files import LARGE_BYTES, variant_name
 from imgcdn.store.folder import Folder
 
 
@@ -254,8 +254,10 @@ class ImageService:
             if isinstance(outcome, Changed):
                 return None
             assert isinstance(outcome, Rendered)
-            # In a thread, because a large variant is hashed.
-            variant, stored = await asyncio.to_thread(self._publish, folder, job, outcome, planned)
+            publish = functools.partial(self._publish, folder, job, outcome, planned)
+            # A large variant is hashed, which takes longer than a thread does.
+            is_large = outcome.file_bytes > LARGE_BYTES
+            variant, stored = await asyncio.to_thread(publish) if is_large else publish()
             return replace(self._delivery(variant, CacheStatus.MISS, record), stored=stored)
         finally:
             self.store.discard(job.temp)  # no effect if it was published
@@ -272,7 +274,11 @@ class ImageService:
         return variant, stored
 
     async def _read(self, source: str, planned: _Planned) -> Variant | None:
-        """Read a variant, once for all requests that wait for it. In a thread, because a large one is hashed first."""
+        """Read a variant. A large one is hashed first, in a thread, once for all requests that wait for it."""
+        name = planned.key, planned.plan.format
+        variant = self.store.read(source, *name, patient=False)
+        if variant is not None or not self.store.holds(source, *name):
+            return variant
         read = functools.partial(asyncio.to_thread, self.store.read, source, planned.key, planned.plan.format)
         return await self._reads.join(f"{source}:{planned.key}", read).wait()
 

@@ -148,6 +148,10 @@ class DiskStore:
         finally:
             os.close(fd)
 
+    def holds(self, source_key: str, key: str, format_name: str) -> bool:
+        """Tell whether there is a file for a variant. It may be damaged."""
+        return bool(self.max_bytes) and os.path.exists(self._path(source_key, variant_name(key, format_name)))
+
     def _read_open(self, fd: int, path: str, *, body: bool, patient: bool) -> Variant | None:
         stat = os.fstat(fd)
         stamp = (stat.st_ino, stat.st_mtime_ns, stat.st_size)

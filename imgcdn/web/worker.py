@@ -114,6 +114,7 @@ class EdgeWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             await asyncio.sleep(_PAUSE_S)
         _close(servers)
         peers.close_waiting()
+        await asyncio.sleep(_PAUSE_S)  # a connection that was just accepted is not among the peers yet
         while (len(peers) or front.is_busy) and self._loop.time() < deadline:
             await asyncio.sleep(_PAUSE_S)
         await front.stop()

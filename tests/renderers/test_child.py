@@ -32,8 +32,8 @@ def test_a_variant_is_written_to_the_path_in_the_job(folder: Path, small: Path, 
     async def scenario() -> None:
         async with rendering(folder) as renderers:
             outcome = await renderers.run(render_job(small, temp=tmp_path / "temp"))
-            assert outcome == Rendered(None)
             data = (tmp_path / "temp").read_bytes()
+            assert outcome == Rendered(None, file_bytes=len(data))
             header = unpack_header(data, len(data))
             assert header
             assert (header.format, header.size) == ("webp", (45, 30))
@@ -63,14 +63,16 @@ def test_a_child_can_write_beneath_one_folder_only(folder: Path, small: Path, tm
 
     async def scenario() -> None:
         async with rendering(folder, settings(writable=str(inside))) as renderers:
-            assert await renderers.run(render_job(small, temp=inside / "temp")) == Rendered(None)
+            written = await renderers.run(render_job(small, temp=inside / "temp"))
+            assert isinstance(written, Rendered)
+            assert written.file is None
             refused = await renderers.run(render_job(small, temp=outside / "temp"))
             assert isinstance(refused, Rendered)
             assert (refused.errno, refused.file is not None) == (errno.EACCES, True)
             shutil.rmtree(inside)
             inside.mkdir()
             outcomes = [await renderers.run(render_job(small, temp=inside / f"temp{count}")) for count in range(2)]
-            assert outcomes[-1] == Rendered(None), "the next child can write to a folder that was made again"
+            assert outcomes[-1] == written, "the next child can write to a folder that was made again"
 
     asyncio.run(scenario())
     assert list(outside.iterdir()) == []

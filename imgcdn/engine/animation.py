@@ -79,7 +79,7 @@ def open_animation(file: BinaryIO) -> Animation:
 
 
 def encode_animation(
-    animation: Animation, plan: Plan, encoding: Encoding, develop: Callable[[Picture, Plan], Picture]
+    animation: Animation, plan: Plan, encoding: Encoding, transform: Callable[[Picture], Picture]
 ) -> EncodedImage:
     """
     Encode every frame; running time and number of plays stay the same. Few frames are in memory at a time.
@@ -88,16 +88,16 @@ def encode_animation(
         animation: The animation. Its frames are consumed.
         plan: The plan for every frame.
         encoding: An encoding of format webp, gif or avif.
-        develop: The pipeline steps between decoding and encoding.
+        transform: The pipeline steps between decoding and encoding.
 
     Raises:
         CorruptImage: A frame does not decode.
     """
-    developed = ((develop(frame.picture, plan), frame.end_ms) for frame in animation.frames)
-    first = next(developed, None)
+    transformed = ((transform(frame.picture), frame.end_ms) for frame in animation.frames)
+    first = next(transformed, None)
     if first is None:
         raise CorruptImage("The original has fewer frames than it says.")
-    images = ((_bare(picture.image), end_ms) for picture, end_ms in chain([first], developed))
+    images = ((_bare(picture.image), end_ms) for picture, end_ms in chain([first], transformed))
     # The first frame determines the quality of all. A quality that changed between frames would be visible.
     encoding = choose_quality(first[0].image, encoding)
     if encoding.format == "webp":

@@ -1,1 +1,1 @@
-"""Tools of the workshop."""
+"""Scripts for developers: samples, tables, mutation testing, release checks."""

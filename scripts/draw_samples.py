@@ -1,9 +1,9 @@
 """
-Draw the samples that no photograph covers: transparency, flat graphics, animation, EXIF orientation.
+Draw the samples that are not photographs: transparency, flat graphics, animation, EXIF orientation.
 
     python scripts/draw_samples.py [FOLDER]        default: sample_images
 
-The same Pillow draws the same bytes: no clock, no chance, and the font is the one inside Pillow.
+The same Pillow draws the same bytes: it uses no clock and no random numbers, and the font is the one inside Pillow.
 """
 
 import colorsys

@@ -4,9 +4,9 @@ Mutation testing: change one operator, bound or branch at a time, and see whethe
     python -m scripts.mutate --count 100 --seed 1
     python -m scripts.mutate --room core --kind constant
 
-Works in a copy; the checkout is never touched. Prints each survivor as `path:line: before -> after`, and exits with 1
-where fewer than 95 of 100 operators and branches are noticed. `scripts/mutate_survivors.tsv` lists the survivors that
-stay, each with its reason; they do not count.
+It works in a copy; the checkout is never touched. It prints each survivor as `path:line: before -> after`, and exits
+with 1 if fewer than 95 of 100 operators and branches are noticed. `scripts/mutate_survivors.tsv` lists the survivors
+that stay, each with its reason; they do not count.
 """
 
 import argparse
@@ -79,7 +79,7 @@ _ARITHMETIC: dict[type[ast.operator], str] = {
     ast.FloorDiv: "*",
     ast.Mod: "*",
 }
-#: Calls whose arguments are for people: what they say is not behaviour.
+#: Calls whose arguments are messages for people.
 _FOR_PEOPLE = frozenset({"debug", "info", "warning", "error", "exception", "setting", "Parameter"})
 
 
@@ -112,7 +112,7 @@ class Mutant:
 
     @property
     def name(self) -> tuple[str, str, str]:
-        """What names it in the table of survivors, whatever line it is on."""
+        """Its name in the table of survivors, independent of the line number."""
         return self.path, self.source_line, f"{self.before} -> {self.after}"
 
 
@@ -180,7 +180,7 @@ class _Text:
 
 
 def _behaviour(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes that do something: no annotations, nothing that is only said to people."""
+    """Yield the nodes with behaviour: without annotations and messages for people."""
     stack = [tree]
     while stack:
         node = stack.pop()

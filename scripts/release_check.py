@@ -1,5 +1,5 @@
 """
-What has to hold before a release, or before an install without pinned versions is called working.
+What has to hold before a release, and before an install without pinned versions counts as working.
 
     python -m scripts.release_check wheel      the version has a section in CHANGELOG.md; the built wheel is whole
     python -m scripts.release_check serve BIN  the `imgcdn` in a folder of programs starts, serves a picture and stops
@@ -21,7 +21,7 @@ _START_S, _STOP_S = 30.0, 30.0
 
 
 def check_changelog(text: str, version: str) -> str:
-    """Return what is wrong with a changelog; empty when the version has a section that says something."""
+    """Return what is wrong with a changelog; empty if the version has a section that has entries."""
     sections = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
     section = next((each for each in sections if each.startswith(f"{version} ")), None)
     if section is None:
@@ -34,8 +34,8 @@ def check_wheel(names: set[str], tree: set[str]) -> list[str]:
     Return what is wrong with the files of a wheel.
 
     Args:
-        names: Of the wheel's files.
-        tree: Of the package's files in the checkout.
+        names: The names of the wheel's files.
+        tree: The names of the package's files in the checkout.
     """
     packed = {name for name in names if not name.split("/")[0].endswith(".dist-info")}
     problems = [f"{name} is missing" for name in sorted(tree - packed)]

@@ -132,8 +132,10 @@ def test_a_problem_document_has_the_members_of_its_error(error: ImgcdnError, exp
     assert error.members == expected
 
 
-def test_only_overload_has_a_time_to_retry() -> None:
+def test_overload_and_an_origins_retry_after_have_a_time_to_retry() -> None:
     assert {error.slug for error in EXAMPLES if error.retry_after_s is not None} == {"overloaded"}
+    assert OriginError("x").retry_after_s is None
+    assert OriginError("x", origin_retry_after_s=7).retry_after_s == 7
 
 
 @pytest.mark.parametrize("problems", [("one",), "one"])

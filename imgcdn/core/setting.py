@@ -28,6 +28,9 @@ _MISSING = object()
 # A message shows this many characters of a value.
 _LONGEST_SHOWN = 300
 
+# sun_path has 108 bytes, of which the last is NUL (unix(7)).
+_MAX_SOCKET_PATH = 107
+
 # The largest size of a file in POSIX (off_t). Without a limit, a number of any length would be accepted.
 _MOST_BYTES = 2**63 - 1
 
@@ -113,6 +116,9 @@ def folder(raw: object) -> Path:
 def address(raw: object) -> str:
     """Read an address to listen on."""
     if isinstance(raw, str):
+        longest = len("unix:") + _MAX_SOCKET_PATH
+        if raw.startswith("unix:/") and len(raw.encode("utf-8", "surrogateescape")) > longest:
+            raise Mistake(f"must be the path of a socket in at most {_MAX_SOCKET_PATH} bytes", raw)
         match = re.fullmatch(r"(?:[^\s:\[\]]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", raw)
         if re.fullmatch(r"unix:/.+", raw) or (match and int(match[1]) < 65_536):
             return raw

@@ -2,11 +2,11 @@
 Astro's own image endpoint: `/_image?href=SOURCE&w=...`, as Astro sites write it, built for Node or as static pages.
 
 The rules are those of Astro's base service and its sharp service (astro/dist/assets/services, version 7.3). It reads
-href, w, h, q, f, fit, position and background, ignores every other parameter, and takes a word for q. A box without fit
-is a cover crop: the service hands sharp no fit, and cover is sharp's default.
+href, w, h, q, f, fit, position and background, ignores every other parameter, and takes a word for q.
 
-This dialect departs from Astro in three places. An invalid value is 400; Astro ignores it or answers 500. Without `f`
-the format is negotiated; Astro sends webp. `f=svg` is refused, because no SVG is served.
+This dialect departs from Astro in four places. An invalid value is 400; Astro ignores it or answers 500. Without `f`
+the format is negotiated; Astro sends webp. `f=svg` is refused, because no SVG is served. A box without `fit` contains
+the whole picture. Astro 5 kept the ratio too; since version 6 sharp crops.
 
 `href` is decoded once, like every parameter. The result is a URL reference, whose path may itself be encoded.
 """
@@ -110,8 +110,6 @@ def _params(arguments: dict[str, str], rules: Rules) -> Params:
         arguments["q"] = _quality(arguments["q"])
     if "bg" in arguments:
         arguments["bg"] = _colour(arguments["bg"])
-    if "w" in arguments and "h" in arguments:
-        arguments.setdefault("fit", "cover")
     return rules.params(arguments, fits=_FITS, positions=_POSITIONS, formats=_FORMATS)
 
 

@@ -9,7 +9,18 @@ from pathlib import Path
 from imgcdn.core.request.allowlist import Allowlist
 from imgcdn.core.request.routes import Mount
 from imgcdn.core.request.url import parse_override, parse_remote
-from imgcdn.core.setting import Mistake, byte_count, checked, folder, integer, optional_text, seconds, setting, table_of
+from imgcdn.core.setting import (
+    Mistake,
+    Problem,
+    byte_count,
+    checked,
+    folder,
+    integer,
+    optional_text,
+    seconds,
+    setting,
+    table_of,
+)
 from imgcdn.errors import Forbidden, InvalidParam
 
 _YEAR_S = 31_536_000
@@ -105,8 +116,8 @@ class OriginSettings:
         """Make the folder absolute, so that a later chdir does not move it."""
         object.__setattr__(self, "root", Path(os.path.abspath(self.root)))
 
-    def problems(self) -> Iterable[tuple[tuple[str, ...], str]]:
-        """Yield what no setting can see alone: the settings concerned, and what is wrong with them."""
+    def problems(self) -> Iterable[Problem]:
+        """Yield the mistakes in combinations of settings: the settings concerned, and what is wrong."""
         if not os.path.isdir(self.root):  # Path.is_dir raises for a name of more than 255 bytes
             yield ("root",), f"root: there is no folder {self.root}; name one: imgcdn serve FOLDER"
         if self.ca_bundle and not os.path.isfile(self.ca_bundle):

@@ -1,4 +1,4 @@
-"""What an operator is told: what is wrong, about the part that is wrong, and what to write instead."""
+"""What a message says to an operator: which part is wrong, why, and what to write instead."""
 
 from pathlib import Path
 from typing import Any
@@ -163,6 +163,12 @@ def test_every_setting_has_a_row() -> None:
             id="more bytes than a file can have",
         ),
         pytest.param(
+            "bind",
+            "unix:/" + "s" * 107,
+            f"--bind must be the path of a socket in at most 107 bytes, not 'unix:/{'s' * 107}'",
+            id="a socket's path longer than the system allows",
+        ),
+        pytest.param(
             "log_format",
             "x" * 1_000,
             f"--log-format must be one of text, json, not '{'x' * 299}...",
@@ -174,7 +180,7 @@ def test_the_message_names_the_part_of_a_value_from_a_file(name: str, raw: objec
     assert mistakes({name: raw}) == (expected,)
 
 
-def test_an_unknown_setting_is_told_with_the_nearest() -> None:
+def test_an_unknown_setting_is_reported_with_the_nearest() -> None:
     assert mistakes(environ={"IMGCDN_WORK": "1"}) == ("IMGCDN_WORK is not a setting; did you mean workers?",)
 
 
@@ -212,7 +218,9 @@ def test_every_entry_of_a_table_that_is_wrong_is_named() -> None:
         ),
     ],
 )
-def test_settings_that_cannot_work_together_are_told_with_their_values(settings: dict[str, Any], expected: str) -> None:
+def test_settings_that_cannot_work_together_are_reported_with_their_values(
+    settings: dict[str, Any], expected: str
+) -> None:
     assert mistakes(settings) == (expected,)
 
 
@@ -274,7 +282,9 @@ def test_every_item_that_is_wrong_is_named() -> None:
         pytest.param({"params": "some"}, ["--params must be one of any, presets, not 'some'"], id="params"),
     ],
 )
-def test_a_preset_or_a_ladder_that_cannot_work_is_told_at_start(settings: dict[str, Any], expected: list[str]) -> None:
+def test_a_preset_or_a_ladder_that_cannot_work_is_reported_at_start(
+    settings: dict[str, Any], expected: list[str]
+) -> None:
     assert list(mistakes(settings)) == expected
 
 

@@ -292,7 +292,7 @@ class Overloaded(ImgcdnError):
 
 
 class RenderTimeout(ImgcdnError):
-    """The render passed its wall-clock deadline and was killed."""
+    """The picture was not ready before a deadline: that of the render, which is then killed, or that of the request."""
 
     status = 504
     slug = "render-timeout"

@@ -32,7 +32,7 @@ from imgcdn.core.output.plan import Plan, plan_for
 from imgcdn.core.request.params import DEFAULT_TARGET, Params
 from imgcdn.engine.encode import encode, encode_quickly
 from imgcdn.engine.probe import probe
-from imgcdn.engine.quality import TYPICAL_Q, Sample, look, score, search
+from imgcdn.engine.quality import TYPICAL_Q, Sample, estimated_score, score, search
 from imgcdn.engine.render import render
 from tests.support.planning import FAST, LIMITS
 
@@ -93,7 +93,7 @@ def found_looks(rows: list[Encoding], target: float, *, encoder: str) -> list[fl
     for curve in _curves(rows, encoder):
         if not curve[0].ssimulacra2 - NEAR < target < curve[-1].ssimulacra2 + NEAR:
             continue
-        guess = _between([(row.quality, look(row.distances)) for row in curve])
+        guess = _between([(row.quality, estimated_score(row.distances)) for row in curve])
         truth = _scores(curve)
         q = search(target, lambda q, guess=guess: guess(encoder_quality(encoder, q) or 0))  # type: ignore[misc]  # binds the loop's
         found.append(truth(encoder_quality(encoder, q) or 0))

@@ -2,5 +2,5 @@
 
 import os
 
-# Read by SVT-AV1 at its first encode; without it, 23 lines a process on stderr.
+# SVT-AV1 reads this variable at its first encode. Without it, each process prints 23 lines on stderr.
 os.environ.setdefault("SVT_LOG", "0")

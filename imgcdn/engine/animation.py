@@ -20,12 +20,11 @@ from imgcdn.engine.encode import choose_quality
 from imgcdn.engine.gif_writing import write_gif
 from imgcdn.errors import CorruptImage
 
-# WebP and GIF have 16 bits for the number of plays (RFC 9649, section 2.7.1.1).
-_MOST_PLAYS = 65_535
-
 # Longest duration of a frame: WebP has 24 bits for milliseconds (section 2.7.1.1), less a margin for rounding. Longer
 # frames, of more than four hours, are cut to this.
 _LONGEST_MS = 16_777_200
+
+_TOO_FEW_FRAMES = "The original has fewer frames than it says."
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,8 @@ class Frame:
 
     Args:
         picture: The whole canvas, not only the part that changed.
-        end_ms: Time from the start of the animation to the end of the frame. Rounding errors of durations would add up.
+        end_ms: Time from the start of the animation to the end of the frame. It is not a duration, because rounding
+            errors of durations would add up.
     """
 
     picture: Picture
@@ -48,7 +48,7 @@ class Animation:
     An opened animation.
 
     Args:
-        plays: How often it is played; 0 for endless.
+        plays: Number of plays; 0 for endless.
         count: Number of frames.
         alpha: Whether any frame may have transparent pixels.
         frames: The frames, decoded one at a time when they are read. Raises CorruptImage if one does not decode.
@@ -71,15 +71,16 @@ def open_animation(file: BinaryIO) -> Animation:
         image = open_original(file)
         if image.format == "GIF":
             parts = list(gif.parts(_contents(file)))
-            return Animation(_plays(image), len(parts), True, _gif_frames(image.size, parts))
+            return Animation(_plays(image), len(parts), alpha=True, frames=_gif_frames(image.size, parts))
         count: int = getattr(image, "n_frames", 1)
         first = int(getattr(image, "default_image", False))
         plays = avif_boxes.plays_of(_contents(file)) if image.format == "AVIF" else _plays(image)
-        return Animation(plays, count - first, image.has_transparency_data, _frames(image, file, range(first, count)))
+        frames = _frames(image, file, range(first, count))
+        return Animation(plays, count - first, alpha=image.has_transparency_data, frames=frames)
 
 
 def encode_animation(
-    animation: Animation, plan: Plan, encoding: Encoding, develop: Callable[[Picture, Plan], Picture]
+    animation: Animation, plan: Plan, encoding: Encoding, transform: Callable[[Picture], Picture]
 ) -> EncodedImage:
     """
     Encode every frame; running time and number of plays stay the same. Few frames are in memory at a time.
@@ -88,16 +89,16 @@ def encode_animation(
         animation: The animation. Its frames are consumed.
         plan: The plan for every frame.
         encoding: An encoding of format webp, gif or avif.
-        develop: The pipeline steps between decoding and encoding.
+        transform: The pipeline steps between decoding and encoding.
 
     Raises:
         CorruptImage: A frame does not decode.
     """
-    developed = ((develop(frame.picture, plan), frame.end_ms) for frame in animation.frames)
-    first = next(developed, None)
+    transformed = ((transform(frame.picture), frame.end_ms) for frame in animation.frames)
+    first = next(transformed, None)
     if first is None:
-        raise CorruptImage("The original has fewer frames than it says.")
-    images = ((_bare(picture.image), end_ms) for picture, end_ms in chain([first], developed))
+        raise CorruptImage(_TOO_FEW_FRAMES)
+    images = ((_without_info(picture.image), end_ms) for picture, end_ms in chain([first], transformed))
     # The first frame determines the quality of all. A quality that changed between frames would be visible.
     encoding = choose_quality(first[0].image, encoding)
     if encoding.format == "webp":
@@ -125,18 +126,18 @@ def _plays(image: ImageFile.ImageFile) -> int:
     # NETSCAPE2.0 counts the repeats after the first play; 0 means endless. Without this block there is one play.
     if loop is None:
         return 1
-    return min(int(loop) + 1, _MOST_PLAYS) if loop else 0
+    return min(int(loop) + 1, avif_boxes.MOST_PLAYS) if loop else 0
 
 
 def _gif_frames(size: Size, parts: list[gif.Part]) -> Iterator[Frame]:
     extent = (0.0, 0.0, float(size[0]), float(size[1]))
-    composed = gif.compose(iter(parts), size)
+    composed = gif.draw_parts(iter(parts), size)
     end_ms = 0
     for _ in parts:
         with reading():
             image, duration_ms = next(composed)
         end_ms += duration_ms
-        yield Frame(Picture(image, extent, 1, 1, b""), end_ms)
+        yield Frame(Picture(image, extent), end_ms)
 
 
 def _frames(image: ImageFile.ImageFile, file: BinaryIO, indices: range) -> Iterator[Frame]:
@@ -150,7 +151,7 @@ def _frames(image: ImageFile.ImageFile, file: BinaryIO, indices: range) -> Itera
             image.load()
             drop_surplus_alphas(image)
             end_ms = _end_ms(image, end_ms)
-        yield Frame(Picture(image, extent, 1, orientation, profile), end_ms)
+        yield Frame(Picture(image, extent, orientation=orientation, profile=profile), end_ms)
 
 
 def _end_ms(image: ImageFile.ImageFile, previous_ms: float) -> float:
@@ -160,12 +161,12 @@ def _end_ms(image: ImageFile.ImageFile, previous_ms: float) -> float:
     return min(max(previous_ms, end_ms), previous_ms + _LONGEST_MS)
 
 
-def _bare(image: Image.Image) -> Image.Image:
+def _without_info(image: Image.Image) -> Image.Image:
     image.info = {}
     return image
 
 
-class _Rest:
+class _LaterFrames:
     """
     The frames after the first one, as one image with several frames, which are decoded while a saver reads them.
 
@@ -181,11 +182,11 @@ class _Rest:
         """Return the next frame."""
         image = next(self._images, None)
         if image is None:
-            raise CorruptImage("The original has fewer frames than it says.")
+            raise CorruptImage(_TOO_FEW_FRAMES)
         return image
 
 
-class _WebPRest(_Rest):
+class _WebPLaterFrames(_LaterFrames):
     """The interface that Pillow's WebP saver needs of an image whose mode it converts."""
 
     mode = "lazy"
@@ -200,7 +201,7 @@ class _WebPRest(_Rest):
         return image if image.mode in ("RGB", "RGBA") else image.convert("RGBA" if image.mode == "LA" else mode)
 
 
-class _AvifRest(_Rest):
+class _AvifLaterFrames(_LaterFrames):
     """The interface that the AVIF plugin's saver needs of an image whose mode it accepts."""
 
     def __init__(self, images: Iterator[Image.Image], count: int, first: Image.Image) -> None:
@@ -225,13 +226,13 @@ def _webp(
 ) -> bytes:
     out = io.BytesIO()
     durations: list[float] = []
-    walked = _noting_durations(images, durations)
-    next(walked).save(
+    frames = _record_durations(images, durations)
+    next(frames).save(
         out,
         "WEBP",
         save_all=True,
-        append_images=[_WebPRest(walked, animation.count - 1)],
-        duration=durations,  # read for each frame after that frame was walked
+        append_images=[_WebPLaterFrames(frames, animation.count - 1)],
+        duration=durations,  # the saver reads each entry after that frame
         loop=animation.plays,
         quality=encoding.quality,
         method=encoding.speed,
@@ -251,16 +252,16 @@ def _avif(
     out = io.BytesIO()
     durations: list[float] = []
     # The end times are rounded to whole milliseconds, so that the running time stays exact. A frame has at least 1 ms.
-    walked = _noting_durations(((image, max(round(end_ms), 1)) for image, end_ms in images), durations, least=1)
-    first = next(walked)
+    frames = _record_durations(((image, max(round(end_ms), 1)) for image, end_ms in images), durations, least=1)
+    first = next(frames)
     # The file declares alpha once for all frames, and a transparent frame may follow opaque ones.
     first = first.convert("RGBA" if alpha or first.mode in ("LA", "RGBA") else "RGB")
     first.save(
         out,
         "AVIF",
         save_all=True,
-        append_images=[_AvifRest(walked, animation.count - 1, first)],
-        duration=durations,  # read for each frame after that frame was walked
+        append_images=[_AvifLaterFrames(frames, animation.count - 1, first)],
+        duration=durations,  # the saver reads each entry after that frame
         codec="aom",
         speed=encoding.speed,
         quality=encoding.quality,
@@ -268,10 +269,10 @@ def _avif(
         max_threads=1,
         icc_profile=profile,
     )
-    return avif_boxes.finished(out.getvalue(), animation.plays)
+    return avif_boxes.set_plays(out.getvalue(), animation.plays)
 
 
-def _noting_durations(
+def _record_durations(
     images: Iterator[tuple[Image.Image, float]], durations: list[float], *, least: float = 0
 ) -> Iterator[Image.Image]:
     clock_ms = 0.0

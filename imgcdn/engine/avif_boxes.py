@@ -1,11 +1,17 @@
 """
-The boxes of an animated AVIF that the codec's library neither reads nor writes: number of plays and time of creation.
+The number of plays and the time of creation in an animated AVIF.
+
+The AVIF plugin does not read the first. It writes "for ever", and the time of encoding.
 
 ISO/IEC 14496-12 (boxes, version 1 of mvhd, tkhd, mdhd and elst), ISO/IEC 23000-22 (an edit list that repeats).
 """
 
+import io
 import struct
 from collections.abc import Iterator
+from typing import BinaryIO
+
+from imgcdn.engine.iso_boxes import boxes
 
 _CONTAINERS = frozenset([b"moov", b"trak", b"edts", b"mdia"])
 
@@ -15,7 +21,7 @@ _MOST_LEVELS = 4
 _FOR_EVER = 2**64 - 1
 
 #: Largest number of plays, as in WebP and GIF, which have 16 bits.
-_MOST_PLAYS = 65_535
+MOST_PLAYS = 65_535
 
 # Offset of the duration in each header, after version, flags and two times.
 _DURATION_AT = {b"mvhd": 24, b"tkhd": 28}
@@ -25,13 +31,13 @@ _TIMES = slice(4, 20)
 
 def plays_of(data: bytes) -> int:
     """
-    Return how often an animation is shown; 0 for ever, also where the file does not say.
+    Return the number of plays of an animation; 0 for endless, also if the file does not say.
 
     Args:
         data: A whole file, of any origin.
     """
     whole = 0
-    for kind, start, end in _boxes(data, 0, len(data)):
+    for kind, start, end in _nested_boxes(io.BytesIO(data), 0, len(data)):
         try:
             if kind == b"tkhd":
                 whole = _number(data[start:end], _DURATION_AT[kind])
@@ -42,18 +48,18 @@ def plays_of(data: bytes) -> int:
     return 0
 
 
-def finished(data: bytes, plays: int) -> bytes:
+def set_plays(data: bytes, plays: int) -> bytes:
     """
-    Return our own animation with its number of plays, and without the time at which it was encoded.
+    Return an animation with its number of plays, and without the time at which it was encoded.
 
     Args:
         data: From libavif, which writes version 1 of these boxes and an edit list that repeats for ever.
-        plays: 0 for ever.
+        plays: Number of plays; 0 for endless.
     """
     made = bytearray(data)
-    boxes = list(_boxes(data, 0, len(data)))
-    segment = next((_number(data[start:end], 8) for kind, start, end in boxes if kind == b"elst"), 0)
-    for kind, start, end in boxes:
+    found = list(_nested_boxes(io.BytesIO(data), 0, len(data)))
+    segment = next((_number(data[start:end], 8) for kind, start, end in found if kind == b"elst"), 0)
+    for kind, start, end in found:
         if kind in _TIMED:
             box = memoryview(made)[start:end]
             box[_TIMES] = bytes(16)
@@ -62,25 +68,16 @@ def finished(data: bytes, plays: int) -> bytes:
     return bytes(made)
 
 
-def _boxes(data: bytes, start: int, end: int, level: int = 1) -> Iterator[tuple[bytes, int, int]]:
-    """Yield each box's kind and where its content begins and ends, in the order of the file."""
-    while start + 16 <= end:
-        length, kind = struct.unpack_from(">I4s", data, start)
-        head = 8
-        if length == 1:
-            (length,) = struct.unpack_from(">Q", data, start + 8)
-            head = 16
-        last = start + length if length else end
-        if last - start < head or last > end:
-            return
-        yield kind, start + head, last
+def _nested_boxes(file: BinaryIO, start: int, end: int, level: int = 1) -> Iterator[tuple[bytes, int, int]]:
+    """Yield the boxes, and after each container those in it."""
+    for kind, content, last in boxes(file, start, end):
+        yield kind, content, last
         if kind in _CONTAINERS and level < _MOST_LEVELS:
-            yield from _boxes(data, start + head, last, level + 1)
-        start = last
+            yield from _nested_boxes(file, content, last, level + 1)
 
 
 def _number(box: bytes, offset: int) -> int:
-    """Read a number that has 64 bits in version 1 of a box; `offset` is where it is there."""
+    """Read a duration. `offset` is its place in version 1 of the box, where it has 64 bits."""
     if box[:1] == b"\x01":
         return int(struct.unpack_from(">Q", box, offset)[0])
     # Version 0 has 32 bits for it and for each of the two times before it; in an edit list it comes first.
@@ -95,4 +92,4 @@ def _plays(edits: bytes, whole: int) -> int:
         return 1
     if whole == _FOR_EVER or not segment:
         return 0
-    return min(max(1, -(-whole // segment)), _MOST_PLAYS)
+    return min(max(1, -(-whole // segment)), MOST_PLAYS)

@@ -1,8 +1,8 @@
 """
-The codecs, registered once: five to read, five to write, and no other plugin of Pillow's 45.
+The codecs, registered once: five to read, five to write, and none of Pillow's other plugins.
 
-`Image.open` and `save` run `Image.init()`, which imports every plugin, for a format that is not registered yet;
-so the five are imported here, and whoever opens or saves names one of them.
+`Image.open` and `save` run `Image.init()`, which imports every plugin, for a format that is not registered yet.
+The plugins are therefore imported here, and every call that opens or saves names one of these formats.
 """
 
 import pillow_avif  # noqa: F401  # registers itself as the AVIF encoder
@@ -19,8 +19,8 @@ NAMES: dict[str | None, str] = {
     AvifImagePlugin.AvifImageFile.format: "avif",
 }
 
-#: The explicit list for `Image.open`.
-READABLE = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
+#: The explicit list for `Image.open`. The JPEG plugin opens MPO too.
+READABLE = tuple(name for name in NAMES if name and name != "MPO")
 
 # pillow_avif brings SVT-AV1 and takes over reading and writing of AVIF when imported. Reading goes back to Pillow's
 # own plugin, which holds the GIL for 5 % of a decode instead of 82 %.

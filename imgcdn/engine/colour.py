@@ -13,7 +13,8 @@ from imgcdn.core.output.plan import Plan
 from imgcdn.core.request.params import WHITE
 from imgcdn.engine.decode import Picture, reading
 
-# Wide greys -> factor to 0..255. PNG's 16 bits arrive as I;16 (or I), floats run from 0 to 1.
+# Grey modes of more than 8 bits -> the factor that brings their values to 0..255. PNG's 16 bits arrive as I;16 (or I),
+# floats run from 0 to 1.
 _WIDE = {"I;16": 1 / 257, "I;16L": 1 / 257, "I;16B": 1 / 257, "I;16N": 1 / 257, "I": 1 / 257, "F": 255.0}
 
 # Mode -> the ICC colour space (ICC.1:2022, table 19) that a profile must have to describe it. LittleCMS is given
@@ -23,7 +24,7 @@ _SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
 # Monitor, scanner, printer, colour space. Device links, abstract and named profiles do not describe a device's colours.
 _DEVICE_CLASSES = ("mntr", "scnr", "prtr", "spac")
 
-# The many profiles of sRGB differ by at most this.
+# The many profiles of sRGB differ by at most this many 8-bit steps.
 _ROUNDING = 2
 
 # The profile that is assumed for CMYK without one. The plain formula gives much too bright colours.
@@ -49,9 +50,9 @@ def to_srgb(picture: Picture, plan: Plan) -> Picture:
     common press. This step comes after the resize, because its time grows with the number of pixels.
     """
     image = picture.image
-    if plan.keep_profile and _may_stay(picture, plan):
+    if plan.keep_profile and _can_keep_profile(picture, plan):
         return picture
-    if plan.rewrap and _changes(image.mode.removesuffix("A"), picture.profile):
+    if plan.rewrap and _changes_colours(image.mode.removesuffix("A"), picture.profile):
         picture = replace(picture, altered=True)
     if image.mode not in ("LA", "RGBA"):
         return replace(picture, image=_convert(image, picture.profile), profile=b"")
@@ -102,7 +103,7 @@ def _narrow(image: Image.Image) -> Image.Image:
     return grey
 
 
-def _may_stay(picture: Picture, plan: Plan) -> bool:
+def _can_keep_profile(picture: Picture, plan: Plan) -> bool:
     """Tell whether the output can hold these pixels together with their profile."""
     bands = picture.image.mode.removesuffix("A")
     if bands == "CMYK" or _transform(bands, picture.profile) is None:
@@ -112,7 +113,8 @@ def _may_stay(picture: Picture, plan: Plan) -> bool:
         return False
     if bands == "RGB":
         return True
-    # Other formats encode grey as RGB, for which a grey profile is invalid. So does a grey picture with a background.
+    # Other formats encode grey as RGB, for which a grey profile is invalid. A JPEG of a grey picture with alpha is RGB
+    # too, because it was laid on a background.
     return plan.format == PNG.name or (plan.format == JPEG.name and picture.image.mode == "L")
 
 
@@ -128,7 +130,7 @@ def _convert(image: Image.Image, profile: bytes) -> Image.Image:
 
 
 @lru_cache(maxsize=4)
-def _changes(mode: str, profile: bytes) -> bool:
+def _changes_colours(mode: str, profile: bytes) -> bool:
     """Tell whether a profile changes colours by more than rounding. Many photographs have a profile of sRGB itself."""
     transform = _transform(mode, profile)
     if transform is None or mode == "CMYK":

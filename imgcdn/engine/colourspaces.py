@@ -1,4 +1,8 @@
-"""File -> ICC profile of its pixels, also where the file names their colours in another way; as browsers read it."""
+"""
+File -> the ICC profile of its pixels, as browsers read it.
+
+Colours that are given as code points or as a gamma become a profile too.
+"""
 
 import io
 import struct
@@ -8,9 +12,10 @@ from typing import BinaryIO
 from PIL import ImageFile
 
 from imgcdn.engine import icc
+from imgcdn.engine.iso_boxes import boxes
 
-# Code points of ITU-T H.273, table 2 (primaries) and table 3 (transfer). What is not here, 2 (unspecified) included,
-# counts as sRGB; so do the curves of television, which browsers show as sRGB's.
+# Code points of ITU-T H.273, table 2 (primaries) and table 3 (transfer). A code that is missing here counts as sRGB:
+# 2 (unspecified), and the television curves, which browsers treat as sRGB's.
 _SRGB: icc.Chromaticities = (0.640, 0.330, 0.300, 0.600, 0.150, 0.060, 0.3127, 0.3290)
 _PRIMARIES: Mapping[int, icc.Chromaticities] = {
     4: (0.670, 0.330, 0.210, 0.710, 0.140, 0.080, 0.3100, 0.3160),
@@ -29,38 +34,40 @@ _TRANSFERS: Mapping[int, Callable[[], icc.Curve]] = {
     18: icc.hlg_curve,
 }
 
-# How writers of PNG say sRGB where they have no word for it: within this of 1/2.2, and of its primaries.
+# Some writers of PNG mean sRGB but write only gamma and primaries. Values within these distances of 1/2.2 and of sRGB's
+# primaries count as sRGB.
 _SRGB_GAMMA, _NEAR_GAMMA, _NEAR_PRIMARY = 1 / 2.2, 0.01, 0.002
 
-# Pillow's modes of one band, alpha apart.
+# Pillow's grey modes.
 _GREY = ("1", "L", "LA", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
-# An AVIF's properties stand in its first box but one and take some hundred bytes; a PNG's before its pixels.
+# Limits against hostile files. An AVIF's properties are in its second box and take a few hundred bytes. A PNG's colours
+# come before its pixels.
 _MOST_META_BYTES = 1 << 20
 _MOST_CHUNKS = 1000
 
 
 def profile_of(image: ImageFile.ImageFile, file: BinaryIO) -> bytes:
     """
-    Return the ICC profile of an original's pixels, unchecked; empty where they are sRGB, or nothing is said.
+    Return the ICC profile of an original's pixels, unchecked; empty if they are sRGB or the file does not say.
 
-    Code points in an AVIF or PNG, and a PNG's gamma and primaries, come back as a profile that says the same. High
-    dynamic range comes back as one that brings it into the range of an ordinary display.
+    Code points, and a PNG's gamma and primaries, are translated into an equivalent profile. A curve for high dynamic
+    range is translated into one that maps it to an ordinary display.
 
     Args:
         image: Opened from `file`.
         file: Read from; its position is kept.
     """
-    place = file.tell()
+    offset = file.tell()
     try:
         if image.format == "PNG":
             return _png_profile(image, file)
         profile = _embedded(image)
-        return profile or (_coded(*_avif_codes(file), grey=False) if image.format == "AVIF" else b"")
+        return profile or (_profile_of_codes(*_avif_codes(file), grey=False) if image.format == "AVIF" else b"")
     except (struct.error, ValueError, LookupError, ArithmeticError):
-        return b""  # such a profile is as good as a broken one
+        return b""  # a description that does not parse counts as none
     finally:
-        file.seek(place)
+        file.seek(offset)
 
 
 def _embedded(image: ImageFile.ImageFile) -> bytes:
@@ -68,7 +75,7 @@ def _embedded(image: ImageFile.ImageFile) -> bytes:
     return profile if isinstance(profile, bytes) else b""
 
 
-def _coded(primaries: int, transfer: int, *, grey: bool) -> bytes:
+def _profile_of_codes(primaries: int, transfer: int, *, grey: bool) -> bytes:
     """Return a profile for code points; empty for sRGB."""
     curve = _TRANSFERS.get(transfer, icc.srgb_curve)()
     if grey:
@@ -83,7 +90,7 @@ def _png_profile(image: ImageFile.ImageFile, file: BinaryIO) -> bytes:
     grey = image.mode in _GREY
     codes = _png_codes(file)
     if codes is not None:
-        return _coded(*codes, grey=grey)
+        return _profile_of_codes(*codes, grey=grey)
     if "icc_profile" in image.info:
         return _embedded(image)
     gamma = image.info.get("gamma")
@@ -106,7 +113,12 @@ def _png_chromaticities(image: ImageFile.ImageFile) -> icc.Chromaticities:
 
 
 def _png_codes(file: BinaryIO) -> tuple[int, int] | None:
-    """Return the code points of a cICP chunk before the pixels; None without one for RGB in full range."""
+    """
+    Return the code points of a cICP chunk before the pixels.
+
+    Returns:
+        None if there is no such chunk, or it is not for RGB in full range.
+    """
     file.seek(8)
     for _ in range(_MOST_CHUNKS):
         length, name = struct.unpack(">I4s", file.read(8))
@@ -121,11 +133,10 @@ def _png_codes(file: BinaryIO) -> tuple[int, int] | None:
 
 def _avif_codes(file: BinaryIO) -> tuple[int, int]:
     """Return the code points of an AVIF's primary item; unspecified where it has none."""
-    meta = _meta_box(file)[4:]
-    boxes = dict(_boxes(meta))
-    properties = dict(_boxes(boxes[b"iprp"]))
-    listed = [(name, data) for name, data in _boxes(properties[b"ipco"])]
-    for index in _associated(properties[b"ipma"], _primary_item(boxes[b"pitm"])):
+    meta = dict(_contents(_meta_box(file)[4:]))
+    properties = dict(_contents(meta[b"iprp"]))
+    listed = list(_contents(properties[b"ipco"]))
+    for index in _associated(properties[b"ipma"], _primary_item(meta[b"pitm"])):
         name, data = listed[index - 1]
         if name == b"colr" and data[:4] == b"nclx":
             primaries, transfer = struct.unpack_from(">HH", data, 4)
@@ -135,28 +146,17 @@ def _avif_codes(file: BinaryIO) -> tuple[int, int]:
 
 def _meta_box(file: BinaryIO) -> bytes:
     """Return the contents of the file's meta box (ISO/IEC 14496-12, section 8.11)."""
-    file.seek(0)
-    while True:
-        length, name = struct.unpack(">I4s", file.read(8))
-        head = 8
-        if length == 1:
-            (length,) = struct.unpack(">Q", file.read(8))
-            head = 16
-        if name == b"meta":
-            return file.read(min(length - head, _MOST_META_BYTES) if length else _MOST_META_BYTES)
-        if length < head:
-            raise ValueError("the box ends before it begins")
-        file.seek(length - head, io.SEEK_CUR)
+    for kind, start, end in boxes(file, 0, file.seek(0, io.SEEK_END)):
+        if kind == b"meta":
+            file.seek(start)
+            return file.read(min(end - start, _MOST_META_BYTES))
+    raise LookupError("there is no meta box")
 
 
-def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    at = 0
-    while at + 8 <= len(data):
-        length, name = struct.unpack_from(">I4s", data, at)
-        if length < 8:
-            return
-        yield name, data[at + 8 : at + length]
-        at += length
+def _contents(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the kind and the content of each box."""
+    for kind, start, end in boxes(io.BytesIO(data), 0, len(data)):
+        yield kind, data[start:end]
 
 
 def _primary_item(data: bytes) -> int:
@@ -165,7 +165,7 @@ def _primary_item(data: bytes) -> int:
 
 
 def _associated(data: bytes, wanted: int) -> list[int]:
-    """Return the properties of an item, as places in the list that begin with 1 (ISO/IEC 23008-12, section 9.3)."""
+    """Return an item's properties as indices into `ipco`, counted from 1 (ISO/IEC 23008-12, section 9.3)."""
     item_format = ">IB" if data[0] else ">HB"
     wide = data[3] & 1
     (items,) = struct.unpack_from(">I", data, 4)
@@ -175,7 +175,7 @@ def _associated(data: bytes, wanted: int) -> list[int]:
         at += struct.calcsize(item_format)
         end = at + count * (1 + wide)
         if item == wanted:
-            places = struct.unpack_from(f">{count}{'H' if wide else 'B'}", data, at)
-            return [place & (0x7FFF if wide else 0x7F) for place in places]
+            indices = struct.unpack_from(f">{count}{'H' if wide else 'B'}", data, at)
+            return [index & (0x7FFF if wide else 0x7F) for index in indices]
         at = end
     return []

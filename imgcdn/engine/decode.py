@@ -1,4 +1,4 @@
-"""File -> Picture. Originals are opened only here, and Pillow's exceptions are translated only here."""
+"""File -> Picture. Originals are opened only here, and the errors of reading them are translated only here."""
 
 import struct
 import warnings
@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from PIL import ExifTags, Image, ImageFile
 
-from imgcdn.core.output.geometry import Box, Size, compose, turned_size
+from imgcdn.core.output.geometry import UPRIGHT, Box, Size, compose, turned_size
 from imgcdn.core.output.plan import Plan
 from imgcdn.engine import gif
 from imgcdn.engine.codecs import READABLE
@@ -37,7 +37,7 @@ _BROKEN = (
 )
 
 # A JPEG decoder can reduce to 1/2, 1/4 or 1/8 at no cost. Reducing to nearly the final size this way costs up to 12 dB
-# on fine texture. With at least a quarter more pixels than needed, 52 dB are kept.
+# on fine texture. With edges at least a quarter longer than needed, the result has 50 dB (docs/why.md).
 _DRAFT_MARGIN = 1.25
 
 
@@ -58,9 +58,9 @@ class Picture:
 
     image: Image.Image
     extent: Box
-    scale: int
-    orientation: int
-    profile: bytes
+    scale: int = 1
+    orientation: int = UPRIGHT
+    profile: bytes = b""
     altered: bool = False
 
 
@@ -72,14 +72,20 @@ def reading() -> Iterator[None]:
     Raises:
         CorruptImage: The code raised what Pillow raises for broken files.
     """
-    with warnings.catch_warnings():
-        # Pillow warns of broken EXIF, trailing bytes and large sizes. The probe has already checked what matters.
-        warnings.simplefilter("ignore")
-        try:
+    try:
+        with _no_warnings():
             yield
-        except _BROKEN as error:
-            detail = "The original is damaged or incomplete; export or upload it again."
-            raise CorruptImage(detail, log=f"{type(error).__name__}: {error}") from error
+    except _BROKEN as error:
+        detail = "The original is damaged or incomplete; export or upload it again."
+        raise CorruptImage(detail, log=f"{type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def _no_warnings() -> Iterator[None]:
+    """Ignore Pillow's warnings of broken EXIF, trailing bytes and large sizes. The probe checks what matters."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def open_original(file: BinaryIO) -> ImageFile.ImageFile:
@@ -119,16 +125,15 @@ def orientation_of(image: ImageFile.ImageFile) -> int:
     """
     block = image.info.get("exif")
     if not block:
-        return 1
+        return UPRIGHT
     exif = Image.Exif()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
+    try:
+        with _no_warnings():
             exif.load(block)
             orientation = exif.get(ExifTags.Base.Orientation)
-        except (OSError, SyntaxError, ValueError, TypeError, LookupError, struct.error):
-            return 1
-    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
+    except (OSError, SyntaxError, ValueError, TypeError, LookupError, struct.error):
+        return UPRIGHT
+    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else UPRIGHT
 
 
 def decode(file: BinaryIO, plan: Plan) -> Picture:
@@ -145,13 +150,13 @@ def decode(file: BinaryIO, plan: Plan) -> Picture:
         scale = _draft(image, plan, orientation)
         pixels = _first_frame(image, file)
         extent = (0.0, 0.0, width / scale, height / scale)
-        return Picture(pixels, extent, scale, orientation, profile_of(image, file))
+        return Picture(pixels, extent, scale=scale, orientation=orientation, profile=profile_of(image, file))
 
 
 def _first_frame(image: ImageFile.ImageFile, file: BinaryIO) -> Image.Image:
     if image.format == "GIF" and gif.leaves_gap(image):
         file.seek(0)
-        return next(gif.compose(gif.parts(file.read()), image.size))[0]
+        return next(gif.draw_parts(gif.parts(file.read()), image.size))[0]
     image.load()
     return image
 
@@ -167,7 +172,7 @@ def _draft(image: ImageFile.ImageFile, plan: Plan, orientation: int) -> int:
 
 
 def _least_size(stored: Size, plan: Plan, orientation: int) -> Size:
-    """The smallest size at which the part that is kept still has `_DRAFT_MARGIN` of the output's pixels."""
+    """Return the smallest size at which each edge of the kept part is at least `_DRAFT_MARGIN` times the output's."""
     width, height = plan.resampled
     left, top, right, bottom = plan.crop or (0, 0, *turned_size(stored, compose(orientation, plan.turn)))
     ratio = _DRAFT_MARGIN * max(width / (right - left), height / (bottom - top))

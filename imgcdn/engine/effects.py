@@ -25,7 +25,7 @@ _LUMA = (0.2126, 0.7152, 0.0722)
 _SHARPEN_SIGMA = 0.6
 
 
-def brightness(picture: Picture, plan: Plan) -> Picture:
+def adjust_brightness(picture: Picture, plan: Plan) -> Picture:
     """Multiply every colour value by `plan.brightness`."""
     if plan.brightness == 1:
         return picture
@@ -33,7 +33,7 @@ def brightness(picture: Picture, plan: Plan) -> Picture:
     return _mapped(picture, lambda value: value * factor)
 
 
-def contrast(picture: Picture, plan: Plan) -> Picture:
+def adjust_contrast(picture: Picture, plan: Plan) -> Picture:
     """Multiply the difference of every colour value from the middle by `plan.contrast`."""
     if plan.contrast == 1:
         return picture
@@ -41,7 +41,7 @@ def contrast(picture: Picture, plan: Plan) -> Picture:
     return _mapped(picture, lambda value: (value - middle) * factor + middle)
 
 
-def saturation(picture: Picture, plan: Plan) -> Picture:
+def adjust_saturation(picture: Picture, plan: Plan) -> Picture:
     """Move every colour away from its grey or towards it. 0 gives the grey itself."""
     image = picture.image
     if plan.saturation == 1 or image.mode in ("L", "LA"):
@@ -52,7 +52,7 @@ def saturation(picture: Picture, plan: Plan) -> Picture:
     return replace(picture, image=_with_alpha_of(image, colours))
 
 
-def grayscale(picture: Picture, plan: Plan) -> Picture:
+def remove_colour(picture: Picture, plan: Plan) -> Picture:
     """Replace every pixel by its luma. The picture then has one band; three if it keeps a profile, which is for RGB."""
     image = picture.image
     if not plan.grayscale or image.mode in ("L", "LA"):

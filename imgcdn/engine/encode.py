@@ -29,8 +29,8 @@ _AOM_LOSSLESS = 100
 # GIF and palette PNG.
 _PALETTE_COLOURS = 256
 
-# A GIF pixel is either opaque or transparent. Below this alpha it becomes transparent.
-_HALF_CLEAR = 128
+#: A GIF pixel is either opaque or transparent. Below this alpha it becomes transparent.
+HALF_ALPHA = 128
 
 
 def encode(image: Image.Image, encoding: Encoding, profile: bytes = b"") -> EncodedImage:
@@ -82,22 +82,22 @@ def encode_quickly(image: Image.Image, encoder: str, quality: int | None) -> io.
     return out
 
 
-def reduce_to_palette(image: Image.Image, *, hole: bool = False) -> Image.Image:
+def reduce_to_palette(image: Image.Image, *, reserve_transparent: bool = False) -> Image.Image:
     """
     Reduce an image to a palette, without loss if it has few colours. Transparent pixels get a transparent entry.
 
     Args:
         image: Mode L, LA, P, RGB or RGBA.
-        hole: Whether to reserve a transparent entry even if no pixel is transparent.
+        reserve_transparent: Whether there is a transparent entry even if no pixel is transparent.
 
     Returns:
         Mode P, or L for a grey image without alpha. `info["transparency"]` is set if there is a transparent entry.
     """
-    if image.mode == "L" and not hole:
+    if image.mode == "L" and not reserve_transparent:
         return image
     colours = image.convert("RGB")
-    clear = image.convert("RGBA").getchannel("A").point(lambda alpha: 255 if alpha < _HALF_CLEAR else 0)
-    if clear.getbbox() is None and not hole:
+    clear = image.convert("RGBA").getchannel("A").point(lambda alpha: 255 if alpha < HALF_ALPHA else 0)
+    if clear.getbbox() is None and not reserve_transparent:
         return colours.quantize(_PALETTE_COLOURS)
     # The colours of transparent pixels must not use entries of the palette.
     colours.paste((0, 0, 0), mask=clear)

@@ -17,9 +17,12 @@ from PIL import Image, ImageFile
 
 from imgcdn.core.output.geometry import Size
 
-_EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
-_GRAPHIC_CONTROL = 0xF9
-_CLEAR, _RESTORE = 2, 3  # disposal methods; any other keeps the part
+#: Bytes that begin a block, and the label of the extension with disposal, duration and transparent entry.
+EXTENSION, IMAGE, TRAILER = 0x21, 0x2C, 0x3B
+GRAPHIC_CONTROL = 0xF9
+
+#: Disposal methods. Any other one keeps the part.
+KEEP, CLEAR, RESTORE = 1, 2, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +31,11 @@ class Part:
     What one frame draws.
 
     Args:
-        tables: Flags and colour table of the GIF it is from.
-        control: Its graphic control extension; empty for none.
-        image: Its descriptor, local colour table and coded pixels: a view of the original, which is not copied.
-        box: Where it goes: left, top, right, bottom; may reach beyond the canvas.
-        disposal: What becomes of its place before the next frame.
+        tables: Flags and global colour table of the GIF.
+        control: The graphic control extension of the frame; empty for none.
+        image: Its image descriptor, local colour table and coded pixels: a view of the original, which is not copied.
+        box: Its area on the canvas: left, top, right, bottom. It may reach beyond the canvas.
+        disposal: What happens to its area before the next frame is drawn (the disposal method).
         duration_ms: How long it is shown.
     """
 
@@ -48,7 +51,7 @@ class Part:
         left, top, right, bottom = self.box
         size = right - left, bottom - top
         start = b"GIF89a" + struct.pack("<2H", *size) + self.tables + self.control
-        return b"".join((start, struct.pack("<B4H", _IMAGE, 0, 0, *size), self.image[9:], bytes([_TRAILER])))
+        return b"".join((start, struct.pack("<B4H", IMAGE, 0, 0, *size), self.image[9:], bytes([TRAILER])))
 
 
 def leaves_gap(image: ImageFile.ImageFile) -> bool:
@@ -67,11 +70,11 @@ def parts(data: bytes) -> Iterator[Part]:
     control = b""
     at = 13 + table_bytes(data[10])
     head = data[10:at]
-    while data[at] != _TRAILER:
-        if data[at] == _EXTENSION:
+    while data[at] != TRAILER:
+        if data[at] == EXTENSION:
             end = behind_blocks(data, at + 2)
-            control = data[at:end] if data[at + 1] == _GRAPHIC_CONTROL else control
-        elif data[at] == _IMAGE:
+            control = data[at:end] if data[at + 1] == GRAPHIC_CONTROL else control
+        elif data[at] == IMAGE:
             # Between descriptor and blocks stand the local colour table and one byte, the code size.
             end = behind_blocks(data, at + 10 + table_bytes(data[at + 9]) + 1)
             yield _part(head, control, view[at:end])
@@ -83,7 +86,7 @@ def parts(data: bytes) -> Iterator[Part]:
             return  # the trailer is often missing
 
 
-def compose(frames: Iterator[Part], size: Size) -> Iterator[tuple[Image.Image, int]]:
+def draw_parts(frames: Iterator[Part], size: Size) -> Iterator[tuple[Image.Image, int]]:
     """
     Draw parts over each other.
 
@@ -92,18 +95,19 @@ def compose(frames: Iterator[Part], size: Size) -> Iterator[tuple[Image.Image, i
         size: Of the canvas.
 
     Yields:
-        The canvas, RGBA, and the milliseconds it is shown. It is drawn on again when the next one is asked for.
+        The canvas, RGBA, and the milliseconds it is shown. The next step draws on the same image, so copy it to keep
+        it.
     """
     canvas = Image.new("RGBA", size)
     for part in frames:
-        kept = canvas.copy() if part.disposal == _RESTORE else canvas
+        kept = canvas.copy() if part.disposal == RESTORE else canvas
         left, top, right, bottom = part.box
         if left < min(right, size[0]) and top < min(bottom, size[1]):
             patch = _patch(part, (min(right, size[0]) - left, min(bottom, size[1]) - top))
             canvas.paste(patch, (left, top), mask=patch)
         yield canvas, part.duration_ms
         canvas = kept
-        if part.disposal == _CLEAR:
+        if part.disposal == CLEAR:
             canvas.paste((0, 0, 0, 0), part.box)
 
 

@@ -1,10 +1,8 @@
 """
 Pixels -> BlurHash and ThumbHash: the first few cosines of a picture, rounded to a line of text.
 
-Written here, because no package is kept, fast and small at once. Of those on PyPI in November 2026, blurhash (pure
-Python) takes 4 ms for 32 x 32 pixels where this takes 0.5; blurhash-python is compiled, needs cffi, and was last
-released in January 2024; thumbhash-python wants Pillow below 11; thumbhash fails on any transparency; both are of 2023.
-The algorithms are those of https://github.com/woltapp/blurhash/blob/master/Algorithm.md and
+Written here, because no package is maintained, fast and small at once (docs/why.md). The algorithms are those of
+https://github.com/woltapp/blurhash/blob/master/Algorithm.md and
 https://github.com/evanw/thumbhash/blob/main/js/thumbhash.js.
 """
 
@@ -35,9 +33,9 @@ def blurhash(pixels: bytes, size: Size, shape: Size) -> str:
     across, down = (4, 3) if shape[0] >= shape[1] else (3, 4)
     linear = [_LINEAR[value] for value in pixels]
     channels = [linear[band::3] for band in range(3)]
-    waves = [_waves(length, count) for length, count in zip(size, (across, down), strict=True)]
-    amounts = zip(*(_amounts(channel, *waves) for channel in channels), strict=True)
-    (mean, *rest) = [value for row in amounts for value in zip(*row, strict=True)]
+    cosines = [_cosines(length, count) for length, count in zip(size, (across, down), strict=True)]
+    coefficients = zip(*(_coefficients(channel, *cosines) for channel in channels), strict=True)
+    (mean, *rest) = [value for row in coefficients for value in zip(*row, strict=True)]
     rest = [(2 * red, 2 * green, 2 * blue) for red, green, blue in rest]
     steps = min(82, max(0, math.floor(max(abs(value) for colour in rest for value in colour) * 166 - 0.5)))
     most = (steps + 1) / 166
@@ -60,9 +58,9 @@ def thumbhash(pixels: bytes, size: Size, shape: Size) -> str:
     limit, longest = 5 if clear else 7, max(shape)
     across, down = (max(1, _rounded(limit * edge / longest)) for edge in shape)
     landscape = shape[0] > shape[1]
-    waves = [_waves(length, 7) for length in size]
-    light = _Triangle(luma, waves, max(3, across), max(3, down))
-    warmth, redness = (_Triangle(channel, waves, 3, 3) for channel in (yellow, red))
+    cosines = [_cosines(length, 7) for length in size]
+    light = _Channel(luma, cosines, max(3, across), max(3, down))
+    warmth, redness = (_Channel(channel, cosines, 3, 3) for channel in (yellow, red))
     head = (
         _rounded(63 * light.mean)
         | _rounded(31.5 + 31.5 * warmth.mean) << 6
@@ -75,34 +73,42 @@ def thumbhash(pixels: bytes, size: Size, shape: Size) -> str:
         | landscape << 39
     )
     data = head.to_bytes(5, "little")
-    shades = light.shades + warmth.shades + redness.shades
+    ac = light.ac + warmth.ac + redness.ac
     if clear:
-        opacity = _Triangle(alpha, waves, 5, 5)
+        opacity = _Channel(alpha, cosines, 5, 5)
         data += bytes([_rounded(15 * opacity.mean) | _rounded(15 * opacity.scale) << 4])
-        shades += opacity.shades
-    pairs = zip(shades[::2], [*shades[1::2], 0], strict=False)
+        ac += opacity.ac
+    pairs = zip(ac[::2], [*ac[1::2], 0], strict=False)
     return base64.b64encode(data + bytes(low | high << 4 for low, high in pairs)).decode("ascii")
 
 
-class _Triangle:
+class _Channel:
     """
-    What ThumbHash keeps of one channel: the cosines in the corner of low frequencies.
+    The coefficients that ThumbHash keeps of one channel: those in the corner of low frequencies.
 
-    `shades` are their amounts in sixteenths of `scale`, the largest.
+    `ac` are the coefficients but the mean, in sixteenths of `scale`, the largest.
     """
 
-    def __init__(self, channel: Channel, waves: Sequence[Sequence[Channel]], across: int, down: int) -> None:
-        amounts = _amounts(channel, waves[0][:across], waves[1][:down])
+    def __init__(self, channel: Channel, cosines: Sequence[Sequence[Channel]], across: int, down: int) -> None:
+        coefficients = _coefficients(channel, cosines[0][:across], cosines[1][:down])
         kept = [
-            amounts[y][x] for y in range(down) for x in range(across) if x * down < across * (down - y) and (x or y)
+            coefficients[y][x]
+            for y in range(down)
+            for x in range(across)
+            if x * down < across * (down - y) and (x or y)
         ]
-        self.mean = amounts[0][0]
+        self.mean = coefficients[0][0]
         self.scale = max(map(abs, kept))
-        self.shades = [_rounded(15 * (0.5 + value / (2 * self.scale) if self.scale else value)) for value in kept]
+        self.ac = [_rounded(15 * (0.5 + value / (2 * self.scale) if self.scale else value)) for value in kept]
 
 
 def _lpqa(pixels: bytes) -> tuple[Channel, Channel, Channel, Channel]:
-    """Return luminance, yellow over blue, red over green, and alpha, from 0 to 1, laid on the average colour."""
+    """
+    Return luminance, yellow minus blue, red minus green, and alpha.
+
+    Luminance and alpha are from 0 to 1, the differences from -1 to 1. Transparent pixels are laid on the average
+    colour.
+    """
     alpha = [value / 255 for value in pixels[3::4]]
     total = sum(alpha)
     bands = []
@@ -116,18 +122,18 @@ def _lpqa(pixels: bytes) -> tuple[Channel, Channel, Channel, Channel]:
     return luma, yellow, [red - green for red, green, _ in colours], alpha
 
 
-def _waves(length: int, count: int) -> list[Channel]:
+def _cosines(length: int, count: int) -> list[Channel]:
     """
     Return the first cosines over an edge, each divided by its length, so that a product sums up to a mean.
 
-    They are taken at the pixels' centres. BlurHash's own encoders take them at the pixels' left and upper edges, with
-    which a white picture of 32 pixels has waves, and a lighter corner.
+    They are taken at the pixels' centres. BlurHash's own encoders take them at the pixels' left and upper edges, which
+    gives a plain white picture of 32 pixels coefficients other than 0, and a lighter corner.
     """
     return [[math.cos(math.pi * k * (i + 0.5) / length) / length for i in range(length)] for k in range(count)]
 
 
-def _amounts(channel: Channel, across: Sequence[Channel], down: Sequence[Channel]) -> list[list[float]]:
-    """Return how much of each product of two cosines is in a channel; the first index goes down."""
+def _coefficients(channel: Channel, across: Sequence[Channel], down: Sequence[Channel]) -> list[list[float]]:
+    """Return the coefficient of each product of two cosines in a channel; the first index goes down."""
     width = len(across[0])
     rows = [channel[start : start + width] for start in range(0, len(channel), width)]
     columns = [[sum(map(mul, row, wave)) for row in rows] for wave in across]
@@ -135,7 +141,7 @@ def _amounts(channel: Channel, across: Sequence[Channel], down: Sequence[Channel
 
 
 def _coarse(value: float) -> int:
-    """Round an amount from -1 to 1 to one of 19 steps, finer about 0."""
+    """Round a coefficient from -1 to 1 to one of 19 steps, finer about 0."""
     root = math.copysign(math.sqrt(abs(value)), value)
     return min(18, max(0, math.floor(root * 9 + 9.5)))
 

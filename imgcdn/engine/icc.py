@@ -18,7 +18,7 @@ _D50 = (0.9642, 1.0, 0.8249)
 # Bradford: XYZ -> the eye's three kinds of cone, sharpened (ICC.1:2022, annex E).
 _CONES: _Matrix = ((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296))
 
-# Enough that a straight line between two entries is nowhere off by half an 8-bit step.
+# With so many entries, linear interpolation is nowhere off by half an 8-bit step.
 _SAMPLES = 1024
 
 # Diffuse white of HDR pictures, and how bright they are taken to be, in cd/m2 (ITU-R BT.2408).
@@ -36,10 +36,10 @@ def matrix_profile(chromaticities: Chromaticities, curve: Curve) -> bytes:
     white = _xyz(*chromaticities[6:])
     to_d50 = _adaptation(white)
     primaries = _transposed((_xyz(*chromaticities[0:2]), _xyz(*chromaticities[2:4]), _xyz(*chromaticities[4:6])))
-    amounts = _times(_inverse(primaries), white)
+    scales = _times(_inverse(primaries), white)
     columns = _transposed(primaries)
     red, green, blue = (
-        _times(to_d50, (x * much, y * much, z * much)) for much, (x, y, z) in zip(amounts, columns, strict=True)
+        _times(to_d50, (x * scale, y * scale, z * scale)) for scale, (x, y, z) in zip(scales, columns, strict=True)
     )
     adaptation = b"sf32" + bytes(4) + b"".join(_fixed(value) for row in to_d50 for value in row)
     tags = {b"rXYZ": _point(red), b"gXYZ": _point(green), b"bXYZ": _point(blue), b"chad": adaptation}
@@ -78,9 +78,9 @@ def _shown(nits: float) -> float:
     """
     Show HDR light as Chromium does where there is no HDR display.
 
-    Up to diffuse white at half strength, from there to 1,000 cd/m2 rolled off; found by measuring what it paints,
-    which this follows to two 8-bit steps. Chromium rolls off all three colours by the brightest of them, a curve each
-    by itself, so that brighter colours come out a little paler here.
+    Light up to diffuse white is halved; from there to 1,000 cd/m2 it is rolled off. The formula was fitted to what
+    Chromium paints, and differs from it by at most two 8-bit steps. Chromium rolls off all three colours by the
+    brightest one. A curve treats each colour by itself, so brighter colours come out a little paler here.
     """
     light = nits / _WHITE_NITS
     if light <= 1:
@@ -104,9 +104,9 @@ def _sampled(light: Callable[[float], float]) -> Curve:
 
 
 def _adaptation(white: tuple[float, float, float]) -> _Matrix:
-    """Return what makes this white D50, the one that profiles are about."""
-    ours, theirs = _times(_CONES, white), _times(_CONES, _D50)
-    gains = [there / here for here, there in zip(ours, theirs, strict=True)]
+    """Return the matrix that adapts this white to D50, the white of ICC profiles."""
+    source, target = _times(_CONES, white), _times(_CONES, _D50)
+    gains = [wanted / given for given, wanted in zip(source, target, strict=True)]
     scaled = tuple((gain * a, gain * b, gain * c) for gain, (a, b, c) in zip(gains, _CONES, strict=True))
     back = _inverse(_CONES)
     columns = [_times(back, column) for column in zip(*scaled, strict=True)]
@@ -151,7 +151,7 @@ def _text(text: str) -> bytes:
 
 
 def _profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
-    """Pack a version 4 display profile (section 7); the same bytes for the same tags, on any day."""
+    """Pack a version 4 display profile (section 7). The date in it is fixed, so equal tags give equal bytes."""
     tags = {b"desc": _text("as coded"), b"cprt": _text("CC0"), b"wtpt": _point(_D50), **tags}
     table = struct.pack(">I", len(tags)) + b"".join(_entries(tags))
     body = b"".join(data + bytes(-len(data) % 4) for data in dict.fromkeys(tags.values()))
@@ -162,11 +162,11 @@ def _profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
 
 
 def _entries(tags: dict[bytes, bytes]) -> Iterator[bytes]:
-    """Yield the tag table's entries; tags that say the same share their place."""
+    """Yield the tag table's entries. Tags with equal data share it."""
     offset = 128 + 4 + 12 * len(tags)
-    places: dict[bytes, int] = {}
+    offsets: dict[bytes, int] = {}
     for name, data in tags.items():
-        if data not in places:
-            places[data] = offset
+        if data not in offsets:
+            offsets[data] = offset
             offset += len(data) + -len(data) % 4
-        yield struct.pack(">4sII", name, places[data], len(data))
+        yield struct.pack(">4sII", name, offsets[data], len(data))

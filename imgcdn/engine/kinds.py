@@ -6,7 +6,7 @@ HEAD_BYTES = 1024
 _AVIF_BRANDS = (b"avif", b"avis")
 
 # (offset, bytes, kind). A name in `core.output.formats.FORMATS` is a supported kind.
-_SIGNATURES = (
+_MAGIC = (
     (0, b"\xff\xd8\xff", "jpeg"),
     (0, b"\x89PNG\r\n\x1a\n", "png"),
     (0, b"GIF87a", "gif"),
@@ -35,7 +35,7 @@ _SIGNATURES = (
 # Major brands of ISO base media files (https://mp4ra.org/registered-types/brands).
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
 
-# Text has no signature. The first of these that is found counts.
+# Text has no magic number. The first of these that is found counts.
 _MARKUP = (("<svg", "SVG"), ("<!doctype html", "HTML"), ("<html", "HTML"), ("<?xml", "XML"))
 
 
@@ -55,8 +55,8 @@ def kind_of(head: bytes) -> str | None:
     """
     if head[4:8] == b"ftyp":
         return _iso_kind(head)
-    for offset, signature, kind in _SIGNATURES:
-        if head.startswith(signature, offset):
+    for offset, magic, kind in _MAGIC:
+        if head.startswith(magic, offset):
             return kind
     return _markup_kind(head)
 

@@ -1,7 +1,9 @@
 """
-Pixels -> a text to show something by until the picture is there: a hash, a data URI, or all that is known, in JSON.
+Pixels -> a text that a page uses until the picture has loaded: a hash, a data URI, or JSON with all of them and the
+facts.
 
-Hashes and data URIs are made from half the pixels that a plan for a placeholder has; the dominant colour from all.
+Hashes and data URIs are made from a copy of half the edge that a plan for a placeholder has; the dominant colour from
+the whole copy.
 """
 
 import base64
@@ -16,13 +18,15 @@ from PIL.Image import Resampling
 
 from imgcdn.core.output.formats import WEBP
 from imgcdn.core.output.geometry import fit_within
+from imgcdn.core.output.placeholders import COPY_EDGE
 from imgcdn.core.output.plan import Plan
 from imgcdn.core.request.params import WHITE
 from imgcdn.core.values import Effort, EncodedImage
+from imgcdn.engine.encode import HALF_ALPHA
 from imgcdn.engine.hashes import blurhash, thumbhash
 
-# The finest wave in a hash has 6 half periods, and more pixels than these fit into no data URI of the length below.
-_SMALL_EDGE = 32
+# The finest cosine in a hash has 6 half periods, and a data URI of the length below has no room for more pixels.
+_SMALL_EDGE = COPY_EDGE // 2
 
 #: Length below which a data URI stays: short enough for every picture of a long page.
 LQIP_CHARACTERS = 400
@@ -35,13 +39,11 @@ _LQIP_STEPS = (
     *((12, 20), (8, 20)),
 )
 
-# Of alpha: what it costs would be taken from the colours. 10 still has soft edges.
+# The quality of alpha. Bytes for alpha are missing for colour; at 10, edges are still soft.
 _LQIP_ALPHA_QUALITY = 10
 
-_VISIBLE = 128
-
-# A band of colour -> one of 16 steps, from 1. A cube is two steps wide and begins at any, so that no colour lies on the
-# edge of all of them.
+# A value of one band -> one of 16 steps, counted from 1. A cube is two steps wide and may begin at any step, so every
+# colour lies well inside some cube.
 _CELL = bytes(1 + (value >> 4) for value in range(256))
 _CUBE = tuple(product((0, 1), repeat=3))
 
@@ -52,7 +54,7 @@ def describe(image: Image.Image, plan: Plan, *, original_bytes: int) -> EncodedI
 
     Args:
         image: Upright, sRGB, mode L, LA, RGB or RGBA; at most `core.output.placeholders.COPY_EDGE` pixels each way.
-        plan: Its format and what it says of the original count.
+        plan: Only `format` and `original` are used.
         original_bytes: Length of the original's file.
     """
     # Savers copy what they find here.
@@ -72,7 +74,7 @@ def _json(image: Image.Image, plan: Plan, original_bytes: int) -> str:
         "frames": original.frames,
         "alpha": original.alpha,
         "bytes": original_bytes,
-        "color": dominant(image),
+        "color": dominant_colour(image),
         "blurhash": _blurhash(image),
         "thumbhash": _thumbhash(image),
         "lqip": _lqip(image),
@@ -80,20 +82,20 @@ def _json(image: Image.Image, plan: Plan, original_bytes: int) -> str:
     return json.dumps(fields) + "\n"
 
 
-def dominant(image: Image.Image) -> str:
+def dominant_colour(image: Image.Image) -> str:
     """
-    Return the colour of most of what is seen of a picture, as `#rrggbb`; white where nothing is.
+    Return the dominant colour of the visible pixels, as `#rrggbb`; white if no pixel is visible.
 
     It is the mean of the fullest cube in RGB. The mean of all pixels is mostly a grey that is nowhere in the picture; a
     median cut makes cells that are equally full, and an octree's cells end where a sky may begin.
     """
     pixels = image.convert("RGBA").tobytes()
-    seen = [pixels[at : at + 3] for at in range(0, len(pixels), 4) if pixels[at + 3] >= _VISIBLE]
+    seen = [pixels[at : at + 3] for at in range(0, len(pixels), 4) if pixels[at + 3] >= HALF_ALPHA]
     if not seen:
         return "#" + bytes(WHITE).hex()
     cells = [colour.translate(_CELL) for colour in seen]
     counts = Counter(cells)
-    # A sum over all cells would take 20 ms in a picture of noise; a cube that is full has a full cell.
+    # An optimisation: only cubes around the 32 fullest cells are tried. Trying all takes 20 ms for a picture of noise.
     firsts = [bytes(map(sub, cell, corner)) for cell, _ in counts.most_common(32) for corner in _CUBE]
     cubes = [[bytes(map(add, first, corner)) for corner in _CUBE] for first in firsts]
     fullest = max(cubes, key=lambda cube: sum(counts[cell] for cell in cube))
@@ -136,5 +138,5 @@ def _lqip(image: Image.Image) -> str:
 
 
 def _square(image: Image.Image) -> Image.Image:
-    """Squeeze a picture: on the short edge of a panorama, and on the only pixel of a dot, no wave could be measured."""
+    """Resize a picture to a square, because a short edge has too few pixels to measure a cosine on."""
     return image.resize((_SMALL_EDGE, _SMALL_EDGE), Resampling.LANCZOS)

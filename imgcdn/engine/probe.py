@@ -25,12 +25,12 @@ def probe(file: BinaryIO, *, max_pixels: int) -> Facts:
 
     Args:
         file: Seekable; its position afterwards is undefined.
-        max_pixels: Most pixels that may be decoded for one variant. Above twice Pillow's own limit
-            (`Image.MAX_IMAGE_PIXELS`, together 179 million) Pillow refuses by itself.
+        max_pixels: Most pixels that may be decoded for one variant. It is at most twice `Image.MAX_IMAGE_PIXELS`
+            (together 178,956,970), above which Pillow refuses by itself.
 
     Raises:
-        UnsupportedImage: Its first bytes are of no offered kind.
-        CorruptImage: They are, but the header does not parse.
+        UnsupportedImage: Its first bytes are those of no supported format.
+        CorruptImage: It has a supported format, but its header does not parse.
         ImageTooLarge: One frame has more than `max_pixels`.
     """
     file.seek(0)
@@ -70,7 +70,7 @@ def _frames(image: ImageFile.ImageFile) -> int:
 
 
 def _unsupported(kind: str | None) -> UnsupportedImage:
-    found = f"The original is {kind}" if kind else "The original is not an image that is known here"
+    found = f"The original is {kind}" if kind else "The original is not an image of a known format"
     return UnsupportedImage(f"{found}; {_OFFERED}.")
 
 

@@ -14,16 +14,18 @@ from typing import Any, BinaryIO
 from PIL import Image, ImageMath
 
 from imgcdn.engine.codecs import READABLE
+from imgcdn.engine.tiles import paste_tiles
 
-#: The look of the typical photograph: SSIMULACRA2 at each q, the mean of jpeg, webp and aom (bench/fit/auto.py).
+#: The score of the typical photograph: SSIMULACRA2 at each q, the mean of jpeg, webp and aom (bench/fit/auto.py).
 TYPICAL_Q = (20, 30, 40, 50, 60, 70, 80, 90, 95)
-_TYPICAL_LOOK = (34.3, 46.1, 55.7, 61.4, 64.3, 70.0, 76.3, 83.9, 86.2)
+_TYPICAL_SCORES = (34.3, 46.1, 55.7, 61.4, 64.3, 70.0, 76.3, 83.9, 86.2)
 
 #: Limit of the correction for a picture, in points of SSIMULACRA2. For flat pictures and noise the measure is
 #: unreliable, so mistakes must stay small.
 _MOST_SHIFT = 20.0
 
-#: If the first try misses the target by more points, there is a second one: for about one picture in five at 75.
+#: If the first try misses the target by more points, there is a second one: for about one picture in five at a
+#: target of 75.
 _NEAR = 4.0
 
 # The sample: evenly spread tiles of this edge, a multiple of every encoder's blocks. Together they are this share of
@@ -70,31 +72,31 @@ def find_q(image: Image.Image, target: float, encode_at: Callable[[Image.Image, 
     if min(sample.picture.size) < _LEAST_EDGE:
         return _typical_q(target)
 
-    def look_at(q: int) -> float:
-        return look(sample.distances(encode_at(sample.picture, q)))
+    def score_at(q: int) -> float:
+        return estimated_score(sample.distances(encode_at(sample.picture, q)))
 
-    return search(target, look_at)
+    return search(target, score_at)
 
 
-def search(target: float, look_at: Callable[[int], float]) -> int:
+def search(target: float, score_at: Callable[[int], float]) -> int:
     """
     Return the q that reaches a target, after measuring at one q or two.
 
     For most pictures, the difference from the typical photograph is about the same at neighbouring q.
     """
     first = q = _typical_q(target)
-    missed = target - look_at(q)
-    wanted = _typical_look(q) + missed
+    missed = target - score_at(q)
+    wanted = _typical_score(q) + missed
     if abs(missed) > _NEAR and _bounded(wanted, target) != q:
         q = _bounded(wanted, target)
-        still_missed = target - look_at(q)
+        still_missed = target - score_at(q)
         moved = missed - still_missed
-        slope = (_typical_look(q) - _typical_look(first)) / moved if abs(moved) > 1 else 1.0
-        wanted = _typical_look(q) + still_missed * min(max(slope, 0.5), 2.0)
+        slope = (_typical_score(q) - _typical_score(first)) / moved if abs(moved) > 1 else 1.0
+        wanted = _typical_score(q) + still_missed * min(max(slope, 0.5), 2.0)
     return _bounded(wanted, target)
 
 
-def look(distances: tuple[float, ...]) -> float:
+def estimated_score(distances: tuple[float, ...]) -> float:
     """Return the SSIMULACRA2 that is estimated from `Sample.distances`."""
     *weights, constant = WEIGHTS
     distance = sum(weight * value for weight, value in zip(weights, distances, strict=True)) + constant
@@ -110,7 +112,7 @@ def score(distance: float) -> float:
 
 class Sample:
     """
-    A part of a picture that is encoded in its place to measure.
+    A part of a picture, encoded instead of the whole to measure the quality.
 
     Attributes:
         picture: Mode RGB.
@@ -167,16 +169,12 @@ def _tiles(image: Image.Image) -> Image.Image:
     across = min(max(1, round((wanted * ratio) ** 0.5)), width // tile_width)
     down = min(max(1, round(wanted / across)), height // tile_height)
     across = min(max(1, round(wanted / down)), width // tile_width)
-    sample = Image.new(image.mode, (across * tile_width, down * tile_height))
-    for column, left in enumerate(_spread(width, tile_width, across)):
-        for row, top in enumerate(_spread(height, tile_height, down)):
-            tile = image.crop((left, top, left + tile_width, top + tile_height))
-            sample.paste(tile, (column * tile_width, row * tile_height))
-    return sample
+    lefts, tops = _spread(width, tile_width, across), _spread(height, tile_height, down)
+    return paste_tiles(image, lefts, tops, (tile_width, tile_height))
 
 
 def _spread(length: int, tile: int, count: int) -> list[int]:
-    """Return where tiles begin that share an edge's free room evenly."""
+    """Return the starts of `count` tiles that are spread evenly over an edge."""
     free = length - tile * count
     return [index * tile + round(free * (index + 0.5) / count) for index in range(count)]
 
@@ -199,7 +197,7 @@ def _response(light: _Light, shares: tuple[float, float, float]) -> Image.Image:
     """
     Return what a kind of cone sees, 0 to about 1.
 
-    The square of sRGB's numbers stands for light, and this power with it for XYB's cube root.
+    Light is approximated by the square of sRGB's values, and XYB's cube root by the power 0.4.
     """
     red, green, blue = (share / 65_025 for share in shares)
     return _formula(
@@ -224,7 +222,7 @@ def _unlikeness(one: Image.Image, other: Image.Image) -> Image.Image:
     product = _reduced(_formula(lambda a: a["x"] * a["y"], x=one, y=other), _BLOCK)
     squares = _reduced(_squared(off), _BLOCK)
     mean, mean_off = _reduced(one, _BLOCK), _reduced(off, _BLOCK)
-    # covariance = E[xy] - E[x]E[y]; the variance of x - y makes the two variances differ from twice that.
+    # covariance = E[xy] - E[x]E[y], and var(x) + var(y) = 2 covariance + var(x - y).
     return _formula(
         lambda a: _one_minus_ssim(a["p"] - a["m"] * (a["m"] - a["d"]), a["s"] - a["d"] * a["d"], a["d"] * a["d"]),
         p=product,
@@ -259,12 +257,12 @@ def _plain_mean(image: Image.Image) -> float:
     return value
 
 
-def _typical_look(q: int) -> float:
-    return _interpolated(q, TYPICAL_Q, _TYPICAL_LOOK)
+def _typical_score(q: int) -> float:
+    return _interpolated(q, TYPICAL_Q, _TYPICAL_SCORES)
 
 
 def _typical_q(wanted: float) -> int:
-    return round(_interpolated(wanted, _TYPICAL_LOOK, TYPICAL_Q))
+    return round(_interpolated(wanted, _TYPICAL_SCORES, TYPICAL_Q))
 
 
 def _bounded(wanted: float, target: float) -> int:
@@ -272,7 +270,7 @@ def _bounded(wanted: float, target: float) -> int:
 
 
 def _interpolated(x: float, xs: Sequence[float], ys: Sequence[float]) -> float:
-    """Return y at x; that of the nearest end outside."""
+    """Interpolate y at x. Outside `xs`, return the y of the nearer end."""
     right = min(max(1, bisect_left(xs, x)), len(xs) - 1)
     (x0, x1), (y0, y1) = xs[right - 1 : right + 1], ys[right - 1 : right + 1]
     return y0 + (y1 - y0) * min(max((x - x0) / (x1 - x0), 0.0), 1.0)

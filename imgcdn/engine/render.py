@@ -1,7 +1,7 @@
 """The pipeline: an original -> a variant."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -13,7 +13,14 @@ from imgcdn.core.values import EncodedImage
 from imgcdn.engine.animation import encode_animation, open_animation
 from imgcdn.engine.colour import expand, flatten, to_srgb
 from imgcdn.engine.decode import Picture, decode
-from imgcdn.engine.effects import blur, brightness, contrast, grayscale, saturation, sharpen
+from imgcdn.engine.effects import (
+    adjust_brightness,
+    adjust_contrast,
+    adjust_saturation,
+    blur,
+    remove_colour,
+    sharpen,
+)
 from imgcdn.engine.encode import encode
 from imgcdn.engine.graphics import is_graphic
 from imgcdn.engine.placeholder import describe
@@ -22,21 +29,27 @@ from imgcdn.engine.smart import locate_subject
 from imgcdn.engine.transform import box_of, orient, pad, resize
 from imgcdn.engine.trim import find_content
 
-#: The steps between decoding and encoding, in this order. Between the two lists, the border is found (trim), then the
-#: subject (smart crop). The resize applies the crop.
-UPRIGHT_STEPS: tuple[Callable[[Picture, Plan], Picture], ...] = (orient, expand)
-STEPS: tuple[Callable[[Picture, Plan], Picture], ...] = (
-    resize,
-    to_srgb,
-    brightness,
-    contrast,
-    saturation,
-    grayscale,
-    flatten,
-    blur,
-    sharpen,
-    pad,
-)
+_Step = Callable[[Picture, Plan], Picture]
+
+#: The steps between decoding and encoding, in this order, each with the fields of the plan that it applies. Between the
+#: two lists, the border is found, then the subject: this applies `FOUND`.
+UPRIGHT_STEPS: Mapping[_Step, tuple[str, ...]] = {
+    orient: ("turn",),
+    expand: (),
+}
+FOUND = ("trim", "crop_bounds")
+STEPS: Mapping[_Step, tuple[str, ...]] = {
+    resize: ("size", "crop"),
+    to_srgb: (),
+    adjust_brightness: ("brightness",),
+    adjust_contrast: ("contrast",),
+    adjust_saturation: ("saturation",),
+    remove_colour: ("grayscale",),
+    flatten: ("background",),
+    blur: ("blur",),
+    sharpen: ("sharpen",),
+    pad: ("place", "margin"),
+}
 
 
 def render(file: BinaryIO, plan: Plan, budget: Budget) -> EncodedImage:
@@ -53,9 +66,11 @@ def render(file: BinaryIO, plan: Plan, budget: Budget) -> EncodedImage:
         InvalidParam: The crop lies outside the trimmed picture.
     """
     if plan.animated:
+        plan = _resolve_for_all(file, plan)
         encoding = photograph_encoding(plan, budget)
-        return encode_animation(open_animation(file), _resolve_for_all(file, plan), encoding, _develop)
-    picture = _develop(decode(file, plan), plan)
+        return encode_animation(open_animation(file), plan, encoding, lambda picture: _transform(picture, plan)[0])
+    # From here on, the plan's size and format are those without the border.
+    picture, plan = _transform(decode(file, plan), plan)
     if plan.format in PLACEHOLDERS:
         return describe(picture.image, plan, original_bytes=file.seek(0, os.SEEK_END))
     encoded = _smallest(picture, plan, budget)
@@ -77,12 +92,13 @@ def _resolve_for_all(file: BinaryIO, plan: Plan) -> Plan:
     return plan if first is None else _resolve_crop(_upright(first.picture, plan), plan)
 
 
-def _develop(picture: Picture, plan: Plan) -> Picture:
+def _transform(picture: Picture, plan: Plan) -> tuple[Picture, Plan]:
+    """Apply all steps. Return the picture, and the plan after border and subject were found."""
     picture = _upright(picture, plan)
     plan = resolve_plan(picture, plan)
     for step in STEPS:
         picture = step(picture, plan)
-    return picture
+    return picture, plan
 
 
 def _smallest(picture: Picture, plan: Plan, budget: Budget) -> EncodedImage:

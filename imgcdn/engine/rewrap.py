@@ -1,7 +1,9 @@
 """
 File -> the same coded pixels in a new wrapping: what a decoder needs and nothing else.
 
-Nothing is decoded into pixels, so nothing is lost. Whatever is not as usual gives None: an encoded output stands in.
+Pixels are not decoded, so nothing is lost. A file with an unusual feature gives None, and the encoded output is sent
+instead.
+
 JPEG: ITU-T T.81, annex B; JFIF 1.02; Adobe's technical note 5116. PNG: 3rd edition, sections 5 and 11.
 """
 
@@ -17,7 +19,7 @@ _HUFFMAN, _QUANTA, _RESTART = 0xC4, 0xDB, 0xDD
 _JFIF, _ICC, _ADOBE = 0xE0, 0xE2, 0xEE
 _DROPPED = (*range(0xE0, 0xF0), 0xFE)
 
-# In coded pixels FF stands before 00, a restart, or another FF alone.
+# Within coded pixels, FF is followed only by 00, a restart marker or another FF.
 _SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 # Version 1.2, square pixels, no thumbnail: the marker tells decoders that the colours are YCbCr.
@@ -36,7 +38,7 @@ _WHOLE = ((0, 0, 1, 1),)
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
 
-class _OddError(Exception):
+class _NotHandledError(Exception):
     """The file is damaged, or has a feature that is not handled here."""
 
 
@@ -50,14 +52,15 @@ def rewrap_jpeg(data: bytes, profile: bytes = b"", *, below: int = sys.maxsize) 
         below: Return only a result with fewer bytes.
 
     Returns:
-        None if it has more bytes, is truncated, or is not 8-bit Huffman-coded with one or three components.
+        None if the result has `below` bytes or more, or if the file is truncated or not 8-bit Huffman-coded with one or
+        three components.
     """
     try:
         segments = list(_segments(data))
         scans = [index for index, (marker, _) in enumerate(segments) if marker == _SOS]
         before = segments[: scans[0]] if scans else []
         _check_jpeg([marker for marker, _ in segments], before)
-    except _OddError:
+    except _NotHandledError:
         return None
     head = [_PLAIN_JFIF] if any(marker == _JFIF and body[4:9] == b"JFIF\0" for marker, body in before) else []
     adobe = [body for marker, body in before if marker == _ADOBE and body[4:9] == b"Adobe"]
@@ -78,7 +81,7 @@ def rewrap_png(data: bytes, profile: bytes = b"", *, below: int = sys.maxsize) -
         below: Return only a result with fewer bytes.
 
     Returns:
-        None if it has more bytes, is truncated, damaged or animated, or has 16 bits.
+        None if the result has `below` bytes or more, or if the file is truncated, damaged or animated, or has 16 bits.
     """
     try:
         chunks = list(_chunks(data))
@@ -91,7 +94,7 @@ def rewrap_png(data: bytes, profile: bytes = b"", *, below: int = sys.maxsize) -
         # Last, because these checks take the longest.
         _check_sums(chunk for _, chunk in kept)
         _check_pixels(kept[0][1][8:-4], [chunk[8:-4] for name, chunk in kept if name == b"IDAT"])
-    except _OddError:
+    except _NotHandledError:
         return None
     return body
 
@@ -99,23 +102,23 @@ def rewrap_png(data: bytes, profile: bytes = b"", *, below: int = sys.maxsize) -
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield marker and bytes of each segment of the first picture. Coded pixels are part of their scan's segment."""
     if not data.startswith(b"\xff\xd8"):
-        raise _OddError
+        raise _NotHandledError
     at = 2
     while True:
         while data[at : at + 2] == b"\xff\xff":  # fill bytes
             at += 1
         if len(data) < at + 2 or data[at] != 0xFF:
-            raise _OddError
+            raise _NotHandledError
         marker = data[at + 1]
         if marker == _EOI:
             return
         end = at + 2 + int.from_bytes(data[at + 2 : at + 4])
         if end < at + 4 or end > len(data):
-            raise _OddError
+            raise _NotHandledError
         if marker == _SOS:
             found = _SCAN_END.search(data, end)
             if found is None:
-                raise _OddError
+                raise _NotHandledError
             end = found.start()
         yield marker, data[at:end]
         at = end
@@ -127,12 +130,12 @@ def _check_jpeg(markers: list[int], before: list[tuple[int, bytes]]) -> None:
     known = {*_FRAMES, *_DROPPED, _HUFFMAN, _QUANTA, _RESTART, _SOS}
     declared = {marker for marker, _ in before}
     if len(frames) != 1 or sum(marker in _FRAMES for marker in markers) != 1 or not known.issuperset(markers):
-        raise _OddError
+        raise _NotHandledError
     if not {_HUFFMAN, _QUANTA} <= declared or len(frames[0]) < 10:
-        raise _OddError
+        raise _NotHandledError
     precision, height, width, components = struct.unpack_from(">BHHB", frames[0], 4)
     if precision != 8 or 0 in (height, width) or components not in (1, 3):
-        raise _OddError
+        raise _NotHandledError
 
 
 def _icc_segments(profile: bytes) -> list[bytes]:
@@ -147,15 +150,15 @@ def _icc_segments(profile: bytes) -> list[bytes]:
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield the name and the bytes of each chunk before IEND. Bytes after IEND are ignored."""
     if not data.startswith(_PNG):
-        raise _OddError
+        raise _NotHandledError
     at = len(_PNG)
     while True:
         if len(data) < at + 12:
-            raise _OddError
+            raise _NotHandledError
         length, name = struct.unpack_from(">I4s", data, at)
         end = at + 12 + length
         if end > len(data):
-            raise _OddError
+            raise _NotHandledError
         if name == b"IEND":
             return
         yield name, data[at:end]
@@ -165,28 +168,28 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 def _check_order(names: list[bytes]) -> None:
     """Raise unless it is a still picture whose critical chunks are all known (section 5.4)."""
     if names[:1] != [b"IHDR"] or b"IDAT" not in names or b"acTL" in names:
-        raise _OddError
+        raise _NotHandledError
     critical = [name for name in names if not name[0] & 0x20 and name != b"IDAT"]
     last = len(names) - names[::-1].index(b"IDAT")
     together = last - names.index(b"IDAT") == names.count(b"IDAT")
     if critical not in ([b"IHDR"], [b"IHDR", b"PLTE"]) or not together or names.count(b"tRNS") > 1:
-        raise _OddError
+        raise _NotHandledError
     if any(name in (b"PLTE", b"tRNS") for name in names[last:]):
-        raise _OddError
+        raise _NotHandledError
 
 
 def _check_sums(chunks: Iterable[bytes]) -> None:
     if any(zlib.crc32(memoryview(chunk)[4:-4]) != int.from_bytes(chunk[-4:]) for chunk in chunks):
-        raise _OddError
+        raise _NotHandledError
 
 
 def _check_pixels(header: bytes, parts: list[bytes]) -> None:
     """Raise unless pixels have at most 8 bits, their checksum is right, and no other data follows them."""
     if len(header) != _HEADER.size:
-        raise _OddError
+        raise _NotHandledError
     width, height, depth, kind, _, _, interlaced = _HEADER.unpack(header)
     if depth > 8 or kind not in _CHANNELS or interlaced > 1:
-        raise _OddError
+        raise _NotHandledError
     promised = _coded_bytes(width, height, depth * _CHANNELS[kind], _ADAM7 if interlaced else _WHOLE)
     inflater = zlib.decompressobj()
     inflated = 0
@@ -197,13 +200,13 @@ def _check_pixels(header: bytes, parts: list[bytes]) -> None:
                 inflated += len(inflater.decompress(rest, _INFLATED_AT_ONCE))
                 rest = inflater.unconsumed_tail
                 if inflated > promised:
-                    raise _OddError
+                    raise _NotHandledError
             if inflater.eof and (rest or inflater.unused_data):
-                raise _OddError
+                raise _NotHandledError
     except zlib.error as error:
-        raise _OddError from error
+        raise _NotHandledError from error
     if not inflater.eof or inflated != promised:
-        raise _OddError
+        raise _NotHandledError
 
 
 def _coded_bytes(width: int, height: int, bits: int, passes: Sequence[tuple[int, int, int, int]]) -> int:

@@ -11,7 +11,7 @@ from imgcdn.core.request.params import WHITE
 from imgcdn.engine.decode import Picture
 
 # EXIF 2.32, tag 0x112: orientation -> the transposition that makes the picture upright.
-_UPRIGHT = {
+_TRANSPOSITIONS = {
     2: Transpose.FLIP_LEFT_RIGHT,
     3: Transpose.ROTATE_180,
     4: Transpose.FLIP_TOP_BOTTOM,
@@ -34,7 +34,7 @@ _REDUCING_GAP = 3.0
 def orient(picture: Picture, plan: Plan) -> Picture:
     """Apply the EXIF orientation and then the requested turn, as one transposition."""
     orientation = compose(picture.orientation, plan.turn)
-    method = _UPRIGHT.get(orientation)
+    method = _TRANSPOSITIONS.get(orientation)
     if method is None:
         return replace(picture, orientation=UPRIGHT)
     extent = _upright_extent(picture.extent, picture.image.size, orientation)

@@ -13,7 +13,8 @@ def find_content(images: Iterable[Image.Image], tolerance: int) -> tuple[Size, A
 
     Args:
         images: The frames of one picture, at least one; all of one size, mode L, LA, RGB, RGBA or CMYK.
-        tolerance: Largest difference in any band of a pixel of the border. Colour is multiplied by alpha first.
+        tolerance: Largest difference, in any band, between a pixel of the border and the corner pixel. Colour is
+            multiplied by alpha first.
 
     Returns:
         The size of the images, and the area; the whole image if all of it is border.

@@ -1,8 +1,9 @@
 """
 Which network addresses may be connected to.
 
-Only globally routable unicast addresses, by our own table: `ipaddress.is_global` differs between versions of Python and
-admits fec0::/10. Translators and tunnels use addresses that contain another address. Both must be allowed then.
+Only globally routable unicast addresses are allowed. The table is our own: `ipaddress.is_global` differs between
+versions of Python and admits fec0::/10. Translators and tunnels use addresses that contain IPv4 addresses. Those are
+judged in their place; for ISATAP, in addition.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,7 +12,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-#: IANA's registries of special-purpose addresses, and what they leave to multicast and to the future.
+#: IANA's special-purpose addresses, multicast, and the reserved block.
 _SPECIAL_V4 = tuple(
     (IPv4Network(network), meaning)
     for network, meaning in (
@@ -19,7 +20,7 @@ _SPECIAL_V4 = tuple(
         ("10.0.0.0/8", "a private network"),
         ("100.64.0.0/10", "shared by carriers"),
         ("127.0.0.0/8", "loopback"),
-        ("168.63.129.16/32", "the host of an Azure machine"),  # public by its number, and answers each guest
+        ("168.63.129.16/32", "the host of an Azure machine"),  # public, and Azure answers each virtual machine at it
         ("169.254.0.0/16", "link-local, where clouds keep credentials"),
         ("172.16.0.0/12", "a private network"),
         ("192.0.0.0/24", "reserved for protocols"),
@@ -77,16 +78,16 @@ class AddressRule:
         try:
             parsed = ip_address(address)
         except ValueError:
-            return f"{address[:64]!r} is no address"
+            return f"{address[:64]!r} is not an address"
         if isinstance(parsed, IPv6Address) and parsed in _MAPPED:
             parsed = _low_v4(parsed)  # the same machine as the IPv4 address, for the rule and for `allowed`
         if any(parsed in network for network in self._allowed):
             return None
         carried = list(_carried(parsed))
-        for judged in carried or [parsed]:
-            reason = _special(judged)
+        for each in carried or [parsed]:
+            reason = _special(each)
             if reason is not None:
-                return f"{address}, which carries {reason}" if carried and judged != parsed else reason
+                return f"{address}, which carries {reason}" if carried and each != parsed else reason
         return None
 
 

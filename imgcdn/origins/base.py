@@ -2,7 +2,7 @@
 The seam for originals: what each kind of source implements, and what it returns.
 
 A new kind, such as a bucket, is a module with a `Fetcher`, its settings, a scheme in `core.request.routes` and a line
-in `service.assembly`. The catalogue handles records, freshness, remembered failures and copies on disk alike for every
+in `service.assembly`. The catalogue handles records, freshness, negative entries and copies on disk alike for every
 kind.
 """
 
@@ -21,7 +21,11 @@ from imgcdn.errors import ImageTooLarge, InternalError
 
 
 class Freshness(Enum):
-    """What may be done with a record: use it; use it and validate it in the background; or validate it first."""
+    """
+    What may be done with a record: use it; use it and validate it in the background; or validate it first.
+
+    STALE_OK is for stale-while-revalidate, which is not built yet: `judge` never returns it.
+    """
 
     FRESH = 1
     STALE_OK = 2
@@ -128,7 +132,7 @@ class Fetcher(Protocol):
         """
 
     def host(self, source: Source) -> str:
-        """Return the host on whose share of the fetches a source counts."""
+        """Return the host whose places a fetch of this source takes."""
 
     def fetch(self, source: Source, known: Validators | None, *, into: BinaryIO | None, stop: Stop) -> Answer:
         """
@@ -170,7 +174,7 @@ class OriginalFile:
 @dataclass(frozen=True, slots=True)
 class Original:
     """
-    A source as it is now.
+    An original as it was last validated.
 
     Args:
         record: Its record.
@@ -181,6 +185,10 @@ class Original:
     record: SourceRecord
     file: OriginalFile | None = None
     origin_status: int = 0
+
+
+#: The public text about a fetch that failed. The log says why.
+NOT_SENT = "The origin did not send the image."
 
 
 def too_many_bytes(limit: int) -> ImageTooLarge:

@@ -1,5 +1,5 @@
 """
-The records of sources: look up, refresh, remember failures, open. All kinds of sources are handled alike.
+The records of sources: look up, refresh, write negative entries, open. All kinds of sources are handled alike.
 
 The catalogue does not join requests. Its caller makes sure that a source is refreshed once for all requests that wait
 for it. A validation replaces only the record, so all variants stay after a 304, and after a 200 with the same bytes.
@@ -19,6 +19,7 @@ from imgcdn.core.output.keys import source_key
 from imgcdn.core.values import FileStamp, OriginState, Source, SourceRecord
 from imgcdn.errors import Forbidden, ImageTooLarge, InternalError, OriginError, Overloaded, SourceNotFound
 from imgcdn.origins.base import (
+    NOT_SENT,
     Answer,
     Fetcher,
     Freshness,
@@ -37,11 +38,12 @@ from imgcdn.store.disk import DiskStore
 from imgcdn.store.files import ORIGINAL_NAME, path_stamp
 from imgcdn.store.folder import Folder
 
-#: How often an original is read if it changes meanwhile. After that, it is assumed to be still in writing.
+#: How many times an original is read if it changes while it is read. After that, it is assumed to be still being
+#: written.
 ATTEMPTS = 2
 
 #: Threads that look files up. A look-up takes a few system calls, and up to 20 ms if the file was just written.
-_LOOKERS = 8
+_LOOKUP_THREADS = 8
 
 #: How many of the callers' versions (`v`) a record remembers.
 _MOST_SEEN = 16
@@ -98,13 +100,13 @@ class Catalog:
         self._clock = clock
         # Two pools: files must not wait for slow origins.
         self._fetching = ThreadPoolExecutor(settings.fetchers, thread_name_prefix="fetch")
-        self._looking = ThreadPoolExecutor(_LOOKERS, thread_name_prefix="look")
+        self._looking = ThreadPoolExecutor(_LOOKUP_THREADS, thread_name_prefix="lookup")
         self._hosts: dict[str, _Places] = {}
         self._stops: set[Stop] = set()
 
     def current(self, source: Source, v: str | None) -> SourceRecord | None:
         """
-        Return the record if it is fresh, otherwise None. Does not wait.
+        Return the record if it is fresh, otherwise None. It does not wait.
 
         Args:
             v: The caller's version of the source.
@@ -171,12 +173,12 @@ class Catalog:
                 try:
                     copy = await self._copy(fetcher, source, known)
                 except (SourceNotFound, OriginError, ImageTooLarge, Forbidden) as error:
-                    if fetcher.copies:  # a file is looked up anew, which costs less than remembering
+                    if fetcher.copies:  # for a file, another look-up costs less than a negative entry
                         self._remember_failure(folder, known, error)
                     raise
                 if not copy.answer.modified:
-                    return self._validated(folder, known, copy.answer, v)
-                original = await self._replaced(folder, copy, v, changed=known is not None)
+                    return self._record_validation(folder, known, copy.answer, v)
+                original = await self._record_new_bytes(folder, copy, v, was_known=known is not None)
                 if original is not None:
                     return original
         raise keeps_changing()
@@ -218,22 +220,24 @@ class Catalog:
         except OSError as error:
             raise InternalError("The disk has no space for the original. Try again later.", log=str(error)) from error
 
-    def _validated(self, folder: Folder, known: SourceRecord | None, answer: Answer, v: str | None) -> Original:
+    def _record_validation(self, folder: Folder, known: SourceRecord | None, answer: Answer, v: str | None) -> Original:
         if known is None or known.origin is None:
-            raise OriginError("The origin did not send the image.", log="a 304 that was not asked for")
+            raise OriginError(NOT_SENT, log="a 304 to an unconditional request")
         headers = {**dict(known.origin.headers), **answer.headers}
         record = replace(known, negative=None, origin=self._state(answer, headers, v, known.origin))
         self._store.save_record(folder, record)
         return Original(record, origin_status=304)
 
-    async def _replaced(self, folder: Folder, copy: _Copy, v: str | None, *, changed: bool) -> Original | None:
+    async def _record_new_bytes(
+        self, folder: Folder, copy: _Copy, v: str | None, *, was_known: bool
+    ) -> Original | None:
         """Probe a fetched original and save its record. Return None if the file was replaced meanwhile."""
         assert copy.file is not None
         before = self._store.record(folder.source_key)
         answer, file, origin = copy.answer, copy.file, None
         if answer.file is None:
             origin = self._state(answer, dict(answer.headers), v, before.origin if before else None)
-            file = self._kept(folder, copy) if origin.storable else copy.file
+            file = self._keep_copy(folder, copy) if origin.storable else copy.file
         located = answer.file or Located(file.path, path_stamp(file.path) or _NO_FILE)
         probed = await self._prober.probe(located, version=answer.version)
         if probed is None:
@@ -243,9 +247,9 @@ class Catalog:
             self._store.save_record(folder, record)
         else:
             self._store.purge(folder.source_key)
-        return Original(record, file, origin_status=200 if origin is not None and changed else 0)
+        return Original(record, file, origin_status=200 if origin is not None and was_known else 0)
 
-    def _kept(self, folder: Folder, copy: _Copy) -> OriginalFile:
+    def _keep_copy(self, folder: Folder, copy: _Copy) -> OriginalFile:
         """Move the file into the source's folder. If that fails, it stays where it is, for the waiting requests."""
         assert copy.file is not None
         if copy.temp is not None and folder.publish(copy.temp, ORIGINAL_NAME):
@@ -269,7 +273,7 @@ class Catalog:
             self._store.save_record(anew, replace(record, negative=entry))
 
     def _state(self, answer: Answer, headers: dict[str, str], v: str | None, before: OriginState | None) -> OriginState:
-        judged = lifetime(
+        permitted = lifetime(
             headers,
             received_at=answer.received_at,
             min_ttl_s=self._settings.min_ttl,
@@ -283,8 +287,8 @@ class Catalog:
             url=answer.validators.url if answer.validators else "",
             headers=tuple(sorted(headers.items())),
             validated_at=answer.received_at,
-            fresh_until=answer.received_at + judged.fresh_for_s,
-            storable=judged.storable,
+            fresh_until=answer.received_at + permitted.fresh_for_s,
+            storable=permitted.storable,
             seen=seen,
         )
 
@@ -303,6 +307,7 @@ class Catalog:
 
 
 def _locate(fetcher: Fetcher, source: Source, known: SourceRecord | None, stop: Stop) -> _Copy:
+    """Find a file. `known` is not used; the signature is that of a download."""
     answer = fetcher.fetch(source, None, into=None, stop=stop)
     assert answer.file is not None
     return _Copy(answer, OriginalFile(answer.file.path), None)

@@ -1,5 +1,5 @@
 """
-Connections to checked addresses, which end with their fetch.
+Connections to checked addresses. The deadline of a fetch shuts them down.
 
 A host is resolved once for each connection. Every address is checked, and the connection goes to one of them, so no
 second look-up can give another address. Host header, SNI and certificate keep the name. A connection that is kept alive
@@ -109,12 +109,12 @@ class Dialler:
         attempt = self.attempt
         attempt.reused = False
         ends = time.monotonic() + min(attempt.connect_timeout_s, attempt.watch.remaining_s)
-        addresses = self._checked(host, port, ends)[:_MAX_TRIED]
+        addresses = self._resolve_checked(host, port, ends)[:_MAX_TRIED]
         failures = []
         for index, address in enumerate(addresses):
             share_s = (ends - time.monotonic()) / (len(addresses) - index)
             try:
-                sock = _connected(address, port, max(0.001, share_s), attempt.watch)
+                sock = _connect_to(address, port, max(0.001, share_s), attempt.watch)
                 sock.settimeout(attempt.connect_timeout_s)  # the TLS handshake gets the whole time again
                 return sock
             except TimeoutError as error:
@@ -126,7 +126,7 @@ class Dialler:
         failure.log = f"{host}:{port} did not connect: {'; '.join(text for _, text in failures)}"
         raise failure
 
-    def _checked(self, host: str, port: int, ends: float) -> Sequence[str]:
+    def _resolve_checked(self, host: str, port: int, ends: float) -> Sequence[str]:
         addresses = self._overrides.get((host, port)) or self._look_up(host, port, ends)
         if not addresses:
             raise OriginError("The origin's host was not found.", log=f"{host} has no addresses")
@@ -144,7 +144,7 @@ class Dialler:
                 raise timeout
         answers: queue.SimpleQueue[Sequence[str] | Exception] = queue.SimpleQueue()
         try:
-            threading.Thread(target=self._ask, args=(host, port, answers), name="lookup", daemon=True).start()
+            threading.Thread(target=self._run_resolver, args=(host, port, answers), name="lookup", daemon=True).start()
         except RuntimeError:
             self._lookups.release()
             raise
@@ -157,7 +157,7 @@ class Dialler:
             raise OriginError("The origin's host was not found.", log=f"looking up {host}: {answer}") from answer
         return answer
 
-    def _ask(self, host: str, port: int, answers: "queue.SimpleQueue[Sequence[str] | Exception]") -> None:
+    def _run_resolver(self, host: str, port: int, answers: "queue.SimpleQueue[Sequence[str] | Exception]") -> None:
         try:
             answers.put(self._resolver(host, port))
         except Exception as error:  # noqa: BLE001  # the end of a thread: the waiting fetch raises it
@@ -242,7 +242,7 @@ class _TlsPool(HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
 
 
-def _connected(address: str, port: int, timeout_s: float, watch: Watch) -> socket.socket:
+def _connect_to(address: str, port: int, timeout_s: float, watch: Watch) -> socket.socket:
     sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)

@@ -36,6 +36,8 @@ class Lifetime:
     """
     What an origin permits a shared cache to do with a response.
 
+    Nothing reads the last three fields yet. They are for stale-while-revalidate and stale-if-error.
+
     Args:
         fresh_for_s: Lifetime from `received_at`, within the operator's limits.
         storable: Whether the response may be stored. If not, only the requests that already wait get it.
@@ -94,16 +96,16 @@ def lifetime(
     ...          min_ttl_s=60, default_ttl_s=3600, max_ttl_s=86400).fresh_for_s
     500.0
     """
-    said = cache_control(headers.get("cache-control", ""))
-    left_s = _stated_s(headers, said, received_at, default_ttl_s) - _age_s(headers, received_at)
-    if "no-cache" in said:
+    directives = cache_control(headers.get("cache-control", ""))
+    left_s = _stated_s(headers, directives, received_at, default_ttl_s) - _age_s(headers, received_at)
+    if "no-cache" in directives:
         left_s = 0.0
     return Lifetime(
         fresh_for_s=float(min(max(left_s, min_ttl_s), max_ttl_s)),
-        storable=not ({"no-store", "private"} & said.keys()) and not _varies_on_everything(headers),
-        stale_allowed=not ({"no-cache", "must-revalidate", "proxy-revalidate", "s-maxage"} & said.keys()),
-        stale_while_revalidate_s=_delta_s(said, "stale-while-revalidate"),
-        stale_if_error_s=_delta_s(said, "stale-if-error"),
+        storable=not ({"no-store", "private"} & directives.keys()) and not _varies_on_everything(headers),
+        stale_allowed=not ({"no-cache", "must-revalidate", "proxy-revalidate", "s-maxage"} & directives.keys()),
+        stale_while_revalidate_s=_delta_s(directives, "stale-while-revalidate"),
+        stale_if_error_s=_delta_s(directives, "stale-if-error"),
     )
 
 
@@ -133,11 +135,11 @@ def retry_after(headers: Mapping[str, str], *, now: float) -> int | None:
 
 
 def _stated_s(
-    headers: Mapping[str, str], said: Mapping[str, tuple[str, ...]], received_at: float, default_s: float
+    headers: Mapping[str, str], directives: Mapping[str, tuple[str, ...]], received_at: float, default_s: float
 ) -> float:
     """Return the lifetime that the headers state; otherwise the heuristic or the default one."""
     for directive in ("s-maxage", "max-age"):
-        stated = _delta_s(said, directive)
+        stated = _delta_s(directives, directive)
         if stated is not None:
             return stated
     date = http_date(headers.get("date", ""), now=received_at)
@@ -159,9 +161,9 @@ def _age_s(headers: Mapping[str, str], received_at: float) -> float:
     return max(age, received_at - date) if date is not None else age
 
 
-def _delta_s(said: Mapping[str, tuple[str, ...]], directive: str) -> int | None:
+def _delta_s(directives: Mapping[str, tuple[str, ...]], directive: str) -> int | None:
     """Return the seconds of a directive, the smallest of several; an invalid value counts as 0 (section 4.2.1)."""
-    given = said.get(directive)
+    given = directives.get(directive)
     if not given:
         return None
     return min(_seconds(text) if _DIGITS.fullmatch(text) else 0 for text in given)

@@ -2,7 +2,7 @@
 Originals from other hosts: the one place in the package that sends requests.
 
 Every hop is judged anew, by scheme, host, port and path (the allowlist) and by the addresses that it resolves to.
-Nothing of the client's request is sent on, and nothing of the origin's text is sent back.
+No header of the client's request is sent on, and no text of the origin's response is sent back.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from imgcdn.core.request.url import RemoteUrl, is_beneath, join_reference, parse
 from imgcdn.core.values import Source
 from imgcdn.errors import Forbidden, ImageTooLarge, InvalidParam, OriginError, OriginTimeout, SourceNotFound
 from imgcdn.origins.addresses import AddressRule
-from imgcdn.origins.base import Answer, Stop, Validators, too_many_bytes
+from imgcdn.origins.base import NOT_SENT, Answer, Stop, Validators, too_many_bytes
 from imgcdn.origins.connections import Attempt, Dialler, Resolver, Transport, system_resolver, tls_context
 from imgcdn.origins.freshness import retry_after
 from imgcdn.origins.settings import OriginSettings
@@ -176,12 +176,12 @@ class _Fetch:
         for _ in range(_MAX_REDIRECTS + 1):
             transport = exempt if self.base is not None and is_beneath(self.base, url) else checked
             if transport is checked and not self.admits(url):
-                raise Forbidden(f"{url} is in no pattern of the allowlist")
-            asked = self._conditions(url)
-            response = self._send(transport, url, asked)
+                raise Forbidden(f"{url} matches no pattern of the allowlist")
+            conditions = self._conditions(url)
+            response = self._send(transport, url, conditions)
             try:
                 if response.status not in _REDIRECTS:
-                    return self._judged(url, response, into, conditional=bool(asked))
+                    return self._read_response(url, response, into, conditional=bool(conditions))
                 url = _next_hop(url, response)
                 _drain(url, response)
             finally:
@@ -229,7 +229,9 @@ class _Fetch:
         raw: BaseHTTPResponse = response.raw
         return raw
 
-    def _judged(self, url: RemoteUrl, response: BaseHTTPResponse, into: BinaryIO, *, conditional: bool) -> Answer:
+    def _read_response(
+        self, url: RemoteUrl, response: BaseHTTPResponse, into: BinaryIO, *, conditional: bool
+    ) -> Answer:
         received_at = self.clock()
         headers = {name: value for name in _KEPT_HEADERS if (value := response.headers.get(name)) is not None}
         if response.status == 304 and conditional:
@@ -237,7 +239,7 @@ class _Fetch:
             return _answer(url, headers, received_at, version=None)
         if response.status not in _WHOLE:
             _drain(url, response)
-            raise _refusal(url, response.status, retry_after(headers, now=received_at))
+            raise _error_for(url, response.status, retry_after(headers, now=received_at))
         _check_coding(url, response)
         return _answer(url, headers, received_at, version=self._read(url, response, into))
 
@@ -276,8 +278,10 @@ def _next_hop(url: RemoteUrl, response: BaseHTTPResponse) -> RemoteUrl:
         if location:
             return join_reference(url, location)
     except InvalidParam as error:
-        raise OriginError("The origin redirects to no URL.", log=f"{url} redirects to {location!r}") from error
-    raise OriginError("The origin redirects to no URL.", log=f"{url} redirects without a Location")
+        raise OriginError(
+            "The origin sent a redirect without a valid URL.", log=f"{url} redirects to {location!r}"
+        ) from error
+    raise OriginError("The origin sent a redirect without a valid URL.", log=f"{url} redirects without a Location")
 
 
 def _check_coding(url: RemoteUrl, response: BaseHTTPResponse) -> None:
@@ -307,13 +311,13 @@ def _drain(url: RemoteUrl, response: BaseHTTPResponse) -> None:
             pass
 
 
-def _refusal(url: RemoteUrl, status: int, after_s: int | None) -> OriginError | SourceNotFound:
+def _error_for(url: RemoteUrl, status: int, after_s: int | None) -> OriginError | SourceNotFound:
     log = f"{url} answered {status}"
     if status in _GONE:
         return SourceNotFound("The origin has no image at this URL.", log=log)
     after_s = None if after_s is None else min(after_s, MAX_RETRY_AFTER_S)
     again = after_s if status == 429 or status >= 500 else None
-    return OriginError("The origin did not send the image.", log=log, origin_status=status, origin_retry_after_s=again)
+    return OriginError(NOT_SENT, log=log, origin_status=status, origin_retry_after_s=again)
 
 
 def _was_closed(error: RequestException | HTTPError) -> bool:
@@ -327,7 +331,7 @@ def _failure(url: RemoteUrl, error: RequestException | HTTPError) -> OriginError
     log = f"{url}: {type(error).__name__}: {error}"
     if isinstance(error, Timeout | ReadTimeoutError):
         return OriginTimeout("The origin did not answer in time.", log=log)
-    return OriginError("The origin did not send the image.", log=log)
+    return OriginError(NOT_SENT, log=log)
 
 
 def _too_slow(url: RemoteUrl) -> OriginTimeout:

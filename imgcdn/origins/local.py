@@ -118,8 +118,8 @@ def pictures(root: Path) -> Iterable[str]:
     except OSError:
         return
     for name in names:
-        offered = not name.startswith(".") and name.lower().endswith(_EXTENSIONS)
-        if offered and os.path.isfile(f"{root}/{name}"):
+        is_picture = not name.startswith(".") and name.lower().endswith(_EXTENSIONS)
+        if is_picture and os.path.isfile(f"{root}/{name}"):
             yield name
 
 

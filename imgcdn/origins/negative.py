@@ -26,7 +26,8 @@ from imgcdn.errors import (
 #: crash may have had another cause.
 _ORIGINAL_S = 60.0
 
-#: After this time, the origin is asked again, unless it sent a Retry-After (with 429 and 5xx, at most a minute).
+#: After this time, the origin is asked again, unless it sent a Retry-After (with 429 and 5xx, at most
+#: `http.MAX_RETRY_AFTER_S`).
 _NOT_FOUND_S = 10.0
 _ORIGIN_S = 2.0
 

@@ -41,6 +41,10 @@ def _mount(prefix: str, base: str) -> Mount:
         raise Mistake(f"{wanted}; this one has {error.log}") from error
 
 
+#: Pillow refuses larger pictures: twice its `Image.MAX_IMAGE_PIXELS`.
+_MOST_PIXELS = 178_956_970
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OriginSettings:
     """Where originals come from, how they are fetched, and for how long they are fresh."""
@@ -75,7 +79,9 @@ class OriginSettings:
     fetches_per_host: int = setting(
         8, integer(1, 1024), "Originals that one HTTP worker fetches from one host at the same time."
     )
-    connect_timeout_s: float = setting(3.0, seconds(0.1, 600), "Seconds for connecting to an origin.")
+    connect_timeout_s: float = setting(
+        3.0, seconds(0.1, 600), "Seconds for looking up and connecting to an origin, and again for the TLS handshake."
+    )
     read_timeout_s: float = setting(
         10.0, seconds(0.1, 600), "Seconds that an origin may let pass without sending anything."
     )
@@ -86,7 +92,9 @@ class OriginSettings:
     )
     max_ttl: int = setting(_YEAR_S, integer(0, _YEAR_S), "Seconds for which a remote original is fresh, at most.")
     max_pixels: int = setting(
-        64_000_000, integer(1, 10**9), "Pixels times frames of an original; larger ones are refused."
+        64_000_000,
+        integer(1, _MOST_PIXELS),
+        "Pixels of an original; larger ones are refused. An animation whose frames together have more becomes a still.",
     )
     max_source_bytes: int = setting(32 * 10**6, byte_count, "Bytes of an original; larger ones are refused.")
 

@@ -26,7 +26,7 @@ from imgcdn.renderers.queue import JobQueue
 _log = logging.getLogger(__name__)
 
 #: How many children are tried for a job: one that may have died while idle, then two new ones.
-_HANDS = 3
+_MOST_CHILDREN_TRIED = 3
 
 #: Connections that may wait to be accepted. With a full queue, asyncio would take a refused connection for an open one.
 _BACKLOG = 4096
@@ -39,7 +39,7 @@ _LINGER_S = 0.5
 _PRELOADED = ["imgcdn.renderers.child", "imgcdn.renderers.broker"]
 
 
-def _work(connection: socket.socket, memory_bytes: int, writable: str) -> None:
+def _run_child(connection: socket.socket, memory_bytes: int, writable: str) -> None:
     from imgcdn.renderers import child  # noqa: PLC0415  # loaded in the fork server, so that the broker loads no codec
 
     child.main(connection, memory_bytes, writable)
@@ -68,7 +68,7 @@ class Child:
         with theirs:
             self._reader, self._writer = await asyncio.open_connection(sock=ours)
             process = multiprocessing.get_context("forkserver").Process(
-                target=_work, args=(theirs, *self._arguments), name="render-child"
+                target=_run_child, args=(theirs, *self._arguments), name="render-child"
             )
             try:
                 process.start()
@@ -104,7 +104,7 @@ class Child:
 
     async def _hand_over(self, job: Job) -> None:
         """Send a job until a child accepts it. The original is not at fault if a child exited while idle."""
-        for _ in range(_HANDS):
+        for _ in range(_MOST_CHILDREN_TRIED):
             if self._process is None:
                 await self.start()
             self._writer.write(pack(job))

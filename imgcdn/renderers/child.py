@@ -10,12 +10,10 @@ import errno
 import gc
 import hashlib
 import os
-import pickle
 import resource
 import signal
 import socket
 import stat
-import struct
 import sys
 from io import BufferedReader
 from pathlib import Path
@@ -24,12 +22,25 @@ from imgcdn.core.values import EncodedImage
 from imgcdn.engine.probe import probe
 from imgcdn.engine.render import render
 from imgcdn.errors import ImageError, InternalError, RenderFailed, RequestError, SourceNotFound
-from imgcdn.renderers.jobs import TAKEN, Changed, Failed, Job, Outcome, Probed, ProbeJob, Rendered, RenderJob, pack
+from imgcdn.renderers.jobs import (
+    TAKEN,
+    Changed,
+    Failed,
+    Job,
+    Outcome,
+    Probed,
+    ProbeJob,
+    Rendered,
+    RenderJob,
+    pack,
+    receive_message,
+)
 from imgcdn.renderers.priority import drop_realtime_capability, use_background_priority
 from imgcdn.renderers.sandbox import confine
 from imgcdn.store.files import file_stamp, pack_variant, write_file
 
-#: CPU seconds after a job's deadline at which the kernel kills the child. Only a child without a broker gets that far.
+#: The kernel kills a child this many CPU seconds after the job's deadline. The broker kills it at the deadline, so this
+#: matters only if the broker is gone.
 _CPU_GRACE_S = 5
 
 #: A child exits after this many jobs, or above this resident memory, because codecs and allocators keep memory.
@@ -37,7 +48,6 @@ _MAX_JOBS = 500
 _MAX_RSS_BYTES = 400 * 2**20
 
 _PR_SET_PDEATHSIG = 1
-_LENGTH = struct.Struct(">Q")
 
 
 def main(connection: socket.socket, memory_bytes: int, writable: str) -> None:
@@ -53,12 +63,10 @@ def main(connection: socket.socket, memory_bytes: int, writable: str) -> None:
     confine(writable)
     try:
         for _ in range(_MAX_JOBS):
-            length = connection.recv(_LENGTH.size, socket.MSG_WAITALL)
-            if len(length) < _LENGTH.size:
+            job: Job | None = receive_message(connection)
+            if job is None:
                 return
-            data = connection.recv(_LENGTH.unpack(length)[0], socket.MSG_WAITALL)
             connection.sendall(TAKEN)
-            job: Job = pickle.loads(data)  # noqa: S301  # from our own parent, over a socket pair
             outcome = perform(job)
             connection.sendall(pack(outcome))
             if isinstance(outcome, Rendered) and outcome.errno == errno.EACCES:

@@ -39,7 +39,7 @@ _ABSENT = (ConnectionRefusedError, FileNotFoundError)
 _MAX_SOCKET_PATH = 107
 _NAME_BYTES = len("/0123456789abcdef.sock")
 
-#: How often a job is sent: to a broker that may be exiting, to one that may be starting, to one that we start.
+#: How many times a job is sent at most: the first broker may be exiting, the second may be starting, the third is ours.
 _ATTEMPTS = 3
 
 
@@ -135,7 +135,7 @@ class RenderClient:
     def _begin(self) -> asyncio.Task[Channel]:
         if self._connecting is None or self._connecting.done():
             self._connecting = asyncio.create_task(self._connect())
-            self._connecting.add_done_callback(_note)
+            self._connecting.add_done_callback(_log_failure)
         return self._connecting
 
     async def _connect(self) -> Channel:
@@ -219,7 +219,7 @@ def _fits(folder: Path) -> bool:
     return len(os.fsencode(folder)) + _NAME_BYTES <= _MAX_SOCKET_PATH
 
 
-def _note(connecting: asyncio.Task[Channel]) -> None:
+def _log_failure(connecting: asyncio.Task[Channel]) -> None:
     """Log why there is no broker. The waiting jobs get the error itself."""
     error = None if connecting.cancelled() else connecting.exception()
     if error is not None:
@@ -227,13 +227,13 @@ def _note(connecting: asyncio.Task[Channel]) -> None:
 
 
 def _listens(path: str) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        return probe.connect_ex(path) == 0
+    with socket.socket(socket.AF_UNIX) as attempt:
+        return attempt.connect_ex(path) == 0
 
 
 def _environment() -> dict[str, str]:
     # Two arenas: with glibc's default of eight for each core, memory of every thread of a codec would be kept.
-    environment = {"MALLOC_ARENA_MAX": "2", "SVT_LOG": "0", **os.environ}
+    environment = {"MALLOC_ARENA_MAX": "2", **os.environ}
     root = str(Path(__file__).parents[2])
     if root not in sysconfig.get_paths().values():  # the package may run from a checkout without being installed
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (environment.get("PYTHONPATH"), root)))

@@ -5,6 +5,7 @@ import contextlib
 import os
 import pickle
 import signal
+import socket
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ TAKEN = b"\x01"
 #: HTTP workers need the broker until they have drained.
 IGNORED_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 
-#: Limit of a message. No variant is larger: this is twice 8192 x 8192 pixels of 4 bytes.
+#: Limit of a message: twice 8192 x 8192 pixels of 4 bytes.
 _MAX_MESSAGE_BYTES = 2**29
 
 
@@ -37,7 +38,8 @@ class ProbeJob:
         path: Path of the original, without symbolic links.
         stamp: The stamp that the file must have.
         version: SHA-256 of the bytes, hex, if it is known; None to hash them.
-        max_pixels: Limit of pixels times frames. Larger originals are refused.
+        max_pixels: Pixels of an original's frame; larger ones are refused. An animation whose frames together have more
+            becomes a still.
         timeout_s: Wall-clock seconds after which the child is killed.
         is_background: Whether no client waits for it. Then it makes way for jobs that a client waits for.
     """
@@ -150,3 +152,17 @@ async def read_message(reader: asyncio.StreamReader) -> Any:
     if length > _MAX_MESSAGE_BYTES:
         raise asyncio.IncompleteReadError(b"", length)
     return pickle.loads(await reader.readexactly(length))  # noqa: S301  # the socket is private, see above
+
+
+def receive_message(connection: socket.socket) -> Any:
+    """
+    Read one message, and block until it is complete. The same rule as for `read_message` applies.
+
+    Returns:
+        None if the other side has closed the connection.
+    """
+    length = connection.recv(_LENGTH.size, socket.MSG_WAITALL)
+    if len(length) < _LENGTH.size:
+        return None
+    data = connection.recv(_LENGTH.unpack(length)[0], socket.MSG_WAITALL)
+    return pickle.loads(data)  # noqa: S301  # the socket is private, see above

@@ -20,7 +20,8 @@ _PR_SET_NO_NEW_PRIVS = 38
 _WRITE_FILE, _REMOVE_FILE, _MAKE_REG, _TRUNCATE = 1 << 1, 1 << 5, 1 << 8, 1 << 14
 _TMP_RIGHTS = _WRITE_FILE | _REMOVE_FILE | _MAKE_REG
 
-# All rights of the first version, except reading files and listing folders. Later versions add rename and TCP.
+# All rights of the first version, except reading files and listing folders. Later versions add rename (2), truncate (3)
+# and TCP (4).
 _EXECUTE_WRITE_REMOVE_MAKE = 0b1_1111_1111_0011
 _REFER = 1 << 13
 _TCP = 0b11

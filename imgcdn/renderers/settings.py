@@ -37,7 +37,7 @@ class RendererSettings:
         64, integer(1, 10_000), "Renders that may wait for a free child; more are refused with 503."
     )
     renderer_memory_bytes: int = setting(
-        4 * 2**30, byte_count, "Address space of one render child. An original that needs more is refused."
+        4 * 2**30, byte_count, "Address space of one render child. A render that needs more fails."
     )
     render_timeout_s: float = setting(
         10.0, seconds(0.1, 600), "Wall-clock seconds for one render; then its child is killed."

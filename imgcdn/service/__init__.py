@@ -1,1 +1,1 @@
-"""The order of steps, and the work that no client waits for."""
+"""The order of steps."""

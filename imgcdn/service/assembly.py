@@ -44,7 +44,7 @@ class Parts:
         self.renderers.connect_soon()
 
     async def stop(self) -> None:
-        """Stop it, after the flights that are under way have ended."""
+        """Wait for the running flights, then stop what `start` started."""
         await self.flights.drain()
         self.renderers.disconnect()
         self.catalog.close()
@@ -101,12 +101,12 @@ def _renderers(config: Config, store: DiskStore) -> RenderClient:
 
 def _loop_id(file: Path) -> str:
     """Return a random name that all processes of this service share. The first process creates it."""
-    made_up = file.with_name(f"{file.name}-{secrets.token_hex(8)}")
-    made_up.write_text(f"imgcdn-{secrets.token_hex(8)}", encoding="ascii")
+    candidate = file.with_name(f"{file.name}-{secrets.token_hex(8)}")
+    candidate.write_text(f"imgcdn-{secrets.token_hex(8)}", encoding="ascii")
     try:
-        os.link(made_up, file)
+        os.link(candidate, file)
     except FileExistsError:
         pass
     finally:
-        made_up.unlink()
+        candidate.unlink()
     return file.read_text(encoding="ascii")

@@ -1,4 +1,4 @@
-"""The settings of requests that wait."""
+"""How long a request may take, and how many may wait."""
 
 from dataclasses import dataclass
 

@@ -2,8 +2,8 @@
 Single flight: work that several requests need at the same time is done once. All get its result or its error.
 
 Within a process, the work is one task, for which any number of requests wait. Between the processes of one service, a
-lock on one byte of a shared file joins them; the key determines the byte. Such a lock takes two microseconds, leaves no
-file to clean up, and is released at once when its holder is killed.
+lock on one byte of a shared file joins them; the key determines the byte. Such a lock takes microseconds (docs/why.md),
+leaves no file to clean up, and is released at once when its holder is killed.
 """
 
 import asyncio

@@ -1,1 +1,1 @@
-"""What is kept on disk: source records and variants, one folder a source, published by rename."""
+"""What is kept on disk: records, copies of originals and variants, one folder a source, published by rename."""

@@ -8,7 +8,7 @@ _HASHED_AT_ONCE_BYTES = 1024 * 1024
 
 class StoredBody:
     """
-    The end of an open file, from an offset on. For a client that reads slowly it holds a descriptor, and no memory.
+    The part of an open file from an offset on. For a client that reads slowly it holds a descriptor, and no memory.
 
     The descriptor is closed when the object is no longer referenced. There is no close(), because several responses may
     share one body.

@@ -39,7 +39,7 @@ from imgcdn.store.files import (
     write_file,
 )
 from imgcdn.store.folder import Folder
-from imgcdn.store.layout import lay_out
+from imgcdn.store.layout import CURRENT, TEMP_FOLDER, TRASH_FOLDER, free_bytes, lay_out, new_temp_name
 from imgcdn.store.settings import StoreSettings
 
 _log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ TOUCH_AFTER_S = 3600
 #: Size of the file that tests whether the disk can be written: a whole block, which a smaller file may not need.
 _PROBE_BYTES = 4096
 
-#: How long the result of a look at the disk's free space is used.
+#: Seconds for which a measurement of the free space is used again.
 _SPACE_MEMO_S = 1.0
 
 
@@ -71,15 +71,15 @@ class DiskStore:
         self.max_bytes = settings.cache_max_bytes
         self.originals_max_bytes = settings.originals_max_bytes
         self.min_free_bytes = settings.min_free_bytes
-        self._clock = clock
+        self.clock = clock
         self._trouble = ""
         self._space_seen = (-1.0, True)
         self._records: Memo[str, tuple[tuple[int, int], SourceRecord]] = Memo(16_384)
         self._unsaved: Memo[str, SourceRecord] = Memo(1_024)
         self._headers: Memo[str, tuple[tuple[int, int, int], Variant]] = Memo(16_384)
-        self._current = os.path.join(self.folder, "current")
+        self._current = os.path.join(self.folder, CURRENT)
         if self.max_bytes:
-            self._adopt()
+            self._create()
 
     @property
     def degraded(self) -> str:
@@ -91,7 +91,7 @@ class DiskStore:
     @property
     def temp_folder(self) -> Path:
         """The folder of files that are being written."""
-        return self.folder / "tmp"
+        return self.folder / TEMP_FOLDER
 
     def probe_writing(self) -> str:
         """Write and remove a small file. Return why nothing can be stored; empty if all is well."""
@@ -111,13 +111,13 @@ class DiskStore:
             stat = os.stat(path)
         except OSError:
             return None
-        stamp = (stat.st_ino, stat.st_mtime_ns)
+        identity = (stat.st_ino, stat.st_mtime_ns)
         known = self._records.get(source_key)
-        if known is not None and known[0] == stamp:
+        if known is not None and known[0] == identity:
             return known[1]
         record = self._load_record(path)
         if record is not None:
-            self._records.put(source_key, (stamp, record))
+            self._records.put(source_key, (identity, record))
         return record
 
     def read(
@@ -154,10 +154,10 @@ class DiskStore:
 
     def _read_open(self, fd: int, path: str, *, body: bool, patient: bool) -> Variant | None:
         stat = os.fstat(fd)
-        stamp = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+        identity = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
         seen = self._headers.get(path)
         # Each process verifies a file once: to hash 20 KB at every hit would take a tenth of the hit.
-        known = seen[1] if seen is not None and seen[0] == stamp else None
+        known = seen[1] if seen is not None and seen[0] == identity else None
         if known is None and stat.st_size > LARGE_BYTES and not patient:
             return None
         variant = known if known and not body else read_variant(fd, stat.st_size, known=known)
@@ -167,11 +167,11 @@ class DiskStore:
             return None
         self._touch(fd, stat.st_mtime)
         if known is None:
-            self._headers.put(path, (stamp, replace(variant, body=b"")))
+            self._headers.put(path, (identity, replace(variant, body=b"")))
         return variant
 
     def _touch(self, fd: int, used_at: float) -> None:
-        now = self._clock()
+        now = self.clock()
         if now - used_at > TOUCH_AFTER_S:
             with contextlib.suppress(OSError):  # on a read-only disk nothing is evicted
                 os.utime(fd, (now, now))
@@ -200,13 +200,18 @@ class DiskStore:
             return None
         record = self._path(source_key, RECORD_NAME)
         with contextlib.suppress(OSError):
-            now = self._clock()
+            now = self.clock()
             if now - os.stat(record).st_mtime > TOUCH_AFTER_S:
                 os.utime(record, (now, now))
         return path
 
     def purge(self, source_key: str) -> None:
-        """Remove a source with its variants, for all processes at once. What is being made now is not stored either."""
+        """
+        Remove a source with its variants, for all processes at once.
+
+        A variant that is being rendered now is not stored either. A record that another process could not write stays
+        in that process.
+        """
         self._unsaved.forget(source_key)
         self._records.forget(source_key)
         if self.max_bytes:
@@ -217,7 +222,7 @@ class DiskStore:
 
     def _move_to_trash(self, source_key: str) -> None:
         folder = self._path(source_key, "")
-        trash = self.folder / "trash" / f"{source_key[:16]}-{secrets.token_hex(8)}"
+        trash = self.folder / TRASH_FOLDER / f"{source_key[:16]}-{secrets.token_hex(8)}"
         try:
             os.rename(folder, trash)
         except FileNotFoundError:
@@ -248,7 +253,7 @@ class DiskStore:
         """Return a new path under `tmp/` to write a file to; None if nothing can be stored."""
         if not self.max_bytes or not self._has_space():
             return None
-        return os.path.join(self.temp_folder, f"{os.getpid()}-{secrets.token_hex(8)}")
+        return os.path.join(self.temp_folder, new_temp_name())
 
     def save_record(self, folder: Folder, record: SourceRecord) -> None:
         """Replace a source's record. If it cannot be written, this process remembers it."""
@@ -307,7 +312,7 @@ class DiskStore:
     def note(self, error: OSError | None) -> None:
         """Remember whether files can be written, and log a new reason why they cannot."""
         if error is not None and error.errno == errno.ENOENT:
-            error = self._mend()
+            error = self._create_again()
         trouble = "" if error is None else os.strerror(error.errno or errno.EIO)
         if trouble and trouble != self._trouble:
             _log.warning("serving without storing: the cache folder cannot be written: %s", trouble)
@@ -317,8 +322,7 @@ class DiskStore:
         now = time.monotonic()
         if now - self._space_seen[0] > _SPACE_MEMO_S:
             try:
-                free = os.statvfs(self.folder)
-                self._space_seen = (now, free.f_bavail * free.f_frsize >= max(self.min_free_bytes, 1))
+                self._space_seen = (now, free_bytes(self.folder) >= max(self.min_free_bytes, 1))
             except OSError:
                 self._space_seen = (now, True)  # a write will show the error
         return self._space_seen[1]
@@ -326,13 +330,13 @@ class DiskStore:
     def _path(self, source_key: str, name: str) -> str:
         return f"{self._current}/{source_key[:2]}/{source_key}/{name}"
 
-    def _adopt(self) -> None:
+    def _create(self) -> None:
         try:
             lay_out(self.folder)
         except OSError as error:
             self.note(error)
 
-    def _mend(self) -> OSError | None:
+    def _create_again(self) -> OSError | None:
         """Create folders again that were removed under the running service. Return the error if that fails."""
         try:
             lay_out(self.folder)

@@ -9,7 +9,6 @@ import contextlib
 import fcntl
 import logging
 import os
-import re
 import shutil
 import threading
 import time
@@ -19,12 +18,9 @@ from pathlib import Path
 
 from imgcdn.store.disk import DiskStore
 from imgcdn.store.files import ORIGINAL_NAME, RECORD_NAME, VARIANT_NAME, remove_file
+from imgcdn.store.layout import CURRENT, TEMP_FOLDER, TEMP_NAME, TRASH_FOLDER, TREE_NAME, free_bytes
 
 _log = logging.getLogger(__name__)
-
-# The names that `DiskStore` gives to temporary files, and to trees and the links to them. Other files are left alone.
-_TEMP_NAME = re.compile(r"[0-9]+-[0-9a-f]{16}|tree-[0-9a-f]{8}")
-_TREE_NAME = re.compile(r"tree-[0-9a-f]{8}")
 
 #: Share of the limit to which a sweep goes down, so that the next variant does not exceed the limit again.
 _LOW_WATER = 0.9
@@ -41,9 +37,9 @@ _PAUSE_RATIO = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class EvictionPass:
+class SweepResult:
     """
-    The result of one sweep.
+    The result of one sweep, for the log and for tests.
 
     Args:
         kept_bytes: Bytes of variants and records afterwards.
@@ -57,13 +53,13 @@ class EvictionPass:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class _Kept:
+class _StoredFile:
     used_at: float
     path: str
     size: int
 
 
-def run_eviction(store: DiskStore) -> EvictionPass | None:
+def run_eviction(store: DiskStore) -> SweepResult | None:
     """
     Remove files until the folder is under its limits and the disk has the required free space.
 
@@ -71,7 +67,7 @@ def run_eviction(store: DiskStore) -> EvictionPass | None:
         None if another process is sweeping, or the folder cannot be read.
     """
     try:
-        with _elected(store.folder / "trash") as won:
+        with _elected(store.folder / TRASH_FOLDER) as won:
             return _evict_in(store) if won else None
     except OSError as error:
         _log.warning("cannot sweep the cache folder: %s", error)
@@ -125,24 +121,24 @@ def _elected(folder: Path) -> Iterator[bool]:
         os.close(fd)
 
 
-def _evict_in(store: DiskStore) -> EvictionPass:
-    _remove_leftovers(store.folder)
-    seen = _survey(store.folder / "current")
+def _evict_in(store: DiskStore) -> SweepResult:
+    now = store.clock()
+    _remove_leftovers(store.folder, now)
+    seen = _survey(store.folder / CURRENT, now)
     # Originals can be fetched again without a render, so they are evicted first when the disk is short of space.
     original_bytes, gone = _evict(seen.originals, seen.original_bytes, store.originals_max_bytes, short=_short(store))
     kept_bytes, evicted = _evict(seen.variants, seen.kept_bytes, store.max_bytes, short=_short(store))
     if gone + evicted:
         _log.info("evicted %d variants and %d originals, %d bytes are kept", evicted, gone, kept_bytes + original_bytes)
-    return EvictionPass(kept_bytes, original_bytes, gone + evicted)
+    return SweepResult(kept_bytes, original_bytes, gone + evicted)
 
 
 def _short(store: DiskStore) -> int:
     """Return how many bytes of the required free space are missing."""
-    free = os.statvfs(store.folder)
-    return max(0, store.min_free_bytes - free.f_bavail * free.f_frsize)
+    return max(0, store.min_free_bytes - free_bytes(store.folder))
 
 
-def _evict(files: list[_Kept], total: int, ceiling: int, *, short: int) -> tuple[int, int]:
+def _evict(files: list[_StoredFile], total: int, ceiling: int, *, short: int) -> tuple[int, int]:
     """Remove the least recently used files down to a limit. Return the bytes left and the number of files removed."""
     allowed = min(ceiling, total - short)
     target = total if total <= allowed else int(allowed * _LOW_WATER)
@@ -158,21 +154,20 @@ def _evict(files: list[_Kept], total: int, ceiling: int, *, short: int) -> tuple
 
 @dataclass(slots=True)
 class _Survey:
-    variants: list[_Kept] = field(default_factory=list)
-    originals: list[_Kept] = field(default_factory=list)
+    variants: list[_StoredFile] = field(default_factory=list)
+    originals: list[_StoredFile] = field(default_factory=list)
     kept_bytes: int = 0
     original_bytes: int = 0
 
 
-def _survey(tree: Path) -> _Survey:
+def _survey(tree: Path, now: float) -> _Survey:
     """List the files and count their bytes. Remove folders of sources that are empty and were not used for long."""
     seen = _Survey()
-    now = time.time()
     for folder in _folders(tree):
         variants, original, record = _read_folder(folder.path)
         forgotten = record is None or (not variants and original is None and now - record.used_at > _RECORD_MAX_AGE_S)
         # A folder that was opened a short while ago may wait for a fetch.
-        if forgotten and _age_s(folder) > _TEMP_MAX_AGE_S:
+        if forgotten and _age_s(folder, now) > _TEMP_MAX_AGE_S:
             _remove_idle(folder.path, record)
         seen.variants += variants
         seen.kept_bytes += sum(kept.size for kept in variants) + (record.size if record else 0)
@@ -183,7 +178,7 @@ def _survey(tree: Path) -> _Survey:
     return seen
 
 
-def _remove_idle(folder: str, record: _Kept | None) -> None:
+def _remove_idle(folder: str, record: _StoredFile | None) -> None:
     if record is not None:
         remove_file(record.path)
     with contextlib.suppress(OSError):  # it is not empty, perhaps because a file was just published
@@ -196,16 +191,16 @@ def _folders(tree: Path) -> Iterator[os.DirEntry[str]]:
             yield from (entry for entry in _entries(shard.path) if entry.is_dir(follow_symlinks=False))
 
 
-def _read_folder(folder: str) -> tuple[list[_Kept], _Kept | None, _Kept | None]:
+def _read_folder(folder: str) -> tuple[list[_StoredFile], _StoredFile | None, _StoredFile | None]:
     """Return a source's variants, its original and its record."""
-    variants: list[_Kept] = []
+    variants: list[_StoredFile] = []
     original = record = None
     for entry in _entries(folder):
         try:
             stat = entry.stat(follow_symlinks=False)
         except OSError:
             continue
-        kept = _Kept(stat.st_mtime, entry.path, stat.st_size)
+        kept = _StoredFile(stat.st_mtime, entry.path, stat.st_size)
         if entry.name == RECORD_NAME:
             record = kept
         elif entry.name == ORIGINAL_NAME:
@@ -223,22 +218,22 @@ def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
         return []
 
 
-def _remove_leftovers(folder: Path) -> None:
+def _remove_leftovers(folder: Path, now: float) -> None:
     """Empty the trash, and remove leftovers of killed processes and trees that are not current."""
-    for entry in _entries(folder / "trash"):
+    for entry in _entries(folder / TRASH_FOLDER):
         shutil.rmtree(entry.path, ignore_errors=True)
-    for entry in _entries(folder / "tmp"):
-        if _TEMP_NAME.fullmatch(entry.name) and _age_s(entry) > _TEMP_MAX_AGE_S:
+    for entry in _entries(folder / TEMP_FOLDER):
+        if TEMP_NAME.fullmatch(entry.name) and _age_s(entry, now) > _TEMP_MAX_AGE_S:
             remove_file(entry.path)
     # Names are compared, because the paths may differ if the folder is reached through a link.
-    current = os.path.basename(os.path.realpath(folder / "current"))
+    current = os.path.basename(os.path.realpath(folder / CURRENT))
     for entry in _entries(folder):
-        if _TREE_NAME.fullmatch(entry.name) and entry.name != current and _age_s(entry) > _TEMP_MAX_AGE_S:
+        if TREE_NAME.fullmatch(entry.name) and entry.name != current and _age_s(entry, now) > _TEMP_MAX_AGE_S:
             shutil.rmtree(entry.path, ignore_errors=True)
 
 
-def _age_s(entry: os.DirEntry[str]) -> float:
+def _age_s(entry: os.DirEntry[str], now: float) -> float:
     try:
-        return time.time() - entry.stat(follow_symlinks=False).st_mtime
+        return now - entry.stat(follow_symlinks=False).st_mtime
     except OSError:
         return 0.0

@@ -1,5 +1,5 @@
 """
-The two kinds of file in a source's folder, as bytes.
+The two kinds of file that the service writes into a source's folder, as bytes.
 
 A variant is a header and the encoded picture or text. A record is a line with a checksum, then JSON. A file whose
 checksum is wrong is never served: a half-written, truncated or overwritten file counts as missing.

@@ -37,7 +37,7 @@ class Folder:
         try:
             os.rename(temp, name, dst_dir_fd=self._fd)
         except OSError as error:
-            # ENOENT: the folder was purged and removed since it was opened. The disk is not at fault.
+            # ENOENT: the folder was purged and removed since it was opened. So this is no reason to stop storing.
             if error.errno != errno.ENOENT:
                 self._note(error)
             return False

@@ -1,13 +1,21 @@
-"""The subfolders of the cache folder, and the tag that marks it as ours."""
+"""The subfolders of the cache folder, the tag that marks it as ours, and the names of files that are not finished."""
 
 import contextlib
 import fcntl
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 from imgcdn.errors import ConfigError
+
+#: Subfolders: files that are being written, folders that were purged, and the link to the tree of sources.
+TEMP_FOLDER, TRASH_FOLDER, CURRENT = "tmp", "trash", "current"
+
+#: The names that `new_temp_name` and `new_tree_name` make. Other files are left alone.
+TEMP_NAME = re.compile(r"[0-9]+-[0-9a-f]{16}|tree-[0-9a-f]{8}")
+TREE_NAME = re.compile(r"tree-[0-9a-f]{8}")
 
 # The first line is from the Cache Directory Tagging Specification. Backup tools skip folders with this file.
 _TAG = b"Signature: 8a477f597d28d172789f06886806bc55\n# This folder is an imgcdn cache; it may be deleted.\n"
@@ -24,10 +32,31 @@ def lay_out(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder):
         _check_tag(folder)
-        for name in ("tmp", "trash"):
+        for name in (TEMP_FOLDER, TRASH_FOLDER):
             (folder / name).mkdir(exist_ok=True)
-        if not (folder / "current").is_dir():
+        if not (folder / CURRENT).is_dir():
             _point_current(folder)
+
+
+def new_temp_name() -> str:
+    """Return a new name for a file that is being written. It has the process id, for people."""
+    return f"{os.getpid()}-{secrets.token_hex(8)}"
+
+
+def new_tree_name() -> str:
+    """Return a new name for a tree of sources, and for the link to it while it is made."""
+    return f"tree-{secrets.token_hex(4)}"
+
+
+def free_bytes(folder: Path) -> int:
+    """
+    Return the free space of a folder's disk.
+
+    Raises:
+        OSError: The disk fails.
+    """
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize
 
 
 def _check_tag(folder: Path) -> None:
@@ -43,11 +72,11 @@ def _check_tag(folder: Path) -> None:
 
 
 def _point_current(folder: Path) -> None:
-    tree = f"tree-{secrets.token_hex(4)}"
+    tree = new_tree_name()
     (folder / tree).mkdir()
-    link = folder / "tmp" / tree
+    link = folder / TEMP_FOLDER / tree
     link.symlink_to(tree)
-    link.rename(folder / "current")
+    link.rename(folder / CURRENT)
 
 
 @contextlib.contextmanager

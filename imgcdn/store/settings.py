@@ -19,12 +19,13 @@ class StoreSettings:
     cache_max_bytes: int = setting(
         2**30,
         byte_count,
-        "Bytes of variants to keep. The least recently used ones are evicted first. With 0, nothing is kept.",
+        "Bytes of variants and records to keep. Above it, the least recently used variants are evicted within seconds. "
+        "With 0, nothing is kept.",
     )
     originals_max_bytes: int = setting(
         2**30,
         byte_count,
-        "Bytes of copies of remote originals to keep. The least recently used ones are evicted first.",
+        "Bytes of copies of remote originals to keep. Above it, those used longest ago are evicted within seconds.",
     )
     min_free_bytes: int = setting(
         256 * 2**20, byte_count, "Bytes to leave free on the disk of the cache. With less, nothing is written."

@@ -65,7 +65,7 @@ TYPICAL = [
     ("min_ttl", "1m", " must be an integer from 0 to 31536000, not '1m'"),
     ("default_ttl", "1.5", " must be an integer from 0 to 31536000, not '1.5'"),
     ("max_ttl", "99999999", " must be an integer from 0 to 31536000, not '99999999'"),
-    ("max_pixels", "64M", " must be an integer from 1 to 1000000000, not '64M'"),
+    ("max_pixels", "64M", " must be an integer from 1 to 178956970, not '64M'"),
     ("max_source_bytes", "1.5GB", " must be a number of bytes, such as 500000, 512MB or 2GiB, not '1.5GB'"),
     ("cache_dir", "", " must be a path, not ''"),
     ("cache_max_bytes", "5TB", " must be a number of bytes, such as 500000, 512MB or 2GiB, not '5TB'"),

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from imgcdn.core.request.params import Params
-from imgcdn.engine.avif_boxes import finished, plays_of
+from imgcdn.engine.avif_boxes import plays_of, set_plays
 from imgcdn.errors import CorruptImage
 from tests.support import pictures, profiles
 from tests.support.paths import ROOT
@@ -77,7 +77,7 @@ def test_an_animation_is_resized_frame_by_frame(draw: Draw, fmt: str) -> None:
         pytest.param(pictures.apng(SOLID, MS, loop=0), 0, id="apng forever"),
         pytest.param(pictures.apng(SOLID, MS, loop=2), 2, id="apng twice"),
         pytest.param(pictures.animated_avif(SOLID, MS), 0, id="avif forever"),
-        pytest.param(finished(pictures.animated_avif(SOLID, MS), 3), 3, id="avif three times"),
+        pytest.param(set_plays(pictures.animated_avif(SOLID, MS), 3), 3, id="avif three times"),
     ],
 )
 def test_it_plays_as_often_as_the_original(original: bytes, plays: int, fmt: str) -> None:

@@ -17,7 +17,7 @@ from imgcdn.core.output.formats import PLACEHOLDERS
 from imgcdn.core.output.geometry import Fit
 from imgcdn.core.request.params import Params
 from imgcdn.engine.hashes import thumbhash
-from imgcdn.engine.placeholder import LQIP_CHARACTERS, dominant
+from imgcdn.engine.placeholder import LQIP_CHARACTERS, dominant_colour
 from tests.support import laden, pictures, profiles
 from tests.support.hash_reading import from_blurhash, from_thumbhash
 from tests.support.paths import CORPUS
@@ -310,4 +310,4 @@ def _sky_and_roof() -> Image.Image:
     ],
 )
 def test_the_dominant_colour_is_that_of_the_picture(image: Image.Image, expected: tuple[int, ...]) -> None:
-    assert near(tuple(bytes.fromhex(dominant(image)[1:])), expected, tolerance=6)
+    assert near(tuple(bytes.fromhex(dominant_colour(image)[1:])), expected, tolerance=6)

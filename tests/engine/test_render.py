@@ -1,19 +1,34 @@
 import io
+import itertools
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import fields, replace
 
 import pytest
+from PIL import Image
 
 from imgcdn.core.output.formats import FORMATS
 from imgcdn.core.output.geometry import Fit
+from imgcdn.core.output.plan import NOT_PIXELS, Plan, plan_for
 from imgcdn.core.request.params import Params
-from imgcdn.engine.render import render
+from imgcdn.core.values import EncodedImage
+from imgcdn.engine.probe import probe
+from imgcdn.engine.render import FOUND, STEPS, UPRIGHT_STEPS, render
 from imgcdn.errors import CorruptImage
 from tests.support import laden, pictures
 from tests.support.paths import ROOT
-from tests.support.planning import FAST
-from tests.support.variants import CRISP_Q, colour_at, decode_variant, make_plan, near, render_image, variant
+from tests.support.planning import FAST, LIMITS
+from tests.support.variants import (
+    CRISP_Q,
+    MAX_PIXELS,
+    colour_at,
+    decode_variant,
+    make_plan,
+    near,
+    render_image,
+    variant,
+)
 
 CORNERS = {(0.2, 0.2): "RED", (0.8, 0.2): "GREEN", (0.2, 0.8): "BLUE", (0.8, 0.8): "WHITE"}
 
@@ -207,3 +222,42 @@ print(Image._initialized, *sorted(name for name in sys.modules if "PcxImagePlugi
     )
     assert done.stderr == b""
     assert done.stdout.split() in ([b"0"], [b"1"])
+
+
+def _render(original: bytes, params: Params, client: tuple[str, ...], **changed: int) -> EncodedImage:
+    """Render under changed limits, and check that the file has the size that the result says."""
+    file = io.BytesIO(original)
+    limits = replace(LIMITS, **changed)  # type: ignore[arg-type]  # the tests change limits that are numbers
+    encoded = render(file, plan_for(probe(file, max_pixels=MAX_PIXELS), params, client, limits), FAST)
+    assert decode_variant(encoded).size == encoded.size
+    return encoded
+
+
+@pytest.mark.parametrize("palette", [True, False], ids=["palette", "no palette"])
+def test_a_trimmed_picture_that_is_too_long_for_a_format_is_sent_in_another(palette: bool) -> None:
+    image = Image.new("RGB", (60, 16_460), pictures.WHITE)
+    image.paste(pictures.RED, (20, 5, 40, 16_455))
+    original = pictures.png(image.quantize(4) if palette else image)
+    encoded = _render(original, Params(width=300, trim=5), ("avif", "webp"))
+
+    assert encoded.size == (20, 16_450)
+    assert encoded.format in ("jpeg", "png")
+
+
+def test_an_enlarged_trimmed_picture_has_the_format_for_its_own_size() -> None:
+    image = Image.new("RGB", (400, 50), pictures.WHITE)
+    image.paste(pictures.photograph((50, 50)), (100, 0))
+    params = Params(width=400, enlarge=True, trim=5)
+    limit = {"avif_min_pixels": 0, "avif_max_pixels": 30_000}
+
+    assert _render(pictures.png(image), replace(params, trim=None), ("avif", "webp"), **limit).format == "avif"
+    encoded = _render(pictures.png(image), params, ("avif", "webp"), **limit)
+    assert (encoded.format, encoded.size) == ("webp", (400, 400))
+
+
+def test_the_steps_apply_every_field_of_a_plan_that_changes_pixels() -> None:
+    """A step that is missing from its list would leave its parameter without an effect."""
+    applied = [*itertools.chain(*UPRIGHT_STEPS.values(), FOUND, *STEPS.values())]
+
+    assert len(applied) == len(set(applied)), "each field is applied by one step"
+    assert set(applied) == {field.name for field in fields(Plan)} - NOT_PIXELS

@@ -1,4 +1,4 @@
-"""The behaviour that all fetchers share. Add a new `Fetcher` to `kinds`; it must pass this suite."""
+"""The behaviour that all fetchers share. Add a new `Fetcher` to `KINDS`; it must pass this suite."""
 
 import contextlib
 import hashlib

@@ -246,7 +246,7 @@ def test_a_link_in_a_new_release_that_leads_outside_is_refused(tmp_path: Path) -
         _fetch(files, "a.jpg")
 
 
-def test_a_folder_that_turns_into_a_link_meanwhile_lends_no_outside_file_its_name(tmp_path: Path) -> None:
+def test_a_folder_replaced_by_a_link_during_the_check_lets_no_outside_file_in(tmp_path: Path) -> None:
     """With a plain stat of the path, 17 of 57,000 fetches allowed the file outside."""
     root, outside = tmp_path / "root", tmp_path / "outside"
     for folder, body in ((root / "sub", b"inside"), (outside, b"secret")):

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, fields, replace
 
 from imgcdn.core.encoders.graphics import other_formats
+from imgcdn.core.output.choice import FormatChoice, universal_format
 from imgcdn.core.output.formats import (
     AVIF,
     FORMATS,
     GIF,
-    JPEG,
     JSON,
     LOSSY,
     NEGOTIATED,
@@ -47,12 +47,14 @@ class Trim:
     Args:
         tolerance: Largest difference in any band between a border pixel and the border's colour.
         framing: The framing of the rest.
-        max_edge: Longest edge of the resampled picture, in pixels.
+        max_edge: Longest edge of the resampled picture, in pixels, if the format allows it.
+        choice: The formats to choose from again for the size without the border; None if the format is fixed.
     """
 
     tolerance: int
     framing: Framing
     max_edge: int
+    choice: FormatChoice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,8 @@ class Plan:
 
     Args:
         size: Size of the output; with `trim`, the size if there is no border.
-        format: A name in `core.output.formats.OUTPUTS`. When the pixels are known, a format of `others` or the
-            original's own (`rewrap`) may be sent instead.
+        format: A name in `core.output.formats.OUTPUTS`. When the pixels are known, a format of `others` or `trim` or
+            the original's own (`rewrap`) may be sent instead.
         crop: The part of the upright, turned source that is kept; None for the whole source.
         turn: Rotation and reflection of the upright source, as an EXIF orientation.
         trim: The border to remove; None if none is to be removed, and after `resolve_trim`. While it is set, `crop`
@@ -113,7 +115,8 @@ class Plan:
         target: SSIMULACRA2 to reach with as few bytes as possible (q=auto); None if the request gives a q.
         keep_profile: Whether pixels keep the original's colours, described by a profile in the file; otherwise they
             become sRGB.
-        others: The formats beside `format` that may be sent if the picture is a graphic, sorted.
+        others: The formats beside `format` that may be sent if the picture is a graphic, sorted. With `trim`, those if
+            there is no border.
         rewrap: Whether the original's own coding may be sent, without metadata, if the output would be larger. True if
             the request changes no pixel and the client may be sent the original's format.
     """
@@ -168,12 +171,12 @@ def plan_for(facts: Facts, params: Params, client: ClientClass, limits: Limits) 
     longest = max(limits.max_dimension, *source)
     draft = frame(source, framing, max_edge=longest)
     padded = draft.place is not None or (params.trim is not None and framing.fit is Fit.PAD)
-    fmt = _output_format(facts, params, client, draft.size, limits, padded=padded)
-    longest = min(longest, fmt.max_edge)
-    framed = _framed(source, framing, longest, fmt.name)
-    trim = None if params.trim is None else Trim(params.trim, framing, longest)
+    choice = _format_choice(facts, params, client, limits, padded=padded)
+    fmt = choice.format_for(draft.size) if choice else _fixed_format(params, client, limits)
+    framed = _framed(source, framing, min(longest, fmt.max_edge), fmt.name)
+    trim = None if params.trim is None else Trim(params.trim, framing, longest, choice if client else None)
     animated = _stays_animated(facts, params) and limits.animates(fmt)
-    negotiated = params.format is None and not animated
+    lossy = fmt in LOSSY or (trim is not None and trim.choice is not None)
     plan = Plan(
         size=framed.size,
         format=fmt.name,
@@ -192,11 +195,11 @@ def plan_for(facts: Facts, params: Params, client: ClientClass, limits: Limits) 
         crop_bounds=None if trim else framed.crop_bounds,
         animated=animated,
         original=facts if fmt is JSON else None,
-        q=params.q if fmt in LOSSY else None,
-        target=params.target if fmt in LOSSY and params.q is None else None,
+        q=params.q if lossy else None,
+        target=params.target if lossy and params.q is None else None,
         # Viewers ignore a profile in a GIF, and a text cannot hold one.
         keep_profile=limits.keep_profile and fmt.name in FORMATS and fmt is not GIF,
-        others=other_formats(fmt, framed.size, (*client, PNG.name)) if negotiated else (),
+        others=_others(choice, fmt, framed.size) if choice else (),
     )
     return replace(plan, rewrap=not changes_pixels(plan, facts) and _may_send(facts.format, params, client))
 
@@ -223,16 +226,25 @@ def resolve_trim(plan: Plan, source: Size, kept: Area) -> Plan:
     """
     if plan.trim is None:
         return plan
-    framed = _framed(source, plan.trim.framing, plan.trim.max_edge, plan.format, kept=kept)
-    margin = None if framed.place is None else plan.margin
+    framing, longest, choice = plan.trim.framing, plan.trim.max_edge, plan.trim.choice
+    fmt, others = OUTPUTS[plan.format], plan.others
+    if choice is not None:
+        fmt = choice.format_for(frame(source, framing, max_edge=longest, kept=kept).size)
+    framed = _framed(source, framing, min(longest, fmt.max_edge), fmt.name, kept=kept)
+    if choice is not None:
+        others = _others(choice, fmt, framed.size)
     return replace(
         plan,
         trim=None,
         crop=framed.crop,
         size=framed.size,
+        format=fmt.name,
         place=framed.place,
-        margin=margin,
+        margin=None if framed.place is None else plan.margin,
         crop_bounds=framed.crop_bounds,
+        q=plan.q if fmt in LOSSY else None,
+        target=plan.target if fmt in LOSSY else None,
+        others=others,
     )
 
 
@@ -269,30 +281,30 @@ def _stays_animated(facts: Facts, params: Params) -> bool:
     return facts.frames > 1 and not params.still
 
 
-def _output_format(
-    facts: Facts, params: Params, client: ClientClass, size: Size, limits: Limits, *, padded: bool
-) -> Format:
+def _fixed_format(params: Params, client: ClientClass, limits: Limits) -> Format:
+    """Return the format of an animation, or the one that the URL names."""
     if params.format is not None:
         return OUTPUTS[params.format]
-    if _stays_animated(facts, params):
-        return next((FORMATS[name] for name in client if name in limits.animation_formats), GIF)
+    return next((FORMATS[name] for name in client if name in limits.animation_formats), GIF)
+
+
+def _format_choice(
+    facts: Facts, params: Params, client: ClientClass, limits: Limits, *, padded: bool
+) -> FormatChoice | None:
+    """Return the formats that a still may be sent in; None if the URL names one, and for an animation."""
+    if params.format is not None or _stays_animated(facts, params):
+        return None
     # On an opaque background no pixel is transparent, so a format without alpha is possible.
     background = params.background
     transparent = (facts.alpha and not (background and _opaque(background))) or (
         padded and background is not None and not _opaque(background)
     )
-    candidates = [FORMATS[name] for name in client]
-    if not limits.avif_min_pixels <= size[0] * size[1] <= limits.avif_max_pixels:
-        candidates.sort(key=lambda fmt: fmt is AVIF)  # stable: avif goes last
-    candidates = [fmt for fmt in candidates if max(size) <= fmt.max_edge]
-    return candidates[0] if candidates else _universal_format(facts, transparent=transparent)
+    universal = universal_format(facts, transparent=transparent).name
+    return FormatChoice(client, universal, limits.avif_min_pixels, limits.avif_max_pixels)
 
 
-def _universal_format(facts: Facts, *, transparent: bool) -> Format:
-    """Return a format that every client shows: png for alpha and for the flat colours of a gif, otherwise jpeg."""
-    if transparent or facts.format == GIF.name:
-        return PNG
-    return JPEG
+def _others(choice: FormatChoice, fmt: Format, size: Size) -> tuple[str, ...]:
+    return other_formats(fmt, size, (*choice.accepted, PNG.name))
 
 
 def _may_send(format_name: str, params: Params, client: ClientClass) -> bool:

@@ -1,0 +1,45 @@
+"""Which of the formats that a client may be sent suits an output."""
+
+from dataclasses import dataclass
+
+from imgcdn.core.output.formats import AVIF, FORMATS, GIF, JPEG, PNG, Format
+from imgcdn.core.output.geometry import Size
+from imgcdn.core.values import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class FormatChoice:
+    """
+    The formats to choose from when the URL names none and the picture is a still.
+
+    Args:
+        accepted: Names of the negotiated formats that the client accepts, in its order of preference.
+        universal: Name of the format to send if none of them suits; every client shows it.
+        avif_min_pixels, avif_max_pixels: Outside these limits avif comes last.
+    """
+
+    accepted: tuple[str, ...]
+    universal: str
+    avif_min_pixels: int
+    avif_max_pixels: int
+
+    def format_for(self, size: Size) -> Format:
+        """
+        Choose the format for an output of this size.
+
+        >>> choice = FormatChoice(("avif", "webp"), "jpeg", 4096, 20_000_000)
+        >>> [choice.format_for(size).name for size in ((640, 400), (64, 40), (9000, 6000), (300, 17_000))]
+        ['avif', 'webp', 'webp', 'jpeg']
+        """
+        candidates = [FORMATS[name] for name in self.accepted]
+        if not self.avif_min_pixels <= size[0] * size[1] <= self.avif_max_pixels:
+            candidates.sort(key=lambda fmt: fmt is AVIF)  # stable: avif goes last
+        fitting = (fmt for fmt in candidates if max(size) <= fmt.max_edge)
+        return next(fitting, FORMATS[self.universal])
+
+
+def universal_format(facts: Facts, *, transparent: bool) -> Format:
+    """Return a format that every client shows: png for alpha and for the flat colours of a gif, otherwise jpeg."""
+    if transparent or facts.format == GIF.name:
+        return PNG
+    return JPEG

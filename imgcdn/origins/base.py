@@ -18,6 +18,7 @@ from typing import BinaryIO, Protocol
 
 from imgcdn.core.values import FileStamp, Source, SourceRecord
 from imgcdn.errors import ImageTooLarge, InternalError
+from imgcdn.renderers.jobs import Failed, Rendered
 
 
 class Freshness(Enum):
@@ -180,11 +181,13 @@ class Original:
         record: Its record.
         file: Its file; None until it is opened.
         origin_status: Status of the validation that this request waited for (200 or 304); 0 if there was none.
+        rendered: The outcome of the render that was asked for with its refresh; None if there was none.
     """
 
     record: SourceRecord
     file: OriginalFile | None = None
     origin_status: int = 0
+    rendered: Rendered | Failed | None = None
 
 
 #: The public text about a fetch that failed. The log says why.

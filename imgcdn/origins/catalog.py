@@ -34,6 +34,7 @@ from imgcdn.origins.freshness import judge, lifetime
 from imgcdn.origins.negative import negative_entry
 from imgcdn.origins.probing import Prober
 from imgcdn.origins.settings import OriginSettings
+from imgcdn.renderers.jobs import FirstRender
 from imgcdn.store.disk import DiskStore
 from imgcdn.store.files import ORIGINAL_NAME, path_stamp
 from imgcdn.store.folder import Folder
@@ -120,9 +121,13 @@ class Catalog:
             return None
         return record
 
-    async def refresh(self, source: Source, v: str | None) -> Original:
+    async def refresh(self, source: Source, v: str | None, first: FirstRender | None = None) -> Original:
         """
         Bring the record up to date: fetch the original, or validate it. Failures are remembered.
+
+        Args:
+            v: The caller's version of the source.
+            first: What to render if the original is new and may be stored; None for nothing.
 
         Raises:
             ImgcdnError: The source or its origin failed.
@@ -130,7 +135,7 @@ class Catalog:
         record = self.current(source, v)  # another process may have been first
         if record is not None:
             return Original(record)
-        return await self._fetch(source, self._store.record(source_key(source)), v)
+        return await self._fetch(source, self._store.record(source_key(source)), v, first)
 
     async def open(self, source: Source, original: Original) -> OriginalFile | None:
         """
@@ -155,7 +160,7 @@ class Catalog:
         Raises:
             ImgcdnError: As `refresh`.
         """
-        return await self._fetch(source, None, None)
+        return await self._fetch(source, None, None, None)
 
     def close(self) -> None:
         """End the fetches that are under way, and close the fetchers."""
@@ -166,7 +171,9 @@ class Catalog:
         for fetcher in set(self._fetchers.values()):
             fetcher.close()
 
-    async def _fetch(self, source: Source, known: SourceRecord | None, v: str | None) -> Original:
+    async def _fetch(
+        self, source: Source, known: SourceRecord | None, v: str | None, first: FirstRender | None
+    ) -> Original:
         fetcher = self._fetchers[source.scheme]
         with self._store.open_folder(source_key(source)) as folder:
             for _ in range(ATTEMPTS):
@@ -178,7 +185,7 @@ class Catalog:
                     raise
                 if not copy.answer.modified:
                     return self._record_validation(folder, known, copy.answer, v)
-                original = await self._record_new_bytes(folder, copy, v, was_known=known is not None)
+                original = await self._record_new_bytes(folder, copy, v, first, was_known=known is not None)
                 if original is not None:
                     return original
         raise keeps_changing()
@@ -229,7 +236,7 @@ class Catalog:
         return Original(record, origin_status=304)
 
     async def _record_new_bytes(
-        self, folder: Folder, copy: _Copy, v: str | None, *, was_known: bool
+        self, folder: Folder, copy: _Copy, v: str | None, first: FirstRender | None, *, was_known: bool
     ) -> Original | None:
         """Probe a fetched original and save its record. Return None if the file was replaced meanwhile."""
         assert copy.file is not None
@@ -239,15 +246,17 @@ class Catalog:
             origin = self._state(answer, dict(answer.headers), v, before.origin if before else None)
             file = self._keep_copy(folder, copy) if origin.storable else copy.file
         located = answer.file or Located(file.path, path_stamp(file.path) or _NO_FILE)
-        probed = await self._prober.probe(located, version=answer.version)
+        storable = origin is None or origin.storable
+        probed = await self._prober.probe(located, version=answer.version, first=first if storable else None)
         if probed is None:
             return None
-        record = replace(probed, origin=origin)
-        if origin is None or origin.storable:
+        record = replace(probed.record, origin=origin)
+        if storable:
             self._store.save_record(folder, record)
         else:
             self._store.purge(folder.source_key)
-        return Original(record, file, origin_status=200 if origin is not None and was_known else 0)
+        status = 200 if origin is not None and was_known else 0
+        return Original(record, file, origin_status=status, rendered=probed.rendered)
 
     def _keep_copy(self, folder: Folder, copy: _Copy) -> OriginalFile:
         """Move the file into the source's folder. If that fails, it stays where it is, for the waiting requests."""

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from imgcdn.core.encoders.effort import Budget
-from imgcdn.core.output.plan import Plan
+from imgcdn.core.output.plan import Limits, Plan
+from imgcdn.core.request.negotiation import ClientClass
+from imgcdn.core.request.params import Params
 from imgcdn.core.values import Facts, FileStamp
 from imgcdn.errors import ImgcdnError
 
@@ -30,6 +32,26 @@ _MAX_MESSAGE_BYTES = 2**29
 
 
 @dataclass(frozen=True, slots=True)
+class FirstRender:
+    """
+    What to render of an original as soon as its header is read, if that is quick, so that a new picture takes one trip.
+
+    Args:
+        params, client, limits: What its plan follows from, beside the probe facts.
+        budget: The limits of encoders.
+        temp: Path to write the variant's file to.
+        made_at: Unix time in whole seconds, for the variant's header.
+    """
+
+    params: Params
+    client: ClientClass
+    limits: Limits
+    budget: Budget
+    temp: str
+    made_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeJob:
     """
     Read an original's header, and hash its bytes if the fetcher has not.
@@ -42,6 +64,7 @@ class ProbeJob:
             becomes a still.
         timeout_s: Wall-clock seconds after which the child is killed.
         is_background: Whether no client waits for it. Then it makes way for jobs that a client waits for.
+        then: What to render if the original is not refused; None for nothing.
     """
 
     path: Path
@@ -50,6 +73,7 @@ class ProbeJob:
     max_pixels: int
     timeout_s: float
     is_background: bool = False
+    then: FirstRender | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,25 +107,10 @@ Job = ProbeJob | RenderJob
 
 def remove_half_written(job: Job) -> None:
     """Remove what a child that was killed has written of a variant, so that another child can write it."""
-    if isinstance(job, RenderJob) and job.temp is not None:
+    written = job.then if isinstance(job, ProbeJob) else job
+    if written is not None and written.temp is not None:
         with contextlib.suppress(OSError):
-            os.unlink(job.temp)
-
-
-@dataclass(frozen=True, slots=True)
-class Probed:
-    """
-    The outcome of a ProbeJob.
-
-    Args:
-        version: SHA-256 of the bytes, hex.
-        facts: The probe facts; None if the original is refused.
-        error: Why it is refused; None if it is not.
-    """
-
-    version: str
-    facts: Facts | None
-    error: ImgcdnError | None
+            os.unlink(written.temp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +134,24 @@ class Failed:
     """The job failed. The request gets the error."""
 
     error: ImgcdnError
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """
+    The outcome of a ProbeJob.
+
+    Args:
+        version: SHA-256 of the bytes, hex.
+        facts: The probe facts; None if the original is refused.
+        error: Why it is refused; None if it is not.
+        rendered: The outcome of `then`; None if there was none.
+    """
+
+    version: str
+    facts: Facts | None
+    error: ImgcdnError | None
+    rendered: Rendered | Failed | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,11 @@ once for all requests that wait for it, and the variant is rendered once for all
 """
 
 import asyncio
-import contextlib
 import functools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
-from enum import Enum
+from typing import Any
 
 from imgcdn.core.encoders.effort import Budget
 from imgcdn.core.memo import Memo
@@ -20,50 +19,18 @@ from imgcdn.core.output.plan import Limits, Plan, plan_for
 from imgcdn.core.request.negotiation import ClientClass
 from imgcdn.core.values import Facts, Source, SourceRecord, Variant
 from imgcdn.dialects.base import ImageRequest
-from imgcdn.errors import CorruptImage, ImageError, InternalError, RenderTimeout
+from imgcdn.errors import CorruptImage, ImageError, ImgcdnError, InternalError, RenderTimeout
 from imgcdn.origins.base import Original, keeps_changing
 from imgcdn.origins.catalog import ATTEMPTS, Catalog
 from imgcdn.origins.negative import blames_origin, negative_entry, raise_failed, raise_remembered, with_failed
 from imgcdn.renderers.client import RenderClient
-from imgcdn.renderers.jobs import Changed, Rendered, RenderJob
+from imgcdn.renderers.jobs import Changed, Failed, FirstRender, Rendered, RenderJob
+from imgcdn.service.delivery import OF_VALIDATION, CacheStatus, Delivery
 from imgcdn.service.settings import ServiceSettings
 from imgcdn.service.single_flight import SingleFlight
 from imgcdn.store.disk import DiskStore
 from imgcdn.store.files import LARGE_BYTES, variant_name
 from imgcdn.store.folder import Folder
-
-
-class CacheStatus(Enum):
-    """How the cache handled a request (RFC 9211)."""
-
-    HIT = "hit"
-    MISS = "fwd=miss"
-    COLLAPSED = "fwd=miss; collapsed"
-    VALIDATED = "fwd=stale; fwd-status=304"
-    REFETCHED = "fwd=stale; fwd-status=200"
-
-
-_VALIDATIONS = {0: CacheStatus.HIT, 304: CacheStatus.VALIDATED, 200: CacheStatus.REFETCHED}
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """
-    The result of a request, independent of HTTP.
-
-    Args:
-        variant: The variant, with its body unless only the header was requested.
-        status: How the cache handled the request.
-        stored: Whether the variant is on disk.
-        fresh_for_s: Seconds for which the source is fresh; None for a file, which is checked at every request.
-        private: Whether shared caches may not store the response.
-    """
-
-    variant: Variant
-    status: CacheStatus
-    stored: bool = True
-    fresh_for_s: int | None = None
-    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +40,14 @@ class _PlannedVariant:
     version: str
     plan: Plan
     key: str
+
+
+@dataclass(slots=True)
+class _First:
+    """The outcome of the render that was done in one trip with a refresh; neither if there was none."""
+
+    delivery: Delivery | None = None
+    error: ImgcdnError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +150,8 @@ class ImageService:
         Raises:
             ImgcdnError: The original is not there, or it is refused.
         """
-        facts = (await self._original(source, None)).record.facts
+        refresh = functools.partial(self._catalog.refresh, source, None)
+        facts = (await self._original(source, None, refresh)).record.facts
         assert facts is not None
         return facts
 
@@ -184,11 +160,20 @@ class ImageService:
         # If there was no record before, a variant that is found below was made by a concurrent request.
         was_unknown = self.store.record(key) is None
         for _ in range(ATTEMPTS):
-            original = await self._original(request.source, request.v)
+            first = _First()
+            # A known source may turn out to have the same bytes, and its variant may be stored.
+            refresh = functools.partial(self._catalog.refresh, request.source, request.v)
+            if was_unknown:
+                refresh = functools.partial(self._fetch_and_render, request, client, first)
+            original = await self._original(request.source, request.v, refresh)
+            if first.error is not None:
+                raise first.error
+            if first.delivery is not None:
+                return first.delivery
             planned = self._plan(original.record, request, client)
             variant = await self._read(key, planned)
             if variant is not None:
-                status = CacheStatus.COLLAPSED if was_unknown else _VALIDATIONS[original.origin_status]
+                status = CacheStatus.COLLAPSED if was_unknown else OF_VALIDATION[original.origin_status]
                 return self._delivery(variant, status, original.record)
             work = functools.partial(self._make, request.source, original, planned)
             flight = self._flights.join(f"variant:{key}:{planned.key}", work)
@@ -197,11 +182,12 @@ class ImageService:
                 return delivery if flight.leads else replace(delivery, status=CacheStatus.COLLAPSED)
         raise keeps_changing()
 
-    async def _original(self, source: Source, v: str | None) -> Original:
+    async def _original(
+        self, source: Source, v: str | None, refresh: Callable[[], Coroutine[Any, Any, Original]]
+    ) -> Original:
         """Return an original that can be rendered, refreshed once for all requests that wait for it."""
         record = self._catalog.current(source, v)
         if record is None:
-            refresh = functools.partial(self._catalog.refresh, source, v)
             original = await self._flights.join(f"source:{source_key(source)}", refresh).wait()
         else:
             original = Original(record)
@@ -210,6 +196,33 @@ class ImageService:
         if original.record.facts is None:
             raise InternalError("The original was refused, but the reason was not kept.")
         return original
+
+    async def _fetch_and_render(self, request: ImageRequest, client: ClientClass, first: _First) -> Original:
+        """Fetch a new source. A quick render for the leading request comes in the same trip to a child."""
+        temp = self.store.temp_path()
+        wanted = None
+        if temp is not None:
+            policy, made_at = self._policy, int(self._clock())
+            wanted = FirstRender(request.params, client, policy.limits, policy.budget, temp, made_at)
+        try:
+            original = await self._catalog.refresh(request.source, request.v, wanted)
+            if original.rendered is not None:
+                await self._finish_first(request, client, original, first, temp)
+            return original
+        finally:
+            self.store.discard(temp)  # no effect if it was published
+
+    async def _finish_first(
+        self, request: ImageRequest, client: ClientClass, original: Original, first: _First, temp: str | None
+    ) -> None:
+        """Give the variant, or its error, to the request that asked for it. The others only wait for the source."""
+        assert original.rendered is not None
+        try:
+            planned = self._plan(original.record, request, client)
+            with self.store.open_folder(source_key(request.source)) as folder:
+                first.delivery = await self._finish(folder, original.record, planned, temp, original.rendered)
+        except ImgcdnError as error:
+            first.error = error
 
     async def _open(self, source: Source, original: Original) -> Original:
         """Return the original with its file. If it had to be fetched again, its version may be another."""
@@ -249,26 +262,44 @@ class ImageService:
             timeout_s=self._policy.timeout_s,
         )
         try:
-            with self._failures_remembered(folder, record, planned):
+            try:
                 outcome = await self._renderers.run(job)
+            except (ImageError, RenderTimeout) as error:
+                outcome = Failed(error)
             if isinstance(outcome, Changed):
                 return None
-            assert isinstance(outcome, Rendered)
-            publish = functools.partial(self._publish, folder, job, outcome, planned)
-            # A large variant is hashed, which takes longer than a thread does.
-            is_large = outcome.file_bytes > LARGE_BYTES
-            variant, stored = await asyncio.to_thread(publish) if is_large else publish()
-            return replace(self._delivery(variant, CacheStatus.MISS, record), stored=stored)
+            assert isinstance(outcome, Rendered | Failed)
+            return await self._finish(folder, record, planned, job.temp, outcome)
         finally:
             self.store.discard(job.temp)  # no effect if it was published
 
+    async def _finish(
+        self,
+        folder: Folder,
+        record: SourceRecord,
+        planned: _PlannedVariant,
+        temp: str | None,
+        outcome: Rendered | Failed,
+    ) -> Delivery:
+        """Publish a variant, or remember for a while that its render failed, so that no process repeats it."""
+        if isinstance(outcome, Failed):
+            is_storable = record.origin is None or record.origin.storable
+            if is_storable and isinstance(outcome.error, ImageError | RenderTimeout):
+                self._remember(folder, record, planned, outcome.error)
+            raise outcome.error
+        publish = functools.partial(self._publish, folder, temp, outcome, planned)
+        # To hash a large variant takes longer than to hand it to a thread.
+        is_large = outcome.file_bytes > LARGE_BYTES
+        variant, stored = await asyncio.to_thread(publish) if is_large else publish()
+        return replace(self._delivery(variant, CacheStatus.MISS, record), stored=stored)
+
     def _publish(
-        self, folder: Folder, job: RenderJob, rendered: Rendered, planned: _PlannedVariant
+        self, folder: Folder, temp: str | None, rendered: Rendered, planned: _PlannedVariant
     ) -> tuple[Variant, bool]:
         # Named after the planned format, because a hit knows only that. The file's header has the actual format.
         name = variant_name(planned.key, planned.plan.format)
         try:
-            stored, variant = self.store.keep(folder, job.temp, name, file=rendered.file, error_number=rendered.errno)
+            stored, variant = self.store.keep(folder, temp, name, file=rendered.file, error_number=rendered.errno)
         except OSError as error:
             raise InternalError("The variant could not be read back. Try again.", log=str(error)) from error
         if variant is None:
@@ -305,16 +336,6 @@ class ImageService:
         raise_remembered(record, now=now)
         if planned is not None:
             raise_failed(record, planned.key, now=now)
-
-    @contextlib.contextmanager
-    def _failures_remembered(self, folder: Folder, record: SourceRecord, planned: _PlannedVariant) -> Iterator[None]:
-        """Write a failed render into the source's record, so that no process repeats it for a while."""
-        try:
-            yield
-        except (ImageError, RenderTimeout) as error:
-            if record.origin is None or record.origin.storable:
-                self._remember(folder, record, planned, error)
-            raise
 
     def _remember(
         self, folder: Folder, record: SourceRecord, planned: _PlannedVariant, error: ImageError | RenderTimeout

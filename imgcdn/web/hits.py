@@ -15,7 +15,7 @@ from imgcdn.dialects.base import ImageRequest, Target
 from imgcdn.errors import Forbidden, MethodNotAllowed, TargetTooLong
 from imgcdn.origins.http import is_loop
 from imgcdn.service.assembly import Parts
-from imgcdn.service.images import Delivery
+from imgcdn.service.delivery import Delivery
 from imgcdn.web.http1 import MAX_TARGET_LENGTH
 from imgcdn.web.request import Request
 from imgcdn.web.responses import Lifetimes, Response, deliver, is_conditional, options

@@ -22,7 +22,7 @@ from imgcdn.core.request.save_data import vary
 from imgcdn.core.values import Body, Variant
 from imgcdn.dialects.base import ImageRequest
 from imgcdn.errors import ImgcdnError, MethodNotAllowed, SourceNotFound
-from imgcdn.service.images import CacheStatus, Delivery
+from imgcdn.service.delivery import CacheStatus, Delivery
 from imgcdn.web.request import Request
 
 Header = tuple[bytes, bytes]

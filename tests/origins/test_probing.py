@@ -2,17 +2,21 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from imgcdn.core.values import SourceRecord
-from imgcdn.errors import CorruptImage, ImgcdnError, RenderFailed, RenderTimeout
+from imgcdn.core.output.geometry import Crop
+from imgcdn.core.request.params import Params
+from imgcdn.errors import CorruptImage, ImgcdnError, InvalidParam, RenderFailed, RenderTimeout
 from imgcdn.origins.base import Located
-from imgcdn.origins.probing import Prober
+from imgcdn.origins.probing import ProbedOriginal, Prober
 from imgcdn.renderers.client import RenderClient
-from imgcdn.renderers.jobs import Job, Outcome
+from imgcdn.renderers.jobs import Failed, FirstRender, Job, Outcome, Rendered
+from imgcdn.store.files import unpack_header
 from tests.support import pictures
 from tests.support.brokers import rendering, settings, stamp
+from tests.support.planning import FAST, LIMITS
 
 
 class _FailingClient(RenderClient):
@@ -29,22 +33,22 @@ class _FailingClient(RenderClient):
         return await self._renderers.run(job)
 
 
-def _probe(folder: Path, tmp_path: Path, errors: list[ImgcdnError]) -> SourceRecord:
+def _probe(folder: Path, tmp_path: Path, errors: list[ImgcdnError], first: FirstRender | None = None) -> ProbedOriginal:
     path = tmp_path / "photo.png"
     path.write_bytes(pictures.png())
 
-    async def scenario() -> SourceRecord:
+    async def scenario() -> ProbedOriginal:
         async with rendering(folder) as renderers:
             prober = Prober(_FailingClient(renderers, folder, errors), max_pixels=10**6, timeout_s=20)
-            record = await prober.probe(Located(path, stamp(path)), version=None)
-            assert record is not None
-            return record
+            probed = await prober.probe(Located(path, stamp(path)), version=None, first=first)
+            assert probed is not None
+            return probed
 
     return asyncio.run(scenario())
 
 
 def test_an_original_is_read_by_a_second_child_if_the_first_one_crashes(folder: Path, tmp_path: Path) -> None:
-    record = _probe(folder, tmp_path, [RenderFailed("crash")])
+    record = _probe(folder, tmp_path, [RenderFailed("crash")]).record
     assert record.facts is not None
     assert record.negative is None
 
@@ -60,7 +64,47 @@ def test_an_original_is_read_by_a_second_child_if_the_first_one_crashes(folder: 
 def test_an_original_whose_header_cannot_be_read_is_at_fault(
     folder: Path, tmp_path: Path, errors: list[ImgcdnError], slug: str
 ) -> None:
-    record = _probe(folder, tmp_path, errors)
+    record = _probe(folder, tmp_path, errors).record
     assert record.facts is None
     assert record.negative is not None
     assert record.negative.slug == slug
+
+
+def _first_render(temp: Path, **params: Any) -> FirstRender:
+    return FirstRender(Params(**params), ("webp",), LIMITS, FAST, str(temp), 1_700_000_000)
+
+
+def test_a_render_may_come_with_the_header(folder: Path, tmp_path: Path) -> None:
+    probed = _probe(folder, tmp_path, [], _first_render(tmp_path / "temp", width=30))
+
+    assert probed.record.facts is not None
+    assert isinstance(probed.rendered, Rendered)
+    header = unpack_header(data := (tmp_path / "temp").read_bytes(), len(data))
+    assert header is not None
+    assert (header.format, header.size[0], probed.rendered.file_bytes) == ("webp", 30, len(data))
+
+
+def test_a_render_that_is_refused_does_not_harm_the_header(folder: Path, tmp_path: Path) -> None:
+    probed = _probe(folder, tmp_path, [], _first_render(tmp_path / "temp", crop=Crop(9_000, 0, 10, 10, relative=False)))
+
+    assert probed.record.facts is not None
+    assert isinstance(probed.rendered, Failed)
+    assert isinstance(probed.rendered.error, InvalidParam)
+    assert not (tmp_path / "temp").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "is_blamed"),
+    [
+        pytest.param(RenderFailed("crash"), False, id="a crash: the render is tried alone"),
+        pytest.param(RenderTimeout("too long"), True, id="a deadline: it is not tried again"),
+    ],
+)
+def test_a_render_that_fails_does_not_blame_the_original(
+    folder: Path, tmp_path: Path, error: ImgcdnError, is_blamed: bool
+) -> None:
+    probed = _probe(folder, tmp_path, [error], _first_render(tmp_path / "temp", width=30))
+
+    assert (probed.record.facts is not None, probed.record.negative) == (True, None)
+    assert (isinstance(probed.rendered, Failed) and probed.rendered.error is error) is is_blamed
+    assert is_blamed or probed.rendered is None

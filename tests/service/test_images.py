@@ -11,7 +11,7 @@ from imgcdn.core.output.keys import source_key
 from imgcdn.core.request.params import Params
 from imgcdn.core.values import Effort, Source
 from imgcdn.errors import SourceNotFound
-from imgcdn.service.images import CacheStatus
+from imgcdn.service.delivery import CacheStatus
 from tests.support import pictures
 from tests.support.services import WEBP, Bench, get, image_request, is_miss
 

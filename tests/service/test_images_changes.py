@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from imgcdn.errors import SourceNotFound
-from imgcdn.service.images import CacheStatus
+from imgcdn.service.delivery import CacheStatus
 from tests.support import pictures
 from tests.support.brokers import children
 from tests.support.services import WEBP, Bench, get, image_request, is_miss

@@ -3,7 +3,7 @@
 import asyncio
 
 from imgcdn.errors import CorruptImage
-from imgcdn.service.images import CacheStatus
+from imgcdn.service.delivery import CacheStatus
 from tests.support import pictures
 from tests.support.services import Bench, get
 

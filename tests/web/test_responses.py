@@ -17,7 +17,7 @@ from imgcdn.errors import (
     Overloaded,
     SourceNotFound,
 )
-from imgcdn.service.images import CacheStatus, Delivery
+from imgcdn.service.delivery import CacheStatus, Delivery
 from imgcdn.web.request import Request
 from imgcdn.web.responses import Lifetimes, deliver, is_unchanged, refuse
 

@@ -1,0 +1,116 @@
+"""A new picture is read and rendered in one trip to a child; a failure of that render harms nobody else."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imgcdn.core.output.geometry import Crop
+from imgcdn.core.output.keys import source_key
+from imgcdn.core.request.params import Params
+from imgcdn.core.values import Source
+from imgcdn.dialects.base import ImageRequest
+from imgcdn.errors import ImgcdnError, InvalidParam
+from imgcdn.renderers.client import RenderClient
+from imgcdn.renderers.jobs import Job, Outcome, ProbeJob
+from imgcdn.service.delivery import CacheStatus
+from tests.support import pictures
+from tests.support.services import WEBP, Bench, get, image_request, is_miss
+
+
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+    """Note the jobs that are sent to the real broker."""
+    sent: list[Job] = []
+    run = RenderClient.run
+
+    async def noted(self: RenderClient, job: Job) -> Outcome:
+        sent.append(job)
+        return await run(self, job)
+
+    monkeypatch.setattr(RenderClient, "run", noted)
+    return sent
+
+
+def asked(**params: Any) -> ImageRequest:
+    return ImageRequest(Source("local", "photo.png"), Params(**params), None)
+
+
+def test_a_new_picture_takes_one_trip(bench: Bench, jobs: list[Job]) -> None:
+    bench.put(pictures.png())
+
+    async def scenario() -> None:
+        async with bench.service() as service:
+            first = await get(service)
+            assert (is_miss(first), first.stored) == (True, True)
+            assert len(jobs) == 1
+            assert (await get(service)).status is CacheStatus.HIT
+            assert is_miss(await get(service, image_request(41)))
+            assert len(jobs) == 2
+        assert list((bench.cache / "tmp").iterdir()) == []
+
+    asyncio.run(scenario())
+
+
+def test_requests_for_other_widths_wait_for_the_source_alone(bench: Bench, jobs: list[Job]) -> None:
+    bench.put(pictures.png())
+
+    async def scenario() -> None:
+        async with bench.service() as service:
+            widths = [40, 41, 42, 40, 41]
+            deliveries = await asyncio.gather(*(service.get(image_request(width), WEBP) for width in widths))
+            assert [delivery.variant.size[0] for delivery in deliveries] == widths
+            assert [isinstance(job, ProbeJob) for job in jobs] == [True, False, False]
+            assert sum(is_miss(delivery) for delivery in deliveries) == 3
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("bad", "error"),
+    [
+        pytest.param({"crop": Crop(5_000, 5_000, 10, 10, relative=False)}, InvalidParam, id="a wrong parameter"),
+    ],
+)
+def test_a_first_render_that_fails_is_the_fault_of_its_request(
+    bench: Bench, bad: dict[str, Any], error: type[ImgcdnError]
+) -> None:
+    bench.put(pictures.png())
+
+    async def scenario() -> None:
+        async with bench.service(render_timeout_s=2) as service:
+            wrong = asked(**bad)
+            outcomes = await asyncio.gather(
+                service.get(wrong, WEBP), service.get(image_request(), WEBP), return_exceptions=True
+            )
+            assert isinstance(outcomes[0], error)
+            assert not isinstance(outcomes[1], BaseException)
+            record = service.store.record(source_key(wrong.source))
+            assert record is not None
+            assert record.negative is None
+        assert list((bench.cache / "tmp").iterdir()) == []
+
+    asyncio.run(scenario())
+
+
+def test_a_render_that_may_take_long_does_not_delay_the_other_widths(bench: Bench, jobs: list[Job]) -> None:
+    bench.put(pictures.png(pictures.photograph((1_200, 900))))
+
+    async def scenario() -> None:
+        async with bench.service() as service:
+            assert is_miss(await get(service))
+            assert [isinstance(job, ProbeJob) for job in jobs] == [True, False]
+
+    asyncio.run(scenario())
+
+
+def test_without_a_cache_a_picture_takes_two_trips(bench: Bench, jobs: list[Job], tmp_path: Path) -> None:
+    bench.put(pictures.png())
+
+    async def scenario() -> None:
+        async with bench.service(max_bytes=0) as service:
+            delivery = await get(service)
+            assert (is_miss(delivery), delivery.stored, len(jobs)) == (True, False, 2)
+
+    asyncio.run(scenario())

@@ -1,11 +1,7 @@
-from datetime import UTC, datetime
-from email.utils import format_datetime
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgcdn.core.dates import http_date
 from imgcdn.origins.freshness import (
     MAX_CACHE_CONTROL_LENGTH,
     MAX_DELTA_S,
@@ -150,42 +146,6 @@ def test_any_cache_control_can_be_parsed(value: str) -> None:
 def test_a_hostile_cache_control_is_parsed_quickly() -> None:
     for piece in ('"', '\\"', '"\\', 'a="', ",", " ", "a ", '","'):
         cache_control('x="' + piece * (MAX_CACHE_CONTROL_LENGTH // len(piece) - 2))
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        pytest.param("Tue, 19 Jan 2038 14:14:08 GMT", 2_147_523_248, id="after the end of 32 bits"),
-        pytest.param("Sun, 21 Nov 2286 04:46:39 GMT", 10_000_039_599, id="far"),
-        pytest.param("Thursday, 18-Aug-50 02:01:18 GMT", 2_544_400_878, id="RFC 850"),
-        pytest.param("Thursday, 18-Aug-94 02:01:18 GMT", 777_175_278, id="RFC 850, past"),
-        pytest.param("Thu Aug  8 02:01:18 2050", 2_543_536_878, id="asctime"),
-        pytest.param("THU, 18 AUG 2050 02:01:18 gMT", 2_544_400_878, id="any case"),
-        pytest.param("Thu, 01 Jan 1970 00:00:00 GMT", 0, id="the beginning"),
-        pytest.param("Thu, 29 Feb 2024 23:59:60 GMT", 1_709_251_200, id="a leap day and a leap second"),
-        pytest.param("Thu, 18 Aug 2050 02:01:18 UTC", None, id="UTC"),
-        pytest.param("Thu, 18 Aug 2050 02:01:18 AEST", None, id="a time zone"),
-        pytest.param("Thu, 18 Aug 50 02:01:18 GMT", None, id="two digits"),
-        pytest.param("Thu 18 Aug 2050 02:01:18 GMT", None, id="no comma"),
-        pytest.param("Thu, 18  Aug  2050 02:01:18 GMT", None, id="two spaces"),
-        pytest.param("Thu, 18-Aug-2050 02:01:18 GMT", None, id="dashes"),
-        pytest.param("Thu, 18 Aug 2050 02.01.18 GMT", None, id="points"),
-        pytest.param("Thu, 18 Aug 2050 2:01:18 GMT", None, id="one digit"),
-        pytest.param("Thu, 18 Foo 2050 02:01:18 GMT", None, id="no month"),
-        pytest.param("Thu, 32 Aug 2050 02:01:18 GMT", None, id="no day"),
-        pytest.param("Thu, 18 Aug 2050 24:01:18 GMT", None, id="no hour"),
-        pytest.param("0", None, id="zero"),
-    ],
-)
-def test_a_date_is_read_in_the_three_formats_of_http(text: str, seconds: int | None) -> None:
-    assert http_date(text, now=NOW) == seconds
-
-
-@given(st.integers(-(2**31), 2**37))
-def test_a_date_is_the_time_that_it_names(moment: int) -> None:
-    written = format_datetime(datetime.fromtimestamp(moment, UTC), usegmt=True)
-
-    assert http_date(written, now=NOW) == moment
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from imgcdn.errors import Forbidden, InvalidParam, SourceNotFound
         pytest.param("https://a.example", "https://a.example/", id="no path"),
         pytest.param("https://a.example?x=1", "https://a.example/?x=1", id="a query and no path"),
         pytest.param("HTTP://A.EXAMPLE:80/X", "http://a.example/X", id="scheme, host and port"),
+        pytest.param("https://a.example:1/x", "https://a.example:1/x", id="the lowest port"),
+        pytest.param("https://a.example:65535/x", "https://a.example:65535/x", id="the highest port"),
         pytest.param("https://a.example:0443/x", "https://a.example/x", id="leading zeros of a port"),
         pytest.param("http://a.example:443/x", "http://a.example:443/x", id="not the default port of the scheme"),
         pytest.param("https://a.example/x?", "https://a.example/x", id="an empty query"),
@@ -29,6 +31,7 @@ from imgcdn.errors import Forbidden, InvalidParam, SourceNotFound
         pytest.param("https://0x7f.1/", "https://0x7f.1/", id="private hosts parse"),
         pytest.param("https://a_b.example/", "https://a_b.example/", id="an underscore"),
         pytest.param("https://a.example./", "https://a.example./", id="a trailing dot is another name"),
+        pytest.param("https://a.example/".ljust(MAX_URL_LENGTH, "x"), None, id="as long as a URL may be"),
     ],
 )
 def test_a_url_is_normalised_once(written: str, normal: str | None) -> None:
@@ -89,7 +92,7 @@ def test_a_url_is_normalised_once(written: str, normal: str | None) -> None:
         pytest.param("https://a.example/%0d%0aHost:x", id="encoded line ends"),
         pytest.param("https://a.example/%250a", id="a line end encoded twice"),
         pytest.param("https://a.example/%" + "25" * 50, id="encoded fifty times"),
-        pytest.param("https://a.example/" + "x" * MAX_URL_LENGTH, id="too long"),
+        pytest.param("https://a.example/".ljust(MAX_URL_LENGTH + 1, "x"), id="a character too long"),
     ],
 )
 def test_a_url_that_does_not_parse_is_an_invalid_param(url: str) -> None:
@@ -248,6 +251,22 @@ def test_these_urls_are_not_beneath_the_base(url: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("a.example:443:192.0.2.1", ("a.example", 443, ("192.0.2.1",)), id="one address"),
+        pytest.param("A.example:1:192.0.2.1", ("a.example", 1, ("192.0.2.1",)), id="the lowest port"),
+        pytest.param(
+            "a.example:65535:192.0.2.1,[2001:DB8::7]",
+            ("a.example", 65_535, ("192.0.2.1", "2001:db8::7")),
+            id="the highest port, and two addresses",
+        ),
+    ],
+)
+def test_an_override_names_host_port_and_addresses(text: str, expected: tuple[str, int, tuple[str, ...]]) -> None:
+    assert parse_override(text) == expected
+
+
+@pytest.mark.parametrize(
     "text",
     [
         pytest.param("", id="empty"),
@@ -256,6 +275,7 @@ def test_these_urls_are_not_beneath_the_base(url: str) -> None:
         pytest.param("a.example:443:", id="an empty address"),
         pytest.param("a.example:443:b.example", id="a host name for an address"),
         pytest.param("a.example:0:192.0.2.1", id="port zero"),
+        pytest.param("a.example:65536:192.0.2.1", id="a port too large"),
         pytest.param("a.example:x:192.0.2.1", id="no port"),
         pytest.param(":443:192.0.2.1", id="no host"),
     ],

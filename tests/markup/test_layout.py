@@ -174,3 +174,8 @@ def test_candidates_ascend_and_are_as_wide_as_the_srcset_says(
         height = offer.slot.height_at(width)
         assert (height is None) is (fit == "contain" or box[1] is None)
         assert plan_resize(source, (width, height), fit=Fit(fit or "cover")).size[0] == width
+
+
+def test_the_ladder_of_the_helper_begins_at_320() -> None:
+    assert LADDER[0] == 320
+    assert list(LADDER) == sorted(set(LADDER))

@@ -1,12 +1,18 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imgcdn.core.values import Facts, FileStamp, NegativeEntry, OriginState, SourceRecord
+from imgcdn.errors import OriginError
+from imgcdn.origins.base import Freshness
 from imgcdn.origins.freshness import (
     MAX_CACHE_CONTROL_LENGTH,
     MAX_DELTA_S,
     Lifetime,
     cache_control,
+    judge,
     lifetime,
     retry_after,
 )
@@ -168,3 +174,54 @@ def test_retry_after_is_seconds_or_a_date(value: str, seconds: int | None) -> No
 
 def test_without_retry_after_there_is_no_time() -> None:
     assert retry_after({}, now=NOW) is None
+
+
+STAMP, OTHER_STAMP = FileStamp(1, 2, 3, 4), FileStamp(1, 2, 3, 5)
+FILE = SourceRecord("ab" * 32, STAMP, Facts("jpeg", (3, 2), 1, alpha=False))
+FETCHED = replace(FILE, origin=OriginState("", (), NOW - 100, NOW + 60, storable=True, seen=("1", "2")))
+FAILING = NegativeEntry(OriginError.slug, "", NOW + 1)
+ENDED = replace(FAILING, until=NOW)
+
+
+def validated(seconds_ago: float) -> SourceRecord:
+    """Return a record whose origin was asked some seconds ago."""
+    assert FETCHED.origin is not None
+    return replace(FETCHED, origin=replace(FETCHED.origin, validated_at=NOW - seconds_ago))
+
+
+@pytest.mark.parametrize(
+    ("record", "stamp", "fresh"),
+    [
+        pytest.param(FILE, STAMP, True, id="the same file"),
+        pytest.param(FILE, OTHER_STAMP, False, id="a changed file"),
+        pytest.param(replace(FILE, facts=None, negative=FAILING), STAMP, True, id="a refused file"),
+        pytest.param(replace(FILE, facts=None, negative=FAILING), OTHER_STAMP, False, id="a refused file that changed"),
+        pytest.param(replace(FILE, facts=None, negative=ENDED), STAMP, False, id="a file to be tried again"),
+        pytest.param(replace(FILE, facts=None), STAMP, False, id="a file that was never read"),
+    ],
+)
+def test_a_file_is_fresh_while_it_is_known_and_unchanged(record: SourceRecord, stamp: FileStamp, fresh: bool) -> None:
+    for v in (None, "unseen"):
+        assert judge(record, stamp=stamp, v=v, now=NOW) is (Freshness.FRESH if fresh else Freshness.STALE)
+
+
+@pytest.mark.parametrize(
+    ("record", "v", "later_s", "fresh"),
+    [
+        pytest.param(FETCHED, None, 0, True, id="within its lifetime"),
+        pytest.param(FETCHED, None, 59, True, id="a second before its end"),
+        pytest.param(FETCHED, None, 60, False, id="at its end"),
+        pytest.param(FETCHED, "2", 0, True, id="a version that was seen"),
+        pytest.param(FETCHED, "3", 0, False, id="an unseen version"),
+        pytest.param(validated(10), "3", 0, True, id="an unseen version, 10 s after a validation"),
+        pytest.param(validated(11), "3", 0, False, id="an unseen version, 11 s after a validation"),
+        pytest.param(replace(FETCHED, negative=FAILING), "3", 0, True, id="a failure, and an unseen version"),
+        pytest.param(replace(FETCHED, negative=ENDED), None, 0, True, id="a failure that is over"),
+        pytest.param(replace(FETCHED, facts=None), None, 0, False, id="an original that was never read"),
+        pytest.param(FILE, None, 0, False, id="an origin that was never asked"),
+    ],
+)
+def test_a_response_is_fresh_for_its_lifetime(record: SourceRecord, v: str | None, later_s: float, fresh: bool) -> None:
+    judged = judge(record, stamp=None, v=v, now=NOW + later_s)
+
+    assert judged is (Freshness.FRESH if fresh else Freshness.STALE)

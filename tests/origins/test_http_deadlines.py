@@ -2,7 +2,7 @@ import io
 import socket
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from imgcdn.errors import (
 from imgcdn.origins.base import Stop
 from imgcdn.origins.watch import Watch
 from tests.support import origin as at
-from tests.support.fetching import BODY, DEADLINE_S, SLACK_S, Make, fetch_error, get
+from tests.support.fetching import BODY, DEADLINE_S, LOOPBACK, SLACK_S, Make, Names, fetch_error, get
 from tests.support.origin import NAME, running
 
 
@@ -135,6 +135,46 @@ def test_a_look_up_that_hangs_does_not_outlast_the_deadline(make: Make, bound: s
         answered.set()
 
     assert time.monotonic() - began < DEADLINE_S + SLACK_S
+
+
+#: Addresses of this machine: nothing listens at the first. At the second, connections are never accepted.
+REFUSING, BUSY = "127.0.0.3", "127.0.0.4"
+
+
+@pytest.fixture
+def busy_port() -> Iterator[int]:
+    """Listen at `BUSY` with a full queue, so that the kernel ignores further connections."""
+    with socket.socket() as listener, socket.socket() as waiting:
+        listener.bind((BUSY, 0))
+        listener.listen(0)
+        waiting.connect(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        pytest.param([BUSY], id="the only one"),
+        pytest.param([REFUSING, BUSY], id="the last of two"),
+        pytest.param([BUSY, BUSY], id="each of two"),
+    ],
+)
+def test_an_address_that_does_not_accept_is_tried_for_all_of_the_time_that_is_left(
+    make: Make, busy_port: int, addresses: list[str]
+) -> None:
+    fetcher = make(Names({NAME: [addresses]}), allow_addresses=["127.0.0.0/8"], connect_timeout_s=DEADLINE_S)
+    began = time.monotonic()
+    error = fetch_error(fetcher, f"http://{NAME}:{busy_port}/", OriginTimeout)
+    took_s = time.monotonic() - began
+
+    assert 0.9 * DEADLINE_S <= took_s < DEADLINE_S + SLACK_S
+    assert all(address in error.log for address in addresses)
+
+
+def test_an_address_that_does_not_accept_leaves_time_for_the_next(make: Make, busy_port: int) -> None:
+    with running({"/a.jpg": at.respond(BODY)}, port=busy_port) as origin:
+        fetcher = make(Names({NAME: [[BUSY, LOOPBACK]]}), allow_addresses=["127.0.0.0/8"], connect_timeout_s=SLACK_S)
+        assert get(fetcher, origin.url())[1] == BODY
 
 
 def test_the_number_of_hanging_look_ups_is_bounded(make: Make) -> None:

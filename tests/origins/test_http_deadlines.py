@@ -19,6 +19,9 @@ from tests.support import origin as at
 from tests.support.fetching import BODY, DEADLINE_S, LOOPBACK, SLACK_S, Make, Names, fetch_error, get
 from tests.support.origin import NAME, running
 
+#: Look-ups that a fetcher runs at the same time.
+MAX_LOOKUPS = 32
+
 
 @pytest.mark.parametrize(
     "script",
@@ -174,7 +177,10 @@ def test_an_address_that_does_not_accept_is_tried_for_all_of_the_time_that_is_le
 def test_an_address_that_does_not_accept_leaves_time_for_the_next(make: Make, busy_port: int) -> None:
     with running({"/a.jpg": at.respond(BODY)}, port=busy_port) as origin:
         fetcher = make(Names({NAME: [[BUSY, LOOPBACK]]}), allow_addresses=["127.0.0.0/8"], connect_timeout_s=SLACK_S)
+        began = time.monotonic()
         assert get(fetcher, origin.url())[1] == BODY
+
+    assert time.monotonic() - began < 1.5 * SLACK_S  # half of the time to connect, and slack
 
 
 def test_the_number_of_hanging_look_ups_is_bounded(make: Make) -> None:
@@ -192,6 +198,7 @@ def test_the_number_of_hanging_look_ups_is_bounded(make: Make) -> None:
         threading.Thread(target=lambda: errors.append(fetch_error(fetcher, f"http://{NAME}/", OriginTimeout)))
         for _ in range(40)
     ]
+    began = time.monotonic()
     try:
         for thread in threads:
             thread.start()
@@ -200,5 +207,35 @@ def test_the_number_of_hanging_look_ups_is_bounded(make: Make) -> None:
     finally:
         answered.set()
 
+    assert time.monotonic() - began < DEADLINE_S + SLACK_S
     assert len(errors) == 40
-    assert len(running_now) == 32
+    assert len(running_now) == MAX_LOOKUPS
+
+
+def test_a_fetch_that_waits_for_its_look_up_gets_its_turn(make: Make) -> None:
+    answered, looking, bodies = threading.Event(), [], []
+
+    def slow(host: str, port: int) -> Sequence[str]:
+        looking.append(host)
+        answered.wait()
+        return [LOOPBACK]
+
+    with running({"/a.jpg": at.respond(BODY)}) as origin:
+        fetcher = make(slow)
+        threads = [
+            threading.Thread(target=lambda: bodies.append(get(fetcher, origin.url())[1]))
+            for _ in range(MAX_LOOKUPS + 1)
+        ]
+        try:
+            for thread in threads:
+                thread.start()
+            while len(looking) < MAX_LOOKUPS:
+                time.sleep(0.01)
+            time.sleep(DEADLINE_S)
+            assert len(looking) == MAX_LOOKUPS
+        finally:
+            answered.set()
+        for thread in threads:
+            thread.join()
+
+    assert bodies == [BODY] * (MAX_LOOKUPS + 1)

@@ -2,7 +2,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgcdn.core.request.url import MAX_URL_LENGTH, is_beneath, join_base, join_reference, parse_override, parse_remote
+from imgcdn.core.request.url import (
+    MAX_URL_LENGTH,
+    has_control_characters,
+    is_absolute,
+    is_beneath,
+    join_base,
+    join_reference,
+    parse_override,
+    parse_remote,
+)
 from imgcdn.errors import Forbidden, InvalidParam, SourceNotFound
 
 
@@ -29,6 +38,8 @@ from imgcdn.errors import Forbidden, InvalidParam, SourceNotFound
         pytest.param("https://B\u00dcCHER.example/", "https://xn--bcher-kva.example/", id="punycode"),
         pytest.param("https://[::FFFF:1.2.3.4]:8443/", None, id="an address in brackets"),
         pytest.param("https://0x7f.1/", "https://0x7f.1/", id="private hosts parse"),
+        pytest.param(f"https://{'a.' * 126}a/", None, id="a host as long as it may be"),
+        pytest.param("https://a.example/\ud7ff\ue000", None, id="the characters beside the surrogates"),
         pytest.param("https://a_b.example/", "https://a_b.example/", id="an underscore"),
         pytest.param("https://a.example./", "https://a.example./", id="a trailing dot is another name"),
         pytest.param("https://a.example/".ljust(MAX_URL_LENGTH, "x"), None, id="as long as a URL may be"),
@@ -67,7 +78,7 @@ def test_a_url_is_normalised_once(written: str, normal: str | None) -> None:
         pytest.param("https://a..example/x", id="an empty label"),
         pytest.param("https://-a.example/x", id="a label that begins with a hyphen"),
         pytest.param(f"https://{'a' * 64}.example/x", id="a label too long"),
-        pytest.param(f"https://{'a.' * 127}a/x", id="a host too long"),
+        pytest.param(f"https://{'a.' * 126}aa/x", id="a host a character too long"),
         pytest.param("https://a%2eexample/x", id="an encoded host"),
         pytest.param("https://a.example,b.example/x", id="a comma in the host"),
         pytest.param("https://stra\u00dfe.example/x", id="a host that two IDNA standards read differently"),
@@ -83,7 +94,8 @@ def test_a_url_is_normalised_once(written: str, normal: str | None) -> None:
         pytest.param("https://a.example/\xa0", id="a no-break space"),
         pytest.param("https://a.example/\u2028", id="a line separator"),
         pytest.param("https://a.example/\u202e", id="a text direction override"),
-        pytest.param("https://a.example/\ud800", id="an unpaired surrogate"),
+        pytest.param("https://a.example/\ud800", id="the first surrogate, unpaired"),
+        pytest.param("https://a.example/\udfff", id="the last surrogate, unpaired"),
         pytest.param("https://a.example\\@b.example/", id="a backslash"),
         pytest.param("https://a.example/100%", id="a percent sign"),
         pytest.param("https://a.example/%zz", id="an escape without digits"),
@@ -132,6 +144,34 @@ def test_a_url_that_does_not_parse_is_an_invalid_param(url: str) -> None:
 def test_a_url_that_is_never_fetched_is_forbidden(url: str) -> None:
     with pytest.raises(Forbidden):
         parse_remote(url)
+
+
+@pytest.mark.parametrize(
+    ("text", "absolute"),
+    [
+        pytest.param("https://a.example/b.jpg", True, id="https"),
+        pytest.param("ftp://a.example/b.jpg", True, id="a scheme that is never fetched"),
+        pytest.param("//a.example/b.jpg", True, id="no scheme"),
+        pytest.param("/a//b.jpg", False, id="a path with an empty segment"),
+        pytest.param("a.jpg", False, id="a name"),
+        pytest.param("c:b.jpg", False, id="a colon in a name"),
+    ],
+)
+def test_a_text_with_two_slashes_before_the_host_is_read_as_a_url(text: str, absolute: bool) -> None:
+    assert is_absolute(text) is absolute
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        pytest.param("\x1f", True, id="C0"),
+        pytest.param("a\x7f", True, id="delete"),
+        pytest.param("\x9fb", True, id="C1"),
+        pytest.param(" a~\xa0\u2028", False, id="none"),
+    ],
+)
+def test_a_control_character_is_found(text: str, found: bool) -> None:
+    assert has_control_characters(text) is found
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])), st.text())

@@ -144,6 +144,20 @@ def test_the_staleness_that_the_origin_allows_is_read() -> None:
     assert lifetime_from({}).stale_while_revalidate_s is None
 
 
+@pytest.mark.parametrize(
+    ("digits", "seconds"),
+    [
+        pytest.param("2147483647", MAX_DELTA_S - 1, id="ten digits"),
+        pytest.param("02147483647", MAX_DELTA_S - 1, id="ten digits after a zero"),
+        pytest.param("2147483649", MAX_DELTA_S, id="more than 31 bits"),
+        pytest.param("10000000000", MAX_DELTA_S, id="eleven digits"),
+        pytest.param("000", 0, id="zeros"),
+    ],
+)
+def test_seconds_are_read_up_to_a_limit(digits: str, seconds: int) -> None:
+    assert lifetime_from(cc(f"stale-if-error={digits}")).stale_if_error_s == seconds
+
+
 @given(st.text(alphabet='abc="\\,; 0-', max_size=60))
 def test_any_cache_control_can_be_parsed(value: str) -> None:
     assert lifetime_from(cc(value)).fresh_for_s >= 60

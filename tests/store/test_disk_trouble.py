@@ -80,6 +80,14 @@ def test_a_damaged_variant_is_not_stored(store: DiskStore) -> None:
     assert not variant_path(store).with_name("name").exists()
 
 
+def test_a_file_whose_place_is_taken_by_a_folder_is_not_stored_and_the_fault_is_reported(store: DiskStore) -> None:
+    variant_path(store).mkdir(parents=True)
+
+    assert not publish(store)
+    assert "directory" in store.degraded
+    assert list((store.folder / "tmp").iterdir()) == []
+
+
 def test_each_new_fault_is_logged_once(store: DiskStore, caplog: pytest.LogCaptureFixture) -> None:
     faults = (errno.ENOSPC, errno.ENOSPC, errno.EROFS, None, errno.EROFS, None, None)
     logged = []

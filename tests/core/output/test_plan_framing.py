@@ -120,6 +120,21 @@ def test_a_trimmed_picture_may_need_no_margin() -> None:
     assert (plan.place, plan.margin) == (None, None)
 
 
+def test_a_picture_that_fills_its_box_may_need_a_margin_when_it_is_trimmed() -> None:
+    square = replace(PHOTO, size=(900, 900))
+    plan = make_plan(square, Params(**BOX, fit=Fit.PAD, trim=0))
+    trimmed = resolve_trim(plan, square.size, (0, 0, 900, 450))
+
+    assert (trimmed.place, trimmed.margin) == ((0, 75, 300, 225), (255, 255, 255))
+
+
+@pytest.mark.parametrize("fit", [Fit.COVER, Fit.CONTAIN, Fit.FILL])
+def test_only_a_padded_picture_has_a_margin(fit: Fit) -> None:
+    plan = make_plan(PHOTO, Params(**BOX, fit=fit, trim=0, background=(1, 2, 3, 4)))
+
+    assert (plan.margin, plan.format) == (None, "jpeg")
+
+
 def test_an_enlarged_trimmed_picture_is_at_most_max_edge_long() -> None:
     plan = make_plan(PHOTO, Params(width=8000, enlarge=True, trim=0, format="webp"))
 

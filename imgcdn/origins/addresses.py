@@ -86,7 +86,7 @@ class AddressRule:
         for judged in carried or [parsed]:
             reason = _special(judged)
             if reason is not None:
-                return f"{address}, which carries {reason}" if carried and judged != parsed else reason
+                return f"{address}, which carries {reason}" if carried else reason
         return None
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from scripts.mutate import Mutant, mutants
+from scripts.mutate import KINDS, ROOMS, Mutant, accepted, gather, mutants
 
 
 def changes(source: str, kind: str | None = None) -> list[str]:
@@ -67,3 +67,9 @@ def test_a_survivor_is_named_by_its_line_and_not_by_its_number() -> None:
     assert one.line != other.line
     assert one.name == other.name == ("x.py", "y = a < b", "< -> <=")
     assert isinstance(one, Mutant)
+
+
+def test_every_survivor_in_the_table_is_a_line_of_the_code() -> None:
+    found = {each.name for each in gather(list(ROOMS), list(KINDS))}
+
+    assert accepted() - found == set()

@@ -1,4 +1,3 @@
-
 from imgcdn.core.output.formats import FORMATS, NEGOTIATED, OUTPUTS, PLACEHOLDERS
 
 

@@ -27,11 +27,11 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 SURVIVORS = ROOT / "scripts" / "mutate_survivors.tsv"
 
-#: Room of the package -> the folders with its tests.
+#: Room of the package -> the folders with its tests. The settings of every room are tested in tests/config.
 ROOMS = {
     "core": ("tests/core", "tests/dialects", "tests/config"),
-    "store": ("tests/store",),
-    "origins": ("tests/origins",),
+    "store": ("tests/store", "tests/config"),
+    "origins": ("tests/origins", "tests/config"),
     "markup": ("tests/markup",),
 }
 

@@ -87,7 +87,7 @@ class AddressRule:
         for each in carried or [parsed]:
             reason = _special(each)
             if reason is not None:
-                return f"{address}, which carries {reason}" if carried and each != parsed else reason
+                return f"{address}, which carries {reason}" if carried else reason
         return None
 
 

@@ -35,7 +35,7 @@ Resolver = Callable[[str, int], Sequence[str]]
 
 # A look-up cannot be stopped, so the number of running ones is limited. Further fetches wait until their own deadline.
 _MAX_LOOKUPS = 32
-# A fetch that waits for one of these places looks this often whether it was stopped.
+# A fetch that waits for one of these places looks this often whether it was stopped or its time is over.
 _POLL_S = 0.1
 # Only this many addresses of a host are tried. Each gets a share of the time to connect.
 _MAX_TRIED = 4
@@ -139,7 +139,7 @@ class Dialler:
     def _look_up(self, host: str, port: int, ends: float) -> Sequence[str]:
         timeout = OriginTimeout("The origin's host was not found in time.", log=f"looking up {host} took too long")
         watch = self.attempt.watch
-        while not self._lookups.acquire(timeout=max(0.0, min(_POLL_S, ends - time.monotonic()))):
+        while not self._lookups.acquire(timeout=_POLL_S):
             if watch.fired or time.monotonic() >= ends:
                 raise timeout
         answers: queue.SimpleQueue[Sequence[str] | Exception] = queue.SimpleQueue()

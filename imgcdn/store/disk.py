@@ -95,7 +95,7 @@ class DiskStore:
 
     def probe_writing(self) -> str:
         """Write and remove a small file. Return why nothing can be stored; empty if all is well."""
-        temp = self.temp_path() if self.max_bytes else None
+        temp = self.temp_path()
         if temp is not None and self._write(temp, bytes(_PROBE_BYTES)):
             remove_file(temp)
         return self.degraded
@@ -259,8 +259,7 @@ class DiskStore:
             self._unsaved.forget(folder.source_key)
             self._records.forget(folder.source_key)  # a new file may have the inode number and the time of the old one
             return
-        if temp is not None and written:
-            self.discard(temp)
+        self.discard(temp)
         self._unsaved.put(folder.source_key, record)
 
     def discard(self, temp: str | None) -> None:

@@ -128,9 +128,10 @@ def _evict_in(store: DiskStore) -> EvictionPass:
     # Originals can be fetched again without a render, so they are evicted first when the disk is short of space.
     original_bytes, gone = _evict(seen.originals, seen.original_bytes, store.originals_max_bytes, short=_short(store))
     kept_bytes, evicted = _evict(seen.variants, seen.kept_bytes, store.max_bytes, short=_short(store))
-    if gone + evicted:
+    done = EvictionPass(kept_bytes, original_bytes, gone + evicted)
+    if done.evicted:
         _log.info("evicted %d variants and %d originals, %d bytes are kept", evicted, gone, kept_bytes + original_bytes)
-    return EvictionPass(kept_bytes, original_bytes, gone + evicted)
+    return done
 
 
 def _short(store: DiskStore) -> int:

@@ -36,6 +36,8 @@ TYPICAL = [
     ("allow", "https://", "[0]: 'https://' names no host"),
     ("allow", "https://me@a.test", "[0]: 'https://me@a.test' has a user name in the URL"),
     ("mounts", "cms=https://a.test", ".cms must be a path such as /cms"),
+    ("mounts", "/cms//a=https://a.test", """."/cms//a" must be a path such as /cms"""),
+    ("mounts", "/cms/.git=https://a.test", """."/cms/.git" must be a path such as /cms"""),
     (
         "mounts",
         "/cms=nowhere",

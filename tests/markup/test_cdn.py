@@ -286,6 +286,22 @@ def test_a_size_that_cannot_be_computed_is_refused(look: dict[str, Any], reason:
         CDN.img("a.jpg", alt="", width=300, source_size=(600, 400), **look)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "fit"),
+    [
+        pytest.param({"width": 300}, None, id="by default"),
+        pytest.param({"width": 300, "fit": "contain"}, None, id="contain is the default of the service"),
+        pytest.param({"width": 300, "fit": "cover"}, "cover", id="another one"),
+        pytest.param({"width": 300, "height": 200}, "cover", id="a box is covered"),
+        pytest.param({"width": 300, "height": 200, "fit": "fill"}, "fill", id="a box that is filled"),
+    ],
+)
+def test_the_fit_is_in_the_url_where_the_service_needs_it(arguments: dict[str, Any], fit: str | None) -> None:
+    src = reading.img(CDN.img("a.jpg", alt="", **arguments))["src"]
+
+    assert src.partition("&fit=")[2] == (fit or "")
+
+
 def test_a_picture_does_not_accept_format() -> None:
     with pytest.raises(ValueError, match="formats"):
         CDN.picture("a.jpg", alt="", width=300, format="avif")

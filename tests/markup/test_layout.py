@@ -123,6 +123,8 @@ def test_the_tag_reserves_space_for_the_picture(
     ("arguments", "reason"),
     [
         pytest.param({"width": 0}, "width must be a whole number", id="width 0"),
+        pytest.param({"width": 8193}, "width must be a whole number", id="a width above max_dimension"),
+        pytest.param({"widths": (1_000_001,)}, "each of widths must be", id="a width above a million"),
         pytest.param({"layout": "responsive", "width": 9}, "layout must be one of constrained", id="unknown layout"),
         pytest.param({}, "layout 'constrained' needs width", id="constrained without width"),
         pytest.param({"layout": "fixed"}, "layout 'fixed' needs width", id="fixed without width"),
@@ -132,6 +134,8 @@ def test_the_tag_reserves_space_for_the_picture(
         pytest.param({"widths": (0,)}, "each of widths must be", id="a width of 0"),
         pytest.param({"width": 9, "densities": ()}, "densities must be", id="no densities"),
         pytest.param({"width": 9, "densities": (1, -1)}, "densities must be", id="a negative density"),
+        pytest.param({"width": 9, "densities": (0,)}, "densities must be", id="a density of 0"),
+        pytest.param({"width": 9, "densities": (10.5,)}, "densities must be", id="a density above 10"),
         pytest.param({"width": 9, "densities": (float("nan"),)}, "densities must be", id="not a number"),
         pytest.param({"width": 9, "widths": (1,), "densities": (1,)}, "not both", id="widths and densities"),
         pytest.param({"width": 9, "height": 9, "fit": "contain"}, "needs source_size", id="contain, ratio unknown"),
@@ -172,3 +176,21 @@ def test_candidates_ascend_and_are_as_wide_as_the_srcset_says(
         height = found.slot.height_at(width)
         assert (height is None) is (fit == "contain" or box[1] is None)
         assert plan_resize(source, (width, height), fit=Fit(fit or "cover")).size[0] == width
+
+
+@pytest.mark.parametrize(
+    ("arguments", "candidates"),
+    [
+        pytest.param({"width": 1, "layout": "fixed"}, (1, 2), id="the smallest width"),
+        pytest.param({"width": 8192, "layout": "fixed"}, (8192,), id="the largest width"),
+        pytest.param({"width": 9, "source": (1_000_000, 1), "layout": "fixed"}, (9, 18), id="the largest source"),
+        pytest.param({"width": 9, "densities": (10, 0.1)}, (1, 90), id="the largest density"),
+    ],
+)
+def test_the_ends_of_each_range_are_accepted(arguments: dict[str, Any], candidates: tuple[int, ...]) -> None:
+    assert make(**arguments).widths == candidates
+
+
+def test_the_ladder_of_the_helper_begins_at_320() -> None:
+    assert LADDER[0] == 320
+    assert list(LADDER) == sorted(set(LADDER))

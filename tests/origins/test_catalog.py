@@ -184,6 +184,18 @@ def test_a_changed_original_has_another_version(bench: Bench, source: Source) ->
     asyncio.run(scenario())
 
 
+def test_only_a_request_that_waited_for_a_validation_has_the_status_of_the_origin(bench: Bench, source: Source) -> None:
+    async def scenario() -> None:
+        async with bench.catalog() as catalog:
+            assert (await catalog.refresh(source, None)).origin_status == 0
+            assert (await catalog.refresh(source, None)).origin_status == 0
+            bench.put(source, pictures.png())
+            bench.now += 601
+            assert (await catalog.refresh(source, None)).origin_status == (200 if source.scheme == "remote" else 0)
+
+    asyncio.run(scenario())
+
+
 def test_the_same_bytes_change_only_the_freshness_of_the_record(bench: Bench, source: Source) -> None:
     async def scenario() -> None:
         async with bench.catalog() as catalog:

@@ -4,12 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from imgcdn.errors import (
-    OriginError,
-)
+from imgcdn.errors import OriginError, OriginTimeout
 from imgcdn.origins.http import is_loop
 from tests.support import origin as at
-from tests.support.fetching import BODY, Make, fetch_error, get
+from tests.support.fetching import BODY, DEADLINE_S, HEAD_OF_TEN, Make, fetch_error, get
 from tests.support.origin import running
 from tests.support.paths import PACKAGE
 
@@ -59,6 +57,23 @@ def test_a_request_that_got_a_response_is_not_sent_again(make: Make, script: at.
         fetcher = make()
         get(fetcher, origin.url("/a.jpg"))
         fetch_error(fetcher, origin.url("/b.jpg"), OriginError)
+        assert origin.count("/b.jpg") == 1
+
+
+@pytest.mark.parametrize("kept_alive", [False, True])
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(at.silent, id="no response"),
+        pytest.param(at.raw(HEAD_OF_TEN + b"01234", pause_s=60), id="half a body"),
+    ],
+)
+def test_after_a_silence_the_request_is_not_sent_again(make: Make, script: at.Script, kept_alive: bool) -> None:
+    with running({"/a.jpg": at.respond(BODY), "/b.jpg": script}) as origin:
+        fetcher = make(read_timeout_s=DEADLINE_S)
+        if kept_alive:
+            get(fetcher, origin.url("/a.jpg"))
+        fetch_error(fetcher, origin.url("/b.jpg"), OriginTimeout)
         assert origin.count("/b.jpg") == 1
 
 

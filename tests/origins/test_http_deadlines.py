@@ -2,7 +2,7 @@ import io
 import socket
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,8 +16,11 @@ from imgcdn.errors import (
 from imgcdn.origins.base import Stop
 from imgcdn.origins.watch import Watch
 from tests.support import origin as at
-from tests.support.fetching import BODY, DEADLINE_S, SLACK_S, Make, fetch_error, get
+from tests.support.fetching import BODY, DEADLINE_S, LOOPBACK, SLACK_S, Make, Names, fetch_error, get
 from tests.support.origin import NAME, running
+
+#: Look-ups that a fetcher runs at the same time.
+MAX_LOOKUPS = 32
 
 
 @pytest.mark.parametrize(
@@ -137,6 +140,49 @@ def test_a_look_up_that_hangs_does_not_outlast_the_deadline(make: Make, bound: s
     assert time.monotonic() - began < DEADLINE_S + SLACK_S
 
 
+#: Addresses of this machine: nothing listens at the first. At the second, connections are never accepted.
+REFUSING, BUSY = "127.0.0.3", "127.0.0.4"
+
+
+@pytest.fixture
+def busy_port() -> Iterator[int]:
+    """Listen at `BUSY` with a full queue, so that the kernel ignores further connections."""
+    with socket.socket() as listener, socket.socket() as waiting:
+        listener.bind((BUSY, 0))
+        listener.listen(0)
+        waiting.connect(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        pytest.param([BUSY], id="the only one"),
+        pytest.param([REFUSING, BUSY], id="the last of two"),
+        pytest.param([BUSY, BUSY], id="each of two"),
+    ],
+)
+def test_an_address_that_does_not_accept_is_tried_for_all_of_the_time_that_is_left(
+    make: Make, busy_port: int, addresses: list[str]
+) -> None:
+    fetcher = make(Names({NAME: [addresses]}), allow_addresses=["127.0.0.0/8"], connect_timeout_s=DEADLINE_S)
+    began = time.monotonic()
+    error = fetch_error(fetcher, f"http://{NAME}:{busy_port}/", OriginTimeout)
+    took_s = time.monotonic() - began
+
+    assert 0.9 * DEADLINE_S <= took_s < DEADLINE_S + SLACK_S
+    assert all(address in error.log for address in addresses)
+
+
+def test_an_address_that_does_not_accept_leaves_time_for_the_next(make: Make, busy_port: int) -> None:
+    with running({"/a.jpg": at.respond(BODY)}, port=busy_port) as origin:
+        fetcher = make(Names({NAME: [[BUSY, LOOPBACK]]}), allow_addresses=["127.0.0.0/8"], connect_timeout_s=SLACK_S)
+        began = time.monotonic()
+        assert get(fetcher, origin.url())[1] == BODY
+
+    assert time.monotonic() - began < 1.5 * SLACK_S  # half of the time to connect, and slack
+
+
 def test_the_number_of_hanging_look_ups_is_bounded(make: Make) -> None:
     answered, lock, running_now = threading.Event(), threading.Lock(), []
 
@@ -152,6 +198,7 @@ def test_the_number_of_hanging_look_ups_is_bounded(make: Make) -> None:
         threading.Thread(target=lambda: errors.append(fetch_error(fetcher, f"http://{NAME}/", OriginTimeout)))
         for _ in range(40)
     ]
+    began = time.monotonic()
     try:
         for thread in threads:
             thread.start()
@@ -160,5 +207,35 @@ def test_the_number_of_hanging_look_ups_is_bounded(make: Make) -> None:
     finally:
         answered.set()
 
+    assert time.monotonic() - began < DEADLINE_S + SLACK_S
     assert len(errors) == 40
-    assert len(running_now) == 32
+    assert len(running_now) == MAX_LOOKUPS
+
+
+def test_a_fetch_that_waits_for_its_look_up_gets_its_turn(make: Make) -> None:
+    answered, looking, bodies = threading.Event(), [], []
+
+    def slow(host: str, port: int) -> Sequence[str]:
+        looking.append(host)
+        answered.wait()
+        return [LOOPBACK]
+
+    with running({"/a.jpg": at.respond(BODY)}) as origin:
+        fetcher = make(slow)
+        threads = [
+            threading.Thread(target=lambda: bodies.append(get(fetcher, origin.url())[1]))
+            for _ in range(MAX_LOOKUPS + 1)
+        ]
+        try:
+            for thread in threads:
+                thread.start()
+            while len(looking) < MAX_LOOKUPS:
+                time.sleep(0.01)
+            time.sleep(DEADLINE_S)
+            assert len(looking) == MAX_LOOKUPS
+        finally:
+            answered.set()
+        for thread in threads:
+            thread.join()
+
+    assert bodies == [BODY] * (MAX_LOOKUPS + 1)

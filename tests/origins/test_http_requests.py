@@ -15,6 +15,8 @@ from tests.support import origin as at
 from tests.support.fetching import AT_HOME, BODY, HEAD_OF_TEN, LOOPBACK, Make, Names, fetch_error, get
 from tests.support.origin import NAME, running
 
+HEAD_404 = b"HTTP/1.1 404 Not Found\r\n"
+
 
 def test_a_fetch_returns_the_headers_that_freshness_needs(make: Make) -> None:
     script = at.respond(BODY, etag='"a"', last_modified="x", cache_control="max-age=60", set_cookie="a=b", server="x")
@@ -47,6 +49,24 @@ def test_a_request_has_only_our_headers(make: Make, monkeypatch: pytest.MonkeyPa
                 "accept-encoding": "identity",
                 "cdn-loop": "imgcdn-0123",
             }
+
+
+@pytest.mark.parametrize(
+    ("script", "connections"),
+    [
+        pytest.param(at.respond(bytes(16_384), status=404), 1, id="a short body"),
+        pytest.param(at.respond(bytes(16_385), status=404), 2, id="a long body"),
+        pytest.param(at.raw(HEAD_404 + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", close=False), 2, id="no length"),
+    ],
+)
+def test_a_connection_is_used_again_if_its_unwanted_body_is_known_to_be_short(
+    make: Make, script: at.Script, connections: int
+) -> None:
+    with running({"/a.jpg": at.respond(BODY), "/b.jpg": script}) as origin:
+        fetcher = make()
+        fetch_error(fetcher, origin.url("/b.jpg"), SourceNotFound)
+        get(fetcher, origin.url("/a.jpg"))
+        assert origin.connections == connections
 
 
 TARGETS = [
@@ -177,6 +197,8 @@ def test_203_counts_as_200(make: Make) -> None:
         pytest.param(503, "Tue, 14 Nov 2023 22:13:50 GMT", 30, id="a date"),
         pytest.param(503, "86400", 60, id="a minute at most"),
         pytest.param(503, "soon", None, id="garbled"),
+        pytest.param(500, "7", 7, id="an internal error"),
+        pytest.param(499, "7", None, id="Retry-After of a 499 is ignored"),
         pytest.param(403, "7", None, id="Retry-After of a 403 is ignored"),
     ],
 )

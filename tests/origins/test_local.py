@@ -9,7 +9,7 @@ import pytest
 from imgcdn.core.values import FileStamp, Source
 from imgcdn.errors import SourceNotFound
 from imgcdn.origins.base import Located, Stop
-from imgcdn.origins.local import LocalFetcher
+from imgcdn.origins.local import LocalFetcher, pictures
 from imgcdn.origins.settings import OriginSettings
 from imgcdn.store.files import file_stamp
 
@@ -26,7 +26,7 @@ def root(tmp_path: Path) -> Path:
     private = tmp_path / "assets-private"
     private.mkdir()
     names = ("a.jpg", "sub/b.jpg", "ümläut 図.jpg", "%2e%2e", "a b+c&d.jpg", ".env", ".git/config", "cache/ab/x.webp")
-    for path in (*(root / name for name in names), private / "secret.jpg"):
+    for path in (*(root / name for name in names), root / "back\\slash.jpg", private / "secret.jpg"):
         path.write_bytes(b"bytes")
     links: dict[str, str | Path] = {
         "inside.jpg": "sub/b.jpg",
@@ -105,6 +105,7 @@ def test_a_file_beneath_the_root_can_be_opened(files: LocalFetcher, root: Path, 
         pytest.param(".git/config", id="in a dot folder"),
         pytest.param("a.jpg\x00.png", id="NUL"),
         pytest.param("sub\\b.jpg", id="a backslash"),
+        pytest.param("back\\slash.jpg", id="a backslash in the name of a file"),
         pytest.param("..\\..\\etc\\passwd", id="parent with a backslash"),
         pytest.param("sub", id="a folder"),
         pytest.param("a.jpg/x", id="beneath a file"),
@@ -287,3 +288,12 @@ def _point(link: Path, target: str) -> None:
     new = link.with_name("new-link")
     new.symlink_to(target)
     new.rename(link)
+
+
+def test_the_pictures_of_a_folder_are_its_files_with_the_extension_of_a_format(tmp_path: Path) -> None:
+    for name in ("b.png", "a.jpg", "Z.JPEG", ".hidden.jpg", "notes.txt", "jpg"):
+        (tmp_path / name).write_bytes(b"bytes")
+    (tmp_path / "album.jpg").mkdir()
+
+    assert list(pictures(tmp_path)) == ["Z.JPEG", "a.jpg", "b.png"]
+    assert list(pictures(tmp_path / "nowhere")) == []

@@ -49,6 +49,18 @@ class TestALargeBody:
             for span in (slice(None), slice(0, 10), slice(-7, None), slice(1000, 99_000), slice(9, 10**9), slice(5, 5)):
                 assert variant.body[span] == self.BODY[span]
 
+    @pytest.mark.parametrize(
+        ("more", "large"), [pytest.param(0, False, id="at the limit"), pytest.param(1, True, id="a byte more")]
+    )
+    def test_it_begins_above_a_limit_for_the_whole_file(self, store: DiskStore, more: int, *, large: bool) -> None:
+        publish(store, body=self.BODY[: LARGE_BYTES - HEADER_BYTES + more])
+        impatient = store.read(SOURCE, key(1), "webp", patient=False)
+        variant = store.read(SOURCE, key(1), "webp")
+
+        assert (impatient is None) is large
+        assert variant
+        assert isinstance(variant.body, bytes) is not large
+
     def test_it_is_not_hashed_for_an_impatient_reader(self, store: DiskStore) -> None:
         publish(store, body=self.BODY)
         assert store.read(SOURCE, key(1), "webp", patient=False) is None

@@ -69,6 +69,36 @@ def test_a_variant_that_cannot_be_written_is_returned_and_the_fault_is_reported(
     assert "space" in store.degraded
 
 
+def test_a_damaged_variant_is_not_stored(store: DiskStore) -> None:
+    temp = store.temp_path()
+    assert temp
+    Path(temp).write_bytes(variant_file()[:-1])
+    with store.open_folder(SOURCE) as folder:
+        assert store.keep(folder, temp, "name", file=None) == (False, None)
+
+    assert not Path(temp).exists()
+    assert not variant_path(store).with_name("name").exists()
+
+
+def test_a_file_whose_place_is_taken_by_a_folder_is_not_stored_and_the_fault_is_reported(store: DiskStore) -> None:
+    variant_path(store).mkdir(parents=True)
+
+    assert not publish(store)
+    assert "directory" in store.degraded
+    assert list((store.folder / "tmp").iterdir()) == []
+
+
+def test_each_new_fault_is_logged_once(store: DiskStore, caplog: pytest.LogCaptureFixture) -> None:
+    faults = (errno.ENOSPC, errno.ENOSPC, errno.EROFS, None, errno.EROFS, None, None)
+    logged = []
+    for number in faults:
+        caplog.clear()
+        store.note(None if number is None else OSError(number, ""))
+        logged.append(len(caplog.records))
+
+    assert logged == [1, 0, 1, 0, 1, 0, 0]
+
+
 def test_the_fault_ends_with_the_next_successful_write(store: DiskStore) -> None:
     store.note(OSError(errno.ENOSPC, ""))
     publish(store)

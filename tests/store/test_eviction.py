@@ -224,18 +224,19 @@ def test_a_missing_folder_is_not_an_error(tmp_path: Path) -> None:
     assert run_eviction(store) is None
 
 
-def test_the_sweeper_brings_a_full_folder_below_its_limit(tmp_path: Path) -> None:
+def test_the_sweeper_brings_a_full_folder_below_its_limit_again_and_again(tmp_path: Path) -> None:
     store = _fill(tmp_path / "cache", max_bytes=6000)
     evictor = Evictor(store, pause_s=0.05)
     evictor.start()
     try:
-        deadline = time.monotonic() + 10
-        while len(numbers_kept(store, range(10))) > 6 and time.monotonic() < deadline:
-            time.sleep(0.02)
+        for _ in range(2):
+            deadline = time.monotonic() + 10
+            while len(numbers_kept(store, range(10))) >= 6 and time.monotonic() < deadline:
+                time.sleep(0.02)
+            assert len(numbers_kept(store, range(10))) < 6
+            _fill(tmp_path / "cache", max_bytes=6000)
     finally:
         evictor.stop()
-
-    assert len(numbers_kept(store, range(10))) < 6
 
 
 def test_a_sweeper_that_was_never_started_can_be_stopped(store: DiskStore) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from imgcdn.core.output.formats import OUTPUTS
-from imgcdn.core.values import Effort, EncodedImage, SourceRecord
+from imgcdn.core.values import Effort, EncodedImage, OriginState, SourceRecord
 from imgcdn.store.files import (
     HEADER_BYTES,
     VARIANT_NAME,
@@ -18,6 +18,10 @@ from imgcdn.store.files import (
     variant_name,
 )
 from tests.support.stored import NOW, RECORD, key, variant_file
+
+ORIGIN = OriginState(
+    "https://a.example/b.jpg", (("etag", '"1"'), ("vary", "accept")), 1.5, 2.5, storable=True, seen=("1", "2")
+)
 
 
 def _reseal(data: bytes) -> bytes:
@@ -97,6 +101,7 @@ def test_the_sweep_recognises_no_other_name_as_a_variant(name: str) -> None:
         pytest.param(RECORD, id="facts and a negative"),
         pytest.param(replace(RECORD, negative=None), id="facts alone"),
         pytest.param(replace(RECORD, facts=None), id="a negative alone"),
+        pytest.param(replace(RECORD, origin=ORIGIN), id="what the origin said"),
     ],
 )
 def test_a_record_reads_back_as_it_was_packed(record: SourceRecord) -> None:

@@ -118,6 +118,15 @@ def test_space_that_must_stay_free_is_gained_by_eviction(small_disk: SmallDisk) 
     assert _free_bytes(small_disk.folder) >= 700_000
 
 
+def test_exactly_the_space_that_must_stay_free_is_enough(small_disk: SmallDisk) -> None:
+    folder = small_disk.folder / "cache"
+    open_store(folder)
+    free = _free_bytes(small_disk.folder)
+
+    assert open_store(folder, min_free_bytes=free).temp_path() is not None
+    assert open_store(folder, min_free_bytes=free + 1).temp_path() is None
+
+
 def _free_bytes(folder: Path) -> int:
     free = os.statvfs(folder)
     return free.f_bavail * free.f_frsize

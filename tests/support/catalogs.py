@@ -13,6 +13,7 @@ from imgcdn.origins.http import HttpFetcher
 from imgcdn.origins.local import LocalFetcher
 from imgcdn.origins.probing import Prober
 from imgcdn.renderers.client import RenderClient
+from imgcdn.store.disk import DiskStore
 from tests.support import origin as at
 from tests.support import pictures
 from tests.support.brokers import settings
@@ -36,17 +37,24 @@ class Bench:
         (self.folder / "root").mkdir()
 
     @asynccontextmanager
-    async def catalog(self, *, http_fetcher: type[HttpFetcher] = HttpFetcher, **changed: Any) -> AsyncIterator[Catalog]:
+    async def catalog(
+        self,
+        *,
+        http_fetcher: type[HttpFetcher] = HttpFetcher,
+        local_fetcher: type[LocalFetcher] = LocalFetcher,
+        cache_max_bytes: int = 10**8,
+        **changed: Any,
+    ) -> AsyncIterator[Catalog]:
         renderers = RenderClient(settings(), folder=self.sockets)
         origin = replace(
             ORIGIN, root=self.folder / "root", allow_addresses=("127.0.0.0/8",), max_source_bytes=10**6, **changed
         )
         http = http_fetcher(origin, permissions=EVERYTHING, loop_id=LOOP_ID, clock=lambda: self.now)
-        local = LocalFetcher(origin)
+        local = local_fetcher(origin)
         catalog = Catalog(
             origin,
             fetchers={"remote": http, "local": local},
-            store=open_store(self.folder / "cache", max_bytes=10**8),
+            store=self.store(max_bytes=cache_max_bytes),
             prober=Prober(renderers, max_pixels=origin.max_pixels, timeout_s=10.0, clock=lambda: self.now),
             clock=lambda: self.now,
         )
@@ -55,6 +63,10 @@ class Bench:
         finally:
             catalog.close()
             renderers.disconnect()
+
+    def store(self, *, max_bytes: int = 10**8) -> DiskStore:
+        """Open the store, as each process of a service does."""
+        return open_store(self.folder / "cache", max_bytes=max_bytes)
 
     def source(self, path: str = "/a.jpg") -> Source:
         return Source("remote", self.origin.url(path, "127.0.0.1"))

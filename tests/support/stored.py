@@ -7,7 +7,7 @@ from pathlib import Path
 
 from imgcdn.core.values import Effort, EncodedImage, Facts, FileStamp, NegativeEntry, SourceRecord
 from imgcdn.store.disk import DiskStore
-from imgcdn.store.files import pack_variant, variant_name
+from imgcdn.store.files import ORIGINAL_NAME, pack_variant, variant_name
 from imgcdn.store.settings import StoreSettings
 
 SOURCE, OTHER_SOURCE = "ab" * 32, "cd" * 32
@@ -25,11 +25,17 @@ def open_store(
     folder: Path,
     *,
     max_bytes: int = 10**8,
+    originals_max_bytes: int = 10**8,
     min_free_bytes: int = 0,
     clock: Callable[[], float] = time.time,
 ) -> DiskStore:
     """Open a store; by default it needs no free space to remain."""
-    settings = StoreSettings(cache_dir=folder, cache_max_bytes=max_bytes, min_free_bytes=min_free_bytes)
+    settings = StoreSettings(
+        cache_dir=folder,
+        cache_max_bytes=max_bytes,
+        originals_max_bytes=originals_max_bytes,
+        min_free_bytes=min_free_bytes,
+    )
     return DiskStore(settings, clock=clock)
 
 
@@ -56,6 +62,17 @@ def publish(store: DiskStore, number: int = 1, body: bytes = b"picture", source:
             store.discard(temp)
             return store.keep(folder, temp, "", file=data, error_number=error.errno or 0)[0]
         return store.keep(folder, temp, variant_name(key(number), "webp"), file=None)[0]
+
+
+def keep_original(store: DiskStore, body: bytes = b"an original", source: str = SOURCE) -> Path:
+    """Put a copy of an original and its record into the store, and return the path of the copy."""
+    temp = store.temp_path()
+    assert temp
+    Path(temp).write_bytes(body)
+    with store.open_folder(source) as folder:
+        assert folder.publish(temp, ORIGINAL_NAME)
+        store.save_record(folder, RECORD)
+    return record_path(store, source).with_name(ORIGINAL_NAME)
 
 
 def variant_path(store: DiskStore, number: int = 1, source: str = SOURCE) -> Path:

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from imgcdn.core.encoders.encoding import Encoding, graphic_encodings, photograph_encoding
+from imgcdn.core.encoders.encoding import Encoding, graphic_encodings, photograph_encoding, quick_encoding
 from imgcdn.core.output.geometry import Size
 from imgcdn.core.request.params import Params
 from imgcdn.core.values import Effort, Facts
@@ -166,3 +166,16 @@ def test_every_encoding_of_a_graphic_has_a_format_that_the_plan_names() -> None:
             formats = {encoding.format for encoding in graphic_encodings(plan, FAST)}
             assert formats <= {plan.format, *plan.others}
             assert set(plan.others) <= formats
+
+
+@pytest.mark.parametrize(
+    ("encoder", "expected"),
+    [
+        pytest.param("aom", Encoding("avif", "aom", 60, full_chroma=True, speed=9), id="aom writes avif, in 4:4:4"),
+        pytest.param("svt", Encoding("avif", "svt", 60, full_chroma=False, speed=8), id="svt writes avif, in 4:2:0"),
+        pytest.param("webp", Encoding("webp", "webp", 60, full_chroma=False, speed=2), id="webp"),
+        pytest.param("jpeg", Encoding("jpeg", "jpeg", 60, full_chroma=False), id="jpeg has no speed"),
+    ],
+)
+def test_the_quickest_encoding_has_the_quality_of_its_encoder(encoder: str, expected: Encoding) -> None:
+    assert quick_encoding(encoder, 60) == expected

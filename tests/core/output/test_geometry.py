@@ -215,6 +215,14 @@ def test_a_crop_outside_the_picture_is_refused_with_the_nearest_inside(crop: Cro
     assert "600 pixels wide and 400 high" in caught.value.detail
 
 
+def test_a_crop_outside_a_trimmed_picture_is_refused_with_the_nearest_inside_the_border() -> None:
+    with pytest.raises(InvalidParam) as caught:
+        frame((600, 400), Framing(Crop(900, 900, 100, 50, relative=False)), max_edge=8192, kept=(40, 30, 540, 330))
+
+    assert caught.value.nearest == "400,250,100,50"
+    assert "500 pixels wide and 300 high" in caught.value.detail
+
+
 def test_fractions_round_half_up_and_keep_a_pixel() -> None:
     assert frame((3, 1), Framing(Crop(50, 99, 1, 1, relative=True)), max_edge=9).crop == (2, 0, 3, 1)
 

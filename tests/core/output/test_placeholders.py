@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from imgcdn.core.output.formats import PLACEHOLDERS
 from imgcdn.core.output.geometry import Fit, Frame, Framing, Size, frame, reduce_frame
-from imgcdn.core.output.placeholders import COPY_EDGE
+from imgcdn.core.output.placeholders import COPY_EDGE, drop_irrelevant
 from imgcdn.core.output.plan import Plan, plan_for, resolve_trim
 from imgcdn.core.request.params import WHITE, Params
 from imgcdn.core.values import Facts
@@ -63,6 +63,25 @@ def test_params_that_do_not_change_a_placeholder_are_not_in_its_plan(fm: str, on
 )
 def test_params_that_change_a_placeholder_are_in_its_plan(fm: str, one: str, other: str) -> None:
     assert make_plan(one, fm) != make_plan(other, fm)
+
+
+@pytest.mark.parametrize(
+    ("box", "expected"),
+    [
+        pytest.param((1920, 1080), (64, 36), id="reduced"),
+        pytest.param((16, 9), (64, 36), id="enlarged"),
+        pytest.param((1080, 1920), (36, 64), id="upright"),
+        pytest.param((50, 50), (64, 64), id="square"),
+        pytest.param((3, 100), (3, 100), id="a shape that no smaller box has"),
+        pytest.param((30, 20), (66, 44), id="a shape that the copy's edge does not divide"),
+    ],
+)
+def test_a_box_becomes_the_smallest_one_of_its_shape_that_is_not_smaller_than_the_copy(
+    box: Size, expected: Size
+) -> None:
+    for fit in (Fit.COVER, Fit.FILL):
+        dropped = drop_irrelevant(Params(width=box[0], height=box[1], fit=fit, enlarge=True))
+        assert dropped == Params(width=expected[0], height=expected[1], fit=fit)
 
 
 def test_each_placeholder_has_one_plan_for_all_clients() -> None:

@@ -56,6 +56,27 @@ def test_a_padded_picture_is_not_enlarged_but_its_box_is_filled() -> None:
     assert (plan.size, plan.place, plan.resampled) == ((300, 300), (100, 125, 200, 175), (100, 50))
 
 
+@pytest.mark.parametrize(
+    ("position", "top"),
+    [
+        pytest.param((50, 0), 0, id="top"),
+        pytest.param((50, 100), 250, id="bottom"),
+        pytest.param(CENTER, 125, id="mid"),
+    ],
+)
+def test_a_padded_picture_is_planned_at_its_position(position: tuple[int, int], top: int) -> None:
+    plan = make_plan(replace(PHOTO, size=(100, 50)), Params(**BOX, fit=Fit.PAD, position=position))
+
+    assert plan.place == (100, top, 200, top + 50)
+
+
+@pytest.mark.parametrize("trim", [None, 9])
+def test_a_padded_picture_has_no_subject_to_move_to(trim: int | None) -> None:
+    params = Params(**BOX, fit=Fit.PAD, trim=trim)
+
+    assert make_plan(PHOTO, replace(params, position=Smart.SUBJECT)) == make_plan(PHOTO, params)
+
+
 @pytest.mark.parametrize("turn", range(1, 9))
 def test_the_size_of_a_turned_picture_is_that_after_the_turn(turn: int) -> None:
     plan = make_plan(replace(PHOTO, size=(600, 400)), Params(width=200, turn=turn))
@@ -97,6 +118,21 @@ def test_a_trimmed_picture_may_need_no_margin() -> None:
     plan = resolve_trim(make_plan(PHOTO, Params(**BOX, fit=Fit.PAD, trim=0)), PHOTO.size, (0, 0, 900, 900))
 
     assert (plan.place, plan.margin) == (None, None)
+
+
+def test_a_picture_that_fills_its_box_may_need_a_margin_when_it_is_trimmed() -> None:
+    square = replace(PHOTO, size=(900, 900))
+    plan = make_plan(square, Params(**BOX, fit=Fit.PAD, trim=0))
+    trimmed = resolve_trim(plan, square.size, (0, 0, 900, 450))
+
+    assert (trimmed.place, trimmed.margin) == ((0, 75, 300, 225), (255, 255, 255))
+
+
+@pytest.mark.parametrize("fit", [Fit.COVER, Fit.CONTAIN, Fit.FILL])
+def test_only_a_padded_picture_has_a_margin(fit: Fit) -> None:
+    plan = make_plan(PHOTO, Params(**BOX, fit=fit, trim=0, background=(1, 2, 3, 4)))
+
+    assert (plan.margin, plan.format) == (None, "jpeg")
 
 
 def test_an_enlarged_trimmed_picture_is_at_most_max_edge_long() -> None:

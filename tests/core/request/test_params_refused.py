@@ -109,6 +109,7 @@ def test_a_value_that_is_not_an_integer_is_refused(name: str, value: str, neares
         pytest.param("crop", "0,0,0,10", "0,0,1,10", id="crop of no width"),
         pytest.param("crop", "0.1,0,0.5,0", "0.10,0.00,0.50,0.01", id="crop of no height"),
         pytest.param("crop", "1.0,0,1,1", "0.99,0.00,1.00,1.00", id="crop right of the picture"),
+        pytest.param("crop", "0,1.0,1,1", "0.00,0.99,1.00,1.00", id="crop below the picture"),
         pytest.param("crop", "0.125,0,1,1", "0.12,0.00,1.00,1.00", id="crop of three decimals"),
         pytest.param("crop", "0.5,0,1.5,1", "0.50,0.00,1.00,1.00", id="crop beyond the picture"),
         pytest.param("crop", "10px,0,5,5", "10,0,5,5", id="crop with a unit"),

@@ -2,7 +2,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgcdn.core.request.url import MAX_URL_LENGTH, is_beneath, join_base, join_reference, parse_override, parse_remote
+from imgcdn.core.request.url import (
+    MAX_URL_LENGTH,
+    has_control_characters,
+    is_absolute,
+    is_beneath,
+    join_base,
+    join_reference,
+    parse_override,
+    parse_remote,
+)
 from imgcdn.errors import Forbidden, InvalidParam, SourceNotFound
 
 
@@ -12,6 +21,8 @@ from imgcdn.errors import Forbidden, InvalidParam, SourceNotFound
         pytest.param("https://a.example", "https://a.example/", id="no path"),
         pytest.param("https://a.example?x=1", "https://a.example/?x=1", id="a query and no path"),
         pytest.param("HTTP://A.EXAMPLE:80/X", "http://a.example/X", id="scheme, host and port"),
+        pytest.param("https://a.example:1/x", "https://a.example:1/x", id="the lowest port"),
+        pytest.param("https://a.example:65535/x", "https://a.example:65535/x", id="the highest port"),
         pytest.param("https://a.example:0443/x", "https://a.example/x", id="leading zeros of a port"),
         pytest.param("http://a.example:443/x", "http://a.example:443/x", id="not the default port of the scheme"),
         pytest.param("https://a.example/x?", "https://a.example/x", id="an empty query"),
@@ -27,8 +38,11 @@ from imgcdn.errors import Forbidden, InvalidParam, SourceNotFound
         pytest.param("https://B\u00dcCHER.example/", "https://xn--bcher-kva.example/", id="punycode"),
         pytest.param("https://[::FFFF:1.2.3.4]:8443/", None, id="an address in brackets"),
         pytest.param("https://0x7f.1/", "https://0x7f.1/", id="private hosts parse"),
+        pytest.param(f"https://{'a.' * 126}a/", None, id="a host as long as it may be"),
+        pytest.param("https://a.example/\ud7ff\ue000", None, id="the characters beside the surrogates"),
         pytest.param("https://a_b.example/", "https://a_b.example/", id="an underscore"),
         pytest.param("https://a.example./", "https://a.example./", id="a trailing dot is another name"),
+        pytest.param("https://a.example/".ljust(MAX_URL_LENGTH, "x"), None, id="as long as a URL may be"),
     ],
 )
 def test_a_url_is_normalised_once(written: str, normal: str | None) -> None:
@@ -64,7 +78,7 @@ def test_a_url_is_normalised_once(written: str, normal: str | None) -> None:
         pytest.param("https://a..example/x", id="an empty label"),
         pytest.param("https://-a.example/x", id="a label that begins with a hyphen"),
         pytest.param(f"https://{'a' * 64}.example/x", id="a label too long"),
-        pytest.param(f"https://{'a.' * 127}a/x", id="a host too long"),
+        pytest.param(f"https://{'a.' * 126}aa/x", id="a host a character too long"),
         pytest.param("https://a%2eexample/x", id="an encoded host"),
         pytest.param("https://a.example,b.example/x", id="a comma in the host"),
         pytest.param("https://stra\u00dfe.example/x", id="a host that two IDNA standards read differently"),
@@ -80,7 +94,8 @@ def test_a_url_is_normalised_once(written: str, normal: str | None) -> None:
         pytest.param("https://a.example/\xa0", id="a no-break space"),
         pytest.param("https://a.example/\u2028", id="a line separator"),
         pytest.param("https://a.example/\u202e", id="a text direction override"),
-        pytest.param("https://a.example/\ud800", id="an unpaired surrogate"),
+        pytest.param("https://a.example/\ud800", id="the first surrogate, unpaired"),
+        pytest.param("https://a.example/\udfff", id="the last surrogate, unpaired"),
         pytest.param("https://a.example\\@b.example/", id="a backslash"),
         pytest.param("https://a.example/100%", id="a percent sign"),
         pytest.param("https://a.example/%zz", id="an escape without digits"),
@@ -89,7 +104,7 @@ def test_a_url_is_normalised_once(written: str, normal: str | None) -> None:
         pytest.param("https://a.example/%0d%0aHost:x", id="encoded line ends"),
         pytest.param("https://a.example/%250a", id="a line end encoded twice"),
         pytest.param("https://a.example/%" + "25" * 50, id="encoded fifty times"),
-        pytest.param("https://a.example/" + "x" * MAX_URL_LENGTH, id="too long"),
+        pytest.param("https://a.example/".ljust(MAX_URL_LENGTH + 1, "x"), id="a character too long"),
     ],
 )
 def test_a_url_that_does_not_parse_is_an_invalid_param(url: str) -> None:
@@ -129,6 +144,34 @@ def test_a_url_that_does_not_parse_is_an_invalid_param(url: str) -> None:
 def test_a_url_that_is_never_fetched_is_forbidden(url: str) -> None:
     with pytest.raises(Forbidden):
         parse_remote(url)
+
+
+@pytest.mark.parametrize(
+    ("text", "absolute"),
+    [
+        pytest.param("https://a.example/b.jpg", True, id="https"),
+        pytest.param("ftp://a.example/b.jpg", True, id="a scheme that is never fetched"),
+        pytest.param("//a.example/b.jpg", True, id="no scheme"),
+        pytest.param("/a//b.jpg", False, id="a path with an empty segment"),
+        pytest.param("a.jpg", False, id="a name"),
+        pytest.param("c:b.jpg", False, id="a colon in a name"),
+    ],
+)
+def test_a_text_with_two_slashes_before_the_host_is_read_as_a_url(text: str, absolute: bool) -> None:
+    assert is_absolute(text) is absolute
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        pytest.param("\x1f", True, id="C0"),
+        pytest.param("a\x7f", True, id="delete"),
+        pytest.param("\x9fb", True, id="C1"),
+        pytest.param(" a~\xa0\u2028", False, id="none"),
+    ],
+)
+def test_a_control_character_is_found(text: str, found: bool) -> None:
+    assert has_control_characters(text) is found
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])), st.text())
@@ -248,6 +291,22 @@ def test_these_urls_are_not_beneath_the_base(url: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("a.example:443:192.0.2.1", ("a.example", 443, ("192.0.2.1",)), id="one address"),
+        pytest.param("A.example:1:192.0.2.1", ("a.example", 1, ("192.0.2.1",)), id="the lowest port"),
+        pytest.param(
+            "a.example:65535:192.0.2.1,[2001:DB8::7]",
+            ("a.example", 65_535, ("192.0.2.1", "2001:db8::7")),
+            id="the highest port, and two addresses",
+        ),
+    ],
+)
+def test_an_override_names_host_port_and_addresses(text: str, expected: tuple[str, int, tuple[str, ...]]) -> None:
+    assert parse_override(text) == expected
+
+
+@pytest.mark.parametrize(
     "text",
     [
         pytest.param("", id="empty"),
@@ -256,6 +315,7 @@ def test_these_urls_are_not_beneath_the_base(url: str) -> None:
         pytest.param("a.example:443:", id="an empty address"),
         pytest.param("a.example:443:b.example", id="a host name for an address"),
         pytest.param("a.example:0:192.0.2.1", id="port zero"),
+        pytest.param("a.example:65536:192.0.2.1", id="a port too large"),
         pytest.param("a.example:x:192.0.2.1", id="no port"),
         pytest.param(":443:192.0.2.1", id="no host"),
     ],

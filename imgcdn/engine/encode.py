@@ -40,11 +40,14 @@ def encode(image: Image.Image, encoding: Encoding, profile: bytes = b"") -> Enco
     Args:
         image: Upright, mode L, LA, RGB or RGBA; without alpha when the format has none.
         profile: The profile of the pixels, valid for their mode; empty for sRGB, for which none is written.
+
+    Raises:
+        MemoryError: The encoder had too little memory.
     """
     # Pillow's savers would copy comments, profiles and EXIF from here.
     image.info = {}
     out = io.BytesIO()
-    _SAVERS[encoding.format](image, out, choose_quality(image, encoding), profile)
+    _save(image, out, choose_quality(image, encoding), profile)
     return EncodedImage(out.getvalue(), encoding.format, image.size, frames=1, effort=encoding.effort)
 
 
@@ -76,9 +79,8 @@ def encode_quickly(image: Image.Image, encoder: str, quality: int | None) -> io.
         image: Mode RGB.
         quality: On the encoder's own scale.
     """
-    encoding = quick_encoding(encoder, quality)
     out = io.BytesIO()
-    _SAVERS[encoding.format](image, out, encoding, b"")
+    _save(image, out, quick_encoding(encoder, quality), b"")
     return out
 
 
@@ -110,13 +112,24 @@ def reduce_to_palette(image: Image.Image, *, reserve_transparent: bool = False) 
     return picture
 
 
+def _save(image: Image.Image, out: io.BytesIO, encoding: Encoding, profile: bytes) -> None:
+    """
+    Encode a picture into `out`.
+
+    Raises:
+        MemoryError: The encoder had too little memory.
+    """
+    try:
+        _SAVERS[encoding.format](image, out, encoding, profile)
+    except (RuntimeError, ValueError) as error:
+        # libavif's "Encoding of color planes failed", libwebp's "encoding error 1", Pillow's "quantization error". Our
+        # sizes and modes are all valid, so only memory can be missing.
+        raise MemoryError(str(error)) from error
+
+
 def _save_avif(image: Image.Image, out: io.BytesIO, encoding: Encoding, profile: bytes) -> None:
     save = _save_svt if encoding.encoder == "svt" else _save_tuned if encoding.quality != _AOM_LOSSLESS else _save_aom
-    try:
-        save(image, out, encoding, profile)
-    except RuntimeError as error:
-        # "Encoding of color planes failed". Our sizes and modes are all valid, so the encoder had too little memory.
-        raise MemoryError from error
+    save(image, out, encoding, profile)
 
 
 def _save_svt(image: Image.Image, out: io.BytesIO, encoding: Encoding, profile: bytes) -> None:

@@ -112,8 +112,9 @@ def _attempt(work: Callable[[], T]) -> T | Failed:
         return work()
     except (ImageError, RequestError) as error:
         return Failed(error)
-    except MemoryError:
-        return Failed(RenderFailed("This takes more memory than the service allows. Another size or format may work."))
+    except MemoryError as error:
+        detail = "This takes more memory than the service allows. Another size or format may work."
+        return Failed(RenderFailed(detail, log=_describe(error)))
     except Exception as error:  # noqa: BLE001  # the last resort of a job: the client gets 500, the operator this text
         return Failed(InternalError("Rendering failed. The log has the reason.", log=_describe(error)))
 

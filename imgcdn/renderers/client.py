@@ -135,7 +135,7 @@ class RenderClient:
     def _begin(self) -> asyncio.Task[Channel]:
         if self._connecting is None or self._connecting.done():
             self._connecting = asyncio.create_task(self._connect())
-            self._connecting.add_done_callback(_log_failure)
+            self._connecting.add_done_callback(_note)
         return self._connecting
 
     async def _connect(self) -> Channel:
@@ -219,7 +219,7 @@ def _fits(folder: Path) -> bool:
     return len(os.fsencode(folder)) + _NAME_BYTES <= _MAX_SOCKET_PATH
 
 
-def _log_failure(connecting: asyncio.Task[Channel]) -> None:
+def _note(connecting: asyncio.Task[Channel]) -> None:
     """Log why there is no broker. The waiting jobs get the error itself."""
     error = None if connecting.cancelled() else connecting.exception()
     if error is not None:

@@ -34,7 +34,7 @@ from imgcdn.store.folder import Folder
 
 
 @dataclass(frozen=True, slots=True)
-class _PlannedVariant:
+class _Planned:
     """A plan and its key, for one version of a source."""
 
     version: str
@@ -100,7 +100,7 @@ class ImageService:
         self._clock = clock
         # Not shared between processes: each verifies by itself that a file is complete.
         self._reads = SingleFlight()
-        self._plans: Memo[tuple[ImageRequest, ClientClass], _PlannedVariant] = Memo(32_768)
+        self._plans: Memo[tuple[ImageRequest, ClientClass], _Planned] = Memo(32_768)
 
     def lookup(self, request: ImageRequest, client: ClientClass, *, body: bool = True) -> Delivery | None:
         """
@@ -232,7 +232,7 @@ class ImageService:
         fetch = functools.partial(self._catalog.fetch_again, source)
         return await self._flights.join(f"original:{source_key(source)}", fetch).wait()
 
-    async def _make(self, source: Source, original: Original, planned: _PlannedVariant) -> Delivery | None:
+    async def _make(self, source: Source, original: Original, planned: _Planned) -> Delivery | None:
         """Render a variant, unless another process just did. Return None if the original has changed."""
         key = source_key(source)
         variant = await self._read(key, planned)
@@ -248,7 +248,7 @@ class ImageService:
                 return None
             return await self._render(folder, original, planned)
 
-    async def _render(self, folder: Folder, original: Original, planned: _PlannedVariant) -> Delivery | None:
+    async def _render(self, folder: Folder, original: Original, planned: _Planned) -> Delivery | None:
         assert original.file is not None
         record = original.record
         private = record.origin is not None and not record.origin.storable
@@ -277,7 +277,7 @@ class ImageService:
         self,
         folder: Folder,
         record: SourceRecord,
-        planned: _PlannedVariant,
+        planned: _Planned,
         temp: str | None,
         outcome: Rendered | Failed,
     ) -> Delivery:
@@ -293,9 +293,7 @@ class ImageService:
         variant, stored = await asyncio.to_thread(publish) if is_large else publish()
         return replace(self._delivery(variant, CacheStatus.MISS, record), stored=stored)
 
-    def _publish(
-        self, folder: Folder, temp: str | None, rendered: Rendered, planned: _PlannedVariant
-    ) -> tuple[Variant, bool]:
+    def _publish(self, folder: Folder, temp: str | None, rendered: Rendered, planned: _Planned) -> tuple[Variant, bool]:
         # Named after the planned format, because a hit knows only that. The file's header has the actual format.
         name = variant_name(planned.key, planned.plan.format)
         try:
@@ -306,13 +304,13 @@ class ImageService:
             raise InternalError("The variant could not be read back. Try again.")
         return variant, stored
 
-    async def _read(self, source: str, planned: _PlannedVariant) -> Variant | None:
+    async def _read(self, source: str, planned: _Planned) -> Variant | None:
         """Read a variant. A large one is hashed first, in a thread, once for all requests that wait for it."""
         name = planned.key, planned.plan.format
         variant = self.store.read(source, *name, patient=False)
         if variant is not None or not self.store.holds(source, *name):
             return variant
-        read = functools.partial(asyncio.to_thread, self.store.read, source, planned.key, planned.plan.format)
+        read = functools.partial(asyncio.to_thread, self.store.read, source, *name)
         return await self._reads.join(f"{source}:{planned.key}", read).wait()
 
     def _delivery(self, variant: Variant, status: CacheStatus, record: SourceRecord) -> Delivery:
@@ -322,23 +320,23 @@ class ImageService:
         left_s = max(0, int(origin.fresh_until - self._clock()))
         return Delivery(variant, status, fresh_for_s=left_s, private=not origin.storable)
 
-    def _plan(self, record: SourceRecord, request: ImageRequest, client: ClientClass) -> _PlannedVariant:
+    def _plan(self, record: SourceRecord, request: ImageRequest, client: ClientClass) -> _Planned:
         planned = self._plans.get((request, client))
         if planned is None or planned.version != record.version:
             assert record.facts is not None
             plan = plan_for(record.facts, request.params, client, self._policy.limits)
-            planned = _PlannedVariant(record.version, plan, variant_key(record.version, plan))
+            planned = _Planned(record.version, plan, variant_key(record.version, plan))
             self._plans.put((request, client), planned)
         return planned
 
-    def _raise_remembered(self, record: SourceRecord, planned: _PlannedVariant | None) -> None:
+    def _raise_remembered(self, record: SourceRecord, planned: _Planned | None) -> None:
         now = self._clock()
         raise_remembered(record, now=now)
         if planned is not None:
             raise_failed(record, planned.key, now=now)
 
     def _remember(
-        self, folder: Folder, record: SourceRecord, planned: _PlannedVariant, error: ImageError | RenderTimeout
+        self, folder: Folder, record: SourceRecord, planned: _Planned, error: ImageError | RenderTimeout
     ) -> None:
         now = self._clock()
         # Another variant may have failed during this render, or the source was purged or refreshed.

@@ -37,7 +37,7 @@ _PAUSE_RATIO = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class SweepResult:
+class EvictionPass:
     """
     The result of one sweep, for the log and for tests.
 
@@ -59,7 +59,7 @@ class _StoredFile:
     size: int
 
 
-def run_eviction(store: DiskStore) -> SweepResult | None:
+def run_eviction(store: DiskStore) -> EvictionPass | None:
     """
     Remove files until the folder is under its limits and the disk has the required free space.
 
@@ -121,14 +121,14 @@ def _elected(folder: Path) -> Iterator[bool]:
         os.close(fd)
 
 
-def _evict_in(store: DiskStore) -> SweepResult:
+def _evict_in(store: DiskStore) -> EvictionPass:
     now = store.clock()
     _remove_leftovers(store.folder, now)
     seen = _survey(store.folder / CURRENT, now)
     # Originals can be fetched again without a render, so they are evicted first when the disk is short of space.
     original_bytes, gone = _evict(seen.originals, seen.original_bytes, store.originals_max_bytes, short=_short(store))
     kept_bytes, evicted = _evict(seen.variants, seen.kept_bytes, store.max_bytes, short=_short(store))
-    done = SweepResult(kept_bytes, original_bytes, gone + evicted)
+    done = EvictionPass(kept_bytes, original_bytes, gone + evicted)
     if done.evicted:
         _log.info("evicted %d variants and %d originals, %d bytes are kept", evicted, gone, kept_bytes + original_bytes)
     return done

@@ -74,7 +74,7 @@ def test_a_damaged_file_raises_no_error(place: int, garbage: bytes) -> None:
 
 @pytest.mark.browser
 @pytest.mark.parametrize(("plays", "repetitions"), [(0, "Infinity"), (1, "0"), (3, "2")])
-def test_a_browser_plays_it_as_often(plays: int, repetitions: str, tmp_path: Path) -> None:
+def test_a_browser_plays_a_variant_as_often_as_its_original(plays: int, repetitions: str, tmp_path: Path) -> None:
     original = pictures.apng(FRAMES, [100, 200], loop=plays)
     data = base64.b64encode(variant(original, Params(format="avif")).body).decode()
     (tmp_path / "page.html").write_text("<!doctype html><title>A page</title>")

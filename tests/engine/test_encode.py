@@ -1,5 +1,7 @@
 import io
 import struct
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -11,6 +13,7 @@ from imgcdn.core.request.params import Params
 from imgcdn.core.values import Effort
 from imgcdn.engine.encode import encode, reduce_to_palette
 from tests.support import pictures
+from tests.support.paths import ROOT
 from tests.support.planning import THOROUGH
 from tests.support.variants import decode_variant, variant
 
@@ -146,3 +149,40 @@ def test_a_full_palette_still_has_a_transparent_entry() -> None:
 def test_a_gif_has_its_screen_size() -> None:
     body = encode(pictures.chart(), _encoding("gif", "gif", quality=None)).body
     assert struct.unpack("<HH", body[6:10]) == pictures.SIZE
+
+
+# Each limit leaves a little more memory than the one before, until the picture can be encoded.
+_ENCODE_WITH_LITTLE_MEMORY = """
+import resource, sys
+from pathlib import Path
+from PIL import Image
+from imgcdn.core.encoders.encoding import quick_encoding
+from imgcdn.engine.encode import encode
+encoding = quick_encoding(sys.argv[1], int(sys.argv[2]) or None)
+image = Image.effect_noise((1200, 1200), 90).convert("RGB")
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+refused = 0
+while True:
+    resource.setrlimit(resource.RLIMIT_AS, (used + (refused << 21), resource.RLIM_INFINITY))
+    try:
+        encode(image, encoding)
+        break
+    except MemoryError:
+        refused += 1
+print("refused" if refused else "never refused")
+"""
+
+
+@pytest.mark.parametrize(
+    ("encoder", "quality"),
+    [
+        pytest.param("webp", 80, id="webp"),
+        pytest.param("png", 0, id="png"),
+        pytest.param("gif", 0, id="gif"),
+    ],
+)
+def test_an_encoder_with_too_little_memory_raises_a_memory_error(encoder: str, quality: int) -> None:
+    command = [sys.executable, "-c", _ENCODE_WITH_LITTLE_MEMORY, encoder, str(quality)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=100, check=False)
+
+    assert (done.stdout, done.stderr) == ("refused\n", "")

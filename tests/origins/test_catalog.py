@@ -132,7 +132,7 @@ def source(request: pytest.FixtureRequest, bench: Bench) -> Source:
     return source
 
 
-def test_an_original_has_its_hash_for_a_version(bench: Bench, source: Source) -> None:
+def test_the_version_of_an_original_is_its_hash(bench: Bench, source: Source) -> None:
     async def scenario() -> None:
         async with bench.catalog() as catalog:
             original = await catalog.refresh(source, None)
@@ -196,9 +196,7 @@ def test_only_a_request_that_waited_for_a_validation_has_the_status_of_the_origi
     asyncio.run(scenario())
 
 
-def test_the_same_bytes_come_to_the_same_record_but_for_what_tells_their_freshness(
-    bench: Bench, source: Source
-) -> None:
+def test_the_same_bytes_change_only_the_freshness_of_the_record(bench: Bench, source: Source) -> None:
     async def scenario() -> None:
         async with bench.catalog() as catalog:
             before = (await catalog.refresh(source, None)).record

@@ -249,25 +249,25 @@ def test_a_padded_picture_lies_at_its_position(position: tuple[int, int], place:
 
 
 @given(source=sizes, framing=framings, data=st.data())
-def test_an_outline_lies_inside_the_kept_part_and_its_place_inside_the_output(
+def test_a_frame_lies_inside_the_kept_part_and_its_place_inside_the_output(
     source: Size, framing: Framing, data: st.DataObject
 ) -> None:
     lefts = sorted(data.draw(st.lists(st.integers(0, source[0]), min_size=2, max_size=2, unique=True)))
     tops = sorted(data.draw(st.lists(st.integers(0, source[1]), min_size=2, max_size=2, unique=True)))
     kept = (lefts[0], tops[0], lefts[1], tops[1])
     try:
-        outline = frame(source, framing, max_edge=8192, kept=kept)
+        framed = frame(source, framing, max_edge=8192, kept=kept)
     except InvalidParam:
         assert framing.crop
         assert not framing.crop.relative
         return
-    left, top, right, bottom = outline.crop or (0, 0, *source)
+    left, top, right, bottom = framed.crop or (0, 0, *source)
     assert kept[0] <= left < right <= kept[2]
     assert kept[1] <= top < bottom <= kept[3]
     assert min(right - left, bottom - top) > 0.98
-    x0, y0, x1, y1 = outline.place or (0, 0, *outline.size)
-    assert 0 <= x0 < x1 <= outline.size[0]
-    assert 0 <= y0 < y1 <= outline.size[1]
+    x0, y0, x1, y1 = framed.place or (0, 0, *framed.size)
+    assert 0 <= x0 < x1 <= framed.size[0]
+    assert 0 <= y0 < y1 <= framed.size[1]
     if not framing.enlarge:
         assert x1 - x0 <= kept[2] - kept[0]
         assert y1 - y0 <= kept[3] - kept[1]
@@ -276,19 +276,19 @@ def test_an_outline_lies_inside_the_kept_part_and_its_place_inside_the_output(
 @given(source=sizes, framing=framings, position=positions)
 def test_a_crop_moves_within_its_bounds_and_keeps_its_size(source: Size, framing: Framing, position: Position) -> None:
     try:
-        outline = frame(source, framing, max_edge=8192)
+        framed = frame(source, framing, max_edge=8192)
     except InvalidParam:
         return
-    assert outline.crop_bounds is None or (outline.crop is not None and framing.position is Smart.SUBJECT)
-    if outline.crop_bounds is None or outline.crop is None:
+    assert framed.crop_bounds is None or (framed.crop is not None and framing.position is Smart.SUBJECT)
+    if framed.crop_bounds is None or framed.crop is None:
         return
-    left, top, right, bottom = move_crop(outline.crop, outline.crop_bounds, position)
+    left, top, right, bottom = move_crop(framed.crop, framed.crop_bounds, position)
 
-    assert outline.crop_bounds[0] <= left < right <= outline.crop_bounds[2]
-    assert outline.crop_bounds[1] <= top < bottom <= outline.crop_bounds[3]
-    lengths = [outline.crop[axis + 2] - outline.crop[axis] for axis in (0, 1)]
+    assert framed.crop_bounds[0] <= left < right <= framed.crop_bounds[2]
+    assert framed.crop_bounds[1] <= top < bottom <= framed.crop_bounds[3]
+    lengths = [framed.crop[axis + 2] - framed.crop[axis] for axis in (0, 1)]
     assert [right - left, bottom - top] == pytest.approx(lengths, abs=0.001)
-    assert move_crop(outline.crop, outline.crop_bounds, (50, 50)) == pytest.approx(outline.crop, abs=0.011)
+    assert move_crop(framed.crop, framed.crop_bounds, (50, 50)) == pytest.approx(framed.crop, abs=0.011)
 
 
 @pytest.mark.parametrize("fit", [Fit.CONTAIN, Fit.FILL, Fit.OUTSIDE, Fit.PAD])

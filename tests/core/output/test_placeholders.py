@@ -151,7 +151,7 @@ sizes = st.tuples(edges, edges)
 
 
 @given(source=sizes, box=sizes, enlarge=st.booleans(), position=st.tuples(st.integers(0, 100), st.integers(0, 100)))
-def test_a_reduced_outline_is_within_its_limit_and_keeps_a_pixel(
+def test_a_reduced_frame_is_within_its_limit_and_keeps_a_pixel(
     source: Size, box: Size, enlarge: bool, position: tuple[int, int]
 ) -> None:
     framing = Framing(target=box, fit=Fit.PAD, position=position, enlarge=enlarge)

@@ -90,7 +90,7 @@ def test_params_that_do_not_change_the_picture_are_not_in_the_plan() -> None:
     assert make_plan(PHOTO, whole) == make_plan(PHOTO)
 
 
-def test_a_plan_with_a_trim_has_no_outline_until_the_border_is_measured() -> None:
+def test_a_plan_with_a_trim_has_no_frame_until_the_border_is_found() -> None:
     params = Params(width=500, height=500, fit=Fit.COVER, position=(0, 50), trim=9)
 
     plan = make_plan(PHOTO, params)

@@ -116,7 +116,13 @@ class Catalog:
             SourceNotFound: The file is not there.
         """
         stamp = self._fetchers[source.scheme].stamp(source)
-        record = self._store.record(source_key(source))
+        key = source_key(source)
+        if stamp is not None:
+            # The stamp alone tells that this is the newest version, whatever another process has written since.
+            known = self._store.remembered_record(key)
+            if known is not None and known.stamp == stamp and known.facts is not None and known.negative is None:
+                return known
+        record = self._store.record(key)
         if record is None or judge(record, stamp=stamp, v=v, now=self._clock()) is not Freshness.FRESH:
             return None
         return record

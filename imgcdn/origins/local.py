@@ -13,6 +13,7 @@ import os
 import stat as stat_flags
 import time
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -155,11 +156,15 @@ def _wait_for_tick(stamp: FileStamp) -> None:
 
 
 def _check_name(location: str) -> None:
-    if "\\" in location or "\x00" in location:
+    if not _is_servable(location):
         raise _not_found()
-    for segment in location.split("/"):
-        if not segment or segment.startswith("."):
-            raise _not_found()
+
+
+@lru_cache(maxsize=16_384)  # called in every hit
+def _is_servable(location: str) -> bool:
+    """Tell whether a name may be looked up: no empty segment, and none that begins with a dot."""
+    segments = location.split("/")
+    return "\\" not in location and "\x00" not in location and not any(each[:1] in ("", ".") for each in segments)
 
 
 def _beneath(path: str, folder: str) -> bool:

@@ -100,6 +100,14 @@ class DiskStore:
             remove_file(temp)
         return self.degraded
 
+    def remembered_record(self, source_key: str) -> SourceRecord | None:
+        """Return the record that this process read last, without looking at the disk; None if it has read none."""
+        unsaved = self._unsaved.get(source_key)
+        if unsaved is not None or not self.max_bytes:
+            return unsaved
+        known = self._records.get(source_key)
+        return None if known is None else known[1]
+
     def record(self, source_key: str) -> SourceRecord | None:
         """Return the record of a source; None if there is none."""
         # A record that could not be written comes first: the one on disk is older.

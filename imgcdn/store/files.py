@@ -106,29 +106,32 @@ def read_variant(fd: int, file_bytes: int, *, known: Variant | None) -> Variant 
     Raises:
         OSError: The disk fails.
     """
+    if file_bytes <= LARGE_BYTES and known is not None:
+        # The body alone: it needs no copy without its header.
+        body = os.pread(fd, known.length, HEADER_BYTES)
+        return _with_body(known, body) if len(body) == known.length else None
     if file_bytes <= LARGE_BYTES:
-        return unpack_variant(os.read(fd, file_bytes), file_bytes, known=known)
+        return unpack_variant(os.read(fd, file_bytes), file_bytes)
     header = known or unpack_header(os.pread(fd, HEADER_BYTES, 0), file_bytes)
     if header is None:
         return None
-    body = StoredBody(fd, HEADER_BYTES, header.length)
-    return _with_body(header, body) if known or body.sha256() == header.digest else None
+    stored = StoredBody(fd, HEADER_BYTES, header.length)
+    return _with_body(header, stored) if known or stored.sha256() == header.digest else None
 
 
-def unpack_variant(data: bytes, file_bytes: int, *, known: Variant | None = None) -> Variant | None:
+def unpack_variant(data: bytes, file_bytes: int) -> Variant | None:
     """
     Read a whole file from memory.
 
     Args:
         data: The bytes that were read.
         file_bytes: Length of the file.
-        known: As in `read_variant`.
     """
-    header = known or unpack_header(data, file_bytes)
+    header = unpack_header(data, file_bytes)
     body = data[HEADER_BYTES:]
     if header is None or len(body) != header.length:
         return None
-    return _with_body(header, body) if known or hashlib.sha256(body).digest() == header.digest else None
+    return _with_body(header, body) if hashlib.sha256(body).digest() == header.digest else None
 
 
 def _with_body(header: Variant, body: Body) -> Variant:

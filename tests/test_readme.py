@@ -7,6 +7,8 @@ import pytest
 
 from imgcdn.config import DECLARED, Config
 from imgcdn.core.request.parameters import MAX_DIMENSION, PARAMETERS
+from imgcdn.engine.colour import expand, to_srgb
+from imgcdn.engine.render import STEPS, UPRIGHT_STEPS
 from scripts.tables import TABLES, with_tables
 from tests.support.configs import value
 from tests.support.paths import ROOT
@@ -47,3 +49,27 @@ def test_the_default_in_a_settings_row_is_read_as_that_default(name: str) -> Non
 
 def test_the_largest_edge_of_the_parameters_is_the_settings() -> None:
     assert f"| `max_dimension` | `{MAX_DIMENSION}` |" in README
+
+
+#: Step of the pipeline -> its word in README.
+STEP_WORDS = {
+    "orient": "orient, rotate, flip",
+    "resize": "resize",
+    "adjust_brightness": "brightness",
+    "adjust_contrast": "contrast",
+    "adjust_saturation": "saturation",
+    "remove_colour": "grayscale",
+    "flatten": "bg",
+    "blur": "blur",
+    "sharpen": "sharpen",
+    "pad": "pad",
+}
+
+
+def test_the_order_of_the_steps_is_that_of_the_pipeline() -> None:
+    listed = " ".join(README.split()).partition("The order of the steps is always: ")[2].partition(".")[0]
+    steps = [step.__name__ for step in (*UPRIGHT_STEPS, *STEPS) if step not in (expand, to_srgb)]
+
+    assert [word for word in listed.split(", ") if word not in ("trim", "crop")] == [
+        word for step in steps for word in STEP_WORDS[step].split(", ")
+    ]

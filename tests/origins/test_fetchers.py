@@ -2,12 +2,14 @@
 
 import contextlib
 import hashlib
+import inspect
 import io
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from imgcdn.origins.local import LocalFetcher
 from tests.support import origin as at
 from tests.support.fetching import BODY, EVERYTHING, LOOP_ID, ORIGIN, SLACK_S, Names
 from tests.support.origin import NAME
+from tests.support.paths import PACKAGE
 
 LIMIT = 20_000
 
@@ -90,7 +93,7 @@ def a_web_server(tmp_path: Path) -> Iterator[Kind]:
         yield Web(origin)
 
 
-KINDS: list[Callable[[Path], object]] = [a_folder, a_web_server]
+KINDS: list[Callable[[Path], contextlib.AbstractContextManager[Kind]]] = [a_folder, a_web_server]
 
 
 @pytest.fixture(params=KINDS, ids=lambda kind: kind.__name__)
@@ -98,6 +101,27 @@ def kind(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kind]:
     with request.param(tmp_path) as kind:
         yield kind
         kind.fetcher.close()
+
+
+def test_every_fetcher_passes_this_suite_and_is_assembled(tmp_path: Path) -> None:
+    members = {name for name in vars(Fetcher) if not name.startswith("_")}
+    modules = [import_module(f"imgcdn.origins.{path.stem}") for path in (PACKAGE / "origins").glob("[a-z]*.py")]
+    written = {
+        each
+        for module in modules
+        for _, each in inspect.getmembers(module, inspect.isclass)
+        if each is not Fetcher and all(hasattr(each, name) for name in members)
+    }
+    tried = set()
+    for number, kind in enumerate(KINDS):
+        (folder := tmp_path / str(number)).mkdir()
+        with kind(folder) as tried_kind:
+            tried.add(type(tried_kind.fetcher))
+            tried_kind.fetcher.close()
+
+    assert written == tried
+    assembly = (PACKAGE / "service" / "assembly.py").read_text(encoding="utf-8")
+    assert [each.__name__ for each in written if f"{each.__name__}(" not in assembly] == []
 
 
 def test_the_bytes_are_those_of_the_original(kind: Kind) -> None:

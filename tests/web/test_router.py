@@ -14,7 +14,6 @@ from imgcdn.web import router
 from imgcdn.web.pages.application import create_pages
 from imgcdn.web.router import ROUTES, Route
 from tests.support.paths import PACKAGE, ROOT
-from tests.support.serving import Service
 
 
 def test_every_endpoint_of_the_folder_has_a_route() -> None:
@@ -51,13 +50,6 @@ def test_an_endpoint_is_described_in_the_readme(route: Route) -> None:
     assert route.path in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_icon_is_one_that_a_browser_shows(service: Service) -> None:
-    icon = service.get("/favicon.ico")
-
-    assert (icon.headers["content-type"], icon.body[:4]) == ("image/svg+xml", b"<svg")
-    assert icon.headers["cache-control"] == "public, max-age=86400"
-
-
 def test_a_path_is_found_exactly() -> None:
     assert router.find("/-/healthz") is ROUTES[0]
     assert router.find("/-/healthz/") is None
@@ -70,13 +62,3 @@ def test_a_prefix_is_found_beneath_its_path_alone() -> None:
     assert found is not None
     assert found.path == "/-/problems/*"
     assert router.find("/-/problems") is None
-
-
-@pytest.mark.parametrize("route", [pytest.param(route, id=route.path) for route in ROUTES])
-def test_a_route_allows_only_its_methods(service: Service, route: Route) -> None:
-    path = {"/-/problems/*": "/-/problems/forbidden", "/-/static/*": "/-/static/icon.svg"}.get(route.path, route.path)
-    got, head = service.get(path), service.get(path, method="HEAD")
-    assert (got.status, head.status, head.body) == (200, 200, b"")
-    assert head.headers["content-length"] == got.headers["content-length"] == str(len(got.body))
-    refused = service.get(path, method="POST")
-    assert (refused.status, refused.headers["allow"]) == (405, ", ".join(route.methods))

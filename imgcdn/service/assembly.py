@@ -14,10 +14,14 @@ from imgcdn.origins.http import HttpFetcher, Permissions
 from imgcdn.origins.local import LocalFetcher
 from imgcdn.origins.probing import Prober
 from imgcdn.renderers.client import BrokerSettings, RenderClient
+from imgcdn.service.background import Background
 from imgcdn.service.images import ImageService, RenderPolicy
 from imgcdn.service.single_flight import SingleFlight
 from imgcdn.store.disk import DiskStore
 from imgcdn.store.eviction import Evictor
+
+#: Seconds between two writes of which variants were used.
+_USAGE_EVERY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +41,25 @@ class Parts:
     flights: SingleFlight
     evictor: Evictor
     catalog: Catalog
+    background: Background
 
     async def start(self) -> None:
         """Start what runs in the background. The first response does not need it."""
         self.evictor.start()
         self.renderers.connect_soon()
+        self.background.repeat("usage", _USAGE_EVERY_S, self._write_usage)
 
     async def stop(self) -> None:
-        """Wait for the running flights, then stop what `start` started."""
-        await self.flights.drain()
-        self.renderers.disconnect()
+        """End everything that is under way. By now no request waits for it, or its time is up."""
+        await self.background.stop()
         self.catalog.close()
+        await self.flights.stop()
+        self.renderers.disconnect()
+        await self._write_usage()
         await asyncio.to_thread(self.evictor.stop)  # it waits for a running sweep
+
+    async def _write_usage(self) -> None:
+        await asyncio.to_thread(self.service.store.usage.write)
 
 
 def assemble(config: Config) -> Parts:
@@ -84,7 +95,7 @@ def assemble(config: Config) -> Parts:
         renderers=renderers,
         flights=flights,
     )
-    return Parts(service, local, routes, loop_id, renderers, flights, Evictor(store), catalog)
+    return Parts(service, local, routes, loop_id, renderers, flights, Evictor(store), catalog, Background())
 
 
 def _renderers(config: Config, store: DiskStore) -> RenderClient:

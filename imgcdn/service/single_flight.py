@@ -105,9 +105,11 @@ class SingleFlight:
         async with _byte_lock(self._lock_file, key):
             return await work()
 
-    async def drain(self) -> None:
-        """Wait for every flight to end."""
+    async def stop(self) -> None:
+        """Cancel every flight, and wait until it has ended. Requests that still wait for one get `Overloaded`."""
         while self._tasks:
+            for task in self._tasks.values():
+                task.cancel()
             await asyncio.wait(list(self._tasks.values()))
 
 

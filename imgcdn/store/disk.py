@@ -41,11 +41,9 @@ from imgcdn.store.files import (
 from imgcdn.store.folder import Folder
 from imgcdn.store.layout import CURRENT, TEMP_FOLDER, TRASH_FOLDER, free_bytes, lay_out, new_temp_name
 from imgcdn.store.settings import StoreSettings
+from imgcdn.store.usage import TOUCH_AFTER_S, Usage
 
 _log = logging.getLogger(__name__)
-
-#: A file's mtime is its last use, to the hour. A write for every read would cost more than the read.
-TOUCH_AFTER_S = 3600
 
 #: Size of the file that tests whether the disk can be written: a whole block, which a smaller file may not need.
 _PROBE_BYTES = 4096
@@ -72,6 +70,7 @@ class DiskStore:
         self.originals_max_bytes = settings.originals_max_bytes
         self.min_free_bytes = settings.min_free_bytes
         self.clock = clock
+        self.usage = Usage(clock=clock)
         self._trouble = ""
         self._space_seen = (-1.0, True)
         self._records: Memo[str, tuple[tuple[int, int], SourceRecord]] = Memo(16_384)
@@ -173,16 +172,10 @@ class DiskStore:
             _log.warning("removed a damaged variant of %d bytes", stat.st_size)
             remove_file(path)
             return None
-        self._touch(fd, stat.st_mtime)
+        self.usage.count(path)
         if known is None:
             self._headers.put(path, (identity, replace(variant, body=b"")))
         return variant
-
-    def _touch(self, fd: int, used_at: float) -> None:
-        now = self.clock()
-        if now - used_at > TOUCH_AFTER_S:
-            with contextlib.suppress(OSError):  # on a read-only disk nothing is evicted
-                os.utime(fd, (now, now))
 
     def _load_record(self, path: str) -> SourceRecord | None:
         try:

@@ -118,6 +118,7 @@ class EdgeWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         while (len(peers) or front.is_busy) and self._loop.time() < deadline:
             await asyncio.sleep(_PAUSE_S)
         await front.stop()
+        await asyncio.sleep(_PAUSE_S)  # whoever still waited gets 503
 
 
 def _close(servers: list[asyncio.Server]) -> None:

@@ -85,7 +85,8 @@ def test_an_error_without_followers_logs_no_warning(caplog: pytest.LogCaptureFix
             raise CorruptImage("damaged")
 
         flights.join("key", work)
-        await flights.drain()
+        await asyncio.sleep(0.01)
+        await flights.stop()
 
     with caplog.at_level(logging.ERROR, logger="asyncio"):
         asyncio.run(scenario())
@@ -107,22 +108,30 @@ def test_followers_of_a_cancelled_flight_get_overloaded_and_are_not_cancelled() 
     asyncio.run(scenario())
 
 
-def test_a_drain_waits_for_all_flights_even_those_that_begin_during_it() -> None:
+def test_a_stop_ends_all_flights_even_those_that_begin_during_it() -> None:
     async def scenario() -> None:
-        flights, finished = SingleFlight(), []
+        flights, ended = SingleFlight(), []
 
         async def second() -> None:
-            await asyncio.sleep(0.01)
-            finished.append("second")
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.append("second")
 
         async def first() -> None:
-            await asyncio.sleep(0.01)
-            flights.join("second", second)
-            finished.append("first")
+            try:
+                await asyncio.Event().wait()
+            finally:
+                flights.join("second", second)
+                await asyncio.sleep(0)
+                ended.append("first")
 
-        flights.join("first", first)
-        await flights.drain()
-        assert finished == ["first", "second"]
+        waiting = asyncio.create_task(flights.join("first", first).wait())
+        await asyncio.sleep(0)
+        await flights.stop()
+        assert ended == ["first", "second"]
+        with pytest.raises(Overloaded):
+            await waiting
 
     asyncio.run(scenario())
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from imgcdn.errors import ConfigError
-from imgcdn.store.disk import TOUCH_AFTER_S, DiskStore
+from imgcdn.store.disk import DiskStore
 from imgcdn.store.files import HEADER_BYTES, LARGE_BYTES
+from imgcdn.store.usage import TOUCH_AFTER_S
 from tests.support.stored import (
     OTHER_SOURCE,
     RECORD,
@@ -189,6 +190,7 @@ class TestLastUse:
         for later in (0, TOUCH_AFTER_S - 1, TOUCH_AFTER_S + 1, 2 * TOUCH_AFTER_S, 2 * TOUCH_AFTER_S + 2):
             now[0] = published + later
             assert store.read(SOURCE, key(1), "webp", body=body)
+            store.usage.write()
             seen.append(round(variant_path(store).stat().st_mtime - published))
 
         hour = TOUCH_AFTER_S

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from imgcdn.store.disk import TOUCH_AFTER_S, DiskStore
+from imgcdn.store.disk import DiskStore
+from imgcdn.store.usage import TOUCH_AFTER_S
 from tests.support.stored import (
     OTHER_SOURCE,
     RECORD,
@@ -81,6 +82,7 @@ def test_the_time_of_use_is_written_when_it_is_more_than_an_hour_old(
     path = variant_path(store) if what == "a variant" else record_path(store)
     os.utime(path, (now + used_at, now + used_at))
     assert store.read(SOURCE, key(1), "webp") if what == "a variant" else store.original(SOURCE)
+    store.usage.write()
 
     assert path.stat().st_mtime == now + (0 if touched else used_at)
 

@@ -75,7 +75,7 @@ class Bench:
         try:
             yield service
         finally:
-            await flights.drain()
+            await flights.stop()
             catalog.close()
             renderers.disconnect()
 

@@ -16,15 +16,21 @@ from tests.support.serving import CHROME, Service
 SITES = {"fastapi_site": "asgi", "starlette_site": "asgi", "flask_site": "gthread", "django_site": "gthread"}
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache for all sites, so that the pictures of the welcome page are rendered once."""
+    return tmp_path_factory.mktemp("shared") / "cache"
+
+
 @pytest.fixture(scope="module", params=[*SITES, "path_prefix"])
-def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp(request.param)
     if request.param == "path_prefix":
-        with serving.edge(SAMPLES, folder, path_prefix="/images") as service:
+        with serving.edge(SAMPLES, folder, path_prefix="/images", cache_dir=cache) as service:
             yield service
     else:
         app = f"examples.mounted.{request.param}:app"
-        with serving.hosted(app, SITES[request.param], folder, root=SAMPLES) as service:
+        with serving.hosted(app, SITES[request.param], folder, root=SAMPLES, cache_dir=cache) as service:
             yield service
 
 
@@ -49,7 +55,8 @@ def test_all_links_of_the_pages_lead_to_the_service(site: Service) -> None:
 
 
 def test_a_picture_is_rendered_once(site: Service) -> None:
-    first, second = (site.get("/images/img/rocket.jpg?w=87", CHROME) for _ in range(2))
+    new = f"/images/img/rocket.jpg?w={100 + site.port % 500}&q={site.port % 97 + 1}"
+    first, second = (site.get(new, CHROME) for _ in range(2))
 
     assert [first.status, second.status] == [200, 200]
     assert first.headers["cache-status"] == "imgcdn; fwd=miss; stored"

@@ -1,0 +1,42 @@
+"""Which variants were used, and how often. Eviction goes by the time of the last use, which is a file's mtime."""
+
+import contextlib
+import os
+import time
+from collections import Counter
+from collections.abc import Callable
+
+#: The time of the last use is kept to the hour. A write for every read would cost more than the read.
+TOUCH_AFTER_S = 3600
+
+#: Variants whose uses are counted between two writes. Others are counted when they are used again.
+_MOST_COUNTED = 16_384
+
+
+class Usage:
+    """
+    Counts the uses of files in memory, and writes the time of the last use later, beside the requests.
+
+    Args:
+        clock: Unix time in seconds.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._counts: Counter[str] = Counter()
+
+    def count(self, path: str) -> None:
+        """Count one use of a file."""
+        if path in self._counts or len(self._counts) < _MOST_COUNTED:
+            self._counts[path] += 1
+
+    def write(self) -> Counter[str]:
+        """Write the time of use of the files that were used, and return how often each was. Then count anew."""
+        counts, self._counts = self._counts, Counter()
+        now = self._clock()
+        for path in list(counts):  # a hit in another thread may still count into it
+            # Evicted files are gone, and on a read-only disk nothing is evicted.
+            with contextlib.suppress(OSError):
+                if now - os.stat(path).st_mtime > TOUCH_AFTER_S:
+                    os.utime(path, (now, now))
+        return counts

@@ -122,7 +122,7 @@ def _contents(file: BinaryIO) -> bytes:
 def _plays(image: ImageFile.ImageFile) -> int:
     loop = image.info.get("loop")
     if image.format != "GIF":
-        return loop if isinstance(loop, int) else 0
+        return min(loop, avif_boxes.MOST_PLAYS) if isinstance(loop, int) else 0  # an APNG may count to 2**31
     # NETSCAPE2.0 counts the repeats after the first play; 0 means endless. Without this block there is one play.
     if loop is None:
         return 1

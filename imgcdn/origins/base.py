@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from imgcdn.core.values import FileStamp, Source, SourceRecord
-from imgcdn.errors import ImageTooLarge, InternalError
+from imgcdn.errors import ImageTooLarge, Overloaded
 from imgcdn.renderers.jobs import Failed, Rendered
 
 
@@ -199,9 +199,9 @@ def too_many_bytes(limit: int) -> ImageTooLarge:
     return ImageTooLarge(f"The original has more than {limit:,} bytes.", limit=limit, unit="bytes")
 
 
-def keeps_changing() -> InternalError:
-    """Return the error for an original that changed at every attempt to read it."""
-    return InternalError("The original keeps changing while it is read. Try again when it is complete.")
+def keeps_changing() -> Overloaded:
+    """Return the error for an original that changed at every attempt to read it: the client may try again."""
+    return Overloaded("The original keeps changing while it is read. Try again when it is complete.")
 
 
 def _remove(path: Path) -> None:

@@ -53,7 +53,7 @@ class Lifetime:
 
 
 #: An unseen `v` makes a record stale, but not within this time after a validation, because anyone can invent a `v`.
-_V_PAUSE_S = 10.0
+V_PAUSE_S = 10.0
 
 
 def judge(record: SourceRecord, *, stamp: FileStamp | None, v: str | None, now: float) -> Freshness:
@@ -75,7 +75,7 @@ def judge(record: SourceRecord, *, stamp: FileStamp | None, v: str | None, now: 
     if origin is None or record.facts is None or origin.fresh_until <= now:
         return Freshness.STALE
     unseen = v is not None and v not in origin.seen
-    return Freshness.STALE if unseen and now - origin.validated_at > _V_PAUSE_S else Freshness.FRESH
+    return Freshness.STALE if unseen and now - origin.validated_at > V_PAUSE_S else Freshness.FRESH
 
 
 def lifetime(

@@ -38,7 +38,7 @@ ACCEPT = "image/avif,image/webp,image/apng,image/png,image/jpeg,image/gif,image/
 MAX_RETRY_AFTER_S = 60
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_MAX_REDIRECTS = 3
+_MAX_REDIRECTS = 5
 _WHOLE = frozenset({200, 203})
 _GONE = frozenset({404, 410})
 _READ_BYTES = 65_536

@@ -119,8 +119,10 @@ def pictures(root: Path) -> Iterable[str]:
     except OSError:
         return
     for name in names:
+        path = f"{root}/{name}"
         is_picture = not name.startswith(".") and name.lower().endswith(_EXTENSIONS)
-        if is_picture and os.path.isfile(f"{root}/{name}"):
+        # A link may lead out of the folder, and would then not be served.
+        if is_picture and os.path.isfile(path) and _beneath(os.path.realpath(path), os.path.realpath(root)):
             yield name
 
 

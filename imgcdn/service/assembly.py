@@ -15,7 +15,8 @@ from imgcdn.origins.local import LocalFetcher
 from imgcdn.origins.probing import Prober
 from imgcdn.renderers.client import BrokerSettings, RenderClient
 from imgcdn.service.background import Background
-from imgcdn.service.images import ImageService, RenderPolicy
+from imgcdn.service.images import ImageService
+from imgcdn.service.policy import RenderPolicy
 from imgcdn.service.single_flight import SingleFlight
 from imgcdn.store.disk import DiskStore
 from imgcdn.store.eviction import Evictor

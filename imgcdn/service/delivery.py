@@ -1,9 +1,10 @@
 """The result of a request, independent of HTTP."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
-from imgcdn.core.values import Variant
+from imgcdn.core.values import SourceRecord, Variant
+from imgcdn.origins.freshness import V_PAUSE_S
 
 
 class CacheStatus(Enum):
@@ -31,6 +32,8 @@ class Delivery:
         stored: Whether the variant is on disk.
         fresh_for_s: Seconds for which the source is fresh; None for a file, which is checked at every request.
         private: Whether shared caches may not store the response.
+        is_final: Whether the origin was asked since the request's version of the source (`v`) was first named. If not,
+            the picture may be that of another version.
     """
 
     variant: Variant
@@ -38,3 +41,29 @@ class Delivery:
     stored: bool = True
     fresh_for_s: int | None = None
     private: bool = False
+    is_final: bool = True
+
+    def for_version(self, v: str | None, record: SourceRecord, now: float) -> "Delivery":
+        """
+        Return the delivery for a request that names a version.
+
+        Args:
+            v: The caller's version of the source.
+            record: The record that the variant was made from.
+            now: Unix time.
+        """
+        origin = record.origin
+        if v is None or origin is None or v in origin.seen:
+            return self
+        # The origin is asked when the pause is over (`origins.freshness.judge`).
+        left_s = max(0, int(origin.validated_at + V_PAUSE_S - now))
+        return replace(self, fresh_for_s=min(left_s, self.fresh_for_s or 0), is_final=False)
+
+
+def delivery_of(variant: Variant, status: CacheStatus, record: SourceRecord, now: float) -> Delivery:
+    """Return the delivery of a variant that was made from a record's original."""
+    origin = record.origin
+    if origin is None:
+        return Delivery(variant, status)
+    left_s = max(0, int(origin.fresh_until - now))
+    return Delivery(variant, status, fresh_for_s=left_s, private=not origin.storable)

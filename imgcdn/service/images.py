@@ -12,10 +12,9 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any
 
-from imgcdn.core.encoders.effort import Budget
 from imgcdn.core.memo import Memo
 from imgcdn.core.output.keys import source_key, variant_key
-from imgcdn.core.output.plan import Limits, Plan, plan_for
+from imgcdn.core.output.plan import Plan, plan_for
 from imgcdn.core.request.negotiation import ClientClass
 from imgcdn.core.values import Facts, Source, SourceRecord, Variant
 from imgcdn.dialects.base import ImageRequest
@@ -25,7 +24,8 @@ from imgcdn.origins.catalog import ATTEMPTS, Catalog
 from imgcdn.origins.negative import blames_origin, negative_entry, raise_failed, raise_remembered, with_failed
 from imgcdn.renderers.client import RenderClient
 from imgcdn.renderers.jobs import Changed, Failed, FirstRender, Rendered, RenderJob
-from imgcdn.service.delivery import OF_VALIDATION, CacheStatus, Delivery
+from imgcdn.service.delivery import OF_VALIDATION, CacheStatus, Delivery, delivery_of
+from imgcdn.service.policy import RenderPolicy
 from imgcdn.service.settings import ServiceSettings
 from imgcdn.service.single_flight import SingleFlight
 from imgcdn.store.disk import DiskStore
@@ -48,22 +48,6 @@ class _First:
 
     delivery: Delivery | None = None
     error: ImgcdnError | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RenderPolicy:
-    """
-    The settings of renders.
-
-    Args:
-        limits: The limits of plans.
-        budget: The limits of encoders.
-        timeout_s: Wall-clock seconds for one render.
-    """
-
-    limits: Limits
-    budget: Budget
-    timeout_s: float
 
 
 class ImageService:
@@ -126,7 +110,8 @@ class ImageService:
                 source_key(request.source), planned.key, planned.plan.format, body=body, patient=False
             )
             if variant is not None:
-                return self._delivery(variant, CacheStatus.HIT, record)
+                now = self._clock()
+                return delivery_of(variant, CacheStatus.HIT, record, now).for_version(request.v, record, now)
         self._raise_remembered(record, planned)
         return None
 
@@ -156,9 +141,8 @@ class ImageService:
         return facts
 
     async def _get(self, request: ImageRequest, client: ClientClass) -> Delivery:
-        key = source_key(request.source)
         # If there was no record before, a variant that is found below was made by a concurrent request.
-        was_unknown = self.store.record(key) is None
+        was_unknown = self.store.record(source_key(request.source)) is None
         for _ in range(ATTEMPTS):
             first = _First()
             # A known source may turn out to have the same bytes, and its variant may be stored.
@@ -168,19 +152,27 @@ class ImageService:
             original = await self._original(request.source, request.v, refresh)
             if first.error is not None:
                 raise first.error
-            if first.delivery is not None:
-                return first.delivery
-            planned = self._plan(original.record, request, client)
-            variant = await self._read(key, planned)
-            if variant is not None:
-                status = CacheStatus.COLLAPSED if was_unknown else OF_VALIDATION[original.origin_status]
-                return self._delivery(variant, status, original.record)
-            work = functools.partial(self._make, request.source, original, planned)
-            flight = self._flights.join(f"variant:{key}:{planned.key}", work)
-            delivery = await flight.wait()
+            delivery = first.delivery or await self._share(request, client, original, was_unknown=was_unknown)
             if delivery is not None:
-                return delivery if flight.leads else replace(delivery, status=CacheStatus.COLLAPSED)
+                return delivery.for_version(request.v, original.record, self._clock())
         raise keeps_changing()
+
+    async def _share(
+        self, request: ImageRequest, client: ClientClass, original: Original, *, was_unknown: bool
+    ) -> Delivery | None:
+        """Read a variant, or render it once for all requests that wait for it. Return None if the original changed."""
+        key = source_key(request.source)
+        planned = self._plan(original.record, request, client)
+        variant = await self._read(key, planned)
+        if variant is not None:
+            status = CacheStatus.COLLAPSED if was_unknown else OF_VALIDATION[original.origin_status]
+            return self._delivery(variant, status, original.record)
+        work = functools.partial(self._make, request.source, original, planned)
+        flight = self._flights.join(f"variant:{key}:{planned.key}", work)
+        delivery = await flight.wait()
+        if delivery is None or flight.leads:
+            return delivery
+        return replace(delivery, status=CacheStatus.COLLAPSED)
 
     async def _original(
         self, source: Source, v: str | None, refresh: Callable[[], Coroutine[Any, Any, Original]]
@@ -314,11 +306,7 @@ class ImageService:
         return await self._reads.join(f"{source}:{planned.key}", read).wait()
 
     def _delivery(self, variant: Variant, status: CacheStatus, record: SourceRecord) -> Delivery:
-        origin = record.origin
-        if origin is None:
-            return Delivery(variant, status)
-        left_s = max(0, int(origin.fresh_until - self._clock()))
-        return Delivery(variant, status, fresh_for_s=left_s, private=not origin.storable)
+        return delivery_of(variant, status, record, self._clock())
 
     def _plan(self, record: SourceRecord, request: ImageRequest, client: ClientClass) -> _Planned:
         planned = self._plans.get((request, client))

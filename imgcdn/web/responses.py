@@ -99,7 +99,7 @@ def deliver(
         save_data: Whether the service lowers the quality for Save-Data.
     """
     variant = delivery.variant
-    cache_control = _cache_control(delivery, lifetimes, versioned=image.v is not None)
+    cache_control = _cache_control(delivery, lifetimes, versioned=image.v is not None and delivery.is_final)
     shared = _shared_headers(variant.digest, variant.made_at, vary(image.params, save_data=save_data), cache_control)
     if is_conditional(request) and is_unchanged(variant, request):
         return Response(304, [*shared, _cache_status(delivery, lifetimes)], b"")

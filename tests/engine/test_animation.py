@@ -76,6 +76,7 @@ def test_an_animation_is_resized_frame_by_frame(draw: Draw, fmt: str) -> None:
         pytest.param(pictures.animated_webp(SOLID, MS, loop=3), 3, id="webp three times"),
         pytest.param(pictures.apng(SOLID, MS, loop=0), 0, id="apng forever"),
         pytest.param(pictures.apng(SOLID, MS, loop=2), 2, id="apng twice"),
+        pytest.param(pictures.apng(SOLID, MS, loop=70_000), 65_535, id="apng more often than other formats can count"),
         pytest.param(pictures.animated_avif(SOLID, MS), 0, id="avif forever"),
         pytest.param(set_plays(pictures.animated_avif(SOLID, MS), 3), 3, id="avif three times"),
     ],

@@ -10,7 +10,7 @@ import pytest
 
 from imgcdn.core.output.keys import source_key
 from imgcdn.core.values import Source
-from imgcdn.errors import ImgcdnError, InternalError, OriginError, SourceNotFound
+from imgcdn.errors import ImgcdnError, OriginError, Overloaded, SourceNotFound
 from imgcdn.origins.base import Answer, Original, Stop, Validators
 from imgcdn.origins.http import HttpFetcher
 from imgcdn.origins.local import LocalFetcher
@@ -261,7 +261,7 @@ def test_a_file_that_is_replaced_while_it_is_read_is_read_again(bench: Bench) ->
             assert facts.format == "png"
         async with bench.catalog(local_fetcher=_ReplacedAlways) as catalog:
             bench.put(source, PHOTO)
-            with pytest.raises(InternalError, match="keeps changing"):
+            with pytest.raises(Overloaded, match="keeps changing"):
                 await catalog.refresh(source, None)
 
     asyncio.run(scenario())

@@ -16,7 +16,8 @@ from imgcdn.origins.local import LocalFetcher
 from imgcdn.origins.probing import Prober
 from imgcdn.renderers.client import RenderClient
 from imgcdn.service.delivery import CacheStatus, Delivery
-from imgcdn.service.images import ImageService, RenderPolicy
+from imgcdn.service.images import ImageService
+from imgcdn.service.policy import RenderPolicy
 from imgcdn.service.single_flight import SingleFlight
 from imgcdn.store.disk import DiskStore
 from tests.support.brokers import settings

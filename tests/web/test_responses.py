@@ -57,6 +57,12 @@ def headers_of(delivery: Delivery, image: ImageRequest = IMAGE, **asked: str) ->
         ),
         pytest.param({"fresh_for_s": 10**6}, None, "public, max-age=3600, stale-while-revalidate=86400", id="more"),
         pytest.param({}, "1", "public, max-age=31536000, immutable", id="a version"),
+        pytest.param(
+            {"fresh_for_s": 4, "is_final": False},
+            "2",
+            "public, max-age=4, stale-while-revalidate=86400",
+            id="a version that the origin was not asked for yet",
+        ),
         pytest.param({"private": True}, None, "no-store", id="private"),
         pytest.param({"private": True}, "1", "no-store", id="private with a version"),
     ],

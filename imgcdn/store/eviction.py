@@ -87,16 +87,18 @@ class Evictor:
         self._store = store
         self._pause_s = pause_s
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="evictor", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Start the thread. A folder that is already over its limits is swept while requests are served."""
+        # Made here, because a thread that was made before a fork cannot be started after it (Python 3.13).
+        self._thread = threading.Thread(target=self._run, name="evictor", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """End the thread and wait for it."""
         self._stopping.set()
-        if self._thread.is_alive():
+        if self._thread is not None:
             self._thread.join()
 
     def _run(self) -> None:

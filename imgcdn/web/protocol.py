@@ -5,6 +5,7 @@ A client that is slow to send, to read or to leave delays nobody and holds littl
 """
 
 import asyncio
+import contextlib
 import logging
 import socket
 import struct
@@ -88,7 +89,8 @@ class Connection(asyncio.BufferedProtocol):
             self._close()
             return
         # Reset, so that the kernel drops its part, too; close() would even wait for the reader.
-        self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        with contextlib.suppress(OSError):  # it may be closed already
+            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._is_closing = True
         self._transport.abort()
 
@@ -257,7 +259,11 @@ class Connection(asyncio.BufferedProtocol):
             return
         self._is_lingering = True
         self._head_since = self._idle_since = None
-        self._transport.write_eof()
+        try:
+            self._transport.write_eof()
+        except OSError:  # the client has closed its connection, which the event loop has not seen yet
+            self._close()
+            return
         self._transport.resume_reading()
         self._loop.call_later(_LINGER_S, self._close)
 

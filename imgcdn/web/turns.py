@@ -18,18 +18,19 @@ class Turns:
 
     def __init__(self) -> None:
         self._waiting: deque[Callable[[], None]] = deque()
+        self._is_due = False
 
     def take(self, send: Callable[[], None]) -> None:
         """Call `send` at the next turn."""
         self._waiting.append(send)
-        if len(self._waiting) == 1:
+        if not self._is_due:
+            self._is_due = True
             asyncio.get_running_loop().call_soon(self._pass)
 
     def _pass(self) -> None:
-        # A send may ask for another turn. It is for the next pass, which is scheduled here.
+        # Each is a call of its own, so that the failure of one does not take the turns of the others.
         for _ in range(min(_TURNS_A_PASS, len(self._waiting))):
-            send = self._waiting[0]
-            send()
-            self._waiting.popleft()
-        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._waiting.popleft())
+        self._is_due = bool(self._waiting)
+        if self._is_due:
             asyncio.get_running_loop().call_soon(self._pass)

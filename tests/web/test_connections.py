@@ -180,3 +180,21 @@ def test_the_level_of_a_line_tells_who_is_at_fault(
         lines = [json.loads(text) for text in service.log.read_text().splitlines() if text.startswith("{")]
 
     assert [line["level"] for line in lines if line.get("target") == target] == [level]
+
+
+def test_a_client_that_leaves_with_the_last_slice_takes_no_turn_from_others(edge: Service) -> None:
+    large = "/img/noise.png?fm=png"
+    assert len(edge.get(large).body) > 300_000
+    # The body of the request is not read, so each of these connections is half-closed after its response.
+    head = f"GET {large} HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n".encode()
+    length = len(edge.raw(head))
+    for _ in range(4):
+        crowd = [socket.create_connection((edge.host, edge.port), timeout=30) for _ in range(20)]
+        for connection in crowd:
+            connection.sendall(head)
+        for connection in crowd:
+            received = 0
+            while received < length - 20_000:
+                received += len(connection.recv(20_000))
+            connection.close()
+        assert len(edge.get(large).body) > 300_000

@@ -237,7 +237,10 @@ class RequestReader:
         # The absolute form (RFC 9112, section 3.2.2): its host replaces that of the header.
         ends = [at for at in (rest.find(b"/"), rest.find(b"?")) if at >= 0]
         authority_ends = min(ends, default=len(rest))
-        self._headers[b"host"] = rest[:authority_ends]
+        host = rest[:authority_ends]
+        if not host or not _HOST_CHARACTERS.issuperset(host):
+            return BadRequest("A target that begins with http:// needs a host, and perhaps a port.")
+        self._headers[b"host"] = host
         path = rest[authority_ends:]
         self._target = path if path.startswith(b"/") else b"/" + path
         return None

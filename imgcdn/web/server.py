@@ -38,7 +38,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         # Both before any fork, so that a mistake is reported at once. gunicorn itself would try a taken address for
         # five seconds, and remove the Unix socket of another service.
         self._parts = assemble(config)
-        self._listener = None if self.inherits_sockets else listen(config.web.bind)
+        # The descriptor keeps its name for gunicorn, which reads its settings again at SIGHUP.
+        self._bind = None if self.inherits_sockets else f"fd://{listen(config.web.bind).detach()}"
         super().__init__()
 
     def load_config(self) -> None:
@@ -54,9 +55,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
             "loglevel": "warning",
             "when_ready": self._set_out,
         }
-        if self._listener is not None:
-            settings["bind"] = f"fd://{self._listener.detach()}"
-            self._listener = None
+        if self._bind is not None:
+            settings["bind"] = self._bind
         for name, value in settings.items():
             self.cfg.set(name, value)
 

@@ -103,27 +103,35 @@ class EdgeWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
     def _is_orphaned(self) -> bool:
         return os.getppid() != self.ppid
 
+    async def _stop_listening(self, servers: list[asyncio.Server]) -> None:
+        """
+        Accept no more connections.
+
+        asyncio drops those that it has accepted when the server is closed before it has made their protocol. So stop
+        accepting, wait for the protocols, and then close.
+        """
+        for server in servers:
+            for listener in server.sockets:  # none once it is closed
+                self._loop.remove_reader(listener.fileno())
+        await asyncio.sleep(_PAUSE_S)
+        for server in servers:
+            server.close()
+
     async def _drain(self, servers: list[asyncio.Server], peers: Connections) -> None:
         """Finish what is under way. Whoever takes over a socket gets its new connections from now on."""
         front, deadline = self.wsgi, self._loop.time() + self.cfg.graceful_timeout
         front.draining = True
         if self._is_orphaned() or self.app.inherits_sockets:
-            _close(servers)
+            await self._stop_listening(servers)
         peers.close_idle()
         while front.is_busy and self._loop.time() < deadline:
             await asyncio.sleep(_PAUSE_S)
-        _close(servers)
+        await self._stop_listening(servers)
         peers.close_waiting()
-        await asyncio.sleep(_PAUSE_S)  # a connection that was just accepted is not among the peers yet
         while (len(peers) or front.is_busy) and self._loop.time() < deadline:
             await asyncio.sleep(_PAUSE_S)
         await front.stop()
         await asyncio.sleep(_PAUSE_S)  # whoever still waited gets 503
-
-
-def _close(servers: list[asyncio.Server]) -> None:
-    for server in servers:
-        server.close()
 
 
 def _ask_for_a_signal_at_the_end_of_the_parent() -> None:

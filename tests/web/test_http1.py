@@ -69,6 +69,8 @@ ROWS: dict[str, tuple[bytes, list[int]]] = {
     "a Host with user information": (b"GET / HTTP/1.1\r\nHost: a@b\r\n\r\n", [400]),
     # Targets
     "the absolute form": (b"GET http://b/c HTTP/1.1\r\nHost: a\r\n\r\n", [OK]),
+    "the absolute form without a host": (b"GET http:///c HTTP/1.1\r\nHost: a\r\n\r\n", [400]),
+    "the absolute form with user information": (b"GET http://u@b/c HTTP/1.1\r\nHost: a\r\n\r\n", [400]),
     "the absolute form of another scheme": (b"GET ftp://b/c HTTP/1.1\r\nHost: a\r\n\r\n", [400]),
     "OPTIONS *": (b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", [OK]),
     "GET *": (b"GET * HTTP/1.1\r\nHost: a\r\n\r\n", [400]),

@@ -124,6 +124,21 @@ def _handles(status: Path, number: signal.Signals) -> bool:
     return match is not None and bool(int(match[1], 16) >> (number - 1) & 1)
 
 
+def test_a_reload_renews_the_workers_at_the_same_address(folder: Path, tmp_path: Path) -> None:
+    with started(folder, tmp_path, "--bind", "127.0.0.1:0") as process:
+        port = port_of(process)
+        assert get(port, "/-/healthz") == 200
+        before = set(_group(process.pid))
+        process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 20
+        while before <= set(_group(process.pid)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not before <= set(_group(process.pid)), "the old workers have left"
+        assert get(port, "/img/large.jpg?w=100") == 200
+        process.terminate()
+        assert process.wait(40) == 0
+
+
 def test_after_the_master_is_killed_its_workers_leave(folder: Path, tmp_path: Path) -> None:
     with started(folder, tmp_path, "--bind", "127.0.0.1:0") as process, ThreadPoolExecutor(1) as pool:
         port = port_of(process)

@@ -1,12 +1,9 @@
 """The command line. Each command is a module and one line in `COMMANDS`."""
 
 import argparse
-import os
-import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
-from typing import NoReturn, Protocol
+from typing import Protocol
 
 from imgcdn import __version__
 from imgcdn.cli import check, serve
@@ -34,8 +31,6 @@ COMMANDS: tuple[Command, ...] = (serve, check)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    signal.signal(signal.SIGINT, _leave)
-    signal.signal(signal.SIGTERM, _leave)
     parser = _parser()
     options = parser.parse_args(arguments)
     command = next((each for each in COMMANDS if options.command == each.NAME), None)
@@ -51,16 +46,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ListenError as error:
         print(f"imgcdn: {error.detail}", file=sys.stderr)
         return _EXIT_FAILED
-
-
-def _leave(number: int, frame: FrameType | None) -> NoReturn:
-    """
-    End a command that has nothing under way yet. A server replaces this handler by its own.
-
-    Not sys.exit: Python drops an exception that a handler raises within a callback of the garbage collector, and the
-    signal would be lost.
-    """
-    os._exit(0)
 
 
 def _parser() -> argparse.ArgumentParser:

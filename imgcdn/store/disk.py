@@ -292,7 +292,8 @@ class DiskStore:
             OSError: The temporary file cannot be read back.
         """
         if file is not None:
-            if error_number:
+            # A file that is there was left by a child that was killed; it says nothing about the disk.
+            if error_number not in (0, errno.EEXIST):
                 self.note(OSError(error_number, "while writing a variant"))
             return False, unpack_variant(file, len(file))
         assert temp is not None

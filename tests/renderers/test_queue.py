@@ -175,6 +175,33 @@ def test_cancelled_jobs_give_back_their_child_and_their_place() -> None:
     run(scenario())
 
 
+def test_a_job_that_is_cancelled_twice_gives_its_child_back() -> None:
+    class Reluctant(Hand):
+        """A child that takes a while to end a job."""
+
+        async def perform(self, job: Job) -> Outcome:
+            try:
+                return await super().perform(job)
+            except asyncio.CancelledError:
+                for _ in range(5):
+                    await asyncio.sleep(0)
+                raise
+
+    async def scenario() -> None:
+        hand = Reluctant()
+        queue = queue_of(hand)
+        (behind,) = await begin(queue, job("behind", is_background=True))
+        for _ in range(3):
+            behind.cancel()
+            await asyncio.sleep(0)
+        await asyncio.gather(behind, return_exceptions=True)
+        (client,) = await begin(queue, job("client"))
+        hand.finish.set()
+        assert await client == Probed("client", None, None)
+
+    run(scenario())
+
+
 def test_each_class_has_its_own_places() -> None:
     async def scenario() -> None:
         queue = queue_of(Hand(), places=1)

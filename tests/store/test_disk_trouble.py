@@ -69,6 +69,13 @@ def test_a_variant_that_cannot_be_written_is_returned_and_the_fault_is_reported(
     assert "space" in store.degraded
 
 
+def test_a_file_that_a_killed_child_left_is_no_fault_of_the_disk(store: DiskStore) -> None:
+    with store.open_folder(SOURCE) as folder:
+        kept, variant = store.keep(folder, store.temp_path(), "name", file=variant_file(), error_number=errno.EEXIST)
+
+    assert (kept, variant is not None, store.degraded) == (False, True, "")
+
+
 def test_a_damaged_variant_is_not_stored(store: DiskStore) -> None:
     temp = store.temp_path()
     assert temp

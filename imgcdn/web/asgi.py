@@ -13,7 +13,7 @@ from imgcdn.errors import ContentTooLarge
 from imgcdn.service.assembly import assemble
 from imgcdn.web.front import Front
 from imgcdn.web.http1 import MAX_BODY_BYTES
-from imgcdn.web.request import Request, from_scope
+from imgcdn.web.request import Request, check_length_is_known, from_scope
 from imgcdn.web.responses import Response, slices
 
 Scope = MutableMapping[str, Any]
@@ -64,6 +64,7 @@ class AsgiApplication:
         peer = front.proxies.peer((scope.get("client") or ("",))[0])
         request = request._replace(peer=peer, id=front.ids.next(peer, request.headers))
         try:
+            check_length_is_known(request)
             request = request._replace(body=await _read_body(receive))
         except ContentTooLarge as error:
             return front.refuse(error, request)

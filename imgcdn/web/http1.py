@@ -21,7 +21,7 @@ from imgcdn.errors import (
     UnknownVersion,
 )
 from imgcdn.web.proxies import Peer, RequestIds
-from imgcdn.web.request import Request
+from imgcdn.web.request import Request, length_is_unknown
 
 MAX_HEAD_BYTES = 32 * 1024
 MAX_HEADERS = 100
@@ -251,7 +251,7 @@ class RequestReader:
             # Its length is not known beforehand; under 1.0 proxies disagree on where it ends (RFC 9112, section 6.1).
             if version == "1.0":
                 return BadRequest("HTTP/1.0 has no Transfer-Encoding.")
-            return ContentTooLarge("Send no body, or one with a Content-Length.")
+            return length_is_unknown()
         length = int(headers.get(b"content-length", b"0"))
         if length > MAX_BODY_BYTES:
             return ContentTooLarge(f"A body may have up to {MAX_BODY_BYTES} bytes.")

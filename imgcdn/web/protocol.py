@@ -97,7 +97,7 @@ class Connection(asyncio.BufferedProtocol):
     # The event loop calls what follows.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's does not inherit from it
+        self._transport = transport = cast(asyncio.Transport, transport)  # that of a stream
         # Paused by the first byte that the kernel does not take, resumed by the last: between the two lies one slice.
         transport.set_write_buffer_limits(high=0)
         name = transport.get_extra_info("peername")

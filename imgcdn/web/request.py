@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 from wsgiref.types import WSGIEnvironment
 
+from imgcdn.errors import ContentTooLarge
 from imgcdn.web.proxies import Peer
 from imgcdn.web.settings import UNIX
 
@@ -78,6 +79,22 @@ def from_scope(scope: MutableMapping[str, Any], body: bytes = b"") -> Request:
     if scope["query_string"]:
         target = f"{target}?{scope['query_string'].decode('latin-1')}"
     return Request(scope["method"], target, _join_repeated(scope["headers"]), body, mounted_at=mounted_at)
+
+
+def length_is_unknown() -> ContentTooLarge:
+    """Return the error for a body that is sent in chunks: how long it will be is not known beforehand."""
+    return ContentTooLarge("Send no body, or one with a Content-Length.")
+
+
+def check_length_is_known(request: Request) -> None:
+    """
+    Check that a request's body, if it has one, has a length. Not every server hands on a body that has none.
+
+    Raises:
+        ContentTooLarge: It is sent in chunks.
+    """
+    if b"transfer-encoding" in request.headers:
+        raise length_is_unknown()
 
 
 def without_prefix(target: str, prefix: str) -> str:

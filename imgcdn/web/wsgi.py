@@ -16,7 +16,7 @@ from imgcdn.errors import ContentTooLarge
 from imgcdn.service.assembly import assemble
 from imgcdn.web.front import Front
 from imgcdn.web.http1 import MAX_BODY_BYTES
-from imgcdn.web.request import Request, from_environ
+from imgcdn.web.request import Request, check_length_is_known, from_environ
 from imgcdn.web.responses import Response, slices
 
 
@@ -59,6 +59,7 @@ class WsgiApplication:
         peer = front.proxies.peer(environ.get("REMOTE_ADDR", ""))
         request = request._replace(peer=peer, id=front.ids.next(peer, request.headers))
         try:
+            check_length_is_known(request)
             request = request._replace(body=_read_body(environ))
         except ContentTooLarge as error:
             return front.refuse(error, request)

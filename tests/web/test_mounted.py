@@ -86,6 +86,12 @@ def test_methods_pass(site: Service, method: str, status: int) -> None:
     assert (response.status, response.body != b"") == (status, method == "POST")
 
 
+def test_a_body_in_chunks_is_refused(site: Service) -> None:
+    head = b"POST /images/img/rocket.jpg HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    assert site.raw(head + b"2\r\nhi\r\n0\r\n\r\n").startswith(b"HTTP/1.1 413 ")
+
+
 def test_an_unknown_path_is_a_problem_of_the_service(site: Service) -> None:
     response = site.get("/images/nowhere")
 

@@ -111,7 +111,8 @@ class ImageService:
             )
             if variant is not None:
                 now = self._clock()
-                return delivery_of(variant, CacheStatus.HIT, record, now).for_version(request.v, record, now)
+                delivery = delivery_of(variant, CacheStatus.HIT, record, now)
+                return delivery if request.v is None else delivery.for_version(request.v, record, now)
         self._raise_remembered(record, planned)
         return None
 

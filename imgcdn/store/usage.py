@@ -3,7 +3,6 @@
 import contextlib
 import os
 import time
-from collections import Counter
 from collections.abc import Callable
 
 #: The time of the last use is kept to the hour. A write for every read would cost more than the read.
@@ -23,16 +22,20 @@ class Usage:
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._counts: Counter[str] = Counter()
+        self._counts: dict[str, int] = {}
 
     def count(self, path: str) -> None:
         """Count one use of a file."""
-        if path in self._counts or len(self._counts) < _MOST_COUNTED:
-            self._counts[path] += 1
+        counts = self._counts
+        known = counts.get(path)
+        if known is not None:
+            counts[path] = known + 1
+        elif len(counts) < _MOST_COUNTED:
+            counts[path] = 1
 
-    def write(self) -> Counter[str]:
+    def write(self) -> dict[str, int]:
         """Write the time of use of the files that were used, and return how often each was. Then count anew."""
-        counts, self._counts = self._counts, Counter()
+        counts, self._counts = self._counts, {}
         now = self._clock()
         for path in list(counts):  # a hit in another thread may still count into it
             # Evicted files are gone, and on a read-only disk nothing is evicted.

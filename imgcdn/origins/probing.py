@@ -32,7 +32,7 @@ class Prober:
 
     Args:
         renderers: The pool of children.
-        max_pixels: Pixels times frames above which an original is refused.
+        max_pixels: Pixels of a frame above which an original is refused.
         timeout_s: Wall-clock seconds for one header.
         clock: Unix time in seconds.
     """

@@ -62,7 +62,7 @@ class Front:
         await self._starting
 
     async def stop(self) -> None:
-        """Wait for what is under way, and stop what runs in the background."""
+        """End what is under way and what runs in the background. Requests that still wait get 503."""
         if self._starting is not None:
             await self._parts.stop()
 
@@ -110,7 +110,7 @@ class Front:
 
     def refuse(self, error: ImgcdnError, request: Request) -> Response:
         """Return the response to a request that a server could not read."""
-        return self._exit.refuse(error, request, time.perf_counter())
+        return self._exit.refuse(error, self._at_its_prefix(request), time.perf_counter())
 
     def _answer(self, request: Request) -> Response | None:
         if self._hits.is_image(request):

@@ -64,7 +64,10 @@ class Proxies:
             return self._unix
         if not self._networks:
             return False
-        found = ip_address(address.partition("%")[0])
+        try:
+            found = ip_address(address.partition("%")[0])
+        except ValueError:  # some servers name a client that has no address
+            return False
         found = getattr(found, "ipv4_mapped", None) or found
         return any(found in network for network in self._networks)
 

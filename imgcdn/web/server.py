@@ -1,5 +1,6 @@
 """gunicorn, configured by our settings alone."""
 
+import math
 import os
 import resource
 import signal
@@ -48,7 +49,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
             "workers": self.config.web.workers,
             "worker_class": "imgcdn.web.worker.EdgeWorker",
             "preload_app": True,
-            "graceful_timeout": int(self.config.web.drain_timeout_s),
+            # Whole seconds, and later than the worker's own deadline, which is the setting.
+            "graceful_timeout": math.ceil(self.config.web.drain_timeout_s) + 1,
             "control_socket_disable": True,
             "proc_name": "imgcdn",
             "errorlog": None,  # its lines go to our handler (`web.logs.configure`)

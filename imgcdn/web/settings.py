@@ -19,6 +19,9 @@ from imgcdn.core.setting import (
 
 _YEAR_S = 31_536_000
 
+#: What the paths of the service begin with. A prefix that begins so could not be told from them.
+OWN_PATHS = ("/img", "/.netlify", "/_image", "/-", "/favicon.ico")
+
 #: The word in `trusted_proxies` for clients that connect through a Unix socket.
 UNIX = "unix:"
 
@@ -40,6 +43,8 @@ class LogFormat(Enum):
 
 def _path_prefix(raw: object) -> str:
     """Read a path without a slash at its end; empty for none."""
+    if isinstance(raw, str) and f"/{raw[1:].partition('/')[0]}" in OWN_PATHS:
+        raise Mistake(f"must not begin with a path of the service ({', '.join(OWN_PATHS)})", raw)
     if isinstance(raw, str) and re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", raw):
         return raw
     raise Mistake("must be a path such as /images, without a slash at its end", raw)

@@ -119,7 +119,7 @@ class EdgeWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
 
     async def _drain(self, servers: list[asyncio.Server], peers: Connections) -> None:
         """Finish what is under way. Whoever takes over a socket gets its new connections from now on."""
-        front, deadline = self.wsgi, self._loop.time() + self.cfg.graceful_timeout
+        front, deadline = self.wsgi, self._loop.time() + self.app.config.web.drain_timeout_s
         front.draining = True
         if self._is_orphaned() or self.app.inherits_sockets:
             await self._stop_listening(servers)

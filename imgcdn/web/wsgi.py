@@ -2,7 +2,7 @@
 The whole service as a WSGI application, for any WSGI server, and for mounting into a Django or Flask site.
 
 What can be answered at once is answered in the server's thread. For the rest, the service's event loop runs in a thread
-of its own, which starts with the first request that needs it: that comes after the server has forked.
+of its own, which starts with the first request: that comes after the server has forked.
 """
 
 import asyncio
@@ -48,6 +48,8 @@ class WsgiApplication:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if self._loop is None:
+            self._started_loop()
         response = self._respond(environ)
         headers = [(name.decode().title(), value.decode("latin-1")) for name, value in response.headers]
         start_response(f"{response.status} {HTTPStatus(response.status).phrase}", headers)
@@ -66,12 +68,17 @@ class WsgiApplication:
         return front.answer(request) or self._wait(request)
 
     def _wait(self, request: Request) -> Response:
+        return asyncio.run_coroutine_threadsafe(self._front.wait(request), self._started_loop()).result()
+
+    def _started_loop(self) -> asyncio.AbstractEventLoop:
+        """Return the service's event loop. The first request starts it, with all that runs in the background."""
         with self._lock:
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="service", daemon=True).start()
-                asyncio.run_coroutine_threadsafe(self._front.start(), self._loop).result()
-        return asyncio.run_coroutine_threadsafe(self._front.wait(request), self._loop).result()
+                loop = asyncio.new_event_loop()
+                threading.Thread(target=loop.run_forever, name="service", daemon=True).start()
+                asyncio.run_coroutine_threadsafe(self._front.start(), loop).result()
+                self._loop = loop
+            return self._loop
 
 
 def _read_body(environ: WSGIEnvironment) -> bytes:

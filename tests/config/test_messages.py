@@ -14,6 +14,11 @@ from tests.support.planning import RULES
 #: Setting, a mistake that is typical of it as a variable gives it, and what follows the variable's name in the message.
 TYPICAL = [
     ("path_prefix", "/images/", " must be a path such as /images, without a slash at its end, not '/images/'"),
+    (
+        "path_prefix",
+        "/img",
+        " must not begin with a path of the service (/img, /.netlify, /_image, /-, /favicon.ico), not '/img'",
+    ),
     ("trusted_proxies", "10.0.0.1/8", "[0]: '10.0.0.1/8' is an address within a network; write 10.0.0.0/8"),
     ("bind", "8000", " must be HOST:PORT, [IPV6]:PORT or unix:/PATH, not '8000'"),
     ("workers", "0", " must be an integer from 1 to 256, not '0'"),

@@ -117,7 +117,8 @@ def hosted(app: str, worker: str, folder: Path, **settings: object) -> Iterator[
     """
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "-k", worker, "-w", "2", "--threads", "16", "--no-control-socket"]
-    command += ["--limit-request-line", "8190", "-b", f"127.0.0.1:{port}", app]
+    # Now and then gunicorn's asgi worker waits for a connection that is closed already, for as long as it may.
+    command += ["--graceful-timeout", "5", "--limit-request-line", "8190", "-b", f"127.0.0.1:{port}", app]
     with _start(command, folder, settings) as (process, cache, log):
         wait_for(port, process, log)
         yield Service(process, "127.0.0.1", port, cache, log)

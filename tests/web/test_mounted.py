@@ -9,6 +9,9 @@ from urllib.parse import quote
 
 import pytest
 
+from imgcdn.dialects import DIALECTS
+from imgcdn.web.router import ROUTES
+from imgcdn.web.settings import OWN_PATHS
 from tests.support import serving
 from tests.support.paths import SAMPLES
 from tests.support.serving import CHROME, Service
@@ -104,3 +107,16 @@ def test_the_path_of_a_proxy_may_be_taken_away(tmp_path: Path) -> None:
         assert b'"/images/-/static/welcome.css"' in service.get("/").body
         assert service.get("/images").status == 200
         assert service.get("/imagesize").status == 404
+
+
+def test_a_request_that_cannot_be_read_is_a_problem_beneath_the_prefix(tmp_path: Path) -> None:
+    with serving.edge(SAMPLES, tmp_path, path_prefix="/images") as service:
+        received = service.raw(b"nonsense\r\n\r\n")
+
+    assert json.loads(received.partition(b"\r\n\r\n")[2])["type"] == "/images/-/problems/bad-request"
+
+
+def test_no_prefix_begins_with_a_path_of_the_service() -> None:
+    paths = [*(dialect.PREFIX for dialect in DIALECTS), *(route.path for route in ROUTES if route.path != "/")]
+
+    assert {f"/{path.split('/')[1]}" for path in paths} == set(OWN_PATHS)

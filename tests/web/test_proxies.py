@@ -21,6 +21,7 @@ TRUSTED = ("10.0.0.0/8", "2001:db8::/32", "unix:")
         pytest.param("::ffff:10.0.0.1", "203.0.113.9", "203.0.113.9", id="version 4 within version 6"),
         pytest.param("fe80::1%eth0", "203.0.113.9", "fe80::1%eth0", id="an address with a zone"),
         pytest.param("", "203.0.113.9", "203.0.113.9", id="a Unix socket"),
+        pytest.param("testclient", "203.0.113.9", "testclient", id="a name"),
     ],
 )
 def test_the_client_is_the_last_address_that_is_no_proxy(peer: str, forwarded: str | None, expected: str) -> None:

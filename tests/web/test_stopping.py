@@ -128,12 +128,12 @@ def test_a_reload_renews_the_workers_at_the_same_address(folder: Path, tmp_path:
     with started(folder, tmp_path, "--bind", "127.0.0.1:0") as process:
         port = port_of(process)
         assert get(port, "/-/healthz") == 200
-        before = set(_group(process.pid))
+        before = _workers(process.pid)
         process.send_signal(signal.SIGHUP)
         deadline = time.monotonic() + 20
-        while before <= set(_group(process.pid)) and time.monotonic() < deadline:
+        while before & _workers(process.pid) and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert not before <= set(_group(process.pid)), "the old workers have left"
+        assert not before & _workers(process.pid), "the old workers have left"
         assert get(port, "/img/large.jpg?w=100") == 200
         process.terminate()
         assert process.wait(40) == 0
@@ -156,6 +156,11 @@ def test_after_the_master_is_killed_its_workers_leave(folder: Path, tmp_path: Pa
         assert _group(process.pid) == []
 
 
+def _workers(master: int) -> set[int]:
+    command = ["ps", "-o", "pid=", "--ppid", str(master)]
+    return set(map(int, subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()))
+
+
 def _group(leader: int) -> list[int]:
     text = subprocess.run(["ps", "-eo", "pid,pgid,stat"], capture_output=True, text=True, check=True).stdout
     rows = [line.split() for line in text.splitlines()[1:]]
@@ -164,10 +169,9 @@ def _group(leader: int) -> list[int]:
 
 def refusal(folder: Path, tmp_path: Path, bind: str) -> str:
     """Return what the service says of an address that it cannot use."""
-    began = time.monotonic()
     with started(folder, tmp_path, "--bind", bind) as process:
         assert process.wait(30) == 1
-    assert time.monotonic() - began < 15, "gunicorn's five attempts are not made"
+    # gunicorn would say two lines for each of its five attempts.
     (line,) = (tmp_path / "log").read_text().splitlines()
     return line
 

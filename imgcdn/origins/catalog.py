@@ -118,7 +118,8 @@ class Catalog:
         stamp = self._fetchers[source.scheme].stamp(source)
         key = source_key(source)
         if stamp is not None:
-            # The stamp alone tells that this is the newest version, whatever another process has written since.
+            # An equal stamp proves that this record describes the file as it is now, even if another process has saved
+            # a newer record.
             known = self._store.remembered_record(key)
             if known is not None and known.stamp == stamp and known.facts is not None and known.negative is None:
                 return known

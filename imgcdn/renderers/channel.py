@@ -13,7 +13,7 @@ from typing import Any
 
 from imgcdn.renderers.jobs import Job, Outcome, pack, read_message
 
-#: How an end of the connection shows.
+#: Raised when the other side has closed the connection.
 CLOSED = (asyncio.IncompleteReadError, ConnectionError)
 
 
@@ -33,7 +33,7 @@ class Channel:
 
     @property
     def is_open(self) -> bool:
-        """Whether the broker has not closed it."""
+        """Whether the broker still has the connection open."""
         return not self._reading.done()
 
     async def run(self, job: Job) -> Outcome:

@@ -34,7 +34,7 @@ _MAX_MESSAGE_BYTES = 2**29
 @dataclass(frozen=True, slots=True)
 class FirstRender:
     """
-    What to render of an original as soon as its header is read, if that is quick, so that a new picture takes one trip.
+    A variant to render right after the probe, in the same job, if that is quick.
 
     Args:
         params, client, limits: What its plan follows from, beside the probe facts.

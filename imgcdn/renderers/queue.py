@@ -13,13 +13,13 @@ from typing import Protocol
 from imgcdn.errors import Overloaded
 from imgcdn.renderers.jobs import Failed, Job, Outcome
 
-#: Background jobs that may wait. They hold no place of a client's job.
+#: Background jobs that may run or wait. They take no place of a client's job.
 _BACKGROUND_PLACES = 64
 
-#: A background job is not interrupted so shortly before its deadline.
+#: A background job with fewer seconds left than this is not interrupted.
 _LAST_S = 0.3
 
-#: After so many interruptions, a background job is put off for this long each time.
+#: From this interruption on, a background job waits this long before it begins again.
 _MAX_INTERRUPTIONS = 2
 _PUT_OFF_S = 60.0
 

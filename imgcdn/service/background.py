@@ -12,7 +12,7 @@ from typing import Any
 
 _log = logging.getLogger(__name__)
 
-#: Pieces of work that may be under way. What is beyond is left undone: the next request of its kind asks again.
+#: Pieces of work that may be under way. More are dropped; a later request submits them again.
 _LIMIT = 256
 
 
@@ -31,7 +31,7 @@ class Background:
 
     def submit(self, key: str, work: Callable[[], Coroutine[Any, Any, object]]) -> bool:
         """
-        Begin a piece of work soon. Return whether it will be done by this call.
+        Begin a piece of work soon. Return whether it was accepted.
 
         Args:
             key: Names the work. It is not begun while work with this key is under way.

@@ -17,7 +17,7 @@ class CacheStatus(Enum):
     REFETCHED = "fwd=stale; fwd-status=200"
 
 
-#: Status of the validation that a request waited for -> its own; 0 if there was none.
+#: Status of the origin's response to a validation -> cache status; 0: nothing was validated.
 OF_VALIDATION = {0: CacheStatus.HIT, 304: CacheStatus.VALIDATED, 200: CacheStatus.REFETCHED}
 
 
@@ -32,8 +32,8 @@ class Delivery:
         stored: Whether the variant is on disk.
         fresh_for_s: Seconds for which the source is fresh; None for a file, which is checked at every request.
         private: Whether shared caches may not store the response.
-        is_final: Whether the origin was asked since the request's version of the source (`v`) was first named. If not,
-            the picture may be that of another version.
+        is_final: Whether the origin was asked after the request's version of the source (`v`) was first seen. If not,
+            the picture may be of an earlier version.
     """
 
     variant: Variant

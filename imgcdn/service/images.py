@@ -44,7 +44,7 @@ class _Planned:
 
 @dataclass(slots=True)
 class _First:
-    """The outcome of the render that was done in one trip with a refresh; neither if there was none."""
+    """The outcome of a first render: a delivery or an error, or neither if nothing was rendered."""
 
     delivery: Delivery | None = None
     error: ImgcdnError | None = None

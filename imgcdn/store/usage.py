@@ -8,13 +8,13 @@ from collections.abc import Callable
 #: The time of the last use is kept to the hour. A write for every read would cost more than the read.
 TOUCH_AFTER_S = 3600
 
-#: Variants whose uses are counted between two writes. Others are counted when they are used again.
+#: Variants that are counted between two writes. Uses of further ones are lost until the next write.
 _MOST_COUNTED = 16_384
 
 
 class Usage:
     """
-    Counts the uses of files in memory, and writes the time of the last use later, beside the requests.
+    Counts the uses of files in memory, and writes the times of the last use later, in the background.
 
     Args:
         clock: Unix time in seconds.

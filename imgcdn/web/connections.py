@@ -19,8 +19,8 @@ _SWEEP_S = 1.0
 _LAST_HEAD_S = 1.0
 _LAST_WRITE_S = 5.0
 
-#: The part of all connections that is closed when there are too many. Sorting them for each newcomer would cost more
-#: than the newcomer does.
+#: One in this many connections is closed when there are too many. To sort them for each newcomer would cost more than
+#: to serve it.
 _EVICTED_PART = 16
 
 #: What one read takes from a socket. All connections share the buffer: what was read is parsed before the next read.
@@ -36,7 +36,7 @@ class Patience(NamedTuple):
 
 
 class Watched(Protocol):
-    """A connection, as far as the others of its worker are concerned."""
+    """What `Connections` needs to know of a connection."""
 
     @property
     def waiting_since(self) -> float | None:
@@ -56,7 +56,7 @@ class Connections:
     Args:
         settings: How patient the service is with clients.
         limit: How many may be open. When more come, those that have waited longest for their client are closed. A new
-            connection is taken for a request until it proves to be slow.
+            connection counts as waiting from its start, so it is the last to be closed.
     """
 
     def __init__(self, settings: WebSettings, limit: int) -> None:
@@ -76,14 +76,14 @@ class Connections:
         self._sweep()
 
     def admit(self, connection: Watched) -> None:
-        """Count a connection in."""
+        """Add a connection. If there are now too many, close those that have waited longest."""
         self._open.add(connection)
         if len(self._open) > self._limit:
             waiting = sorted((since, id(other), other) for other in self._open if (since := other.waiting_since))
             self._close(other for _, _, other in waiting[: 1 + self._limit // _EVICTED_PART])
 
     def discard(self, connection: Watched) -> None:
-        """Count a connection out."""
+        """Remove a connection."""
         self._open.discard(connection)
 
     def close_idle(self) -> None:

@@ -42,10 +42,10 @@ _HOST_CHARACTERS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVW
 
 class Incoming(NamedTuple):
     """
-    One thing to answer.
+    A request that was read or refused, ready to be answered.
 
     Args:
-        request: What was asked; where it was refused, as much of it as was read.
+        request: The request; if it is refused, as much of it as was read.
         keeps_alive: Whether the connection may carry another request.
         error: Why the request is refused; None when it is not.
         is_http_1_0: Whether a client has to be told that its connection stays open.
@@ -146,7 +146,7 @@ class RequestReader:
         except HttpParserUpgrade:
             self._has_ended = self._has_dropped = True
         except HttpParserError as error:
-            # llhttp also complains of bytes after a last request, which are not wrong: nobody reads them.
+            # llhttp also reports bytes that follow the last request. `_refuse` ignores that.
             self._refuse(BadRequest(_explain(error), log=str(error)))
         if self._head_bytes > MAX_HEAD_BYTES:
             self._refuse(
@@ -269,7 +269,7 @@ class RequestReader:
 
     def _request(self) -> Request:
         assert self._parser is not None
-        # Without a target, what the parser calls the method is that of nothing, or of an earlier request.
+        # Before it has read a target, the parser returns the method of an earlier request, or none.
         method = self._parser.get_method().decode() if self._target else "-"
         target, headers = self._target.decode("latin-1"), self._headers
         return Request(method, target, headers, b"".join(self._body), self._peer, self._ids.next(self._peer, headers))

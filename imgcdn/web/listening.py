@@ -25,7 +25,7 @@ _REASONS = {
 
 
 def inherits_sockets() -> bool:
-    """Tell whether listening sockets were handed over: by systemd (sd_listen_fds(3)), or by a gunicorn before this."""
+    """Tell whether listening sockets were handed over: by systemd (sd_listen_fds(3)), or by an earlier gunicorn."""
     named = os.environ.get("LISTEN_PID", "")
     return (named == str(os.getpid()) and os.environ.get("LISTEN_FDS", "0") != "0") or "GUNICORN_FD" in os.environ
 

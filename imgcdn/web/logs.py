@@ -1,4 +1,4 @@
-"""Log lines: their two forms, and the id of the request that they belong to. One form for our lines and gunicorn's."""
+"""The format of log lines, as text or JSON, and the id of the running request. gunicorn's lines get the same format."""
 
 import json
 import logging
@@ -11,7 +11,7 @@ from imgcdn.web.settings import LogFormat
 #: The id of the request that the running task or thread works for; empty outside of requests.
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
-#: Fields of a line of the access log, in their order. The message of the line has the first two already.
+#: Fields of the access log that the message of a line already has, and the others in their order.
 _IN_MESSAGE = ("method", "target")
 _FIELDS = (
     "status",

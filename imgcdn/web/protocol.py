@@ -1,7 +1,7 @@
 """
 One connection of HTTP/1.1: it reads requests, has them answered in their order, and writes the responses.
 
-A client that is slow to send, to read or to leave delays nobody and holds little. A large body is written in slices.
+A slow client delays no other client and takes little memory. A large body is written in slices.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport
         self._reader: RequestReader
         self._loop = asyncio.get_running_loop()
-        #: The request that a task renders, or whose body is being sent; None: the next one may be answered.
+        #: The request that a task waits for, or whose body is being sent. While there is one, no other is answered.
         self._current: Incoming | None = None
         self._task: asyncio.Task[None] | None = None
         self._body: _Sending | None = None
@@ -98,7 +98,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport = cast(asyncio.Transport, transport)  # that of a stream
-        # Paused by the first byte that the kernel does not take, resumed by the last: between the two lies one slice.
+        # So asyncio calls pause_writing as soon as the kernel leaves a byte of a slice, and resume_writing when it has
+        # taken the whole slice.
         transport.set_write_buffer_limits(high=0)
         name = transport.get_extra_info("peername")
         address = name[0] if isinstance(name, tuple) else ""
@@ -133,7 +134,7 @@ class Connection(asyncio.BufferedProtocol):
         """
         Take the end of what the client sends.
 
-        While a render is awaited, it means that the client has gone. A client that only has ended its own side
+        While a render is awaited, it means that the client has gone. A client that has ended only its own side
         (`nc -N`) still gets what is ready.
         """
         self._client_is_done = True
@@ -236,7 +237,7 @@ class Connection(asyncio.BufferedProtocol):
             self._answer_later()
 
     def fail(self) -> None:
-        """Abort: a body could not be read to its end, and its length has been said already."""
+        """Abort the connection: a body could not be read to its end, but its Content-Length was sent already."""
         self._is_closing = True
         self._transport.abort()
 
@@ -279,7 +280,7 @@ class _Sending:
         self._connection = connection
         self._peers = peers
         self._stays_open = stays_open
-        # The ETag is a hash of a whole body, so equal bodies have the same.
+        # The ETag is a hash of the whole body, so equal bodies have equal ETags.
         tags = [value for name, value in response.headers if name == b"etag"]
         self._key: object = tags[0] if tags and response.status == HTTPStatus.OK else id(self)
         self._body: Body = peers.unsent.hold(self._key, response.body, connection)

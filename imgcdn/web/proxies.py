@@ -1,4 +1,4 @@
-"""Who asks: the address of the client behind trusted proxies, and the id that a request carries."""
+"""The address of the client behind trusted proxies, and the id of a request."""
 
 import itertools
 import re
@@ -27,7 +27,7 @@ class Peer(NamedTuple):
 
 class Proxies:
     """
-    The proxies that are trusted to say who asks.
+    The proxies whose `X-Forwarded-For` and `X-Request-Id` are believed.
 
     Args:
         trusted: Networks, and `unix:` for Unix sockets.

@@ -9,7 +9,7 @@ from imgcdn.errors import ContentTooLarge
 from imgcdn.web.proxies import Peer
 from imgcdn.web.settings import UNIX
 
-#: The peer of a request that no connection is known of.
+#: The peer of a request before its server has set one.
 NOBODY = Peer(UNIX, trusted=False)
 
 #: Characters that a path may have as they are (RFC 3986, section 3.3).
@@ -72,7 +72,7 @@ def from_environ(environ: WSGIEnvironment, body: bytes = b"") -> Request:
 
 
 def from_scope(scope: MutableMapping[str, Any], body: bytes = b"") -> Request:
-    """Read a request from its ASGI scope. The path stays percent-encoded, and does not have the mount's own path."""
+    """Read a request from its ASGI scope. The target stays percent-encoded and begins after the path of the mount."""
     target = (scope.get("raw_path") or quote(scope["path"], safe=_PATH_CHARACTERS).encode()).decode("latin-1")
     mounted_at = quote(scope.get("root_path", ""), safe=_PATH_CHARACTERS)
     target = without_prefix(target, mounted_at)

@@ -93,7 +93,7 @@ def deliver(
     delivery: Delivery, image: ImageRequest, request: Request, lifetimes: Lifetimes, *, save_data: bool = False
 ) -> Response:
     """
-    Return the 200 for a variant, or the 304 when the client has it.
+    Return the response for a variant: 200, or 304 if the client's copy is unchanged.
 
     Args:
         save_data: Whether the service lowers the quality for Save-Data.

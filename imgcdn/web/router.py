@@ -19,7 +19,7 @@ class Route:
     One path and what answers it.
 
     Args:
-        path: The raw path, which has to match exactly; one that ends with `*` matches whatever begins so.
+        path: The raw path, matched exactly. A final `*` matches any rest.
         endpoint: Returns the response, without waiting for anything; None when the pages answer (`web/pages`).
         methods: The methods that the path answers; any other gets 405.
     """

@@ -28,7 +28,7 @@ class Turns:
             asyncio.get_running_loop().call_soon(self._pass)
 
     def _pass(self) -> None:
-        # Each is a call of its own, so that the failure of one does not take the turns of the others.
+        # Scheduled one by one: if one raises, the others still get their turn.
         for _ in range(min(_TURNS_A_PASS, len(self._waiting))):
             asyncio.get_running_loop().call_soon(self._waiting.popleft())
         self._is_due = bool(self._waiting)

@@ -31,7 +31,7 @@ class _Held:
         return len(self.body) if isinstance(self.body, bytes) else _STORED_BYTES
 
     def newest_stall(self) -> float:
-        """Return since when none of its readers has got on."""
+        """Return when its newest stall began; infinity if a reader is not stalled."""
         return max(math.inf if reader.stalled_since is None else reader.stalled_since for reader in self.readers)
 
 
@@ -50,7 +50,7 @@ class Unsent:
 
     def hold(self, key: object, body: Body, reader: Reader) -> Body:
         """
-        Keep a body for one more reader; where that is too much, those who stalled first lose theirs.
+        Add a reader of a body. If all bodies together are then too large, disconnect the readers that stalled first.
 
         Args:
             key: The same for equal bodies.
@@ -78,7 +78,7 @@ class Unsent:
             self._bytes -= held.bytes
 
     def _excess(self, kept: _Held) -> Iterable[Reader]:
-        """Yield all readers of as many bodies as are too many. A body goes only with its last reader."""
+        """Yield the readers to disconnect. A body leaves memory only with its last reader, so all of a body's go."""
         surplus = self._bytes - self._limit
         if surplus <= 0:
             return

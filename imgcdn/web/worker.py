@@ -16,7 +16,7 @@ from imgcdn.web.connections import Connections
 from imgcdn.web.front import Front
 from imgcdn.web.protocol import Connection
 
-#: What stops a worker. Blocked from before its fork until it has its own handlers (`web.server`).
+#: The signals that stop a worker. `web.server` blocks them before the fork; `init_signals` unblocks them.
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 #: Sent to the workers when their master does something that does not concern them.
@@ -28,7 +28,7 @@ _PAUSE_S = 0.05
 #: Connections that may wait to be accepted, by any worker; the kernel has a bound of its own.
 _BACKLOG = 2_048
 
-#: Open files of a worker that are neither connections nor what these read.
+#: Open files of a worker besides its connections and the pictures that it sends.
 _OTHER_FILES = 128
 
 #: New objects after which the collector looks at them, and how often it looks at older ones.
@@ -73,8 +73,8 @@ class EdgeWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         # Two files each: the socket, and a large picture on its way.
         peers = Connections(settings, min(settings.max_connections, (open_files - _OTHER_FILES) // 2))
         await self.wsgi.start()
-        # What is here now stays. Looking through it for garbage whenever 700 objects have come doubled the longest wait
-        # for a response while 500 connections arrive.
+        # The objects that exist now live as long as the process. To look through them for garbage after every 700 new
+        # objects doubled the longest wait for a response while 500 connections arrived.
         gc.freeze()
         gc.set_threshold(*_GARBAGE)
         servers = [await self._listen(each.sock, peers) for each in self.sockets]
@@ -89,12 +89,13 @@ class EdgeWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
     async def _listen(self, listener: socket.socket, peers: Connections) -> asyncio.Server:
         create = self._loop.create_unix_server if listener.family == socket.AF_UNIX else self._loop.create_server
         server: asyncio.Server = await create(lambda: Connection(self.wsgi, peers), sock=listener)
-        # asyncio has set the backlog to 100, by which it also means how many it accepts before it does anything else.
+        # asyncio listens with a backlog of 100, because it also accepts that many connections in a row. Raise the
+        # kernel's queue alone.
         listener.listen(_BACKLOG)
         return server
 
     def _beat(self) -> None:
-        """Tell the master once a second that this process is alive. If there is none any more, stop."""
+        """Tell the master once a second that this process is alive. Stop if the master is gone."""
         self.notify()
         if self._is_orphaned():
             self._stopping.set()
@@ -118,7 +119,7 @@ class EdgeWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             server.close()
 
     async def _drain(self, servers: list[asyncio.Server], peers: Connections) -> None:
-        """Finish what is under way. Whoever takes over a socket gets its new connections from now on."""
+        """Finish what is under way. If systemd holds the socket too, leave new connections to the next process."""
         front, deadline = self.wsgi, self._loop.time() + self.app.config.web.drain_timeout_s
         front.draining = True
         if self._is_orphaned() or self.app.inherits_sockets:

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 _THREADS = 4
 
-#: Pages that may be in the making or wait for it. They are for the operator and for people who look around.
+#: Requests for pages that may run or wait.
 _MAX_WAITING = 32
 
 

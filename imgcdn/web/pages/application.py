@@ -1,4 +1,4 @@
-"""The Flask application of the pages. Images and endpoints are answered elsewhere, and errors leave elsewhere too."""
+"""The Flask application of the pages. It raises errors; `web.front` turns them into responses."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar

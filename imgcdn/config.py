@@ -193,10 +193,10 @@ def _compose(values: Mapping[str, object]) -> Config:
 
 def _from_file(file: Path | None, problems: list[str]) -> list[tuple[str, str, object]]:
     path = file or Path(DEFAULT_FILE)
-    if file is None and not path.is_file():
+    if file is None and not os.path.isfile(path):  # Path.is_file raises in a folder that may not be entered
         return []
     try:
-        keys = tomllib.loads(path.read_text(encoding="utf-8"))
+        keys = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # some editors begin a file with a byte order mark
     except OSError as error:
         problems.append(f"{path}: cannot be read: {error.strerror}")
         return []
@@ -232,7 +232,8 @@ def _problems(config: Config) -> Iterable[Problem]:
     """Yield the mistakes in combinations of settings: the settings concerned, and what is wrong."""
     yield from config.origins.problems()
     root, cache_dir = config.origins.root, config.store.cache_dir
-    if root.resolve().is_relative_to(cache_dir.resolve()):
+    # os.path.realpath, because Path.resolve raises for a link that leads to itself.
+    if Path(os.path.realpath(root)).is_relative_to(os.path.realpath(cache_dir)):
         yield ("root", "cache_dir"), f"cache_dir: {cache_dir} holds the originals; name another folder"
     render_s, request_s = config.renderers.render_timeout_s, config.service.request_timeout_s
     if render_s > request_s:

@@ -1,6 +1,7 @@
 """The command line. Each command is a module and one line in `COMMANDS`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import Protocol
@@ -38,11 +39,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help()
         return _EXIT_USAGE
     try:
-        return command.run(options)
+        status = command.run(options)
+        sys.stdout.flush()
+        return status
     except ConfigError as error:
         for problem in error.problems:
             print(f"imgcdn: {problem}", file=sys.stderr)
         return _EXIT_USAGE
+    except BrokenPipeError:
+        # The reader, such as `head`, has seen enough. Python would complain again when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _EXIT_FAILED
     except ListenError as error:
         print(f"imgcdn: {error.detail}", file=sys.stderr)
         return _EXIT_FAILED

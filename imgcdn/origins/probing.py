@@ -73,7 +73,7 @@ class Prober:
         record = SourceRecord(outcome.version, file.stamp, outcome.facts, negative)
         return ProbedOriginal(record, outcome.rendered)
 
-    async def _run(self, job: ProbeJob) -> Outcome:
+    async def _run(self, job: ProbeJob, *, is_last: bool = False) -> Outcome:
         """Do a job. If a child crashes, try another one, because the child may have been killed for another reason."""
         try:
             return await self._renderers.run(job)
@@ -82,13 +82,10 @@ class Prober:
                 return await self._run_without_render(job, error)
             if isinstance(error, RenderTimeout):
                 return Probed(job.version or "", None, error)
-        try:
-            return await self._renderers.run(job)
-        except RenderFailed as error:
+            if not is_last:
+                return await self._run(job, is_last=True)
             corrupt = CorruptImage("The original makes the decoder crash; export or upload it again.", log=error.detail)
             return Probed(job.version or "", None, corrupt)
-        except RenderTimeout as error:
-            return Probed(job.version or "", None, error)
 
     async def _run_without_render(self, job: ProbeJob, error: RenderFailed | RenderTimeout) -> Outcome:
         """Read the header alone: the render may be at fault, and then the original must not be blamed."""

@@ -14,7 +14,6 @@ import resource
 import signal
 import socket
 import stat
-import sys
 from collections.abc import Callable
 from io import BufferedReader
 from pathlib import Path
@@ -39,6 +38,7 @@ from imgcdn.renderers.jobs import (
     pack,
     receive_message,
 )
+from imgcdn.renderers.parent import end_with_parent
 from imgcdn.renderers.priority import drop_realtime_capability, use_background_priority
 from imgcdn.renderers.sandbox import confine
 from imgcdn.store.files import file_stamp, pack_variant, write_file
@@ -53,7 +53,6 @@ _CPU_GRACE_S = 5
 _MAX_JOBS = 500
 _MAX_RSS_BYTES = 400 * 2**20
 
-_PR_SET_PDEATHSIG = 1
 
 #: What is rendered in one trip with the header: a photograph of 1,000,000 pixels to a thumbnail takes 5 to 30 ms.
 _QUICK_SOURCE_PIXELS = 1_000_000
@@ -187,8 +186,7 @@ def _limit_process(memory_bytes: int) -> None:
     """Set signals, priority and limits, so that this process cannot disturb the one that serves hits."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a drain lets renders finish; the broker kills with SIGKILL
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent(signal.SIGKILL)
     drop_realtime_capability()
     use_background_priority()
     _limit(resource.RLIMIT_AS, memory_bytes)

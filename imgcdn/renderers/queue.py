@@ -7,7 +7,6 @@ comes and every child is busy, a child with a background job is killed, and that
 
 import asyncio
 from collections import deque
-from functools import partial
 from typing import Protocol
 
 from imgcdn.errors import Overloaded
@@ -85,15 +84,12 @@ class JobQueue:
             finally:
                 del self._interruptible[work]
                 work.cancel()  # no effect on one that is done
-                work.add_done_callback(partial(self._take_back, child))
+                work.add_done_callback(lambda _, child=child: self.add(child))  # type: ignore[misc]  # binds this child
             if not work.cancelled():
                 return work.result()
             interruptions += 1
             if interruptions >= _MAX_INTERRUPTIONS:
                 await asyncio.sleep(self._put_off_s)
-
-    def _take_back(self, child: Child, work: "asyncio.Task[Outcome]") -> None:
-        self.add(child)
 
     async def _take(self, *, is_background: bool) -> Child:
         if self._idle:  # then nobody waits

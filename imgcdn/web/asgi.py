@@ -60,12 +60,11 @@ class AsgiApplication:
 
     async def _respond(self, scope: Scope, receive: Receive) -> Response | None:
         front = self._front
-        request = from_scope(scope)
-        peer = front.proxies.peer((scope.get("client") or ("",))[0])
-        request = request._replace(peer=peer, id=front.ids.next(peer, request.headers))
+        request = front.identify(from_scope(scope), (scope.get("client") or ("",))[0])
         try:
             check_length_is_known(request)
-            request = request._replace(body=await _read_body(receive))
+            if front.takes_body(request):
+                request = request._replace(body=await _read_body(receive))
         except ContentTooLarge as error:
             return front.refuse(error, request)
         except ConnectionResetError:

@@ -47,7 +47,7 @@ class Front:
         self._hits = Hits(settings, request_settings, parts)
         self._context = Context(parts, lambda: self.draining)
         self._pages = Pages(parts)
-        self._exit = Exit(settings)
+        self._exit = Exit(settings.access_log, self.proxies)
         self._starting: asyncio.Task[None] | None = None
 
     @property
@@ -100,6 +100,16 @@ class Front:
         except Exception:  # noqa: BLE001  # the last resort of a request, as above
             return self._exit.fail(request, began)
         return self._exit.leave(response, request, began, at_once=False)
+
+    def identify(self, request: Request, address: str) -> Request:
+        """
+        Return a request with its peer and its id, for a server that hands over requests one by one.
+
+        Args:
+            address: Of the other end of the connection; empty for a Unix socket.
+        """
+        peer = self.proxies.peer(address)
+        return request._replace(peer=peer, id=self.ids.next(peer, request.headers))
 
     def takes_body(self, request: Request) -> bool:
         """Tell whether the body of a request is read: only that of POST to a path that takes it."""

@@ -10,7 +10,7 @@ import sys
 from imgcdn.errors import ListenError
 
 #: Connections that may wait to be accepted; each worker sets it again.
-_BACKLOG = 2_048
+BACKLOG = 2_048
 
 #: Unsent bytes that the kernel buffers for a client. Without this bound, a stalled reader holds 2.5 MB there, and a
 #: slow one shows no progress for a minute.
@@ -63,7 +63,7 @@ def _listen_tcp(bind: str) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(_BACKLOG)
+        listener.listen(BACKLOG)
     except OSError:
         listener.close()
         raise
@@ -76,7 +76,7 @@ def _listen_unix(path: str) -> socket.socket:
     previous = os.umask(0)  # a proxy usually runs as another user
     try:
         listener.bind(path)
-        listener.listen(_BACKLOG)
+        listener.listen(BACKLOG)
     except OSError:
         listener.close()
         raise

@@ -49,7 +49,7 @@ class Request(NamedTuple):
         return None if value is None else value.decode("latin-1")
 
 
-def from_environ(environ: WSGIEnvironment, body: bytes = b"") -> Request:
+def from_environ(environ: WSGIEnvironment) -> Request:
     """
     Read a request from its WSGI environ.
 
@@ -68,17 +68,17 @@ def from_environ(environ: WSGIEnvironment, body: bytes = b"") -> Request:
         for name, value in environ.items()
         if name.startswith("HTTP_")
     }
-    return Request(environ["REQUEST_METHOD"], target, headers, body, mounted_at=mounted_at)
+    return Request(environ["REQUEST_METHOD"], target, headers, mounted_at=mounted_at)
 
 
-def from_scope(scope: MutableMapping[str, Any], body: bytes = b"") -> Request:
+def from_scope(scope: MutableMapping[str, Any]) -> Request:
     """Read a request from its ASGI scope. The target stays percent-encoded and begins after the path of the mount."""
     target = (scope.get("raw_path") or quote(scope["path"], safe=_PATH_CHARACTERS).encode()).decode("latin-1")
     mounted_at = quote(scope.get("root_path", ""), safe=_PATH_CHARACTERS)
     target = without_prefix(target, mounted_at)
     if scope["query_string"]:
         target = f"{target}?{scope['query_string'].decode('latin-1')}"
-    return Request(scope["method"], target, _join_repeated(scope["headers"]), body, mounted_at=mounted_at)
+    return Request(scope["method"], target, _join_repeated(scope["headers"]), mounted_at=mounted_at)
 
 
 def length_is_unknown() -> ContentTooLarge:

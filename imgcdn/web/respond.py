@@ -9,12 +9,12 @@ from imgcdn.errors import ImageError, ImgcdnError, InternalError
 from imgcdn.web.proxies import Proxies
 from imgcdn.web.request import Request
 from imgcdn.web.responses import Header, Response, refuse
-from imgcdn.web.settings import AccessLog, WebSettings
+from imgcdn.web.settings import AccessLog
 
 _log = logging.getLogger("imgcdn.access")
 
 #: The status in the log when the client left before its response, as nginx writes it. It is never sent.
-CLIENT_LEFT = 499
+_CLIENT_LEFT = 499
 
 _MAX_LOGGED = 500
 _SERVER_ERRORS = 500
@@ -25,12 +25,13 @@ class Exit:
     Finishes every response.
 
     Args:
-        settings: Which requests are logged, and which proxies are believed.
+        access_log: Which requests are logged.
+        proxies: Which proxies are believed about the client.
     """
 
-    def __init__(self, settings: WebSettings) -> None:
-        self._access_log = settings.access_log
-        self._proxies = Proxies(settings.trusted_proxies)
+    def __init__(self, access_log: AccessLog, proxies: Proxies) -> None:
+        self._access_log = access_log
+        self._proxies = proxies
 
     def leave(self, response: Response, request: Request, began: float, *, at_once: bool) -> Response:
         """
@@ -59,7 +60,7 @@ class Exit:
     def note_departure(self, request: Request, began: float) -> None:
         """Log a request whose client left before its response."""
         if self._access_log is not AccessLog.OFF:
-            self._write(logging.INFO, Response(CLIENT_LEFT, [], b""), request, began, "the client left")
+            self._write(logging.INFO, Response(_CLIENT_LEFT, [], b""), request, began, "the client left")
 
     def _write(self, level: int, response: Response, request: Request, began: float, note: str = "") -> None:
         headers = dict(response.headers)

@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from imgcdn.core.values import Body
-
-#: What a body that stays on disk counts for: the slice that is on its way.
-_STORED_BYTES = 32 * 1024
+from imgcdn.web.responses import SLICE_BYTES
 
 
 class Reader(Protocol):
@@ -28,7 +26,7 @@ class _Held:
     @property
     def bytes(self) -> int:
         """What it takes of memory."""
-        return len(self.body) if isinstance(self.body, bytes) else _STORED_BYTES
+        return len(self.body) if isinstance(self.body, bytes) else SLICE_BYTES
 
     def newest_stall(self) -> float:
         """Return when its newest stall began; infinity if a reader is not stalled."""

@@ -1,19 +1,19 @@
 """The gunicorn worker: one event loop that serves connections, and a drain that a load balancer can see."""
 
 import asyncio
-import ctypes
 import gc
 import os
 import resource
 import signal
 import socket
-import sys
 from typing import Any
 
 from gunicorn.workers.base import Worker
 
+from imgcdn.renderers.parent import end_with_parent
 from imgcdn.web.connections import Connections
 from imgcdn.web.front import Front
+from imgcdn.web.listening import BACKLOG
 from imgcdn.web.protocol import Connection
 
 #: The signals that stop a worker. `web.server` blocks them before the fork; `init_signals` unblocks them.
@@ -25,16 +25,11 @@ _IGNORED = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH)
 _HEARTBEAT_S = 1.0
 _PAUSE_S = 0.05
 
-#: Connections that may wait to be accepted, by any worker; the kernel has a bound of its own.
-_BACKLOG = 2_048
-
 #: Open files of a worker besides its connections and the pictures that it sends.
 _OTHER_FILES = 128
 
 #: New objects after which the collector looks at them, and how often it looks at older ones.
 _GARBAGE = (20_000, 50, 100)
-
-_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 class EdgeWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
@@ -80,7 +75,8 @@ class EdgeWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         servers = [await self._listen(each.sock, peers) for each in self.sockets]
         peers.watch(self._loop)
         self._beat()
-        _ask_for_a_signal_at_the_end_of_the_parent()
+        # The kernel forgets this when the user id changes, so it comes after init_process.
+        end_with_parent(signal.SIGTERM)
         if self._is_orphaned():
             self._stopping.set()
         await self._stopping.wait()
@@ -91,7 +87,7 @@ class EdgeWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
         server: asyncio.Server = await create(lambda: Connection(self.wsgi, peers), sock=listener)
         # asyncio listens with a backlog of 100, because it also accepts that many connections in a row. Raise the
         # kernel's queue alone.
-        listener.listen(_BACKLOG)
+        listener.listen(BACKLOG)
         return server
 
     def _beat(self) -> None:
@@ -133,9 +129,3 @@ class EdgeWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             await asyncio.sleep(_PAUSE_S)
         await front.stop()
         await asyncio.sleep(_PAUSE_S)  # whoever still waited gets 503
-
-
-def _ask_for_a_signal_at_the_end_of_the_parent() -> None:
-    """Get SIGTERM when the master is killed. The kernel forgets this when the user id changes, so ask afterwards."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

@@ -6,6 +6,7 @@ of its own, which starts with the first request: that comes after the server has
 """
 
 import asyncio
+import re
 import threading
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -57,12 +58,11 @@ class WsgiApplication:
 
     def _respond(self, environ: WSGIEnvironment) -> Response:
         front = self._front
-        request = from_environ(environ)
-        peer = front.proxies.peer(environ.get("REMOTE_ADDR", ""))
-        request = request._replace(peer=peer, id=front.ids.next(peer, request.headers))
+        request = front.identify(from_environ(environ), environ.get("REMOTE_ADDR", ""))
         try:
             check_length_is_known(request)
-            request = request._replace(body=_read_body(environ))
+            if front.takes_body(request):
+                request = request._replace(body=_read_body(environ))
         except ContentTooLarge as error:
             return front.refuse(error, request)
         return front.answer(request) or self._wait(request)
@@ -83,7 +83,7 @@ class WsgiApplication:
 
 def _read_body(environ: WSGIEnvironment) -> bytes:
     length = environ.get("CONTENT_LENGTH") or "0"
-    if not length.isdigit() or int(length) > MAX_BODY_BYTES:
+    if not re.fullmatch(r"[0-9]{1,9}", length) or int(length) > MAX_BODY_BYTES:
         raise ContentTooLarge(f"A body may have up to {MAX_BODY_BYTES} bytes.")
-    body: bytes = environ["wsgi.input"].read(int(length)) if length != "0" else b""
+    body: bytes = environ["wsgi.input"].read(int(length))
     return body

@@ -8,7 +8,7 @@ import pytest
 
 from imgcdn.cli import COMMANDS, main
 from imgcdn.config import load
-from tests.support.paths import PACKAGE, ROOT
+from tests.support.paths import PACKAGE, ROOT, SAMPLES
 
 HEAVY = ("PIL", "flask", "gunicorn", "requests")
 
@@ -91,3 +91,12 @@ def test_check_writes_a_file_that_serve_reads_the_same(
 def test_check_names_every_mistake_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "no-such-folder", "--workers", "0"]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+def test_a_reader_that_has_seen_enough_gets_no_traceback() -> None:
+    command = [sys.executable, "-m", "imgcdn", "check", str(SAMPLES)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        assert process.stderr.read() == b""

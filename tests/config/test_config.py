@@ -123,6 +123,17 @@ def test_a_mistake_in_the_file_is_named_with_the_file() -> None:
     assert mistakes(file=written("log_format = 'xml'\n"))[0].startswith("written.toml: log_format must be one of text")
 
 
+def test_a_file_may_begin_with_a_byte_order_mark() -> None:
+    assert load(environ={}, file=written("\ufeffworkers = 3\n")).web.workers == 3
+
+
+def test_a_root_that_is_a_link_to_itself_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+
+    (problem,) = mistakes({"root": str(tmp_path / "loop")})
+    assert problem.startswith("root: there is no folder ")
+
+
 def test_every_mistake_is_reported_at_once() -> None:
     file = written("workers = 0\nworker = 3\n")
     environ = {"IMGCDN_BIND": "nowhere", "IMGCDN_CASHE_DIR": "/tmp/cache"}  # noqa: S108 - the path is not used

@@ -41,12 +41,17 @@ class Bench:
 
     @asynccontextmanager
     async def service(
-        self, *, max_bytes: int = 10**8, request_timeout_s: float = 25.0, **changed: Any
+        self,
+        *,
+        max_bytes: int = 10**8,
+        request_timeout_s: float = 25.0,
+        renderers: RenderClient | None = None,
+        **changed: Any,
     ) -> AsyncIterator[ImageService]:
         """Run a service as a separate process would; all services of the test share the broker."""
         folders = {"root": str(self.root), "cache_dir": str(self.cache), "cache_max_bytes": max_bytes}
         config = load({**folders, "min_free_bytes": 0, **changed}, environ={})
-        renderers = RenderClient(settings(), folder=self.sockets)
+        renderers = renderers or RenderClient(settings(), folder=self.sockets)
         flights = SingleFlight(renderers.lock_file)
         store = DiskStore(config.store)
         local = LocalFetcher(config.origins, hidden=[self.cache])

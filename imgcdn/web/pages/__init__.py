@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from flask import Response as FlaskResponse
 from werkzeug.test import EnvironBuilder
 
-from imgcdn.errors import MethodNotAllowed, Overloaded, SourceNotFound
+from imgcdn.errors import Overloaded, SourceNotFound
 from imgcdn.service.assembly import Parts
 from imgcdn.web.pages.application import create_pages
 from imgcdn.web.request import Request
@@ -35,7 +35,7 @@ class Pages:
         self._app = create_pages(parts, self._run)
         self._threads: ThreadPoolExecutor | None = None  # made after the fork
         self._loop: asyncio.AbstractEventLoop | None = None
-        #: Pages that are asked for and not answered yet.
+        #: Requests for pages that are not answered yet.
         self.waiting = 0
 
     async def answer(self, request: Request) -> Response:
@@ -44,11 +44,10 @@ class Pages:
 
         Raises:
             SourceNotFound: There is no such page.
-            MethodNotAllowed: A page answers GET and HEAD alone.
-            Overloaded: Too many pages are asked for.
+            Overloaded: Too many pages are requested at the same time.
         """
         if self.waiting >= _MAX_WAITING:
-            raise Overloaded("Too many pages are asked for. Try again in a second.")
+            raise Overloaded("Too many pages are requested. Try again in a second.")
         self._loop = asyncio.get_running_loop()
         if self._threads is None:
             self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="pages")
@@ -69,8 +68,6 @@ class Pages:
         page = FlaskResponse.from_app(self._app, environ, buffered=True)
         if page.status_code == HTTPStatus.NOT_FOUND:
             raise SourceNotFound("There is no such page. Pictures are at /img?url=/photo.jpg")
-        if page.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            raise MethodNotAllowed("Use GET or HEAD.", allowed=("GET", "HEAD"))
         headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in page.headers]
         return Response(page.status_code, headers, page.get_data())
 

@@ -209,7 +209,7 @@ PARAMETERS = (
     Parameter(
         "v",
         VERSION,
-        "Your version of the source. The response is then marked as immutable.",
+        "Your version of the source. The response is then immutable; of a remote source, once its origin was asked.",
         foreign=("version",),
         of_request=True,
     ),

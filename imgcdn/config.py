@@ -24,7 +24,7 @@ from imgcdn.core.request.settings import RequestSettings
 from imgcdn.core.setting import Mistake, Mistakes, Problem, word_of
 from imgcdn.errors import ConfigError
 from imgcdn.origins.settings import OriginSettings
-from imgcdn.renderers.settings import RendererSettings
+from imgcdn.renderers.settings import Allowance, RendererSettings
 from imgcdn.service.settings import ServiceSettings
 from imgcdn.store.settings import StoreSettings
 from imgcdn.web.settings import WebSettings
@@ -89,14 +89,16 @@ def as_toml(value: object) -> str:
         return json.dumps(word_of(value))
     if isinstance(value, bool | int | float):
         return json.dumps(value)
-    if isinstance(value, tuple) and all(isinstance(item, Preset | Mount) for item in value) and value:
+    if isinstance(value, tuple) and all(isinstance(item, Preset | Mount | Allowance) for item in value) and value:
         return f"{{ {', '.join(map(_entry, value))} }}"
     if isinstance(value, tuple):
         return f"[{', '.join(map(as_toml, value))}]"
     return json.dumps(str(value), ensure_ascii=False)
 
 
-def _entry(item: Preset | Mount) -> str:
+def _entry(item: Preset | Mount | Allowance) -> str:
+    if isinstance(item, Allowance):
+        return f"{item.name} = {json.dumps(str(item.amount))}"
     if isinstance(item, Preset):
         name, text = item.name, "&".join(f"{key}={value}" for key, value in item.arguments)
     else:

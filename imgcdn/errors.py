@@ -12,13 +12,15 @@ ImgcdnError
 |   |- ContentTooLarge          413  content-too-large
 |   |- TargetTooLong            414  url-too-long
 |   |- ExpectationFailed        417  expectation-failed
+|   |- OverBudget               429  over-budget
 |   |- HeadersTooLarge          431  headers-too-large
 |   `- UnknownVersion           505  unknown-version
 |- ImageError               the original is at fault
 |   |- ImageTooLarge            413  image-too-large
 |   |- UnsupportedImage         415  unsupported-image
 |   |- CorruptImage             422  corrupt-image
-|   `- RenderFailed             422  render-failed
+|   |- RenderFailed             422  render-failed
+|   `- TooCostly                422  too-costly
 |- OriginError              502  origin-error        the origin is at fault
 |   `- OriginTimeout            504  origin-timeout
 |- Overloaded               503  overloaded          we are at fault
@@ -188,6 +190,28 @@ class UnknownVersion(RequestError):
     title = "This version of HTTP is not supported"
 
 
+class OverBudget(RequestError):
+    """
+    The client, or the source, has had as many new variants rendered as the settings allow for a while.
+
+    Args:
+        detail: The public text.
+        after_s: Seconds after which the client may try again.
+    """
+
+    status = 429
+    slug = "over-budget"
+    title = "Too many new images"
+
+    def __init__(self, detail: str, *, after_s: int = 60) -> None:
+        super().__init__(detail)
+        self.after_s = after_s
+
+    @property
+    def retry_after_s(self) -> int | None:
+        return self.after_s
+
+
 class ImageError(ImgcdnError):
     """The original is at fault: another URL for it will not help."""
 
@@ -240,6 +264,28 @@ class RenderFailed(ImageError):
     title = "This variant cannot be rendered"
 
 
+class TooCostly(ImageError):
+    """
+    The variant would take far longer than its deadline. This is estimated before anything is decoded.
+
+    Args:
+        detail: The public text.
+        limit: The deadline of a render, in seconds.
+    """
+
+    status = 422
+    slug = "too-costly"
+    title = "This variant would take too long"
+
+    def __init__(self, detail: str, *, limit: float = 0.0) -> None:
+        super().__init__(detail)
+        self.limit = limit
+
+    @property
+    def members(self) -> dict[str, str | int]:
+        return {"limit": round(self.limit), "unit": "seconds"}
+
+
 class OriginError(ImgcdnError):
     """
     The origin did not give the original: it refused, failed, or sent what cannot be used.
@@ -280,15 +326,25 @@ class OriginTimeout(OriginError):
 
 
 class Overloaded(ImgcdnError):
-    """The queue is full, or the service is shutting down."""
+    """
+    The service cannot do this in time, or it is shutting down.
+
+    Args:
+        detail: The public text.
+        after_s: Seconds after which the client may try again.
+    """
 
     status = 503
     slug = "overloaded"
     title = "The service is busy"
 
+    def __init__(self, detail: str, *, after_s: int = 1) -> None:
+        super().__init__(detail)
+        self.after_s = after_s
+
     @property
     def retry_after_s(self) -> int | None:
-        return 1
+        return self.after_s
 
 
 class RenderTimeout(ImgcdnError):

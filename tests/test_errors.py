@@ -20,11 +20,13 @@ from imgcdn.errors import (
     MethodNotAllowed,
     OriginError,
     OriginTimeout,
+    OverBudget,
     Overloaded,
     RenderFailed,
     RenderTimeout,
     SourceNotFound,
     TargetTooLong,
+    TooCostly,
     UnknownVersion,
     UnsupportedImage,
     public_errors,
@@ -48,7 +50,9 @@ EXAMPLES = [
     RenderFailed("the encoder crashed"),
     OriginError("it failed", log="192.0.2.7 answered 500", origin_status=500),
     OriginTimeout("it is slow", log="192.0.2.7 said nothing"),
-    Overloaded("try again"),
+    Overloaded("try again", after_s=7),
+    OverBudget("too many new images", after_s=9),
+    TooCostly("it would take more than 10 s", limit=10.0),
     RenderTimeout("it took more than 10 s"),
     InternalError("we broke", log="a bug"),
     ConfigError(("one mistake", "another")),
@@ -145,7 +149,7 @@ def test_a_problem_document_has_the_members_of_its_error(error: ImgcdnError, exp
 
 
 def test_overload_and_an_origins_retry_after_have_a_time_to_retry() -> None:
-    assert {error.slug for error in EXAMPLES if error.retry_after_s is not None} == {"overloaded"}
+    assert {error.slug for error in EXAMPLES if error.retry_after_s is not None} == {"over-budget", "overloaded"}
     assert OriginError("x").retry_after_s is None
     assert OriginError("x", origin_retry_after_s=7).retry_after_s == 7
 

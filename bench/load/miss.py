@@ -27,8 +27,10 @@ from imgcdn.core.output.settings import OutputSettings
 from imgcdn.core.request.params import Params
 from imgcdn.core.values import Facts
 from imgcdn.renderers import child
-from imgcdn.renderers.client import BrokerSettings, RenderClient
+from imgcdn.renderers.client import RenderClient
 from imgcdn.renderers.jobs import ProbeJob, RenderJob
+from imgcdn.renderers.settings import BrokerSettings
+from imgcdn.service.key_locks import KeyLocks
 from imgcdn.service.single_flight import SingleFlight
 from imgcdn.store.disk import DiskStore
 from imgcdn.store.files import path_stamp, variant_name
@@ -120,9 +122,9 @@ async def _parts(picture: Path, folder: Path) -> None:
         child.perform(job)
         published.append(_timed(partial(_publish, store, job)))
     _report("publish: read back, rename", published)
-    flights = SingleFlight(folder / "lock")
-    await _print_async("lock: a flight of its own", lambda: flights.join("key", lambda: asyncio.sleep(0)).wait())
-    settings = BrokerSettings("bench", 1, 8, 2**32, str(folder))
+    flights = SingleFlight(KeyLocks(folder / "lock"))
+    await _print_async("lock: a flight of its own", lambda: flights.share("key", lambda _: asyncio.sleep(0)))
+    settings = BrokerSettings("bench", renderers=1, memory_bytes=2**32, patience_s=25.0, writable=str(folder))
     renderers = RenderClient(settings, folder=folder)
     await renderers.connect()
     probe = ProbeJob(picture, stamp, "0" * 64, 10**9, 10.0)

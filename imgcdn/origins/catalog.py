@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from imgcdn.core.interest import ALWAYS, Interest
 from imgcdn.core.output.keys import source_key
 from imgcdn.core.values import FileStamp, OriginState, Source, SourceRecord
 from imgcdn.errors import Forbidden, ImageTooLarge, InternalError, OriginError, Overloaded, SourceNotFound
@@ -128,21 +129,25 @@ class Catalog:
             return None
         return record
 
-    async def refresh(self, source: Source, v: str | None, first: FirstRender | None = None) -> Original:
+    async def refresh(
+        self, source: Source, v: str | None, first: FirstRender | None = None, *, interest: Interest = ALWAYS
+    ) -> Original:
         """
         Bring the record up to date: fetch the original, or validate it. Failures are remembered.
 
         Args:
             v: The caller's version of the source.
             first: What to render if the original is new and may be stored; None for nothing.
+            interest: Who waits.
 
         Raises:
             ImgcdnError: The source or its origin failed.
+            Withdrawn: Nobody waited any more.
         """
         record = self.current(source, v)  # another process may have been first
         if record is not None:
             return Original(record)
-        return await self._fetch(source, self._store.record(source_key(source)), v, first)
+        return await self._fetch(source, self._store.record(source_key(source)), v, first, interest=interest)
 
     async def open(self, source: Source, original: Original) -> OriginalFile | None:
         """
@@ -160,14 +165,18 @@ class Catalog:
         path = self._store.original(source_key(source))
         return OriginalFile(path) if path is not None and path_stamp(path) == original.record.stamp else None
 
-    async def fetch_again(self, source: Source) -> Original:
+    async def fetch_again(self, source: Source, *, interest: Interest = ALWAYS) -> Original:
         """
         Fetch an original whose copy was evicted.
 
         Raises:
-            ImgcdnError: As `refresh`.
+            ImgcdnError, Withdrawn: As `refresh`.
         """
-        return await self._fetch(source, None, None, None)
+        return await self._fetch(source, None, None, None, interest=interest)
+
+    def host(self, source: Source) -> str:
+        """Return the host of a source; empty for a folder."""
+        return self._fetchers[source.scheme].host(source)
 
     def close(self) -> None:
         """End the fetches that are under way, and close the fetchers."""
@@ -179,7 +188,13 @@ class Catalog:
             fetcher.close()
 
     async def _fetch(
-        self, source: Source, known: SourceRecord | None, v: str | None, first: FirstRender | None
+        self,
+        source: Source,
+        known: SourceRecord | None,
+        v: str | None,
+        first: FirstRender | None,
+        *,
+        interest: Interest,
     ) -> Original:
         fetcher = self._fetchers[source.scheme]
         with self._store.open_folder(source_key(source)) as folder:
@@ -192,7 +207,9 @@ class Catalog:
                     raise
                 if not copy.answer.modified:
                     return self._record_validation(folder, known, copy.answer, v)
-                original = await self._record_new_bytes(folder, copy, v, first, was_known=known is not None)
+                original = await self._record_new_bytes(
+                    folder, copy, v, first, was_known=known is not None, interest=interest
+                )
                 if original is not None:
                     return original
         raise keeps_changing()
@@ -243,7 +260,14 @@ class Catalog:
         return Original(record, origin_status=304)
 
     async def _record_new_bytes(
-        self, folder: Folder, copy: _Copy, v: str | None, first: FirstRender | None, *, was_known: bool
+        self,
+        folder: Folder,
+        copy: _Copy,
+        v: str | None,
+        first: FirstRender | None,
+        *,
+        was_known: bool,
+        interest: Interest,
     ) -> Original | None:
         """Probe a fetched original and save its record. Return None if the file was replaced meanwhile."""
         assert copy.file is not None
@@ -254,7 +278,8 @@ class Catalog:
             file = self._keep_copy(folder, copy) if origin.storable else copy.file
         located = answer.file or Located(file.path, path_stamp(file.path) or _NO_FILE)
         storable = origin is None or origin.storable
-        probed = await self._prober.probe(located, version=answer.version, first=first if storable else None)
+        first = first if storable else None
+        probed = await self._prober.probe(located, version=answer.version, first=first, interest=interest)
         if probed is None:
             return None
         record = replace(probed.record, origin=origin)

@@ -5,12 +5,23 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
+from imgcdn.core.interest import ALWAYS, Interest
 from imgcdn.core.values import SourceRecord
 from imgcdn.errors import CorruptImage, RenderFailed, RenderTimeout
 from imgcdn.origins.base import Located
 from imgcdn.origins.negative import negative_entry
 from imgcdn.renderers.client import RenderClient
-from imgcdn.renderers.jobs import Changed, Failed, FirstRender, Outcome, Probed, ProbeJob, Rendered
+from imgcdn.renderers.jobs import Changed, Claim, Failed, FirstRender, Outcome, Probed, ProbeJob, Rendered, claim
+
+#: Estimated milliseconds for reading a header, and for a render in the same trip (`renderers.child`).
+_HEADER_MS = 2.0
+_QUICK_RENDER_MS = 15.0
+
+#: How much of a file is hashed in a millisecond.
+_HASHED_BYTES_PER_MS = 1_000_000
+
+#: Wall-clock seconds for one header, at most.
+_MOST_S = 3.0
 
 
 class ProbedOriginal(NamedTuple):
@@ -33,7 +44,7 @@ class Prober:
     Args:
         renderers: The pool of children.
         max_pixels: Pixels of a frame above which an original is refused.
-        timeout_s: Wall-clock seconds for one header.
+        timeout_s: Wall-clock seconds for one render; a header gets at most three.
         clock: Unix time in seconds.
     """
 
@@ -47,11 +58,16 @@ class Prober:
     ) -> None:
         self._renderers = renderers
         self._max_pixels = max_pixels
-        self._timeout_s = timeout_s
+        self._timeout_s = min(timeout_s, _MOST_S)
         self._clock = clock
 
     async def probe(
-        self, file: Located, *, version: str | None, first: FirstRender | None = None
+        self,
+        file: Located,
+        *,
+        version: str | None,
+        first: FirstRender | None = None,
+        interest: Interest = ALWAYS,
     ) -> ProbedOriginal | None:
         """
         Read a file's header. The record of a refused original has a negative entry.
@@ -59,13 +75,17 @@ class Prober:
         Args:
             version: SHA-256 of the bytes, hex; None to hash them.
             first: What to render in the same trip; None for nothing.
+            interest: Who waits.
 
         Returns:
             None if the file was replaced meanwhile.
+
+        Raises:
+            Overloaded: It would not be done in time.
+            Withdrawn: Nobody waited any more.
         """
-        outcome = await self._run(
-            ProbeJob(file.path, file.stamp, version, self._max_pixels, self._timeout_s, then=first)
-        )
+        job = ProbeJob(file.path, file.stamp, version, self._max_pixels, self._timeout_s, then=first)
+        outcome = await self._run(job, interest)
         if isinstance(outcome, Changed):
             return None
         assert isinstance(outcome, Probed)
@@ -73,23 +93,28 @@ class Prober:
         record = SourceRecord(outcome.version, file.stamp, outcome.facts, negative)
         return ProbedOriginal(record, outcome.rendered)
 
-    async def _run(self, job: ProbeJob, *, is_last: bool = False) -> Outcome:
-        """Do a job. If a child crashes, try another one, because the child may have been killed for another reason."""
+    async def _run(self, job: ProbeJob, interest: Interest) -> Outcome:
+        """Do a job. If the child dies or is too slow, do it again in a new one, which no earlier original can spoil."""
         try:
-            return await self._renderers.run(job)
+            return await self._renderers.run(job, _claim(job, interest), interest)
         except (RenderFailed, RenderTimeout) as error:
-            if job.then is not None:
-                return await self._run_without_render(job, error)
-            if isinstance(error, RenderTimeout):
-                return Probed(job.version or "", None, error)
-            if not is_last:
-                return await self._run(job, is_last=True)
+            again = await self._run_alone(replace(job, then=None), interest)
+            if job.then is None or isinstance(error, RenderFailed) or not isinstance(again, Probed):
+                return again
+            # The header alone is read, so the render took too long. A second attempt would take as long.
+            return replace(again, rendered=Failed(error)) if again.facts is not None else again
+
+    async def _run_alone(self, job: ProbeJob, interest: Interest) -> Outcome:
+        try:
+            return await self._renderers.run(job, _claim(job, interest, needs_new_child=True), interest)
+        except RenderTimeout as error:
+            return Probed(job.version or "", None, error)
+        except RenderFailed as error:
             corrupt = CorruptImage("The original makes the decoder crash; export or upload it again.", log=error.detail)
             return Probed(job.version or "", None, corrupt)
 
-    async def _run_without_render(self, job: ProbeJob, error: RenderFailed | RenderTimeout) -> Outcome:
-        """Read the header alone: the render may be at fault, and then the original must not be blamed."""
-        outcome = await self._run(replace(job, then=None))
-        if isinstance(error, RenderTimeout) and isinstance(outcome, Probed) and outcome.facts is not None:
-            return replace(outcome, rendered=Failed(error))  # a second attempt would take as long
-        return outcome
+
+def _claim(job: ProbeJob, interest: Interest, *, needs_new_child: bool = False) -> Claim:
+    hashing_ms = 0.0 if job.version else job.stamp.size / _HASHED_BYTES_PER_MS
+    rendering_ms = 0.0 if job.then is None else _QUICK_RENDER_MS
+    return claim(_HEADER_MS + hashing_ms + rendering_ms, interest, needs_new_child=needs_new_child)

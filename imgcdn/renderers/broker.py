@@ -18,10 +18,26 @@ import signal
 import socket
 from multiprocessing.context import ForkServerProcess
 
-from imgcdn.errors import InternalError, RenderFailed, RenderTimeout
+from imgcdn.core.interest import Interest
+from imgcdn.errors import InternalError, Overloaded, RenderFailed, RenderTimeout
+from imgcdn.renderers.budgets import Budgets
 from imgcdn.renderers.channel import serve
-from imgcdn.renderers.jobs import IGNORED_SIGNALS, TAKEN, Failed, Job, Outcome, pack, read_message, remove_half_written
+from imgcdn.renderers.jobs import (
+    IGNORED_SIGNALS,
+    TAKEN,
+    Claim,
+    Failed,
+    GaveWay,
+    Job,
+    Killed,
+    Outcome,
+    pack,
+    read_message,
+    remove_half_written,
+)
+from imgcdn.renderers.killings import Killings
 from imgcdn.renderers.queue import JobQueue
+from imgcdn.renderers.settings import BrokerSettings
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +46,13 @@ _MOST_CHILDREN_TRIED = 3
 
 #: Connections that may wait to be accepted. With a full queue, asyncio would take a refused connection for an open one.
 _BACKLOG = 4096
+
+#: Exit statuses of a child that others have killed: negative signals that no codec causes, and what multiprocessing
+#: reports when the fork server was killed, whose children end with it.
+_KILLED_BY_OTHERS = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, 255)
+
+#: A child closes its socket a moment before its exit status is known.
+_ENDING_S = 1.0
 
 #: How long the broker waits for its first client, and for another after the last one left.
 _FIRST_CLIENT_S = 30.0
@@ -77,12 +100,17 @@ class Child:
                 raise _NoChild(f"a render child does not start: {error}") from error
         self._process = process
 
-    async def perform(self, job: Job) -> Outcome:
+    async def perform(self, job: Job, *, anew: bool = False) -> Outcome:
         """
         Do one job within its deadline.
 
         Cancelling this kills the child, because a codec cannot be stopped in another way.
+
+        Args:
+            anew: Whether to do it in a new process.
         """
+        if anew:
+            self.kill()
         try:
             async with asyncio.timeout(job.timeout_s):
                 await self._hand_over(job)
@@ -92,8 +120,11 @@ class Child:
             self.kill()
             return Failed(RenderTimeout(f"Rendering took more than {job.timeout_s:g} seconds and was stopped."))
         except (asyncio.IncompleteReadError, ConnectionError):
-            self.kill()
-            _log.warning("a render child crashed on an original")
+            status = self._bury()
+            if status in _KILLED_BY_OTHERS:
+                _log.warning("a render child was killed by another process or the kernel: is memory short?")
+                return Killed()
+            _log.warning("a render child crashed on an original, with exit status %s", status)
             return Failed(RenderFailed("The decoder or the encoder crashed. Another size or format may work."))
         except _NoChild as error:
             return Failed(InternalError("Rendering failed. The log has the reason.", log=str(error)))
@@ -127,37 +158,70 @@ class Child:
         self._process = None
         self._writer.close()
 
+    def _bury(self) -> int | None:
+        """Return the exit status of a child that has closed its socket; None if it hangs on its way out."""
+        if self._process is None:
+            return None
+        self._process.join(_ENDING_S)
+        status: int | None = self._process.exitcode
+        self.kill()
+        return status
+
 
 class Broker:
     """
     The queue and the render children.
 
     Args:
-        renderers: Number of children, and so of jobs at the same time.
-        queue: Number of jobs that may wait for a child.
-        memory_bytes: Limit of the address space of one child.
-        writable: The only folder that children may write to.
+        settings: Of the queue and the children.
     """
 
-    def __init__(self, *, renderers: int, queue: int, memory_bytes: int, writable: str) -> None:
-        self._children = [Child(memory_bytes, writable) for _ in range(renderers)]
-        self._queue = JobQueue(renderers + queue)
+    def __init__(self, settings: BrokerSettings) -> None:
+        def new_child() -> Child:
+            return Child(settings.memory_bytes, settings.writable)
+
+        self._children = [new_child() for _ in range(settings.renderers)]
+        self._short_child = new_child()
+        self._queue = JobQueue(settings.renderers, full_after_s=settings.patience_s)
+        self._budgets = Budgets(settings.budget)
+        self._killings = Killings()
         self._clients = 0
         self._leaving: asyncio.TimerHandle | None = None
         self.done = asyncio.Event()
 
     async def start(self) -> None:
         """Start the children, so that the first job does not wait for that."""
-        for child in self._children:
+        for child in (self._short_child, *self._children):
             await child.start()
-            self._queue.add(child)
+            self._queue.add(child, for_short_jobs=child is self._short_child)
         self._leave_after(_FIRST_CLIENT_S)
+
+    async def perform(self, job: Job, claim: Claim, interest: Interest) -> Outcome:
+        """Do one job in a child. A job whose child somebody else killed is tried once more."""
+        refused = self._budgets.charge(job, claim)
+        if refused is not None:
+            return Failed(refused)
+        outcome = await self._perform(job, claim, interest)
+        if isinstance(outcome, GaveWay) or (isinstance(outcome, Failed) and isinstance(outcome.error, Overloaded)):
+            self._budgets.refund(job, claim)
+        return outcome
+
+    async def _perform(self, job: Job, claim: Claim, interest: Interest) -> Outcome:
+        while True:
+            refused = self._killings.refusal(job)
+            if refused is not None:
+                return Failed(refused)
+            outcome = await self._queue.perform(job, claim, interest)
+            if not isinstance(outcome, Killed):
+                return outcome
+            remove_half_written(job)
+            self._killings.note(job)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one HTTP worker. While its connection is open, the broker runs."""
         self._clients += 1
         try:
-            await serve(reader, writer, self._queue.perform)
+            await serve(reader, writer, self.perform)
         finally:
             self._clients -= 1
             self._leave_after(_LINGER_S)
@@ -173,13 +237,13 @@ class Broker:
 
     def stop(self) -> None:
         """Kill the children."""
-        for child in self._children:
+        for child in (self._short_child, *self._children):
             child.kill()
 
 
-async def run(path: str, *, renderers: int, queue: int, memory_bytes: int, writable: str) -> None:
+async def run(path: str, settings: BrokerSettings) -> None:
     """Listen on a Unix socket at `path` until no client was connected for a while."""
-    broker = Broker(renderers=renderers, queue=queue, memory_bytes=memory_bytes, writable=writable)
+    broker = Broker(settings)
     await broker.start()
     previous = os.umask(0o177)  # the socket is created 0600
     try:
@@ -195,23 +259,13 @@ async def run(path: str, *, renderers: int, queue: int, memory_bytes: int, writa
 
 
 def main() -> None:
-    """Run the broker: `python -m imgcdn.renderers SOCKET ...`."""
+    """Run the broker: `python -m imgcdn.renderers SOCKET SETTINGS`."""
     parser = argparse.ArgumentParser(prog="python -m imgcdn.renderers")
     parser.add_argument("socket")
-    for name in ("--renderers", "--queue", "--memory-bytes"):
-        parser.add_argument(name, type=int, required=True)
-    parser.add_argument("--writable", default="")
+    parser.add_argument("settings", type=BrokerSettings.unpack)
     arguments = parser.parse_args()
     for number in IGNORED_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, IGNORED_SIGNALS)
     multiprocessing.get_context("forkserver").set_forkserver_preload(_PRELOADED)
-    asyncio.run(
-        run(
-            arguments.socket,
-            renderers=arguments.renderers,
-            queue=arguments.queue,
-            memory_bytes=arguments.memory_bytes,
-            writable=arguments.writable,
-        )
-    )
+    asyncio.run(run(arguments.socket, arguments.settings))

@@ -1,8 +1,8 @@
 """
 One connection between an HTTP worker and the broker, over which any number of jobs are under way.
 
-The worker sends (number, job), or (number, None) when nobody waits for that job any more. The broker sends
-(number, outcome), in any order.
+The worker sends (number, (job, claim)); then (number, False) when no client waits for that job any more, (number, True)
+when one waits again, and (number, None) to have it ended. The broker sends (number, outcome), in any order.
 """
 
 import asyncio
@@ -11,7 +11,8 @@ import itertools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from imgcdn.renderers.jobs import Job, Outcome, pack, read_message
+from imgcdn.core.interest import Interest
+from imgcdn.renderers.jobs import Claim, Job, Outcome, pack, read_message
 
 #: Raised when the other side has closed the connection.
 CLOSED = (asyncio.IncompleteReadError, ConnectionError)
@@ -36,9 +37,12 @@ class Channel:
         """Whether the broker still has the connection open."""
         return not self._reading.done()
 
-    async def run(self, job: Job) -> Outcome:
+    async def run(self, job: Job, claim: Claim, interest: Interest) -> Outcome:
         """
         Have a job done. Cancelling this kills the child that does it.
+
+        Args:
+            interest: The broker is told of its changes.
 
         Raises:
             ConnectionResetError: The broker has gone.
@@ -48,9 +52,10 @@ class Channel:
         number = next(self._numbers)
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting[number] = future
-        self._writer.write(pack((number, job)))
+        self._writer.write(pack((number, (job, claim))))
         try:
-            return await future
+            with interest.watched_by(lambda is_wanted: self._writer.write(pack((number, is_wanted)))):
+                return await future
         except asyncio.CancelledError:
             self._writer.write(pack((number, None)))
             raise
@@ -79,33 +84,41 @@ class Channel:
 
 
 async def serve(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, perform: Callable[[Job], Awaitable[Outcome]]
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    perform: Callable[[Job, Claim, Interest], Awaitable[Outcome]],
 ) -> None:
     """
     Do the jobs that come over a connection, until its worker closes it.
 
     Args:
-        perform: Does one job. It is cancelled when nobody waits for that job any more.
+        perform: Does one job. It is cancelled when its worker says so or has gone.
     """
     running: dict[int, asyncio.Task[None]] = {}
+    interests: dict[int, Interest] = {}
 
-    async def do(number: int, job: Job) -> None:
-        try:
-            outcome = await perform(job)
-            writer.write(pack((number, outcome)))
-            await writer.drain()
-        finally:
-            del running[number]
+    async def do(number: int, job: Job, claim: Claim) -> None:
+        writer.write(pack((number, await perform(job, claim, interests[number]))))
+        await writer.drain()
+
+    def begin(number: int, job: Job, claim: Claim) -> None:
+        interests[number] = Interest()
+        task = running[number] = asyncio.create_task(do(number, job, claim))
+        task.add_done_callback(lambda _: (running.pop(number), interests.pop(number)))
 
     try:
         with contextlib.suppress(*CLOSED):
             while True:
                 message: tuple[int, Any] = await read_message(reader)
-                number, job = message
-                if job is not None:
-                    running[number] = asyncio.create_task(do(number, job))
-                elif number in running:
+                number, said = message
+                if isinstance(said, tuple):
+                    begin(number, *said)
+                elif number not in running:  # its outcome is on its way
+                    continue
+                elif said is None:
                     running[number].cancel()
+                else:
+                    interests[number].change(is_wanted=said)
     finally:
         tasks = list(running.values())
         for task in tasks:

@@ -21,13 +21,14 @@ import sysconfig
 import tempfile
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from imgcdn import __version__
+from imgcdn.core.interest import ALWAYS, Interest, Withdrawn
 from imgcdn.errors import ConfigError, ImgcdnError, InternalError
 from imgcdn.renderers.channel import Channel
-from imgcdn.renderers.jobs import IGNORED_SIGNALS, Failed, Job, Outcome, remove_half_written
+from imgcdn.renderers.jobs import IGNORED_SIGNALS, NO_CLAIM, Claim, Failed, GaveWay, Job, Outcome, remove_half_written
+from imgcdn.renderers.settings import BrokerSettings
 
 _log = logging.getLogger(__name__)
 
@@ -42,25 +43,8 @@ _NAME_BYTES = len("/0123456789abcdef.sock")
 #: How many times a job is sent at most: the first broker may be exiting, the second may be starting, the third is ours.
 _ATTEMPTS = 3
 
-
-@dataclass(frozen=True, slots=True)
-class BrokerSettings:
-    """
-    The settings of a broker.
-
-    Args:
-        scope: A name for what its workers share, such as a hash of the cache folder. Each scope has its own broker.
-        renderers: Number of renders at the same time.
-        queue: Number of renders that may wait.
-        memory_bytes: Limit of the address space of one render child.
-        writable: The only folder that render children may write to; empty for none.
-    """
-
-    scope: str
-    renderers: int
-    queue: int
-    memory_bytes: int
-    writable: str = ""
+#: The pause after the first attempt. A broker that exits removes its socket in a moment.
+_PAUSE_S = 0.1
 
 
 class RenderClient:
@@ -93,26 +77,34 @@ class RenderClient:
         """The file that all workers of this service use for locks."""
         return Path(self._lock)
 
-    async def run(self, job: Job) -> Outcome:
+    async def run(self, job: Job, claim: Claim = NO_CLAIM, interest: Interest = ALWAYS) -> Outcome:
         """
         Send one job and return its outcome.
 
         Cancelling this kills the child that does the job.
 
+        Args:
+            claim: What the job costs, and whose turn it takes.
+            interest: When nobody waits any more, the job makes way for others.
+
         Raises:
-            ImgcdnError: The job failed; Overloaded if the queue is full.
+            ImgcdnError: The job failed; Overloaded if it would not be done in time.
+            Withdrawn: Nobody waited any more.
         """
         for attempt in range(1, _ATTEMPTS + 1):
             channel = await self.connect()
             try:
-                outcome = await channel.run(job)
+                outcome = await channel.run(job, claim, interest)
             except ConnectionError as error:
                 # The broker itself has exited. This job is not the cause.
                 _log.warning("%s, attempt %d", error, attempt)
                 remove_half_written(job)
+                await asyncio.sleep(_PAUSE_S * attempt)
                 continue
             if isinstance(outcome, Failed):
                 raise outcome.error
+            if isinstance(outcome, GaveWay):
+                raise Withdrawn
             return outcome
         raise InternalError("The renderers cannot be reached. Try again later.")
 
@@ -177,15 +169,8 @@ class RenderClient:
                 time.sleep(0.01)
 
     def _command(self) -> list[str]:
-        settings = self._settings
-        return [
-            # -P: do not import from the current folder, which may contain untrusted files.
-            *(sys.executable, "-P", "-m", "imgcdn.renderers", self._socket),
-            *("--renderers", str(settings.renderers)),
-            *("--queue", str(settings.queue)),
-            *("--memory-bytes", str(settings.memory_bytes)),
-            *("--writable", settings.writable),
-        ]
+        # -P: do not import from the current folder, which may contain untrusted files.
+        return [sys.executable, "-P", "-m", "imgcdn.renderers", self._socket, self._settings.pack()]
 
 
 def private_folder() -> Path:

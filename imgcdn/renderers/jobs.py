@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from imgcdn.core.encoders.effort import Budget
+from imgcdn.core.interest import Interest
 from imgcdn.core.output.plan import Limits, Plan
 from imgcdn.core.request.negotiation import ClientClass
 from imgcdn.core.request.params import Params
@@ -26,6 +27,9 @@ TAKEN = b"\x01"
 #: The broker and its children ignore these. A terminal and many service managers signal the whole process group, but
 #: HTTP workers need the broker until they have drained.
 IGNORED_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+
+#: Patience of a job that no request waits for.
+_LONGEST_WAIT_S = 600.0
 
 #: Limit of a message: twice 8192 x 8192 pixels of 4 bytes.
 _MAX_MESSAGE_BYTES = 2**29
@@ -63,7 +67,6 @@ class ProbeJob:
         max_pixels: Pixels of an original's frame; larger ones are refused. An animation whose frames together have more
             becomes a still.
         timeout_s: Wall-clock seconds after which the child is killed.
-        is_background: Whether no client waits for it. Then it makes way for jobs that a client waits for.
         then: What to render if the original is not refused; None for nothing.
     """
 
@@ -72,7 +75,6 @@ class ProbeJob:
     version: str | None
     max_pixels: int
     timeout_s: float
-    is_background: bool = False
     then: FirstRender | None = None
 
 
@@ -89,7 +91,6 @@ class RenderJob:
         made_at: Unix time in whole seconds, for the variant's header.
         budget: The limits of encoders.
         timeout_s: Wall-clock seconds after which the child is killed.
-        is_background: As in a ProbeJob.
     """
 
     path: Path
@@ -99,10 +100,33 @@ class RenderJob:
     made_at: int
     budget: Budget
     timeout_s: float
-    is_background: bool = False
 
 
 Job = ProbeJob | RenderJob
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """
+    A job's claim to a child: what it costs, and whose turn it takes.
+
+    Args:
+        cost_ms: Estimated CPU milliseconds (`core.encoders.cost`).
+        client: The client's address, or the network that counts as one client. Clients are served by turns.
+        host: The source's host; empty for a folder. The hosts of a client are served by turns.
+        source: The source's key.
+        patience_s: Seconds that somebody waits for the job, at most.
+        is_background: Whether no client waits for it. Then it makes way for jobs that a client waits for.
+        needs_new_child: Whether it gets a child that has done no other job, because the last one died of it.
+    """
+
+    cost_ms: float = 0.0
+    client: str = ""
+    host: str = ""
+    source: str = ""
+    patience_s: float = _LONGEST_WAIT_S
+    is_background: bool = False
+    needs_new_child: bool = False
 
 
 def remove_half_written(job: Job) -> None:
@@ -111,6 +135,19 @@ def remove_half_written(job: Job) -> None:
     if written is not None and written.temp is not None:
         with contextlib.suppress(OSError):
             os.unlink(written.temp)
+
+
+#: Of a job that nobody in particular waits for.
+NO_CLAIM = Claim()
+
+
+def claim(cost_ms: float, interest: Interest, *, needs_new_child: bool = False) -> Claim:
+    """Return the claim of a job for those who wait for it now."""
+    requester = interest.requester
+    patience_s = min(interest.ends_at - asyncio.get_running_loop().time(), _LONGEST_WAIT_S)
+    return Claim(
+        cost_ms, requester.client, requester.host, requester.source, patience_s, needs_new_child=needs_new_child
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +196,17 @@ class Changed:
     """The file is not the expected one, so its record must be refreshed."""
 
 
-Outcome = Probed | Rendered | Failed | Changed
+@dataclass(frozen=True, slots=True)
+class GaveWay:
+    """Nobody waited for the job any more, so it was not done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Killed:
+    """Somebody else killed the child, such as the kernel when memory was short. The job is not at fault."""
+
+
+Outcome = Probed | Rendered | Failed | Changed | GaveWay | Killed
 
 
 def pack(message: Any) -> bytes:

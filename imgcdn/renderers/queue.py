@@ -1,33 +1,97 @@
 """
-The queue for the render children. It has two classes of jobs.
+The queue for the render children.
 
-A client's job gets the next free child. A background job gets one only while no client's job waits. When a client's job
-comes and every child is busy, a child with a background job is killed, and that job goes back into the queue.
+A client's job gets the next free child, by turns (`renderers.turns`). One child more than the others takes short jobs
+alone, so that they are never behind long ones. A background job gets a child only while no client's job waits.
+
+Some running jobs give way: background jobs, and those of clients that have all left. When a client's job comes and
+every child is busy, one of them is ended. A background job then goes back into the queue.
 """
 
 import asyncio
+import math
 from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from imgcdn.errors import Overloaded
-from imgcdn.renderers.jobs import Failed, Job, Outcome
+from imgcdn.core.interest import ALWAYS, Interest, Withdrawn
+from imgcdn.errors import ImgcdnError, Overloaded
+from imgcdn.renderers.jobs import Claim, Failed, GaveWay, Job, Outcome
+from imgcdn.renderers.turns import Turns
 
-#: Background jobs that may run or wait. They take no place of a client's job.
+#: The child for short jobs takes those whose estimate is below this.
+SHORT_MS = 50.0
+
+#: Background jobs that may run or wait.
 _BACKGROUND_PLACES = 64
 
-#: A background job with fewer seconds left than this is not interrupted.
+#: A job with fewer seconds left than this is not ended.
 _LAST_S = 0.3
 
 #: From this interruption on, a background job waits this long before it begins again.
 _MAX_INTERRUPTIONS = 2
 _PUT_OFF_S = 60.0
 
+#: How much the newest job counts in the measured rate, and the limits of the rate.
+_WEIGHT = 0.1
+_LOWEST_RATE, _HIGHEST_RATE = 0.25, 4.0
+
+#: Longest Retry-After, in seconds.
+_LONGEST_RETRY_S = 60
+
 
 class Child(Protocol):
     """Whoever does a job. Cancelling it ends the job at once."""
 
-    async def perform(self, job: Job) -> Outcome:
-        """Do one job."""
+    async def perform(self, job: Job, *, anew: bool) -> Outcome:
+        """Do one job; in a new process if `anew` is set."""
+
+
+@dataclass(eq=False, slots=True)
+class _Ticket:
+    """A job that waits. The future gets its child, or the error that ends the wait."""
+
+    job: Job
+    claim: Claim
+    since_ms: float
+    child: "asyncio.Future[Child]"
+
+    @property
+    def is_short(self) -> bool:
+        return self.claim.cost_ms < SHORT_MS
+
+
+@dataclass(eq=False, slots=True)
+class _Running:
+    """
+    A job that runs.
+
+    Args:
+        began, ends_at: When it began, and its deadline, on the event loop's clock.
+        in_short_child: Whether its child takes short jobs alone.
+        gives_way: Whether it may be ended for another job.
+    """
+
+    claim: Claim
+    task: "asyncio.Task[Outcome]"
+    began: float
+    ends_at: float
+    in_short_child: bool
+    gives_way: bool = False
+
+    def may_end(self, now: float) -> bool:
+        """Tell whether it may be ended now: not if it has just begun, or will end by itself soon."""
+        is_young = now - self.began < SHORT_MS / 1000
+        return self.gives_way and not is_young and self.ends_at > now + _LAST_S and not self.task.cancelling()
+
+
+@dataclass(slots=True)
+class _Children:
+    """The children of one kind, and the clients' jobs that wait for one."""
+
+    idle: deque[Child] = field(default_factory=deque)
+    waiting: Turns[_Ticket] = field(default_factory=Turns)
 
 
 class JobQueue:
@@ -35,79 +99,211 @@ class JobQueue:
     Gives jobs to children.
 
     Args:
-        places: Number of clients' jobs that may run or wait.
+        children: Number of children, without the one for short jobs.
+        full_after_s: When clients' jobs would take longer than this, the newest of the largest client are refused.
         put_off_s: Seconds for which a background job is put off after it was interrupted twice.
     """
 
-    def __init__(self, places: int, *, put_off_s: float = _PUT_OFF_S) -> None:
-        self._places = {False: places, True: _BACKGROUND_PLACES}
+    def __init__(self, children: int, *, full_after_s: float, put_off_s: float = _PUT_OFF_S) -> None:
+        self._number = children
+        self._full_after_s = full_after_s
         self._put_off_s = put_off_s
-        self._idle: deque[Child] = deque()
-        self._waiting: dict[bool, deque[asyncio.Future[Child]]] = {False: deque(), True: deque()}
-        #: Background jobs that run -> their deadline on the event loop's clock.
-        self._interruptible: dict[asyncio.Task[Outcome], float] = {}
+        self._rate = 1.0  # measured milliseconds for an estimated one
+        self._any, self._short = _Children(), _Children()
+        self._short_child: Child | None = None
+        self._behind: deque[_Ticket] = deque()
+        self._background_places = _BACKGROUND_PLACES
+        self._running: set[_Running] = set()
 
-    def add(self, child: Child) -> None:
-        """Take in a child that is free: a new one, or one that has done its job."""
-        for waiting in (self._waiting[False], self._waiting[True]):
-            while waiting:
-                future = waiting.popleft()
-                if not future.done():
-                    future.set_result(child)
-                    return
-        self._idle.append(child)
+    def add(self, child: Child, *, for_short_jobs: bool = False) -> None:
+        """Take in a new child."""
+        if for_short_jobs:
+            self._short_child = child
+        self._free(child)
 
-    async def perform(self, job: Job) -> Outcome:
-        """Have a job done as soon as its class permits. Cancelling this ends it."""
-        if self._places[job.is_background] <= 0:
-            return Failed(Overloaded("Too many pictures are waiting to be rendered. Try again in a second."))
-        self._places[job.is_background] -= 1
+    async def perform(self, job: Job, claim: Claim, interest: Interest = ALWAYS) -> Outcome:
+        """
+        Have a job done as soon as its turn comes. Cancelling this ends it.
+
+        Args:
+            interest: When nobody waits any more, a job that has not begun is withdrawn, and one that runs gives way.
+        """
+        if claim.is_background:
+            return await self._perform_behind(job, claim)
+        ticket = self._ticket(job, claim)
         try:
-            if job.is_background:
-                return await self._perform_in_background(job)
-            child = await self._take(is_background=False)
-            try:
-                return await child.perform(job)
-            finally:
-                self.add(child)
+            with interest.watched_by(lambda is_wanted: None if is_wanted else _give_up(ticket)):
+                child = await self._take(ticket)
+        except Withdrawn:
+            return GaveWay()
+        except ImgcdnError as error:
+            return Failed(error)
+        running = self._begin(ticket, child)
+        with interest.watched_by(lambda is_wanted: self._let_give_way(running, gives_way=not is_wanted)):
+            outcome = await self._finish(running)
+        return GaveWay() if outcome is None else outcome
+
+    async def _perform_behind(self, job: Job, claim: Claim) -> Outcome:
+        if not self._background_places:
+            return Failed(Overloaded("Too much background work is waiting."))
+        self._background_places -= 1
+        try:
+            for interruptions in range(10**9):
+                if interruptions >= _MAX_INTERRUPTIONS:
+                    await asyncio.sleep(self._put_off_s)
+                ticket = self._ticket(job, claim)
+                running = self._begin(ticket, await self._take_behind(ticket), gives_way=True)
+                outcome = await self._finish(running)
+                if outcome is not None:
+                    break
+            return outcome or GaveWay()
         finally:
-            self._places[job.is_background] += 1
+            self._background_places += 1
 
-    async def _perform_in_background(self, job: Job) -> Outcome:
-        interruptions = 0
-        while True:
-            child = await self._take(is_background=True)
-            work = asyncio.create_task(child.perform(job))
-            self._interruptible[work] = asyncio.get_running_loop().time() + job.timeout_s
-            try:
-                await asyncio.wait([work])
-            finally:
-                del self._interruptible[work]
-                work.cancel()  # no effect on one that is done
-                work.add_done_callback(lambda _, child=child: self.add(child))  # type: ignore[misc]  # binds this child
-            if not work.cancelled():
-                return work.result()
-            interruptions += 1
-            if interruptions >= _MAX_INTERRUPTIONS:
-                await asyncio.sleep(self._put_off_s)
+    def _ticket(self, job: Job, claim: Claim) -> _Ticket:
+        loop = asyncio.get_running_loop()
+        return _Ticket(job, claim, loop.time() * 1000, loop.create_future())
 
-    async def _take(self, *, is_background: bool) -> Child:
-        if self._idle:  # then nobody waits
-            return self._idle.popleft()
-        future: asyncio.Future[Child] = asyncio.get_running_loop().create_future()
-        self._waiting[is_background].append(future)
-        if not is_background:
-            self._interrupt_one()
+    async def _take(self, ticket: _Ticket) -> Child:
+        """Wait for a child. Raise Overloaded if it would take too long, and Withdrawn if nobody waits any more."""
+        if ticket.child.done():
+            return await ticket.child  # nobody waits any more
+        for kind in (self._short, self._any) if ticket.is_short else (self._any,):
+            if kind.idle:
+                return kind.idle.popleft()
+        self._line_up(ticket)
         try:
-            return await future
+            self._refuse_excess(ticket)
+            self._make_room()
+            return await ticket.child
         except asyncio.CancelledError:
-            if future.done() and not future.cancelled():  # a child came at the same moment
-                self.add(future.result())
+            _return_child(ticket, self._free)
+            raise
+        finally:
+            self._any.waiting.remove(ticket)
+            self._short.waiting.remove(ticket)
+
+    async def _take_behind(self, ticket: _Ticket) -> Child:
+        if self._any.idle:
+            return self._any.idle.popleft()
+        self._behind.append(ticket)
+        try:
+            return await ticket.child
+        except asyncio.CancelledError:
+            _return_child(ticket, self._free)
             raise
 
-    def _interrupt_one(self) -> None:
-        """Interrupt the background job that has the most time left, because it has lost the least."""
-        limit = asyncio.get_running_loop().time() + _LAST_S
-        running = [work for work, deadline in self._interruptible.items() if deadline > limit and not work.cancelling()]
-        if running:
-            max(running, key=self._interruptible.__getitem__).cancel()
+    def _line_up(self, ticket: _Ticket) -> None:
+        self._any.waiting.add(ticket)
+        if ticket.is_short:
+            self._short.waiting.add(ticket)
+
+    def _free(self, child: Child) -> None:
+        """Give a child to the next job, or let it wait for one."""
+        kind = self._short if child is self._short_child else self._any
+        while kind.waiting:
+            ticket = kind.waiting.next()
+            self._any.waiting.remove(ticket)
+            self._short.waiting.remove(ticket)
+            if not ticket.child.done():
+                ticket.child.set_result(child)
+                return
+        while kind is self._any and self._behind:
+            ticket = self._behind.popleft()
+            if not ticket.child.done():
+                ticket.child.set_result(child)
+                return
+        kind.idle.append(child)
+
+    def _begin(self, ticket: _Ticket, child: Child, *, gives_way: bool = False) -> _Running:
+        now = asyncio.get_running_loop().time()
+        task = asyncio.create_task(child.perform(ticket.job, anew=ticket.claim.needs_new_child))
+        ends_at, in_short_child = now + ticket.job.timeout_s, child is self._short_child
+        running = _Running(ticket.claim, task, now, ends_at, in_short_child, gives_way)
+        self._running.add(running)
+
+        def end(_: object) -> None:
+            self._running.discard(running)
+            self._free(child)
+
+        task.add_done_callback(end)
+        return running
+
+    async def _finish(self, running: _Running) -> Outcome | None:
+        """Wait for the outcome; None if the job was ended for another one."""
+        try:
+            await asyncio.wait([running.task])
+        finally:
+            running.task.cancel()  # no effect on one that is done
+        if running.task.cancelled():
+            return None
+        self._measure(running)
+        return running.task.result()
+
+    def _let_give_way(self, running: _Running, *, gives_way: bool) -> None:
+        running.gives_way = gives_way
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """If a client's job waits, end a job that gives way: the one with the most time left has lost the least."""
+        giving_way = [each for each in self._running if each.gives_way]
+        if not giving_way or not self._any.waiting:
+            return
+        loop = asyncio.get_running_loop()
+        ending = sum(1 for each in self._running if each.task.cancelling())
+        ready = [each for each in giving_way if each.may_end(loop.time()) and self._helps(each)]
+        if len(self._any.waiting) > ending and ready:
+            max(ready, key=lambda each: each.ends_at).task.cancel()
+        loop.call_later(SHORT_MS / 1000, self._make_room)
+
+    def _helps(self, running: _Running) -> bool:
+        """Tell whether a job that waits could take the place of one that runs."""
+        return bool(self._short.waiting) or not running.in_short_child
+
+    def _refuse_excess(self, ticket: _Ticket) -> None:
+        """Refuse the newest jobs of the largest client while all would take too long, and a job that would be late."""
+        while self._any.waiting and self._seconds(self._any.waiting.cost_ms) > self._full_after_s:
+            victim = self._any.waiting.newest_of_largest()
+            self._refuse(victim, self._seconds(self._any.waiting.cost_ms))
+        if not ticket.child.done():
+            expected_s = self._seconds(self._any.waiting.ahead_ms(ticket) + ticket.claim.cost_ms)
+            if ticket.is_short:
+                alone_s = self._rate * (self._short.waiting.ahead_ms(ticket) + ticket.claim.cost_ms) / 1000
+                expected_s = min(expected_s, alone_s)
+            if expected_s > ticket.claim.patience_s:
+                self._refuse(ticket, expected_s)
+
+    def _refuse(self, ticket: _Ticket, expected_s: float) -> None:
+        self._any.waiting.remove(ticket)
+        self._short.waiting.remove(ticket)
+        after_s = max(1, min(math.ceil(expected_s), _LONGEST_RETRY_S))
+        text = f"Too many pictures are waiting to be rendered. Try again in {after_s} s."
+        ticket.child.set_exception(Overloaded(text, after_s=after_s))
+
+    def _seconds(self, waiting_ms: float) -> float:
+        """Return the seconds until work would be done that waits behind what runs, at the measured rate."""
+        now = asyncio.get_running_loop().time()
+        left_ms = sum(
+            max(0.0, self._rate * each.claim.cost_ms - 1000 * (now - each.began))
+            for each in self._running
+            if not each.gives_way
+        )
+        return (left_ms + self._rate * waiting_ms) / self._number / 1000
+
+    def _measure(self, running: _Running) -> None:
+        if running.claim.cost_ms < SHORT_MS:
+            return  # its time is mostly that of the machine's other work
+        took_ms = 1000 * (asyncio.get_running_loop().time() - running.began)
+        rate = max(_LOWEST_RATE, min(took_ms / running.claim.cost_ms, _HIGHEST_RATE))
+        self._rate += _WEIGHT * (rate - self._rate)
+
+
+def _give_up(ticket: _Ticket) -> None:
+    if not ticket.child.done():
+        ticket.child.set_exception(Withdrawn())
+
+
+def _return_child(ticket: _Ticket, free: Callable[[Child], None]) -> None:
+    """Give back a child that came just when the wait was cancelled."""
+    if ticket.child.done() and not ticket.child.cancelled() and ticket.child.exception() is None:
+        free(ticket.child.result())

@@ -1,11 +1,13 @@
 """The settings of the render children."""
 
+import json
 import os
+import re
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from imgcdn.core.setting import byte_count, integer, seconds, setting
+from imgcdn.core.setting import Mistake, byte_count, integer, seconds, setting, table_of
 
 #: Where Linux tells a container its share of the CPUs: "quota period" in microseconds, or "max period".
 _CPU_SHARE = Path("/sys/fs/cgroup/cpu.max")
@@ -26,15 +28,91 @@ def cpu_count(share: Path = _CPU_SHARE) -> int:
         return count
 
 
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """
+    How much may be rendered in a minute.
+
+    Args:
+        is_for_source: Whether it is for each source; otherwise it is for each client.
+        counts_seconds: Whether it counts estimated seconds of a core; otherwise it counts new variants.
+        amount: At least 1.
+    """
+
+    is_for_source: bool
+    counts_seconds: bool
+    amount: int
+
+    @property
+    def name(self) -> str:
+        """Its name in the setting `budget`."""
+        return next(name for name, kind in _ALLOWANCES.items() if kind == (self.is_for_source, self.counts_seconds))
+
+
+#: Names in the setting `budget` -> (is_for_source, counts_seconds).
+_ALLOWANCES = {
+    "client_variants": (False, False),
+    "client_seconds": (False, True),
+    "source_variants": (True, False),
+    "source_seconds": (True, True),
+}
+
+
+def _allowance(name: str, value: str) -> Allowance:
+    if name not in _ALLOWANCES:
+        raise Mistake(f"must be one of {', '.join(_ALLOWANCES)}", name)
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", value):
+        raise Mistake("must be an integer from 1 to 999999999", value)
+    return Allowance(*_ALLOWANCES[name], int(value))
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerSettings:
+    """
+    The settings of a broker.
+
+    Args:
+        scope: A name for what its workers share, such as a hash of the cache folder. Each scope has its own broker.
+        renderers: Number of renders at the same time. One more child takes short jobs alone.
+        memory_bytes: Limit of the address space of one render child.
+        patience_s: Seconds that a request waits for its picture, at most.
+        budget: How much each client and each source may have rendered.
+        writable: The only folder that render children may write to; empty for none.
+    """
+
+    scope: str
+    renderers: int
+    memory_bytes: int
+    patience_s: float
+    budget: tuple[Allowance, ...] = ()
+    writable: str = ""
+
+    def pack(self) -> str:
+        """Return these settings as one argument of a command line."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def unpack(cls, text: str) -> "BrokerSettings":
+        """Return the settings that `pack` has written."""
+        values = json.loads(text)
+        return cls(**{**values, "budget": tuple(Allowance(**each) for each in values["budget"])})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RendererSettings:
     """How many pictures are rendered at the same time, and the limits of a render."""
 
     renderers: int = setting(
-        cpu_count, integer(1, 256), "Pictures rendered at the same time, by all HTTP workers together."
+        cpu_count,
+        integer(1, 256),
+        "Pictures rendered at the same time, by all HTTP workers together. One process more takes short renders alone.",
     )
-    render_queue: int = setting(
-        64, integer(1, 10_000), "Renders that may wait for a free child; more are refused with 503."
+    budget: tuple[Allowance, ...] = setting(
+        (),
+        table_of(_allowance, example="client_variants=120"),
+        "What may be rendered in a minute; more is 429. `client_variants` and `source_variants` count new variants for "
+        "each client address (of IPv6 the /64) and for each source, `client_seconds` and `source_seconds` their "
+        "estimated time. Behind a CDN set `trusted_proxies` first, or all visitors share one budget.",
     )
     renderer_memory_bytes: int = setting(
         4 * 2**30, byte_count, "Address space of one render child. A render that needs more fails."

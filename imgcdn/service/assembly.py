@@ -13,9 +13,11 @@ from imgcdn.origins.catalog import Catalog
 from imgcdn.origins.http import HttpFetcher, Permissions
 from imgcdn.origins.local import LocalFetcher
 from imgcdn.origins.probing import Prober
-from imgcdn.renderers.client import BrokerSettings, RenderClient
+from imgcdn.renderers.client import RenderClient
+from imgcdn.renderers.settings import BrokerSettings
 from imgcdn.service.background import Background
 from imgcdn.service.images import ImageService
+from imgcdn.service.key_locks import KeyLocks
 from imgcdn.service.policy import RenderPolicy
 from imgcdn.service.single_flight import SingleFlight
 from imgcdn.store.disk import DiskStore
@@ -72,7 +74,7 @@ def assemble(config: Config) -> Parts:
     """
     store = DiskStore(config.store)
     renderers = _renderers(config, store)
-    flights = SingleFlight(renderers.lock_file)
+    flights = SingleFlight(KeyLocks(renderers.lock_file))
     routes = Routes(config.origins.mounts, config.origins.allow)
     loop_id = _loop_id(renderers.lock_file.with_suffix(".id"))
     local = LocalFetcher(config.origins, hidden=[config.store.cache_dir])
@@ -104,8 +106,9 @@ def _renderers(config: Config, store: DiskStore) -> RenderClient:
         BrokerSettings(
             scope=hashlib.sha256(str(config.store.cache_dir).encode()).hexdigest(),
             renderers=config.renderers.renderers,
-            queue=config.renderers.render_queue,
             memory_bytes=config.renderers.renderer_memory_bytes,
+            patience_s=config.service.request_timeout_s,
+            budget=config.renderers.budget,
             writable=str(store.temp_folder),
         )
     )

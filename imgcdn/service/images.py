@@ -8,38 +8,28 @@ once for all requests that wait for it, and the variant is rendered once for all
 import asyncio
 import functools
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
-from imgcdn.core.memo import Memo
-from imgcdn.core.output.keys import source_key, variant_key
-from imgcdn.core.output.plan import Plan, plan_for
+from imgcdn.core.interest import Interest, Requester
+from imgcdn.core.output.keys import source_key
 from imgcdn.core.request.negotiation import ClientClass
 from imgcdn.core.values import Facts, Source, SourceRecord, Variant
 from imgcdn.dialects.base import ImageRequest
-from imgcdn.errors import CorruptImage, ImageError, ImgcdnError, InternalError, RenderTimeout
+from imgcdn.errors import CorruptImage, ImageError, ImgcdnError, InternalError, Overloaded, RenderTimeout
 from imgcdn.origins.base import Original, keeps_changing
 from imgcdn.origins.catalog import ATTEMPTS, Catalog
 from imgcdn.origins.negative import blames_origin, negative_entry, raise_failed, raise_remembered, with_failed
 from imgcdn.renderers.client import RenderClient
-from imgcdn.renderers.jobs import Changed, Failed, FirstRender, Rendered, RenderJob
+from imgcdn.renderers.jobs import Changed, Failed, FirstRender, Rendered, RenderJob, claim
 from imgcdn.service.delivery import OF_VALIDATION, CacheStatus, Delivery, delivery_of
+from imgcdn.service.planning import Planned, Planner
 from imgcdn.service.policy import RenderPolicy
 from imgcdn.service.settings import ServiceSettings
-from imgcdn.service.single_flight import SingleFlight
+from imgcdn.service.single_flight import SingleFlight, Work
 from imgcdn.store.disk import DiskStore
 from imgcdn.store.files import LARGE_BYTES, variant_name
 from imgcdn.store.folder import Folder
-
-
-@dataclass(frozen=True, slots=True)
-class _Planned:
-    """A plan and its key, for one version of a source."""
-
-    version: str
-    plan: Plan
-    key: str
 
 
 @dataclass(slots=True)
@@ -84,7 +74,7 @@ class ImageService:
         self._clock = clock
         # Not shared between processes: each verifies by itself that a file is complete.
         self._reads = SingleFlight()
-        self._plans: Memo[tuple[ImageRequest, ClientClass], _Planned] = Memo(32_768)
+        self._planner = Planner(policy)
 
     def lookup(self, request: ImageRequest, client: ClientClass, *, body: bool = True) -> Delivery | None:
         """
@@ -105,7 +95,7 @@ class ImageService:
             return None
         planned = None
         if record.facts is not None and not blames_origin(record):
-            planned = self._plan(record, request, client)
+            planned = self._planner.plan(record, request, client)
             variant = self.store.read(
                 source_key(request.source), planned.key, planned.plan.format, body=body, patient=False
             )
@@ -116,16 +106,27 @@ class ImageService:
         self._raise_remembered(record, planned)
         return None
 
-    async def get(self, request: ImageRequest, client: ClientClass) -> Delivery:
+    def host(self, source: Source) -> str:
+        """Return the host of a source; empty for a folder."""
+        return self._catalog.host(source)
+
+    async def get(self, request: ImageRequest, client: ClientClass, address: str = "") -> Delivery:
         """
         Return the variant for a client, and render it if it is not stored.
+
+        Args:
+            client: The formats that the client can show.
+            address: The client's address, or the network that counts as one client; empty if it is not known.
 
         Raises:
             ImgcdnError: Any error of the source or the render. All requests that waited for the same work get it.
         """
+        timeout_s = self._settings.request_timeout_s
+        ends_at = asyncio.get_running_loop().time() + timeout_s
+        requester = Requester(address, self.host(request.source), source_key(request.source), ends_at)
         try:
-            async with asyncio.timeout(self._settings.request_timeout_s):
-                return await self._get(request, client)
+            async with asyncio.timeout(timeout_s):
+                return await self._get(request, client, requester)
         except TimeoutError as error:
             raise RenderTimeout("The picture was not ready in time. Try again later.") from error
 
@@ -136,52 +137,58 @@ class ImageService:
         Raises:
             ImgcdnError: The original is not there, or it is refused.
         """
-        refresh = functools.partial(self._catalog.refresh, source, None)
-        facts = (await self._original(source, None, refresh)).record.facts
+        requester = Requester(host=self.host(source), source=source_key(source))
+        facts = (await self._original(source, None, self._refreshing(source, None), requester)).record.facts
         assert facts is not None
         return facts
 
-    async def _get(self, request: ImageRequest, client: ClientClass) -> Delivery:
+    async def _get(self, request: ImageRequest, client: ClientClass, requester: Requester) -> Delivery:
         # If there was no record before, a variant that is found below was made by a concurrent request.
         was_unknown = self.store.record(source_key(request.source)) is None
         for _ in range(ATTEMPTS):
             first = _First()
             # A known source may turn out to have the same bytes, and its variant may be stored.
-            refresh = functools.partial(self._catalog.refresh, request.source, request.v)
+            refresh = self._refreshing(request.source, request.v)
             if was_unknown:
                 refresh = functools.partial(self._fetch_and_render, request, client, first)
-            original = await self._original(request.source, request.v, refresh)
+            original = await self._original(request.source, request.v, refresh, requester)
             if first.error is not None:
                 raise first.error
-            delivery = first.delivery or await self._share(request, client, original, was_unknown=was_unknown)
+            delivery = first.delivery or await self._share(
+                request, client, original, requester, was_unknown=was_unknown
+            )
             if delivery is not None:
                 return delivery.for_version(request.v, original.record, self._clock())
         raise keeps_changing()
 
     async def _share(
-        self, request: ImageRequest, client: ClientClass, original: Original, *, was_unknown: bool
+        self,
+        request: ImageRequest,
+        client: ClientClass,
+        original: Original,
+        requester: Requester,
+        *,
+        was_unknown: bool,
     ) -> Delivery | None:
         """Read a variant, or render it once for all requests that wait for it. Return None if the original changed."""
         key = source_key(request.source)
-        planned = self._plan(original.record, request, client)
+        planned = self._planner.plan(original.record, request, client)
         variant = await self._read(key, planned)
         if variant is not None:
             status = CacheStatus.COLLAPSED if was_unknown else OF_VALIDATION[original.origin_status]
             return self._delivery(variant, status, original.record)
+        self._planner.refuse_costly(planned)
         work = functools.partial(self._make, request.source, original, planned)
-        flight = self._flights.join(f"variant:{key}:{planned.key}", work)
-        delivery = await flight.wait()
-        if delivery is None or flight.leads:
-            return delivery
-        return replace(delivery, status=CacheStatus.COLLAPSED)
+        shared = await self._flights.share(f"variant:{key}:{planned.key}", work, requester)
+        if shared.value is None or shared.leads:
+            return shared.value
+        return replace(shared.value, status=CacheStatus.COLLAPSED)
 
-    async def _original(
-        self, source: Source, v: str | None, refresh: Callable[[], Coroutine[Any, Any, Original]]
-    ) -> Original:
+    async def _original(self, source: Source, v: str | None, refresh: Work[Original], requester: Requester) -> Original:
         """Return an original that can be rendered, refreshed once for all requests that wait for it."""
         record = self._catalog.current(source, v)
         if record is None:
-            original = await self._flights.join(f"source:{source_key(source)}", refresh).wait()
+            original = (await self._flights.share(f"source:{source_key(source)}", refresh, requester)).value
         else:
             original = Original(record)
         if original.record.facts is None or blames_origin(original.record):
@@ -190,7 +197,12 @@ class ImageService:
             raise InternalError("The original was refused, but the reason was not kept.")
         return original
 
-    async def _fetch_and_render(self, request: ImageRequest, client: ClientClass, first: _First) -> Original:
+    def _refreshing(self, source: Source, v: str | None) -> Work[Original]:
+        return lambda interest: self._catalog.refresh(source, v, interest=interest)
+
+    async def _fetch_and_render(
+        self, request: ImageRequest, client: ClientClass, first: _First, interest: Interest
+    ) -> Original:
         """Fetch a new source. A quick render for the leading request comes in the same trip to a child."""
         temp = self.store.temp_path()
         wanted = None
@@ -198,7 +210,7 @@ class ImageService:
             policy, made_at = self._policy, int(self._clock())
             wanted = FirstRender(request.params, client, policy.limits, policy.budget, temp, made_at)
         try:
-            original = await self._catalog.refresh(request.source, request.v, wanted)
+            original = await self._catalog.refresh(request.source, request.v, wanted, interest=interest)
             if original.rendered is not None:
                 await self._finish_first(request, client, original, first, temp)
             return original
@@ -211,21 +223,21 @@ class ImageService:
         """Give the variant, or its error, to the request that asked for it. The others only wait for the source."""
         assert original.rendered is not None
         try:
-            planned = self._plan(original.record, request, client)
+            planned = self._planner.plan(original.record, request, client)
             with self.store.open_folder(source_key(request.source)) as folder:
                 first.delivery = await self._finish(folder, original.record, planned, temp, original.rendered)
         except ImgcdnError as error:
             first.error = error
 
-    async def _open(self, source: Source, original: Original) -> Original:
+    async def _open(self, source: Source, original: Original, interest: Interest) -> Original:
         """Return the original with its file. If it had to be fetched again, its version may be another."""
         file = await self._catalog.open(source, original)
         if file is not None:
             return replace(original, file=file)
-        fetch = functools.partial(self._catalog.fetch_again, source)
-        return await self._flights.join(f"original:{source_key(source)}", fetch).wait()
+        fetch: Work[Original] = lambda fetching: self._catalog.fetch_again(source, interest=fetching)  # noqa: E731
+        return (await self._flights.share_within(interest, f"original:{source_key(source)}", fetch)).value
 
-    async def _make(self, source: Source, original: Original, planned: _Planned) -> Delivery | None:
+    async def _make(self, source: Source, original: Original, planned: Planned, interest: Interest) -> Delivery | None:
         """Render a variant, unless another process just did. Return None if the original has changed."""
         key = source_key(source)
         variant = await self._read(key, planned)
@@ -235,13 +247,21 @@ class ImageService:
         self._raise_remembered(
             newest if newest is not None and newest.version == planned.version else original.record, planned
         )
+        self._refuse_late(interest)
         with self.store.open_folder(key) as folder:
-            original = await self._open(source, original)
+            original = await self._open(source, original, interest)
             if original.record.version != planned.version:
                 return None
-            return await self._render(folder, original, planned)
+            return await self._render(folder, original, planned, interest)
 
-    async def _render(self, folder: Folder, original: Original, planned: _Planned) -> Delivery | None:
+    def _refuse_late(self, interest: Interest) -> None:
+        """Refuse work that another process has tried for longer than this one has time left."""
+        if interest.waited_s > interest.ends_at - asyncio.get_running_loop().time():
+            raise Overloaded("The picture was not ready in time. Try again later.", after_s=2)
+
+    async def _render(
+        self, folder: Folder, original: Original, planned: Planned, interest: Interest
+    ) -> Delivery | None:
         assert original.file is not None
         record = original.record
         private = record.origin is not None and not record.origin.storable
@@ -256,7 +276,7 @@ class ImageService:
         )
         try:
             try:
-                outcome = await self._renderers.run(job)
+                outcome = await self._renderers.run(job, claim(planned.cost_ms, interest), interest)
             except (ImageError, RenderTimeout) as error:
                 outcome = Failed(error)
             if isinstance(outcome, Changed):
@@ -270,7 +290,7 @@ class ImageService:
         self,
         folder: Folder,
         record: SourceRecord,
-        planned: _Planned,
+        planned: Planned,
         temp: str | None,
         outcome: Rendered | Failed,
     ) -> Delivery:
@@ -286,7 +306,7 @@ class ImageService:
         variant, stored = await asyncio.to_thread(publish) if is_large else publish()
         return replace(self._delivery(variant, CacheStatus.MISS, record), stored=stored)
 
-    def _publish(self, folder: Folder, temp: str | None, rendered: Rendered, planned: _Planned) -> tuple[Variant, bool]:
+    def _publish(self, folder: Folder, temp: str | None, rendered: Rendered, planned: Planned) -> tuple[Variant, bool]:
         # Named after the planned format, because a hit knows only that. The file's header has the actual format.
         name = variant_name(planned.key, planned.plan.format)
         try:
@@ -297,35 +317,26 @@ class ImageService:
             raise InternalError("The variant could not be read back. Try again.")
         return variant, stored
 
-    async def _read(self, source: str, planned: _Planned) -> Variant | None:
+    async def _read(self, source: str, planned: Planned) -> Variant | None:
         """Read a variant. A large one is hashed first, in a thread, once for all requests that wait for it."""
         name = planned.key, planned.plan.format
         variant = self.store.read(source, *name, patient=False)
         if variant is not None or not self.store.holds(source, *name):
             return variant
-        read = functools.partial(asyncio.to_thread, self.store.read, source, *name)
-        return await self._reads.join(f"{source}:{planned.key}", read).wait()
+        read: Work[Variant | None] = lambda _: asyncio.to_thread(self.store.read, source, *name)  # noqa: E731
+        return (await self._reads.share(f"{source}:{planned.key}", read)).value
 
     def _delivery(self, variant: Variant, status: CacheStatus, record: SourceRecord) -> Delivery:
         return delivery_of(variant, status, record, self._clock())
 
-    def _plan(self, record: SourceRecord, request: ImageRequest, client: ClientClass) -> _Planned:
-        planned = self._plans.get((request, client))
-        if planned is None or planned.version != record.version:
-            assert record.facts is not None
-            plan = plan_for(record.facts, request.params, client, self._policy.limits)
-            planned = _Planned(record.version, plan, variant_key(record.version, plan))
-            self._plans.put((request, client), planned)
-        return planned
-
-    def _raise_remembered(self, record: SourceRecord, planned: _Planned | None) -> None:
+    def _raise_remembered(self, record: SourceRecord, planned: Planned | None) -> None:
         now = self._clock()
         raise_remembered(record, now=now)
         if planned is not None:
             raise_failed(record, planned.key, now=now)
 
     def _remember(
-        self, folder: Folder, record: SourceRecord, planned: _Planned, error: ImageError | RenderTimeout
+        self, folder: Folder, record: SourceRecord, planned: Planned, error: ImageError | RenderTimeout
     ) -> None:
         now = self._clock()
         # Another variant may have failed during this render, or the source was purged or refreshed.

@@ -11,5 +11,7 @@ class ServiceSettings:
 
     request_timeout_s: float = setting(25.0, seconds(0.1, 600), "Wall-clock seconds for one request, waiting included.")
     max_waiting: int = setting(
-        512, integer(1, 100_000), "Requests of one HTTP worker that may wait for a render; more are refused with 503."
+        1024,
+        integer(1, 100_000),
+        "Requests of one HTTP worker that may wait for a render, half of them for one host; more are refused with 503.",
     )

@@ -1,69 +1,55 @@
 """
-Single flight: work that several requests need at the same time is done once. All get its result or its error.
+Work that several requests wait for, done once.
 
-Within a process, the work is one task, for which any number of requests wait. Between the processes of one service, a
-lock on one byte of a shared file joins them; the key determines the byte. Such a lock takes microseconds (docs/why.md),
-leaves no file to clean up, and is released at once when its holder is killed.
+The request that starts a flight is its leader; those that join it are its followers. All get the same result or the
+same error. Across processes, the leader holds the lock on its key (`service.key_locks`).
+
+When the last request of a flight leaves, nobody waits for its work, and the work may make way for other work
+(`core.interest`). Until it does, another request can join it again.
 """
 
 import asyncio
-import fcntl
-import hashlib
-import logging
-import os
-import struct
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from imgcdn.core.interest import NOBODY, Interest, Requester, Withdrawn
 from imgcdn.errors import Overloaded
-
-_log = logging.getLogger(__name__)
+from imgcdn.service.key_locks import KeyLocks
 
 T = TypeVar("T")
 
-_FIRST_POLL_S = 0.002
-_LAST_POLL_S = 0.05
+#: The part of a flight that does the work. It gets the interest in it.
+Work = Callable[[Interest], Coroutine[Any, Any, T]]
 
-#: A suspended leader in another process keeps its lock. After this time its work is done again.
-_PATIENCE_S = 30.0
-
-#: Number of bytes that can be locked. With so many, two keys practically never share one.
-_PLACES = 2**62
-_FLOCK = struct.Struct("hhqqi4x")  # struct flock on 64-bit Linux: type, whence, start, length, pid
+#: How often a flight that no request of this process waits for asks whether another process does.
+_ELSEWHERE_S = 0.25
 
 
-class Flight(Generic[T]):
+@dataclass(frozen=True, slots=True)
+class Shared(Generic[T]):
     """
-    Work that is under way.
+    The result of a flight.
 
     Args:
-        task: The task that does the work.
+        value: What the work returned.
         leads: Whether this request started it.
     """
 
-    def __init__(self, task: "asyncio.Task[T]", *, leads: bool) -> None:
-        self._task = task
-        self.leads = leads
+    value: T
+    leads: bool
 
-    async def wait(self) -> T:
-        """
-        Wait for the work; return its result or raise its error.
 
-        If a request stops waiting, because of its deadline or because its client left, the work goes on: others wait
-        for it, and its result will be stored.
+class _Flight:
+    """Work that is under way, and how many requests of this process wait for it."""
 
-        Raises:
-            Overloaded: The flight was cancelled because the process ends.
-        """
-        try:
-            return await asyncio.shield(self._task)
-        except asyncio.CancelledError:
-            waiting = asyncio.current_task()
-            if self._task.cancelled() and waiting is not None and not waiting.cancelling():
-                raise Overloaded("The service is shutting down. Try again in a second.") from None
-            raise
+    def __init__(self, key: str, interest: Interest, task: "asyncio.Task[Any]") -> None:
+        self.key = key
+        self.interest = interest
+        self.task = task
+        self.waiting = 0
+        self.looking: asyncio.TimerHandle | None = None
 
 
 class SingleFlight:
@@ -71,74 +57,127 @@ class SingleFlight:
     The flights of one process.
 
     Args:
-        lock_file: A file that all processes of the service share; None to join within this process only.
+        locks: The locks that the processes of the service share; None to join within this process only.
     """
 
-    def __init__(self, lock_file: Path | None = None) -> None:
-        self._lock_file = lock_file
-        self._tasks: dict[str, asyncio.Task[Any]] = {}
+    def __init__(self, locks: KeyLocks | None = None) -> None:
+        self._locks = locks
+        self._flights: dict[str, _Flight] = {}
+        self._abandoned: Counter[str] = Counter()
 
-    def join(self, key: str, work: Callable[[], Coroutine[Any, Any, T]]) -> Flight[T]:
+    def abandoned(self, host: str | None = None) -> int:
+        """Return how many flights go on although nobody waits: those for a host, or all."""
+        return self._abandoned.total() if host is None else self._abandoned[host]
+
+    async def share(self, key: str, work: Work[T], requester: Requester = NOBODY) -> Shared[T]:
         """
-        Join the flight for a key, or start one.
+        Wait for the work of a key; start it if nobody has. Return its result, or raise its error.
 
         Args:
-            key: The key of the work.
+            key: Names the work.
             work: Does the work. It is called for the leader only.
+            requester: The request that waits.
+
+        Raises:
+            Overloaded: The flight was cancelled because the process ends.
         """
-        task = self._tasks.get(key)
-        if task is not None:
-            return Flight(task, leads=False)
-        task = asyncio.create_task(self._lead(key, work))
-        self._tasks[key] = task
-        task.add_done_callback(lambda _: self._land(key, task))
-        return Flight(task, leads=True)
+        while True:
+            flight = self._flights.get(key)
+            leads = flight is None
+            if flight is None:
+                flight = self._start(key, work, requester)
+            try:
+                return Shared(await self._wait(flight, requester), leads)
+            except Withdrawn:  # it made way just when this request joined it
+                self._forget(flight)
 
-    def _land(self, key: str, task: "asyncio.Task[Any]") -> None:
-        del self._tasks[key]
-        if not task.cancelled():
-            task.exception()  # marks the error as retrieved, in case no request waits any more
+    async def share_within(self, outer: Interest, key: str, work: Work[T]) -> Shared[T]:
+        """
+        Wait for the work of a key on behalf of another flight.
 
-    async def _lead(self, key: str, work: Callable[[], Awaitable[T]]) -> T:
-        if self._lock_file is None:
-            return await work()
-        async with _byte_lock(self._lock_file, key):
-            return await work()
+        Args:
+            outer: The interest in that flight.
+
+        Raises:
+            Withdrawn: Nobody waits for that flight any more.
+        """
+        waiting = asyncio.create_task(self.share(key, work, outer.as_requester()))
+        try:
+            with outer.watched_by(lambda is_wanted: None if is_wanted else _cancel(waiting)):
+                return await waiting
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if current is not None and current.cancelling():
+                raise
+            raise Withdrawn from None
+        finally:
+            waiting.cancel()
 
     async def stop(self) -> None:
         """Cancel every flight, and wait until it has ended. Requests that still wait for one get `Overloaded`."""
-        while self._tasks:
-            for task in self._tasks.values():
+        while self._flights:
+            tasks = [flight.task for flight in self._flights.values()]
+            for task in tasks:
                 task.cancel()
-            await asyncio.wait(list(self._tasks.values()))
+            await asyncio.wait(tasks)
+        if self._locks is not None:
+            self._locks.close()
+
+    def _start(self, key: str, work: Work[Any], requester: Requester) -> _Flight:
+        interest = Interest(requester)
+        flight = _Flight(key, interest, asyncio.create_task(self._lead(key, work, interest)))
+        self._flights[key] = flight
+        flight.task.add_done_callback(lambda _: self._land(flight))
+        return flight
+
+    async def _lead(self, key: str, work: Work[T], interest: Interest) -> T:
+        if self._locks is None:
+            return await work(interest)
+        async with self._locks.hold(key, interest):
+            return await work(interest)
+
+    async def _wait(self, flight: _Flight, requester: Requester) -> Any:
+        flight.waiting += 1
+        self._end_looking(flight)
+        flight.interest.join(requester)
+        try:
+            return await asyncio.shield(flight.task)
+        except asyncio.CancelledError:
+            waiting = asyncio.current_task()
+            if flight.task.cancelled() and waiting is not None and not waiting.cancelling():
+                raise Overloaded("The service is shutting down. Try again in a second.") from None
+            raise
+        finally:
+            flight.waiting -= 1
+            if not flight.waiting and not flight.task.done():
+                self._abandoned[flight.interest.requester.host] += 1
+                self._look_elsewhere(flight)
+
+    def _end_looking(self, flight: _Flight) -> None:
+        if flight.looking is not None:
+            flight.looking.cancel()
+            flight.looking = None
+            host = flight.interest.requester.host
+            self._abandoned[host] -= 1
+            if not self._abandoned[host]:
+                del self._abandoned[host]
+
+    def _look_elsewhere(self, flight: _Flight) -> None:
+        """While no request of this process waits, the work is wanted as long as one of another process does."""
+        awaited = self._locks is not None and self._locks.is_awaited(flight.key)
+        flight.looking = asyncio.get_running_loop().call_later(_ELSEWHERE_S, self._look_elsewhere, flight)
+        flight.interest.change(is_wanted=awaited)
+
+    def _land(self, flight: _Flight) -> None:
+        self._forget(flight)
+        self._end_looking(flight)
+        if not flight.task.cancelled():
+            flight.task.exception()  # marks the error as retrieved, in case no request waits any more
+
+    def _forget(self, flight: _Flight) -> None:
+        if self._flights.get(flight.key) is flight:
+            del self._flights[flight.key]
 
 
-@asynccontextmanager
-async def _byte_lock(path: Path, key: str) -> AsyncIterator[None]:
-    """Hold the lock on a key's byte. While another process holds it, wait without using a thread."""
-    place = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % _PLACES
-    request = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, place, 1, 0)
-    try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        # The folder was removed, or no descriptor is free. Go on without the lock: work may be done twice.
-        _log.warning("no lock between processes: %s", error)
-        yield
-        return
-    try:
-        pause_s = _FIRST_POLL_S
-        patience_ends = asyncio.get_running_loop().time() + _PATIENCE_S
-        while not _locks(fd, request) and asyncio.get_running_loop().time() < patience_ends:
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 1.5, _LAST_POLL_S)
-        yield
-    finally:
-        os.close(fd)  # releases the lock, which belongs to this open file description
-
-
-def _locks(fd: int, request: bytes) -> bool:
-    try:
-        fcntl.fcntl(fd, fcntl.F_OFD_SETLK, request)
-    except BlockingIOError:
-        return False
-    return True
+def _cancel(task: "asyncio.Task[Any]") -> None:
+    task.cancel()

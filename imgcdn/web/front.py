@@ -9,7 +9,8 @@ import asyncio
 import time
 
 from imgcdn.core.request.settings import RequestSettings
-from imgcdn.errors import ImgcdnError, MethodNotAllowed, Overloaded, SourceNotFound
+from imgcdn.errors import ImgcdnError, MethodNotAllowed, SourceNotFound
+from imgcdn.service.admission import Admission
 from imgcdn.service.assembly import Parts
 from imgcdn.web import router
 from imgcdn.web.endpoints.base import Context
@@ -38,11 +39,10 @@ class Front:
         self, settings: WebSettings, request_settings: RequestSettings, parts: Parts, *, max_waiting: int
     ) -> None:
         self.draining = False
-        self.waiting = 0
         self.ids = RequestIds()
         self.proxies = Proxies(settings.trusted_proxies)
         self._prefix = settings.path_prefix
-        self._max_waiting = max_waiting
+        self._admission = Admission(max_waiting, parts.flights)
         self._parts = parts
         self._hits = Hits(settings, request_settings, parts)
         self._context = Context(parts, lambda: self.draining)
@@ -53,7 +53,7 @@ class Front:
     @property
     def is_busy(self) -> bool:
         """Whether a client waits for a picture or a page."""
-        return self.waiting > 0 or self._pages.waiting > 0
+        return self._admission.waiting > 0 or self._pages.waiting > 0
 
     async def start(self) -> None:
         """Start what runs in the background, on the running event loop. Requests can be answered before it is done."""
@@ -136,14 +136,11 @@ class Front:
         return None if route.endpoint is None else route.endpoint(self._context, request)
 
     async def _render(self, request: Request) -> Response:
-        if self.waiting >= self._max_waiting:
-            raise Overloaded("Too many requests are waiting for pictures. Try again in a second.")
         image, client = self._hits.parse(request)
-        self.waiting += 1
-        try:
-            return self._hits.respond(await self._parts.service.get(image, client), image, request)
-        finally:
-            self.waiting -= 1
+        service = self._parts.service
+        with self._admission.admit(service.host(image.source)):
+            address = self.proxies.client_network(request.peer, request.headers)
+            return self._hits.respond(await service.get(image, client, address), image, request)
 
     def _at_its_prefix(self, request: Request) -> Request:
         """Take away the path prefix, which some proxies pass on and others do not."""

@@ -4,7 +4,7 @@ import itertools
 import re
 import secrets
 from collections.abc import Iterable, Mapping
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import NamedTuple
 
 from imgcdn.web.settings import UNIX
@@ -58,6 +58,17 @@ class Proxies:
             if not self._trusts(address):
                 break
         return address
+
+    def client_network(self, peer: Peer, headers: Mapping[bytes, bytes]) -> str:
+        """Return what counts as one client: the address, but of IPv6 the /64, which one customer has for himself."""
+        address = self.client(peer, headers)
+        if ":" not in address or address == UNIX:
+            return address
+        try:
+            found = IPv6Address(address.partition("%")[0])
+        except ValueError:  # some servers name a client that has no address
+            return address
+        return str(found.ipv4_mapped or ip_network((found, 64), strict=False))
 
     def _trusts(self, address: str) -> bool:
         if not address:

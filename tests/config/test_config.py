@@ -60,7 +60,7 @@ def test_every_room_with_settings_is_in_the_configuration() -> None:
 
 
 def test_explain_gives_the_value_and_the_place_of_each_setting() -> None:
-    file = written("workers = 3\nrender_queue = 3\n")
+    file = written("workers = 3\nrenderers = 3\n")
 
     config, explained = explain({"workers": 5}, {"IMGCDN_MAX_WAITING": "4"}, file)
 
@@ -68,17 +68,17 @@ def test_explain_gives_the_value_and_the_place_of_each_setting() -> None:
     assert list(values) == list(DECLARED)
     assert values["workers"] == (5, "--workers")
     assert values["max_waiting"] == (4, "IMGCDN_MAX_WAITING")
-    assert values["render_queue"] == (3, "written.toml: render_queue")
+    assert values["renderers"] == (3, "written.toml: renderers")
     assert values["max_pixels"] == (config.origins.max_pixels, "")
 
 
 def test_flags_override_variables_which_override_the_file_which_overrides_defaults() -> None:
-    file = written("workers = 3\nrender_queue = 3\nmax_waiting = 3\n")
-    environ = {"IMGCDN_WORKERS": "4", "IMGCDN_RENDER_QUEUE": "4"}
+    file = written("workers = 3\nrenderers = 3\nmax_waiting = 3\n")
+    environ = {"IMGCDN_WORKERS": "4", "IMGCDN_RENDERERS": "4"}
 
     config = load({"workers": 5}, environ, file)
 
-    assert tuple(value(config, name) for name in ("workers", "render_queue", "max_waiting", "max_pixels")) == (
+    assert tuple(value(config, name) for name in ("workers", "renderers", "max_waiting", "max_pixels")) == (
         5,
         4,
         3,
@@ -99,7 +99,7 @@ def test_the_file_in_the_current_folder_is_read_by_default() -> None:
 def test_a_named_file_is_read_instead_of_the_default_one() -> None:
     Path(DEFAULT_FILE).write_text("workers = 7\n", encoding="utf-8")
 
-    assert load(environ={}, file=written("render_queue = 8\n")).web.workers == Config().web.workers
+    assert load(environ={}, file=written("renderers = 8\n")).web.workers == Config().web.workers
 
 
 def test_the_variables_of_the_process_are_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,7 +99,7 @@ TYPICAL = [
     ("thorough_s_per_megapixel", "0", " must be a number of seconds from 0.05 to 60, not '0'"),
     ("color", "cmyk", " must be one of srgb, keep, not 'cmyk'"),
     ("renderers", "auto", " must be an integer from 1 to 256, not 'auto'"),
-    ("render_queue", "0", " must be an integer from 1 to 10000, not '0'"),
+    ("budget", "client_variants=0", ".client_variants must be an integer from 1 to 999999999, not '0'"),
     ("renderer_memory_bytes", "4G", " must be a number of bytes, such as 500000, 512MB or 2GiB, not '4G'"),
     ("render_timeout_s", "601", " must be a number of seconds from 0.1 to 600, not '601'"),
     ("request_timeout_s", "inf", " must be a number of seconds from 0.1 to 600, not 'inf'"),

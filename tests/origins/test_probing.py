@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
+from imgcdn.core.interest import ALWAYS, Interest
 from imgcdn.core.output.geometry import Crop
 from imgcdn.core.request.params import Params
 from imgcdn.errors import CorruptImage, ImgcdnError, InvalidParam, RenderFailed, RenderTimeout
 from imgcdn.origins.base import Located
 from imgcdn.origins.probing import ProbedOriginal, Prober
 from imgcdn.renderers.client import RenderClient
-from imgcdn.renderers.jobs import Failed, FirstRender, Job, Outcome, Rendered
+from imgcdn.renderers.jobs import NO_CLAIM, Claim, Failed, FirstRender, Job, Outcome, Rendered
 from imgcdn.store.files import unpack_header
 from tests.support import pictures
 from tests.support.brokers import rendering, settings, stamp
@@ -27,10 +28,10 @@ class _FailingClient(RenderClient):
         self._renderers = renderers
         self._errors = errors
 
-    async def run(self, job: Job) -> Outcome:
+    async def run(self, job: Job, claim: Claim = NO_CLAIM, interest: Interest = ALWAYS) -> Outcome:
         if self._errors:
             raise self._errors.pop(0)
-        return await self._renderers.run(job)
+        return await self._renderers.run(job, claim, interest)
 
 
 def _probe(folder: Path, tmp_path: Path, errors: list[ImgcdnError], first: FirstRender | None = None) -> ProbedOriginal:
@@ -47,8 +48,11 @@ def _probe(folder: Path, tmp_path: Path, errors: list[ImgcdnError], first: First
     return asyncio.run(scenario())
 
 
-def test_an_original_is_read_by_a_second_child_if_the_first_one_crashes(folder: Path, tmp_path: Path) -> None:
-    record = _probe(folder, tmp_path, [RenderFailed("crash")]).record
+@pytest.mark.parametrize("error", [RenderFailed("crash"), RenderTimeout("too long")], ids=["a crash", "a deadline"])
+def test_an_original_is_read_by_a_second_child_if_the_first_one_fails(
+    folder: Path, tmp_path: Path, error: ImgcdnError
+) -> None:
+    record = _probe(folder, tmp_path, [error]).record
     assert record.facts is not None
     assert record.negative is None
 
@@ -57,7 +61,8 @@ def test_an_original_is_read_by_a_second_child_if_the_first_one_crashes(folder: 
     ("errors", "slug"),
     [
         pytest.param([RenderFailed("crash"), RenderFailed("crash")], CorruptImage.slug, id="two crashes"),
-        pytest.param([RenderTimeout("too long")], RenderTimeout.slug, id="a deadline"),
+        pytest.param([RenderTimeout("too long"), RenderTimeout("too long")], RenderTimeout.slug, id="two deadlines"),
+        pytest.param([RenderTimeout("too long"), RenderFailed("crash")], CorruptImage.slug, id="a deadline, a crash"),
         pytest.param([RenderFailed("crash"), RenderTimeout("too long")], RenderTimeout.slug, id="a crash, a deadline"),
     ],
 )

@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 
 from imgcdn.errors import Overloaded, RenderFailed, RenderTimeout
-from imgcdn.renderers.jobs import Probed
+from imgcdn.renderers.jobs import Claim, Probed, Rendered
 from tests.support.brokers import (
     alive,
     children,
     kill,
     probe_job,
+    render_job,
     rendering,
+    send_to_children,
     settings,
     slow_job,
     until,
@@ -26,10 +28,10 @@ from tests.support.brokers import (
 def test_a_job_past_its_deadline_is_killed_and_the_next_one_works(folder: Path, small: Path, huge: Path) -> None:
     async def scenario() -> None:
         async with rendering(folder) as renderers:
-            [child] = children(folder)
+            before = children(folder)
             with pytest.raises(RenderTimeout):
                 await renderers.run(slow_job(huge, timeout_s=2))
-            assert not alive(child)
+            assert [alive(child) for child in before].count(False) == 1
             assert works(await renderers.run(probe_job(small)))
 
     asyncio.run(scenario())
@@ -38,23 +40,22 @@ def test_a_job_past_its_deadline_is_killed_and_the_next_one_works(folder: Path, 
 def test_a_child_that_hangs_before_it_reads_its_job_is_killed_at_the_deadline(folder: Path, small: Path) -> None:
     async def scenario() -> None:
         async with rendering(folder) as renderers:
-            [child] = children(folder)
-            os.kill(child, signal.SIGSTOP)
+            before = children(folder)
+            send_to_children(folder, signal.SIGSTOP)
             with pytest.raises(RenderTimeout):
                 await renderers.run(probe_job(small, timeout_s=2))
-            assert not alive(child)
+            assert [alive(child) for child in before].count(False) == 1
             assert works(await renderers.run(probe_job(small)))
+            send_to_children(folder, signal.SIGCONT)
 
     asyncio.run(scenario())
 
 
-def test_a_child_that_dies_during_a_job_fails_only_that_job(folder: Path, small: Path, huge: Path) -> None:
+def test_a_child_that_crashes_fails_only_its_job(folder: Path, small: Path, huge: Path) -> None:
     async def scenario() -> None:
         async with rendering(folder, settings(renderers=2)) as renderers:
-            before = children(folder)
             work = asyncio.create_task(renderers.run(slow_job(huge)))
-            await until(lambda: any(_is_busy(pid) for pid in before), "a child is at work")
-            kill(next(pid for pid in before if _is_busy(pid)))
+            os.kill(await until_busy(*children(folder)), signal.SIGSEGV)
             meanwhile = await asyncio.gather(*(renderers.run(probe_job(small)) for _ in range(6)))
             with pytest.raises(RenderFailed, match="crash"):
                 await work
@@ -63,18 +64,39 @@ def test_a_child_that_dies_during_a_job_fails_only_that_job(folder: Path, small:
     asyncio.run(scenario())
 
 
-def _is_busy(pid: int) -> bool:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12]) > 10
+def test_a_job_whose_child_somebody_kills_is_done_again(folder: Path, huge: Path) -> None:
+    async def scenario() -> None:
+        async with rendering(folder) as renderers:
+            work = asyncio.create_task(renderers.run(render_job(huge, size=(800, 800))))
+            kill(await until_busy(*children(folder)))
+            assert isinstance(await work, Rendered)
+
+    asyncio.run(scenario())
 
 
-def test_a_child_that_dies_idle_fails_no_job(folder: Path, small: Path) -> None:
+def test_a_job_whose_children_are_killed_twice_is_refused_for_a_minute(folder: Path, small: Path, huge: Path) -> None:
+    async def scenario() -> None:
+        async with rendering(folder) as renderers:
+            work = asyncio.create_task(renderers.run(slow_job(huge)))
+            before = children(folder)
+            kill(first := await until_busy(*before))
+            await until(lambda: set(children(folder)) - set(before), "another child has come")
+            kill(await until_busy(*set(children(folder)) - {first}))
+            for job in (work, renderers.run(slow_job(huge))):
+                with pytest.raises(Overloaded, match="stopped twice") as refused:
+                    await job
+                assert 55 <= (refused.value.retry_after_s or 0) <= 60
+            assert works(await renderers.run(probe_job(small))), "other jobs go on"
+
+    asyncio.run(scenario())
+
+
+def test_children_that_die_idle_fail_no_job(folder: Path, small: Path) -> None:
     async def scenario() -> None:
         async with rendering(folder) as renderers:
             for _ in range(3):
                 assert works(await renderers.run(probe_job(small)))
-                [child] = children(folder)
-                kill(child)
+                send_to_children(folder, signal.SIGKILL)
                 assert works(await renderers.run(probe_job(small)))
 
     asyncio.run(scenario())
@@ -92,18 +114,17 @@ def test_killing_idle_children_never_makes_a_good_picture_corrupt(folder: Path, 
     asyncio.run(scenario())
 
 
-def test_jobs_beyond_the_queue_are_refused(folder: Path, small: Path) -> None:
+def test_jobs_that_would_take_too_long_are_refused(folder: Path, small: Path) -> None:
     async def scenario() -> None:
-        async with rendering(folder, settings(queue=2)) as renderers:
-            [child] = children(folder)
-            os.kill(child, signal.SIGSTOP)
-            jobs = [asyncio.create_task(renderers.run(probe_job(small))) for _ in range(5)]
-            await until(lambda: sum(job.done() for job in jobs) == 2, "two are refused")
-            os.kill(child, signal.SIGCONT)
+        async with rendering(folder, settings(patience_s=4)) as renderers:
+            send_to_children(folder, signal.SIGSTOP)
+            jobs = [asyncio.create_task(renderers.run(probe_job(small), Claim(cost_ms=1_500))) for _ in range(5)]
+            await until(lambda: sum(job.done() for job in jobs) == 3, "three are refused")
+            send_to_children(folder, signal.SIGCONT)
             outcomes = await asyncio.gather(*jobs, return_exceptions=True)
             refused = [outcome for outcome in outcomes if isinstance(outcome, Overloaded)]
-            assert len(refused) == 2
-            assert refused[0].retry_after_s
+            assert len(refused) == 3
+            assert refused[0].retry_after_s in (4, 5)
             assert works(await renderers.run(probe_job(small)))
 
     asyncio.run(scenario())
@@ -124,9 +145,8 @@ def test_hundreds_of_jobs_at_once_are_each_done_or_refused(folder: Path, small: 
 def test_cancelling_a_job_kills_its_child(folder: Path, small: Path, huge: Path) -> None:
     async def scenario() -> None:
         async with rendering(folder) as renderers:
-            [child] = children(folder)
             work = asyncio.create_task(renderers.run(slow_job(huge)))
-            await until_busy(child)
+            child = await until_busy(*children(folder))
             work.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await work
@@ -138,18 +158,14 @@ def test_cancelling_a_job_kills_its_child(folder: Path, small: Path, huge: Path)
 
 def test_cancelling_a_waiting_job_removes_it_from_the_queue(folder: Path, small: Path) -> None:
     async def scenario() -> None:
-        async with rendering(folder, settings(queue=1)) as renderers:
-            [child] = children(folder)
-            os.kill(child, signal.SIGSTOP)
-            first = asyncio.create_task(renderers.run(probe_job(small)))
-            second = asyncio.create_task(renderers.run(probe_job(small)))
-            third = asyncio.create_task(renderers.run(probe_job(small)))
-            jobs = (first, second, third)
-            await until(lambda: sum(job.done() for job in jobs) == 1, "one is refused")
-            waiting = [job for job in jobs if not job.done()]
-            for job in waiting:
+        async with rendering(folder, settings(patience_s=4)) as renderers:
+            send_to_children(folder, signal.SIGSTOP)
+            jobs = [asyncio.create_task(renderers.run(probe_job(small), Claim(cost_ms=1_500))) for _ in range(3)]
+            await until(lambda: any(job.done() for job in jobs), "one is refused")
+            for job in jobs:
                 job.cancel()
             await asyncio.gather(*jobs, return_exceptions=True)
+            send_to_children(folder, signal.SIGCONT)
             assert works(await renderers.run(probe_job(small)))
 
     asyncio.run(scenario())

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from imgcdn.core.interest import ALWAYS, Interest
 from imgcdn.core.output.geometry import Crop
 from imgcdn.core.output.keys import source_key
 from imgcdn.core.request.params import Params
@@ -13,7 +14,7 @@ from imgcdn.core.values import Source
 from imgcdn.dialects.base import ImageRequest
 from imgcdn.errors import InvalidParam
 from imgcdn.renderers.client import RenderClient
-from imgcdn.renderers.jobs import Job, Outcome, ProbeJob
+from imgcdn.renderers.jobs import NO_CLAIM, Claim, Job, Outcome, ProbeJob
 from imgcdn.service.delivery import CacheStatus
 from tests.support import pictures
 from tests.support.brokers import settings
@@ -27,9 +28,9 @@ class Noting(RenderClient):
         super().__init__(settings(), folder=folder)
         self.jobs: list[Job] = []
 
-    async def run(self, job: Job) -> Outcome:
+    async def run(self, job: Job, claim: Claim = NO_CLAIM, interest: Interest = ALWAYS) -> Outcome:
         self.jobs.append(job)
-        return await super().run(job)
+        return await super().run(job, claim, interest)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from imgcdn.errors import SourceNotFound
 from imgcdn.service.delivery import CacheStatus
 from tests.support import pictures
-from tests.support.brokers import children
+from tests.support.brokers import send_to_children
 from tests.support.services import WEBP, Bench, get, image_request, is_miss
 
 
@@ -72,13 +72,12 @@ def test_a_file_that_is_replaced_while_its_render_waits_is_rendered_from_the_new
     async def scenario() -> None:
         async with bench.service() as service:
             await get(service)
-            [child] = children(bench.sockets)
-            os.kill(child, signal.SIGSTOP)
+            send_to_children(bench.sockets, signal.SIGSTOP)
             work = asyncio.create_task(get(service, image_request(30)))
             for _ in range(20):
                 await asyncio.sleep(0.01)
             bench.put(pictures.png(pictures.chart((120, 120))))
-            os.kill(child, signal.SIGCONT)
+            send_to_children(bench.sockets, signal.SIGCONT)
             delivery = await work
             assert delivery.variant.size == (30, 30)
             assert list((bench.cache / "tmp").iterdir()) == []

@@ -15,7 +15,7 @@ from imgcdn.core.values import NegativeEntry, Source
 from imgcdn.dialects.base import ImageRequest
 from imgcdn.errors import CorruptImage, ImageTooLarge, RenderFailed, RenderTimeout, UnsupportedImage
 from tests.support import pictures
-from tests.support.brokers import children, kill, rendering, until, until_busy
+from tests.support.brokers import children, rendering, send_to_children, until, until_busy
 from tests.support.services import WEBP, Bench, get, image_request, is_miss
 
 
@@ -89,7 +89,7 @@ def test_a_render_that_took_too_long_is_not_tried_again_for_a_minute(bench: Benc
     bench.put(pictures.png())
 
     async def scenario() -> None:
-        async with bench.service(render_timeout_s=2.0) as service, bench.service() as other_process:
+        async with bench.service(render_timeout_s=3.0) as service, bench.service() as other_process:
             with pytest.raises(RenderTimeout):
                 await service.get(SLOW, WEBP)
             for each in (service, other_process):
@@ -107,7 +107,7 @@ def test_a_render_that_took_too_long_fails_no_other_variant(bench: Bench) -> Non
     bench.put(pictures.png())
 
     async def scenario() -> None:
-        async with bench.service(render_timeout_s=2.0) as service, bench.service() as other_process:
+        async with bench.service(render_timeout_s=3.0) as service, bench.service() as other_process:
             with pytest.raises(RenderTimeout):
                 await service.get(SLOW, WEBP)
             assert is_miss(await get(service, image_request(40)))
@@ -123,10 +123,8 @@ def test_a_crash_concerns_its_own_variant_alone(bench: Bench, folder: Path) -> N
     async def scenario() -> None:
         async with rendering(folder), bench.service() as service, bench.service() as other_process:
             await service.describe(SLOW.source)
-            [child] = children(folder)
             work = asyncio.create_task(service.get(SLOW, WEBP))
-            await until_busy(child)
-            kill(child)
+            os.kill(await until_busy(*children(folder)), signal.SIGSEGV)
             with pytest.raises(RenderFailed):
                 await work
             for each in (service, other_process):
@@ -195,11 +193,10 @@ def test_a_request_that_times_out_fails_but_its_render_is_kept(bench: Bench, fol
             bench.sockets = folder
             async with bench.service(request_timeout_s=2.0) as service:
                 await service.describe(image_request().source)
-                [child] = children(folder)
-                os.kill(child, signal.SIGSTOP)
+                send_to_children(folder, signal.SIGSTOP)
                 with pytest.raises(RenderTimeout, match="not ready"):
                     await get(service)
-                os.kill(child, signal.SIGCONT)
+                send_to_children(folder, signal.SIGCONT)
                 await until(lambda: service.lookup(image_request(), WEBP), "the render is kept")
             assert renderers.lock_file.exists()
 

@@ -1,29 +1,31 @@
+"""Work that several requests of one process wait for, done once."""
+
 import asyncio
 import logging
-import subprocess
-import sys
-from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
+from imgcdn.core.interest import Interest, Requester, Withdrawn
 from imgcdn.errors import CorruptImage, Overloaded
-from imgcdn.service.single_flight import SingleFlight
+from imgcdn.service.single_flight import Shared, SingleFlight
 from tests.support.brokers import until
-from tests.support.paths import ROOT
+from tests.support.flights import board, for_ever
+
+T = TypeVar("T")
 
 
 def test_work_for_many_followers_is_done_once_by_one_leader() -> None:
     async def scenario() -> None:
         flights, done = SingleFlight(), []
 
-        async def work() -> str:
+        async def work(_: Interest) -> str:
             await asyncio.sleep(0)
             done.append(1)
             return "result"
 
-        boarded = [flights.join("key", work) for _ in range(50)]
-        assert await asyncio.gather(*(flight.wait() for flight in boarded)) == ["result"] * 50
-        assert [flight.leads for flight in boarded] == [True] + [False] * 49
+        shared = await asyncio.gather(*await board(flights, 50, work))
+        assert shared == [Shared("result", leads=True)] + [Shared("result", leads=False)] * 49
         assert len(done) == 1
 
     asyncio.run(scenario())
@@ -33,12 +35,13 @@ def test_different_keys_run_at_the_same_time_and_a_finished_key_starts_again() -
     async def scenario() -> None:
         flights, both = SingleFlight(), asyncio.Barrier(2)
 
-        async def work() -> int:
+        async def work(_: Interest) -> int:
             return await both.wait()
 
-        first, second = flights.join("a", work), flights.join("b", work)
-        assert sorted(await asyncio.gather(first.wait(), second.wait())) == [0, 1]
-        assert flights.join("a", asyncio.Event().wait).leads
+        async with asyncio.timeout(5):
+            shared = await asyncio.gather(flights.share("a", work), flights.share("b", work))
+            assert sorted(each.value for each in shared) == [0, 1]
+            assert (await flights.share("a", lambda _: asyncio.sleep(0, 2))).leads
 
     asyncio.run(scenario())
 
@@ -47,32 +50,125 @@ def test_all_followers_get_the_error() -> None:
     async def scenario() -> None:
         flights = SingleFlight()
 
-        async def work() -> None:
+        async def work(_: Interest) -> None:
             await asyncio.sleep(0)
             raise CorruptImage("damaged")
 
-        boarded = [flights.join("key", work) for _ in range(5)]
-        errors = await asyncio.gather(*(flight.wait() for flight in boarded), return_exceptions=True)
+        errors = await asyncio.gather(*await board(flights, 5, work), return_exceptions=True)
         assert [type(error) for error in errors] == [CorruptImage] * 5
 
     asyncio.run(scenario())
 
 
-def test_a_follower_that_gives_up_does_not_stop_the_flight() -> None:
+def test_a_leader_that_leaves_does_not_stop_the_flight() -> None:
     async def scenario() -> None:
         flights, go = SingleFlight(), asyncio.Event()
 
-        async def work() -> str:
+        async def work(interest: Interest) -> bool:
             await go.wait()
+            return interest.is_wanted
+
+        leader, follower = await board(flights, 2, work)
+        leader.cancel()
+        await asyncio.gather(leader, return_exceptions=True)
+        go.set()
+        assert (await follower).value is True
+
+    asyncio.run(scenario())
+
+
+def test_work_is_told_when_its_last_request_leaves_and_when_another_one_joins() -> None:
+    async def scenario() -> None:
+        flights, go, told = SingleFlight(), asyncio.Event(), list[bool]()
+
+        async def work(interest: Interest) -> str:
+            with interest.watched_by(told.append):
+                await go.wait()
             return "result"
 
-        leader, follower = flights.join("key", work), flights.join("key", work)
-        impatient = asyncio.create_task(leader.wait())
+        [first] = await board(flights, 1, work)
         await asyncio.sleep(0)
-        impatient.cancel()
-        await asyncio.gather(impatient, return_exceptions=True)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        assert (told, flights.abandoned(), flights.abandoned("")) == ([False], 1, 1)
+        [second] = await board(flights, 1, work)
+        assert (told, flights.abandoned()) == ([False, True], 0)
         go.set()
-        assert await follower.wait() == "result"
+        assert await second == Shared("result", leads=False)
+
+    asyncio.run(scenario())
+
+
+def test_work_that_has_made_way_is_begun_anew_by_the_next_request() -> None:
+    async def scenario() -> None:
+        flights, attempts = SingleFlight(), []
+
+        async def work(interest: Interest) -> int:
+            attempts.append(interest)
+            if len(attempts) == 1:
+                await asyncio.sleep(0.01)
+                raise Withdrawn
+            return len(attempts)
+
+        first, second = await board(flights, 2, work)
+        assert [(await each).value for each in (first, second)] == [2, 2]
+        assert flights.abandoned() == 0
+
+    asyncio.run(scenario())
+
+
+def test_an_abandoned_flight_is_no_longer_counted_when_it_has_ended() -> None:
+    async def scenario() -> None:
+        flights, go = SingleFlight(), asyncio.Event()
+
+        async def work(_: Interest) -> None:
+            await go.wait()
+
+        [only] = await board(flights, 1, work)
+        only.cancel()
+        await asyncio.gather(only, return_exceptions=True)
+        assert flights.abandoned() == 1
+        go.set()
+        await until(lambda: flights.abandoned() == 0, "the flight has ended")
+        assert (await flights.share("key", work)).leads
+
+    asyncio.run(scenario())
+
+
+def test_the_last_request_decides_how_long_the_work_is_waited_for() -> None:
+    async def scenario() -> None:
+        flights, go = SingleFlight(), asyncio.Event()
+
+        async def work(interest: Interest) -> float:
+            await go.wait()
+            return interest.ends_at
+
+        tasks = [asyncio.create_task(flights.share("key", work, Requester(ends_at=at))) for at in (5.0, 9.0, 7.0)]
+        await asyncio.sleep(0)
+        go.set()
+        assert [(await task).value for task in tasks] == [9.0] * 3
+
+    asyncio.run(scenario())
+
+
+def test_a_flight_within_a_flight_is_left_when_nobody_waits_for_the_outer_one() -> None:
+    async def scenario() -> None:
+        flights, inner = SingleFlight(), list[Interest]()
+
+        async def fetch(interest: Interest) -> None:
+            inner.append(interest)
+            await asyncio.Event().wait()
+
+        async def render(interest: Interest) -> None:
+            await flights.share_within(interest, "original", fetch)
+
+        [client] = await board(flights, 1, render, key="variant")
+        await until(lambda: inner, "the inner flight has begun")
+        client.cancel()
+        await asyncio.gather(client, return_exceptions=True)
+        await until(lambda: not inner[0].is_wanted, "nobody waits for the inner flight")
+        await until(lambda: flights.abandoned() == 1, "the outer one has ended")
+        await flights.stop()
 
     asyncio.run(scenario())
 
@@ -81,12 +177,14 @@ def test_an_error_without_followers_logs_no_warning(caplog: pytest.LogCaptureFix
     async def scenario() -> None:
         flights = SingleFlight()
 
-        async def work() -> None:
+        async def work(_: Interest) -> None:
+            await asyncio.sleep(0.01)
             raise CorruptImage("damaged")
 
-        flights.join("key", work)
-        await asyncio.sleep(0.01)
-        await flights.stop()
+        [only] = await board(flights, 1, work)
+        only.cancel()
+        await asyncio.gather(only, return_exceptions=True)
+        await until(lambda: flights.abandoned() == 0, "the flight has failed")
 
     with caplog.at_level(logging.ERROR, logger="asyncio"):
         asyncio.run(scenario())
@@ -97,8 +195,7 @@ def test_followers_of_a_cancelled_flight_get_overloaded_and_are_not_cancelled() 
     async def scenario() -> None:
         flights = SingleFlight()
         before = asyncio.all_tasks()
-        flight = flights.join("key", asyncio.Event().wait)
-        waiting = asyncio.create_task(flight.wait())
+        waiting = asyncio.create_task(flights.share("key", for_ever))
         await asyncio.sleep(0)
         for task in asyncio.all_tasks() - before - {waiting}:
             task.cancel()
@@ -110,125 +207,29 @@ def test_followers_of_a_cancelled_flight_get_overloaded_and_are_not_cancelled() 
 
 def test_a_stop_ends_all_flights_even_those_that_begin_during_it() -> None:
     async def scenario() -> None:
-        flights, ended = SingleFlight(), []
+        flights, ended, others = SingleFlight(), list[str](), list["asyncio.Task[Shared[None]]"]()
 
-        async def second() -> None:
+        async def second(_: Interest) -> None:
             try:
                 await asyncio.Event().wait()
             finally:
                 ended.append("second")
 
-        async def first() -> None:
+        async def first(_: Interest) -> None:
             try:
                 await asyncio.Event().wait()
             finally:
-                flights.join("second", second)
+                others.append(asyncio.create_task(flights.share("second", second)))
+                await asyncio.sleep(0)
                 await asyncio.sleep(0)
                 ended.append("first")
 
-        waiting = asyncio.create_task(flights.join("first", first).wait())
+        waiting = asyncio.create_task(flights.share("first", first))
+        await asyncio.sleep(0)
         await asyncio.sleep(0)
         await flights.stop()
         assert ended == ["first", "second"]
-        with pytest.raises(Overloaded):
-            await waiting
-
-    asyncio.run(scenario())
-
-
-def test_without_the_lock_folder_only_sharing_between_processes_is_lost(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        flights = SingleFlight(tmp_path / "gone" / "lock")
-        assert await flights.join("key", lambda: asyncio.sleep(0, "result")).wait() == "result"
-
-    asyncio.run(scenario())
-
-
-def test_two_loops_of_one_process_share_the_lock_too(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        order: list[str] = []
-        one, other = SingleFlight(tmp_path / "lock"), SingleFlight(tmp_path / "lock")
-
-        async def work(name: str) -> None:
-            order.append(f"{name} begins")
-            await asyncio.sleep(0.02)
-            order.append(f"{name} ends")
-
-        await asyncio.gather(
-            one.join("key", lambda: work("one")).wait(), other.join("key", lambda: work("other")).wait()
-        )
-        assert order in (
-            ["one begins", "one ends", "other begins", "other ends"],
-            ["other begins", "other ends", "one begins", "one ends"],
-        )
-
-    asyncio.run(scenario())
-
-
-_HOLDER = """
-import asyncio, sys
-from pathlib import Path
-from imgcdn.service.single_flight import SingleFlight
-lock, result = Path(sys.argv[1]), Path(sys.argv[2])
-async def work():
-    print("leads", flush=True)
-    await asyncio.to_thread(sys.stdin.readline)
-    result.write_text("made by the first")
-async def main():
-    await SingleFlight(lock).join("key", work).wait()
-asyncio.run(main())
-"""
-
-
-@pytest.fixture
-def holder(tmp_path: Path) -> "subprocess.Popen[str]":
-    """Start a process that leads the flight for "key" and finishes when it receives a line on its stdin."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", _HOLDER, str(tmp_path / "lock"), str(tmp_path / "result")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-    )
-    assert process.stdout
-    assert process.stdout.readline() == "leads\n"
-    return process
-
-
-def _find_or_make(result: Path, at: str) -> str:
-    return result.read_text() if result.exists() else at
-
-
-def test_a_second_process_waits_and_then_uses_the_result(tmp_path: Path, holder: "subprocess.Popen[str]") -> None:
-    async def scenario() -> None:
-        flights = SingleFlight(tmp_path / "lock")
-        began = []
-
-        async def work() -> str:
-            began.append(1)
-            return _find_or_make(tmp_path / "result", "made anew")
-
-        waiting = flights.join("key", work)
-        other = flights.join("another key", lambda: asyncio.sleep(0, "free"))
-        assert await other.wait() == "free", "only this key is locked"
-        assert not began
-        await asyncio.to_thread(holder.communicate, "go on\n")
-        assert await waiting.wait() == "made by the first"
-
-    asyncio.run(scenario())
-
-
-def test_a_killed_leader_frees_the_key_at_once(tmp_path: Path, holder: "subprocess.Popen[str]") -> None:
-    async def scenario() -> None:
-        flights = SingleFlight(tmp_path / "lock")
-        waiting = asyncio.create_task(
-            flights.join("key", lambda: asyncio.sleep(0, _find_or_make(tmp_path / "result", "made anew"))).wait()
-        )
-        await asyncio.sleep(0.05)
-        assert not waiting.done()
-        holder.kill()
-        await asyncio.to_thread(holder.communicate)
-        await until(waiting.done, "the second process leads")
-        assert waiting.result() == "made anew"
+        outcomes = await asyncio.gather(waiting, *others, return_exceptions=True)
+        assert [type(each) for each in outcomes] == [Overloaded] * 2
 
     asyncio.run(scenario())

@@ -12,8 +12,9 @@ from pathlib import Path
 from imgcdn.core.encoders.effort import Budget
 from imgcdn.core.output.plan import Plan
 from imgcdn.core.values import Effort, FileStamp
-from imgcdn.renderers.client import BrokerSettings, RenderClient
-from imgcdn.renderers.jobs import Outcome, Probed, ProbeJob, RenderJob
+from imgcdn.renderers.client import RenderClient
+from imgcdn.renderers.jobs import Probed, ProbeJob, RenderJob
+from imgcdn.renderers.settings import Allowance, BrokerSettings
 from tests.support.planning import FAST
 
 _PATIENCE_S = 20.0
@@ -28,9 +29,14 @@ async def until(condition: Callable[[], object], what: str) -> None:
 
 
 def settings(
-    *, renderers: int = 1, queue: int = 8, memory_bytes: int = 4 * 2**30, writable: str = "/"
+    *,
+    renderers: int = 1,
+    patience_s: float = 60.0,
+    memory_bytes: int = 4 * 2**30,
+    budget: tuple[Allowance, ...] = (),
+    writable: str = "/",
 ) -> BrokerSettings:
-    return BrokerSettings("test", renderers, queue, memory_bytes, writable)
+    return BrokerSettings("test", renderers, memory_bytes, patience_s, budget, writable)
 
 
 @asynccontextmanager
@@ -67,16 +73,27 @@ def children(folder: Path) -> list[int]:
     return sorted(pid for pid in servers if table[pid][0] in servers)
 
 
+def send_to_children(folder: Path, number: signal.Signals) -> None:
+    """Send a signal to every render child: SIGSTOP makes each hang, SIGCONT lets it go on."""
+    for child in children(folder):
+        os.kill(child, number)
+
+
 def fork_server(folder: Path) -> int:
     """Return the fork server's pid."""
     table = _process_table()
     return next(pid for pid in processes(folder) if table[pid][0] == broker(folder) and "forkserver" in table[pid][1])
 
 
-async def until_busy(pid: int) -> None:
-    """Wait until a process that was just given work uses the processor."""
-    before = _ticks(pid)
-    await until(lambda: _ticks(pid) > before + 3, "the child is at work")
+async def until_busy(*pids: int) -> int:
+    """Wait until one of several processes, which was just given work, uses the processor. Return its pid."""
+    before = {pid: _ticks(pid) for pid in pids}
+
+    def busy() -> list[int]:
+        return [pid for pid in pids if _ticks(pid) > before[pid] + 3]
+
+    await until(busy, "a child is at work")
+    return busy()[0]
 
 
 def alive(pid: int) -> bool:
@@ -131,13 +148,13 @@ def render_job(
     return RenderJob(path, stamp(path), plan, str(temp) if temp else None, 1_700_000_000, budget, timeout_s)
 
 
-def slow_job(huge: Path, *, timeout_s: float = 30.0) -> RenderJob:
+def slow_job(huge: Path, *, timeout_s: float = 30.0, temp: Path | None = None) -> RenderJob:
     """Render the huge picture whole, by aom at its slowest speed: about ten seconds on a machine of 2026."""
-    job = render_job(huge, size=(8000, 8000), encoder="aom", timeout_s=timeout_s)
+    job = render_job(huge, size=(8000, 8000), encoder="aom", timeout_s=timeout_s, temp=temp)
     budget = Budget(Effort.THOROUGH, s_per_megapixel=6.0, total_s=10_000.0, avif_max_pixels=10**9)
     return replace(job, budget=budget)
 
 
-def works(outcome: Outcome) -> bool:
+def works(outcome: object) -> bool:
     """Tell whether an outcome is that of a probe of the small picture."""
     return isinstance(outcome, Probed) and outcome.facts is not None and outcome.facts.size == (90, 60)

@@ -17,6 +17,7 @@ from imgcdn.origins.probing import Prober
 from imgcdn.renderers.client import RenderClient
 from imgcdn.service.delivery import CacheStatus, Delivery
 from imgcdn.service.images import ImageService
+from imgcdn.service.key_locks import KeyLocks
 from imgcdn.service.policy import RenderPolicy
 from imgcdn.service.single_flight import SingleFlight
 from imgcdn.store.disk import DiskStore
@@ -52,7 +53,7 @@ class Bench:
         folders = {"root": str(self.root), "cache_dir": str(self.cache), "cache_max_bytes": max_bytes}
         config = load({**folders, "min_free_bytes": 0, **changed}, environ={})
         renderers = renderers or RenderClient(settings(), folder=self.sockets)
-        flights = SingleFlight(renderers.lock_file)
+        flights = SingleFlight(KeyLocks(renderers.lock_file))
         store = DiskStore(config.store)
         local = LocalFetcher(config.origins, hidden=[self.cache])
         timeout_s = config.renderers.render_timeout_s

@@ -55,3 +55,8 @@ def speed_within(budget: Budget, encoder: str, pixels: int) -> int | None:
     allowed_s = min(budget.s_per_megapixel * megapixels, budget.total_s)
     slowest_first = reversed(_COSTS_S[encoder])
     return next((speed for speed, cost_s in slowest_first if cost_s * megapixels <= allowed_s), quickest(encoder))
+
+
+def cost_s(encoder: str, speed: int | None) -> float:
+    """Return the seconds for a megapixel at a speed, on one CPU of a machine of 2026."""
+    return next(cost for known, cost in _COSTS_S[encoder] if speed is None or known == speed)

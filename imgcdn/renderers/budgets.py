@@ -1,0 +1,84 @@
+"""
+Budgets of new variants: how many a client, or the requests for a source, may have rendered in a minute.
+
+Each is a token bucket that holds one minute's allowance. Only what is rendered is charged: hits cost nothing, and of
+the requests that share a render, the one that began it pays.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterable
+
+from imgcdn.errors import OverBudget
+from imgcdn.renderers.jobs import Claim, Job, RenderJob
+from imgcdn.renderers.settings import Allowance
+
+#: Buckets that are remembered at most. Above it, the one that was charged first is forgotten.
+_MOST_BUCKETS = 20_000
+
+_MINUTE_S = 60.0
+
+
+class Budgets:
+    """
+    The budgets of all clients and sources.
+
+    Args:
+        allowances: What each may have; nothing for no budget.
+        clock: Seconds of a clock that only goes forward.
+    """
+
+    def __init__(self, allowances: Iterable[Allowance], clock: Callable[[], float] = time.monotonic) -> None:
+        self._allowances = tuple(allowances)
+        self._clock = clock
+        #: (allowance, name) -> what is left, and when that was so
+        self._left: dict[tuple[Allowance, str], tuple[float, float]] = {}
+
+    def __len__(self) -> int:
+        return len(self._left)
+
+    def charge(self, job: Job, claim: Claim) -> OverBudget | None:
+        """Charge a job to its client and its source. Return the error if one of them has nothing left."""
+        charges = self._charges(job, claim)
+        after_s = max((self._wait_s(allowance, name) for allowance, name, _ in charges), default=0.0)
+        if after_s > 0:
+            detail = "Too many new images were asked for in a short time. Images that were made before are still sent."
+            return OverBudget(detail, after_s=math.ceil(after_s))
+        for allowance, name, amount in charges:
+            self._take(allowance, name, amount)
+        return None
+
+    def refund(self, job: Job, claim: Claim) -> None:
+        """Give back what was charged for a job that was not done."""
+        for allowance, name, amount in self._charges(job, claim):
+            self._take(allowance, name, -amount)
+
+    def _charges(self, job: Job, claim: Claim) -> list[tuple[Allowance, str, float]]:
+        """Return what a job costs, and whom. The probe of an original and background work cost nothing."""
+        is_render = isinstance(job, RenderJob) or job.then is not None
+        if not is_render or claim.is_background:
+            return []
+        return [
+            (each, name, claim.cost_ms / 1000 if each.counts_seconds else 1.0)
+            for each in self._allowances
+            if (name := claim.source if each.is_for_source else claim.client)
+        ]
+
+    def _wait_s(self, allowance: Allowance, name: str) -> float:
+        """Return the seconds until a bucket has enough for a variant, or any time at all."""
+        left = self._now_left(allowance, name)
+        least = 0.0 if allowance.counts_seconds else 1.0
+        is_enough = left > 0 if allowance.counts_seconds else left >= least
+        return 0.0 if is_enough else max(1.0, (least - left) * _MINUTE_S / allowance.amount)
+
+    def _now_left(self, allowance: Allowance, name: str) -> float:
+        left, at = self._left.get((allowance, name), (allowance.amount, 0.0))
+        return min(allowance.amount, left + (self._clock() - at) * allowance.amount / _MINUTE_S)
+
+    def _take(self, allowance: Allowance, name: str, amount: float) -> None:
+        left = self._now_left(allowance, name) - amount
+        self._left.pop((allowance, name), None)
+        if left < allowance.amount:  # a full bucket need not be remembered
+            while len(self._left) >= _MOST_BUCKETS:
+                del self._left[next(iter(self._left))]
+            self._left[allowance, name] = left, self._clock()

@@ -1,0 +1,190 @@
+"""
+The order in which waiting jobs get a child.
+
+Clients are served by turns, and the hosts of one client too: whoever has been given the least work is next. So one
+visitor, or one site with a large gallery, delays the others by one job. The jobs of one host and one client go the
+shortest first, and each millisecond of waiting makes up for a millisecond of cost, so that long ones get their turn.
+"""
+
+import bisect
+import itertools
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+from imgcdn.renderers.jobs import Claim
+
+
+class Waiting(Protocol):
+    """What waits: a job with its claim, since a moment in milliseconds."""
+
+    claim: Claim
+    since_ms: float
+
+
+W = TypeVar("W", bound=Waiting)
+_Entry = tuple[float, int, W]
+
+
+class Turns(Generic[W]):
+    """Waiting jobs, ordered by turns."""
+
+    def __init__(self) -> None:
+        self._clients: _Level[W] = _Level(_client, lambda: _Level(_host, _Line[W]))
+
+    def __len__(self) -> int:
+        return self._clients.count
+
+    @property
+    def cost_ms(self) -> float:
+        """The estimated cost of all jobs that wait."""
+        return self._clients.cost_ms
+
+    def add(self, item: W) -> None:
+        """Let a job wait."""
+        self._clients.add(item)
+
+    def remove(self, item: W) -> None:
+        """Take a job out. A job that does not wait here is no error."""
+        self._clients.remove(item)
+
+    def next(self) -> W:
+        """Take out the job whose turn it is. There must be one."""
+        item = self._clients.first()
+        self._clients.charge(item)
+        self._clients.remove(item)
+        return item
+
+    def ahead_ms(self, item: W) -> float:
+        """Estimate the cost of what is served before a job that waits here, if no other job comes."""
+        return self._clients.ahead_ms(item)
+
+    def newest_of_largest(self) -> W:
+        """Return the job that came last, of the client and then the host with the most work waiting."""
+        return self._clients.newest_of_largest()
+
+
+class _Group(Protocol[W]):
+    count: int
+    cost_ms: float
+
+    def add(self, item: W) -> None: ...
+    def remove(self, item: W) -> None: ...
+    def first(self) -> W: ...
+    def charge(self, item: W) -> None: ...
+    def ahead_ms(self, item: W) -> float: ...
+    def newest_of_largest(self) -> W: ...
+
+
+class _Line(Generic[W]):
+    """The jobs of one client and one host: the shortest first, with ageing."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.cost_ms = 0.0
+        self._numbers = itertools.count()
+        self._entries: list[_Entry[W]] = []
+
+    def add(self, item: W) -> None:
+        bisect.insort(self._entries, (_rank(item), next(self._numbers), item))
+        self.count += 1
+        self.cost_ms += item.claim.cost_ms
+
+    def remove(self, item: W) -> None:
+        index = self._find(item)
+        if index is not None:
+            del self._entries[index]
+            self.count -= 1
+            self.cost_ms -= item.claim.cost_ms
+
+    def first(self) -> W:
+        return self._entries[0][2]
+
+    def charge(self, item: W) -> None:
+        pass  # there are no turns within a line
+
+    def ahead_ms(self, item: W) -> float:
+        return sum(each.claim.cost_ms for _, _, each in self._entries[: self._find(item)])
+
+    def newest_of_largest(self) -> W:
+        return max(self._entries, key=lambda entry: entry[1])[2]
+
+    def _find(self, item: W) -> int | None:
+        for index in range(bisect.bisect_left(self._entries, (_rank(item),)), len(self._entries)):
+            if self._entries[index][2] is item:
+                return index
+        return None
+
+
+class _Level(Generic[W]):
+    """
+    Groups that are served by turns: the one that has been given the least work is next.
+
+    A group that comes anew begins with what the group that was served last had been given (start-time fair queueing,
+    Goyal, Vin and Cheng 1996). So nobody saves up turns.
+
+    Args:
+        name_of: Returns the name of a job's group.
+        new_group: Makes an empty group.
+    """
+
+    def __init__(self, name_of: Callable[[W], str], new_group: Callable[[], _Group[W]]) -> None:
+        self.count = 0
+        self.cost_ms = 0.0
+        self._name_of = name_of
+        self._new_group = new_group
+        self._groups: dict[str, _Group[W]] = {}
+        self._given_ms: dict[str, float] = {}
+        self._reached_ms = 0.0
+
+    def add(self, item: W) -> None:
+        name = self._name_of(item)
+        if name not in self._groups:
+            self._groups[name] = self._new_group()
+            self._given_ms[name] = self._reached_ms
+        self._groups[name].add(item)
+        self.count += 1
+        self.cost_ms += item.claim.cost_ms
+
+    def remove(self, item: W) -> None:
+        name = self._name_of(item)
+        group = self._groups.get(name)
+        if group is None:
+            return
+        before = group.count
+        group.remove(item)
+        if group.count < before:
+            self.count -= 1
+            self.cost_ms -= item.claim.cost_ms
+        if not group.count:
+            del self._groups[name], self._given_ms[name]
+
+    def first(self) -> W:
+        return self._groups[min(self._given_ms, key=self._given_ms.__getitem__)].first()
+
+    def charge(self, item: W) -> None:
+        name = self._name_of(item)
+        self._reached_ms = self._given_ms[name]
+        self._given_ms[name] += item.claim.cost_ms
+        self._groups[name].charge(item)
+
+    def ahead_ms(self, item: W) -> float:
+        own = self._groups[self._name_of(item)]
+        ahead = own.ahead_ms(item)
+        # Until this job is served, each other group gets at most as much as its own.
+        until_then = ahead + item.claim.cost_ms
+        return ahead + sum(min(group.cost_ms, until_then) for group in self._groups.values() if group is not own)
+
+    def newest_of_largest(self) -> W:
+        return max(self._groups.values(), key=lambda group: group.cost_ms).newest_of_largest()
+
+
+def _client(item: Waiting) -> str:
+    return item.claim.client
+
+
+def _host(item: Waiting) -> str:
+    return item.claim.host
+
+
+def _rank(item: Waiting) -> float:
+    return item.since_ms + item.claim.cost_ms

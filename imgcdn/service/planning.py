@@ -1,0 +1,70 @@
+"""What will be made for a request: the plan, its key and its estimated cost, remembered for hits."""
+
+from dataclasses import dataclass
+
+from imgcdn.core.encoders.cost import cost_ms
+from imgcdn.core.memo import Memo
+from imgcdn.core.output.keys import variant_key
+from imgcdn.core.output.plan import Plan, plan_for
+from imgcdn.core.request.negotiation import ClientClass
+from imgcdn.core.values import SourceRecord
+from imgcdn.dialects.base import ImageRequest
+from imgcdn.errors import TooCostly
+from imgcdn.service.policy import RenderPolicy
+
+#: An estimate of so many times the deadline of a render is refused. Estimates may be wrong by a factor of two.
+_TOO_COSTLY = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """
+    A plan for one version of a source.
+
+    Args:
+        version: SHA-256 of the original's bytes, hex.
+        plan: The plan.
+        key: Its key.
+        cost_ms: Its estimated cost, in CPU milliseconds.
+    """
+
+    version: str
+    plan: Plan
+    key: str
+    cost_ms: float
+
+
+class Planner:
+    """
+    Plans variants.
+
+    Args:
+        policy: The settings of renders.
+    """
+
+    def __init__(self, policy: RenderPolicy) -> None:
+        self._policy = policy
+        self._plans: Memo[tuple[ImageRequest, ClientClass], Planned] = Memo(32_768)
+
+    def plan(self, record: SourceRecord, request: ImageRequest, client: ClientClass) -> Planned:
+        """Return the plan of a request for an original whose probe facts are known."""
+        planned = self._plans.get((request, client))
+        if planned is None or planned.version != record.version:
+            assert record.facts is not None
+            plan = plan_for(record.facts, request.params, client, self._policy.limits)
+            cost = cost_ms(record.facts, plan, self._policy.budget)
+            planned = Planned(record.version, plan, variant_key(record.version, plan), cost)
+            self._plans.put((request, client), planned)
+        return planned
+
+    def refuse_costly(self, planned: Planned) -> None:
+        """
+        Refuse what cannot be made in time. Only the estimate decides, so a URL always gets the same answer.
+
+        Raises:
+            TooCostly: The estimate is far above the deadline.
+        """
+        limit_s = self._policy.timeout_s
+        if planned.cost_ms > _TOO_COSTLY * limit_s * 1000:
+            detail = f"This variant would take far longer than {limit_s:g} seconds. Ask for a smaller one, or fm=jpg."
+            raise TooCostly(detail, limit=limit_s)

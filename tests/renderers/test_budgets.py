@@ -1,0 +1,113 @@
+"""Budgets of new variants, on a clock that the test moves."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from imgcdn.errors import OverBudget
+from imgcdn.renderers.budgets import Budgets
+from imgcdn.renderers.jobs import Claim, Job
+from imgcdn.renderers.settings import Allowance
+from tests.support.brokers import probe_job, render_job, rendering, settings, works
+
+VARIANTS = Allowance(is_for_source=False, counts_seconds=False, amount=3)
+SECONDS = replace(VARIANTS, counts_seconds=True, amount=2)
+OF_SOURCE = replace(VARIANTS, is_for_source=True)
+
+CLAIM = Claim(cost_ms=500.0, client="192.0.2.1", source="abc")
+
+
+class Clocked:
+    """Budgets with a clock."""
+
+    def __init__(self, *allowances: Allowance) -> None:
+        self.now = 1000.0
+        self.budgets = Budgets(allowances, lambda: self.now)
+
+    def accepts(self, job: Job, claim: Claim = CLAIM) -> bool:
+        return self.budgets.charge(job, claim) is None
+
+
+@pytest.fixture
+def job(small: Path) -> Job:
+    return render_job(small)
+
+
+def test_without_a_budget_everything_is_accepted(job: Job) -> None:
+    assert all(Clocked().accepts(job) for _ in range(100))
+
+
+def test_a_client_gets_its_variants_and_then_one_after_the_other(job: Job) -> None:
+    clocked = Clocked(VARIANTS)
+    assert [clocked.accepts(job) for _ in range(4)] == [True, True, True, False]
+    refused = clocked.budgets.charge(job, CLAIM)
+    assert refused is not None
+    assert refused.retry_after_s == 20, "three a minute"
+    clocked.now += 20
+    assert [clocked.accepts(job) for _ in range(2)] == [True, False]
+    clocked.now += 1000
+    assert [clocked.accepts(job) for _ in range(4)] == [True, True, True, False]
+
+
+def test_seconds_are_what_was_estimated_and_one_job_may_take_more(job: Job) -> None:
+    clocked = Clocked(SECONDS)
+    assert [clocked.accepts(job, replace(CLAIM, cost_ms=cost)) for cost in (1_500.0, 6_500.0, 1.0)] == [
+        True,
+        True,
+        False,
+    ]
+    clocked.now += 179
+    assert not clocked.accepts(job), "six seconds of debt take three minutes"
+    clocked.now += 2
+    assert clocked.accepts(job)
+
+
+@pytest.mark.parametrize(
+    ("allowance", "other", "is_apart"),
+    [
+        pytest.param(VARIANTS, replace(CLAIM, client="192.0.2.2"), True, id="another client"),
+        pytest.param(VARIANTS, replace(CLAIM, source="def"), False, id="another source of one client"),
+        pytest.param(OF_SOURCE, replace(CLAIM, source="def"), True, id="another source"),
+        pytest.param(OF_SOURCE, replace(CLAIM, client="192.0.2.2"), False, id="another client of one source"),
+        pytest.param(VARIANTS, replace(CLAIM, client=""), True, id="an unknown client has no budget"),
+        pytest.param(VARIANTS, replace(CLAIM, is_background=True), True, id="background work"),
+    ],
+)
+def test_whose_budget_it_is(job: Job, allowance: Allowance, other: Claim, is_apart: bool) -> None:
+    clocked = Clocked(allowance)
+    for _ in range(3):
+        clocked.accepts(job)
+    assert clocked.accepts(job, other) is is_apart
+
+
+def test_a_probe_costs_nothing_and_a_refund_gives_back(job: Job, small: Path) -> None:
+    clocked = Clocked(VARIANTS)
+    assert all(clocked.accepts(probe_job(small)) for _ in range(10))
+    for _ in range(20):
+        assert clocked.accepts(job)
+        clocked.budgets.refund(job, CLAIM)
+
+
+def test_the_memory_of_budgets_is_bounded(job: Job) -> None:
+    clocked = Clocked(VARIANTS)
+    for number in range(21_000):
+        clocked.accepts(job, replace(CLAIM, client=str(number)))
+    assert len(clocked.budgets) == 20_000
+
+
+def test_the_broker_counts_for_all_workers(folder: Path, small: Path) -> None:
+    async def scenario() -> None:
+        limited = settings(budget=(replace(VARIANTS, amount=2),))
+        async with rendering(folder, limited) as one, rendering(folder, limited) as other:
+            for renderers in (one, other):
+                await renderers.run(render_job(small), CLAIM)
+            with pytest.raises(OverBudget) as refused:
+                await one.run(render_job(small), CLAIM)
+            assert 25 <= (refused.value.retry_after_s or 0) <= 30
+            await one.run(render_job(small), replace(CLAIM, client="198.51.100.9"))
+            assert works(await one.run(probe_job(small), CLAIM))
+            one.disconnect()
+
+    asyncio.run(scenario())

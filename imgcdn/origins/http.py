@@ -38,7 +38,6 @@ ACCEPT = "image/avif,image/webp,image/apng,image/png,image/jpeg,image/gif,image/
 MAX_RETRY_AFTER_S = 60
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_MAX_REDIRECTS = 5
 _WHOLE = frozenset({200, 203})
 _GONE = frozenset({404, 410})
 _READ_BYTES = 65_536
@@ -173,7 +172,7 @@ class _Fetch:
     clock: Callable[[], float]
 
     def run(self, url: RemoteUrl, into: BinaryIO, *, checked: Transport, exempt: Transport) -> Answer:
-        for _ in range(_MAX_REDIRECTS + 1):
+        for _ in range(self.settings.max_redirects + 1):
             transport = exempt if self.base is not None and is_beneath(self.base, url) else checked
             if transport is checked and not self.admits(url):
                 raise Forbidden(f"{url} matches no pattern of the allowlist")
@@ -187,7 +186,8 @@ class _Fetch:
             finally:
                 response.close()  # has no effect after a body was read to its end
                 self.watch.let_go()
-        raise OriginError("The origin redirects too often.", log=f"more than {_MAX_REDIRECTS} redirects, to {url}")
+        log = f"more than {self.settings.max_redirects} redirects (the setting max_redirects), to {url}"
+        raise OriginError("The origin redirects too often.", log=log)
 
     def _conditions(self, url: RemoteUrl) -> dict[str, str]:
         known = self.validators

@@ -86,6 +86,7 @@ class OriginSettings:
         10.0, seconds(0.1, 600), "Seconds that an origin may let pass without sending anything."
     )
     fetch_timeout_s: float = setting(15.0, seconds(0.1, 600), "Wall-clock seconds for one fetch, redirects included.")
+    max_redirects: int = setting(5, integer(0, 20), "Redirects of an origin that one fetch follows.")
     min_ttl: int = setting(60, integer(0, _YEAR_S), "Seconds for which a remote original is fresh, at least.")
     default_ttl: int = setting(
         3600, integer(0, _YEAR_S), "Seconds for which a remote original is fresh when its origin does not say."

@@ -69,6 +69,7 @@ TYPICAL = [
     ("connect_timeout_s", "3s", " must be a number of seconds from 0.1 to 600, not '3s'"),
     ("read_timeout_s", "0", " must be a number of seconds from 0.1 to 600, not '0'"),
     ("fetch_timeout_s", "1e2", " must be a number of seconds from 0.1 to 600, not '1e2'"),
+    ("max_redirects", "21", " must be an integer from 0 to 20, not '21'"),
     ("min_ttl", "1m", " must be an integer from 0 to 31536000, not '1m'"),
     ("default_ttl", "1.5", " must be an integer from 0 to 31536000, not '1.5'"),
     ("max_ttl", "99999999", " must be an integer from 0 to 31536000, not '99999999'"),

@@ -25,12 +25,21 @@ def test_a_redirect_is_followed(make: Make, status: int) -> None:
     assert fetched.validators.url == origin.url("/b.jpg")
 
 
-def test_five_redirects_are_followed_and_no_sixth(make: Make) -> None:
-    scripts = {f"/{step}": at.redirect(f"/{step + 1}") for step in range(6)}
-    with running({**scripts, "/6": at.respond(BODY)}) as origin:
-        assert get(make(), origin.url("/1"))[1] == BODY
-        fetch_error(make(), origin.url("/0"), OriginError)
-        assert origin.count("/6") == 1
+@pytest.mark.parametrize(
+    ("settings", "limit"),
+    [
+        pytest.param({}, 5, id="five by default"),
+        pytest.param({"max_redirects": 0}, 0, id="none"),
+        pytest.param({"max_redirects": 7}, 7, id="seven"),
+    ],
+)
+def test_redirects_are_followed_up_to_a_limit(make: Make, settings: dict[str, int], limit: int) -> None:
+    scripts = {f"/{step}": at.redirect(f"/{step - 1}") for step in range(1, limit + 2)}
+    with running({**scripts, "/0": at.respond(BODY)}) as origin:
+        assert get(make(**settings), origin.url(f"/{limit}"))[1] == BODY
+        error = fetch_error(make(**settings), origin.url(f"/{limit + 1}"), OriginError)
+        assert "max_redirects" in error.log
+        assert origin.count("/0") == 1
 
 
 def test_a_redirect_in_a_circle_ends(make: Make) -> None:
@@ -47,6 +56,7 @@ def test_a_redirect_in_a_circle_ends(make: Make) -> None:
         pytest.param("https://origin.test:{port}/m/a.jpg", Forbidden, id="a scheme that is not allowed"),
         pytest.param("/secret", Forbidden, id="a path that is not allowed"),
         pytest.param("/m/%2e%2e/secret", Forbidden, id="an encoded parent"),
+        pytest.param("/m/..%c0%afsecret", Forbidden, id="an escape that is not UTF-8"),
         pytest.param("//evil.test/m/a.jpg", Forbidden, id="another host without a scheme"),
         pytest.param("http://origin.test:{port}@evil.test/m/a.jpg", Forbidden, id="a host as a user"),
         pytest.param("file:///etc/passwd", Forbidden, id="a file"),
@@ -112,6 +122,7 @@ def test_a_mount_needs_no_allowlist_and_no_public_address(make: Make) -> None:
         pytest.param("/media/b.jpg", True, id="beneath the base"),
         pytest.param("/media-evil/b.jpg", False, id="beside it"),
         pytest.param("/b.jpg", False, id="above it"),
+        pytest.param("/media/..%c0%afb.jpg", False, id="an escape that is not UTF-8"),
         pytest.param("http://other.origin.test:{port}/media/b.jpg", False, id="another host"),
         pytest.param("http://origin.test:1/media/b.jpg", False, id="another port"),
     ],

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from imgcdn.core.request.url import DEFAULT_PORTS, RemoteUrl, parse_remote
+from imgcdn.core.request.url import DEFAULT_PORTS, RemoteUrl, decode_completely, parse_remote
 from imgcdn.errors import Forbidden, InvalidParam
 
 
@@ -13,7 +13,8 @@ class Allowlist:
 
     `HOST` alone means https and any path. `*.HOST` stands for exactly one more label, `**.HOST` for one or more;
     neither includes the host itself. In a path, `*` stands for one segment, and `**` at the end for any number of
-    them. A port other than the default of the scheme must be written. Everything else is literal.
+    them. A port other than the default of the scheme must be written. Everything else is literal. A pattern with a path
+    matches no URL whose path has an escape that is not UTF-8, because servers read such escapes differently.
 
     Args:
         patterns: As the operator wrote them.
@@ -51,7 +52,9 @@ class _Pattern:
             return False
         if self.query is not None and url.target.partition("?")[2] != self.query:
             return False
-        return self.segments is None or _covers_path(self.segments, url.path[1:].split("/"))
+        if self.segments is None:
+            return True
+        return decode_completely(url.path) is not None and _covers_path(self.segments, url.path[1:].split("/"))
 
     def _covers_host(self, host: str) -> bool:
         if not self.labels:
@@ -68,11 +71,16 @@ def _covers_path(pattern: Sequence[str], segments: Sequence[str]) -> bool:
 
 
 def _covers_each(pattern: Sequence[str], segments: Sequence[str]) -> bool:
-    # A server may read %2F as a slash. What looks like one segment is two then.
     return all(
-        wanted == given or (wanted == "*" and given != "" and "%2F" not in given)
+        wanted == given or (wanted == "*" and _is_one_segment(given))
         for wanted, given in zip(pattern, segments, strict=True)
     )
+
+
+def _is_one_segment(given: str) -> bool:
+    """Tell whether every server reads this as one segment. Some read %2F, %252F or %5C as a slash."""
+    decoded = decode_completely(given) or ""
+    return decoded != "" and "/" not in decoded and "\\" not in decoded
 
 
 def _parse_pattern(text: str) -> _Pattern:
@@ -94,12 +102,14 @@ def _parse_pattern(text: str) -> _Pattern:
     if parsed.host.endswith("."):
         raise ValueError(f"{text!r}: the host ends with a point")
     path, _, query = parsed.target.partition("?")
-    segments = None if path == "/" and not query else tuple(path[1:].split("/"))
+    segments = None if path in ("/", "/**") and not query else tuple(path[1:].split("/"))
     _check_segments(text, segments or (), query)
     return _Pattern(scheme, labels, parsed.host, parsed.port, segments, query or None)
 
 
 def _check_segments(text: str, segments: Sequence[str], query: str) -> None:
+    if decode_completely("/".join(segments)) is None:
+        raise ValueError(f"{text!r} has an escape that is not UTF-8; no URL could match it")
     if "**" in segments[:-1]:
         raise ValueError(f"{text!r}: ** stands for the rest of a path and comes last")
     if "*" in query or any("*" in segment.replace("%2A", "*") for segment in segments if segment not in ("*", "**")):

@@ -91,6 +91,43 @@ def test_a_pattern_matches_these_urls(pattern: str, url: str, allowed: bool) -> 
     assert admits(pattern, url) is allowed
 
 
+@pytest.mark.parametrize(
+    "escape",
+    ["%2f", "%252f", "%25252f", "%2525252f", "%5c", "%5C", "%255c", "%25255C", "%25%32%66"],
+)
+@pytest.mark.parametrize("pattern", ["https://a.example/m/*", "https://a.example/*/b.jpg"])
+def test_a_star_matches_no_separator_however_often_it_is_encoded(pattern: str, escape: str) -> None:
+    url = pattern.replace("*", f"a{escape}b.jpg")
+
+    assert not admits(pattern, url)
+    assert admits(pattern, url.replace(escape, ""))
+    assert admits("https://a.example/**", url)
+
+
+@pytest.mark.parametrize(
+    "escape",
+    [
+        pytest.param("..%c0%af", id="an overlong slash"),
+        pytest.param("%c0%ae%c0%ae/", id="an overlong parent"),
+        pytest.param("%e0%80%af", id="a slash in three bytes"),
+        pytest.param("%25c0%25af", id="an overlong slash, encoded twice"),
+        pytest.param("%2525c0%2525af", id="an overlong slash, encoded three times"),
+        pytest.param("m%fc", id="Latin-1"),
+        pytest.param("%ed%a0%80", id="a surrogate"),
+        pytest.param("%c3", id="half a character"),
+    ],
+)
+@pytest.mark.parametrize("pattern", ["https://a.example/m/**", "https://a.example/m/*", "https://a.example/m/*/**"])
+def test_a_path_pattern_matches_no_escape_that_is_not_utf8(pattern: str, escape: str) -> None:
+    assert not admits(pattern, f"https://a.example/m/{escape}x.jpg")
+    assert not admits(pattern, f"https://a.example/m/{escape}/x.jpg")
+
+
+@pytest.mark.parametrize("pattern", ["a.example", "https://a.example/", "https://a.example/**"])
+def test_a_pattern_for_a_whole_host_matches_escapes_of_any_encoding(pattern: str) -> None:
+    assert admits(pattern, "https://a.example/m%fcnchen.jpg")
+
+
 def test_an_empty_allowlist_admits_nothing() -> None:
     assert not Allowlist([]).admits(parse_remote("https://a.example/x.jpg"))
 
@@ -114,6 +151,7 @@ def test_one_pattern_of_several_is_enough() -> None:
         pytest.param("https://a.example/**/b.jpg", "comes last", id="two stars in the middle"),
         pytest.param("https://a.example/***", "a whole segment", id="three stars"),
         pytest.param("https://a.example/x?id=*", "a whole segment", id="a star in the query"),
+        pytest.param("https://a.example/m%fc/**", "not UTF-8", id="an escape that is not UTF-8"),
         pytest.param("https://a.example/m/", "write https://a.example/m/**", id="a slash at the end"),
         pytest.param("ftp://a.example/**", "only https:// and http://", id="another scheme"),
         pytest.param("//a.example/**", "names no host", id="no scheme"),

@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from imgcdn.core.request.origin_options import NO_OPTIONS, OriginOptions
 from imgcdn.core.request.url import DEFAULT_PORTS, RemoteUrl, decode_completely, parse_remote
 from imgcdn.errors import Forbidden, InvalidParam
 
 
-class Allowlist:
+@dataclass(frozen=True, slots=True)
+class Pattern:
     """
-    The patterns of URLs that may be fetched.
+    A pattern of URLs that may be fetched. `parse_pattern` makes it.
 
     `HOST` alone means https and any path. `*.HOST` stands for exactly one more label, `**.HOST` for one or more;
     neither includes the host itself. In a path, `*` stands for one segment, and `**` at the end for any number of
@@ -17,37 +19,30 @@ class Allowlist:
     matches no URL whose path has an escape that is not UTF-8, because servers read such escapes differently.
 
     Args:
-        patterns: As the operator wrote them.
-
-    Raises:
-        ValueError: A pattern is not valid. The text names it and says why.
-    """
-
-    def __init__(self, patterns: Iterable[str]) -> None:
-        self._patterns = tuple(_parse_pattern(text) for text in patterns)
-
-    def admits(self, url: RemoteUrl) -> bool:
-        """Tell whether any pattern matches this URL."""
-        return any(pattern.covers(url) for pattern in self._patterns)
-
-
-@dataclass(frozen=True, slots=True)
-class _Pattern:
-    """
-    Args:
+        text: As the operator wrote it.
         labels: The labels before `host`: "" for none, "*" for one, "**" for one or more.
         segments: None for any path.
         query: None for any query.
+        options: How the URLs that it matches are requested.
     """
 
+    text: str
     scheme: str
     labels: str
     host: str
     port: int
     segments: tuple[str, ...] | None
     query: str | None
+    options: OriginOptions = NO_OPTIONS
+
+    @property
+    def written(self) -> object:
+        """The pattern and its options as imgcdn.toml has them."""
+        options = self.options.written
+        return {"pattern": self.text, **options} if options else self.text
 
     def covers(self, url: RemoteUrl) -> bool:
+        """Tell whether a URL matches."""
         if (self.scheme, self.port) != (url.scheme, url.port) or not self._covers_host(url.host):
             return False
         if self.query is not None and url.target.partition("?")[2] != self.query:
@@ -83,7 +78,29 @@ def _is_one_segment(given: str) -> bool:
     return decoded != "" and "/" not in decoded and "\\" not in decoded
 
 
-def _parse_pattern(text: str) -> _Pattern:
+class Allowlist:
+    """
+    The patterns of URLs that may be fetched.
+
+    Args:
+        patterns: If several match a URL, the first one counts.
+    """
+
+    def __init__(self, patterns: Iterable[Pattern]) -> None:
+        self._patterns = tuple(patterns)
+
+    def match(self, url: RemoteUrl) -> Pattern | None:
+        """Return the pattern that admits a URL; None if there is none."""
+        return next((pattern for pattern in self._patterns if pattern.covers(url)), None)
+
+
+def parse_pattern(text: str) -> Pattern:
+    """
+    Read a pattern.
+
+    Raises:
+        ValueError: It is not valid. The message names it and says why.
+    """
     scheme, separator, rest = text.partition("://")
     scheme, rest = (scheme.lower(), rest) if separator else ("https", text)
     if scheme not in DEFAULT_PORTS:
@@ -104,7 +121,7 @@ def _parse_pattern(text: str) -> _Pattern:
     path, _, query = parsed.target.partition("?")
     segments = None if path in ("/", "/**") and not query else tuple(path[1:].split("/"))
     _check_segments(text, segments or (), query)
-    return _Pattern(scheme, labels, parsed.host, parsed.port, segments, query or None)
+    return Pattern(text, scheme, labels, parsed.host, parsed.port, segments, query or None)
 
 
 def _check_segments(text: str, segments: Sequence[str], query: str) -> None:

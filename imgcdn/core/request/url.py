@@ -9,7 +9,7 @@ A URL is parsed once. The result is compared with the allowlist and then sent, b
 import ipaddress
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote, urljoin
 
 from imgcdn.errors import Forbidden, InvalidParam, SourceNotFound
@@ -59,6 +59,11 @@ class RemoteUrl:
     def path(self) -> str:
         """The target without its query."""
         return self.target.partition("?")[0]
+
+    @property
+    def without_query(self) -> "RemoteUrl":
+        """The same URL without its query."""
+        return replace(self, target=self.path)
 
     @property
     def url(self) -> str:
@@ -141,7 +146,7 @@ def join_base(base: RemoteUrl, segments: Sequence[str], *, query: str = "") -> R
     Append path segments to a mount's base URL. Every parser sees the result as a URL beneath the base.
 
     Args:
-        base: The base URL. Its own query is dropped.
+        base: The base URL, without a query.
         segments: At least one, percent-decoded once.
         query: The client's query, still percent-encoded, without the question mark.
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from imgcdn.core.request.allowlist import Allowlist
+from imgcdn.core.request.allowlist import Allowlist, parse_pattern
 from imgcdn.core.request.url import parse_remote
 from imgcdn.errors import Forbidden, InvalidParam
 from tests.support.paths import TABLES
@@ -15,9 +15,9 @@ ROWS: list[dict[str, Any]] = json.loads(TABLE.read_text(encoding="utf-8"))["rows
 
 def admits(pattern: str, url: str) -> bool:
     """Parse a URL and match it with a pattern, as for a request."""
-    allowlist = Allowlist([pattern])
+    allowlist = Allowlist([parse_pattern(pattern)])
     try:
-        return allowlist.admits(parse_remote(url))
+        return allowlist.match(parse_remote(url)) is not None
     except (InvalidParam, Forbidden):
         return False
 
@@ -129,14 +129,15 @@ def test_a_pattern_for_a_whole_host_matches_escapes_of_any_encoding(pattern: str
 
 
 def test_an_empty_allowlist_admits_nothing() -> None:
-    assert not Allowlist([]).admits(parse_remote("https://a.example/x.jpg"))
+    assert Allowlist([]).match(parse_remote("https://a.example/x.jpg")) is None
 
 
 def test_one_pattern_of_several_is_enough() -> None:
-    allowlist = Allowlist(["a.example", "http://b.example/m/**"])
+    patterns = [parse_pattern(text) for text in ("a.example", "http://b.example/m/**", "http://b.example")]
+    allowlist = Allowlist(patterns)
 
-    assert allowlist.admits(parse_remote("http://b.example/m/x.jpg"))
-    assert not allowlist.admits(parse_remote("https://b.example/m/x.jpg"))
+    assert allowlist.match(parse_remote("http://b.example/m/x.jpg")) == patterns[1], "the first one counts"
+    assert allowlist.match(parse_remote("https://b.example/m/x.jpg")) is None
 
 
 @pytest.mark.parametrize(
@@ -167,5 +168,5 @@ def test_one_pattern_of_several_is_enough() -> None:
 )
 def test_a_pattern_that_cannot_work_is_refused_with_the_reason(pattern: str, why: str) -> None:
     with pytest.raises(ValueError, match=re.escape(why)) as caught:
-        Allowlist([pattern])
+        parse_pattern(pattern)
     assert str(caught.value).startswith(repr(pattern))

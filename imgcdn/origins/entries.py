@@ -35,8 +35,9 @@ _MAX_FILE_BYTES = 16_384
 
 _MISSING = object()
 
-# A list or a table in a variable is JSON. No pattern and no path begins like one.
-_JSON = re.compile(r'\s*(\{|\[\s*["{\]])')
+# In a variable or a flag, a list or a table is JSON. A text that tries to be JSON must not be taken for patterns, since
+# the message about such a pattern would show it.
+_JSON_LIST = re.compile(r'\s*\[\s*["\]]')
 
 
 def patterns(raw: object) -> tuple[Pattern, ...]:
@@ -50,17 +51,18 @@ def mounts(raw: object) -> tuple[Mount, ...]:
 
 
 def _from_json(raw: object) -> object:
-    if not isinstance(raw, str) or not _JSON.match(raw):
+    if not isinstance(raw, str) or not ("{" in raw or _JSON_LIST.match(raw)):
         return raw
     try:
         return json.loads(raw)
     except json.JSONDecodeError as error:
-        raise Mistake(f"must be valid JSON if it begins with a bracket: {error}") from error
+        raise Mistake(f"must be valid JSON, because it has braces or brackets: {error}") from error
     except RecursionError as error:
         raise Mistake("is nested too deeply") from error
 
 
 def _pattern(raw: object) -> Pattern:
+    raw = _from_json(raw)
     if not isinstance(raw, dict):
         return _pattern_alone(raw)
     pattern, options = _with_options(raw, "pattern", _pattern_alone)

@@ -47,7 +47,7 @@ TYPICAL = [
     (
         "allow",
         '[{"pattern": "a.test"]',
-        """ must be valid JSON if it begins with a bracket: Expecting ',' delimiter: line 1 column 22 (char 21)""",
+        """ must be valid JSON, because it has braces or brackets: Expecting ',' delimiter: line 1 column 22 (char 21)""",
     ),
     ("mounts", "cms=https://a.test", ".cms must be a path such as /cms"),
     ("mounts", "/cms//a=https://a.test", """."/cms//a" must be a path such as /cms"""),
@@ -75,7 +75,7 @@ TYPICAL = [
     (
         "mounts",
         '{"/cms": ',
-        " must be valid JSON if it begins with a bracket: Expecting value: line 1 column 10 (char 9)",
+        " must be valid JSON, because it has braces or brackets: Expecting value: line 1 column 10 (char 9)",
     ),
     ("mounts", "/a=https://a.test /b", "[1] must be NAME=VALUE, such as /cms=https://cms.internal/media, not '/b'"),
     ("allow_addresses", "10.0.0.0/99", "[0]: '10.0.0.0/99' is not a network such as 10.0.0.0/8"),

@@ -148,3 +148,23 @@ headers = { X-H = { file = "none" }, X-I = { file = "binary" }, X-J = { file = "
 @pytest.mark.parametrize("raw", [{"pattern": "s3cret"}, [{"/cms": "s3cret"}], [["s3cret"]], {"/cms": ["s3cret"]}])
 def test_a_setting_of_another_shape_is_not_shown(name: str, raw: object) -> None:
     assert "s3cret" not in "".join(mistakes({name: raw}))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param('a.test {"pattern": "b.test", "headers": {"Authorization": "s3cret"}}', id="beside a pattern"),
+        pytest.param("[{'pattern': 'b.test', 'headers': {'Authorization': 's3cret'}}]", id="other quotes"),
+        pytest.param('{"pattern": "b.test", "headers": {"Authorization": "s3cret"}}', id="no list"),
+        pytest.param('["b.test", {"headers": {"Authorization": "s3cret"}}', id="no end"),
+    ],
+)
+def test_a_variable_that_is_not_quite_json_is_not_shown(raw: str) -> None:
+    for name in ("IMGCDN_ALLOW", "IMGCDN_MOUNTS"):
+        assert "s3cret" not in "".join(mistakes(environ={name: raw}))
+
+
+def test_a_flag_may_have_options() -> None:
+    config = load({"allow": ["a.test", '{"pattern": "b.test", "query": "drop"}']}, {})
+
+    assert [pattern.options.keeps_query for pattern in config.origins.allow] == [True, False]

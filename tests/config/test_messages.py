@@ -46,8 +46,8 @@ TYPICAL = [
     ("allow", '["a.test", {"query": "drop"}]', "[1].pattern is missing"),
     (
         "allow",
-        '[{"pattern": "a.test"]',
-        """ must be valid JSON, because it has braces or brackets: Expecting ',' delimiter: line 1 column 22 (char 21)""",
+        '["a.test"',
+        " must be valid JSON, because it has braces or brackets: Expecting ',' delimiter: line 1 column 10 (char 9)",
     ),
     ("mounts", "cms=https://a.test", ".cms must be a path such as /cms"),
     ("mounts", "/cms//a=https://a.test", """."/cms//a" must be a path such as /cms"""),

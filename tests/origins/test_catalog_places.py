@@ -18,6 +18,10 @@ from tests.support.fetching import PATIENT, SLACK_S
 #: One fetch at a time, and no deadline that is near.
 ONE_PLACE: dict[str, Any] = {"fetchers": 1, **PATIENT}
 
+#: Seconds in which a fetch that gets a place is done, with the start of a render child. A place that comes free only by
+#: a deadline takes 30 s.
+SOON_S = 15.0
+
 
 def hosts(bench: Bench, count: int) -> dict[str, Any]:
     """Return settings by which names of hosts lead to the one origin."""
@@ -45,7 +49,7 @@ def test_four_hosts_that_hang_do_not_keep_a_fifth_waiting(bench: Bench) -> None:
                 for path in paths
             ]
             await until(lambda: len(bench.origin.requests) == 28, "the four hosts have taken what they may")
-            await asyncio.wait_for(catalog.refresh(on_host(bench, 4, "/a.jpg"), None), SLACK_S)
+            await asyncio.wait_for(catalog.refresh(on_host(bench, 4, "/a.jpg"), None), SOON_S)
             catalog.close()
             await asyncio.gather(*hanging, return_exceptions=True)
 
@@ -61,7 +65,7 @@ def test_a_fetch_that_nobody_waits_for_makes_way_and_leaves_nothing_behind(bench
             slow = fetching(catalog, bench.source("/slow.jpg"), interest)
             await until(lambda: bench.origin.requests, "the origin has the request")
             interest.change(is_wanted=False)
-            original = await asyncio.wait_for(catalog.refresh(bench.source(), None), SLACK_S)
+            original = await asyncio.wait_for(catalog.refresh(bench.source(), None), SOON_S)
             assert original.record.facts is not None
             with pytest.raises(Withdrawn):
                 await slow

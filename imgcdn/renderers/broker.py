@@ -16,6 +16,7 @@ import multiprocessing
 import os
 import signal
 import socket
+from dataclasses import replace
 from multiprocessing.context import ForkServerProcess
 
 from imgcdn.core.interest import Interest
@@ -31,6 +32,9 @@ from imgcdn.renderers.jobs import (
     Job,
     Killed,
     Outcome,
+    Probed,
+    ProbeJob,
+    Rendered,
     pack,
     read_message,
     remove_half_written,
@@ -198,12 +202,23 @@ class Broker:
 
     async def perform(self, job: Job, claim: Claim, interest: Interest) -> Outcome:
         """Do one job in a child. A job whose child somebody else killed is tried once more."""
-        refused = self._budgets.charge(job, claim)
+        if isinstance(job, ProbeJob):
+            return await self._probe(job, claim, interest)
+        refused = self._budgets.charge(claim)
         if refused is not None:
             return Failed(refused)
         outcome = await self._perform(job, claim, interest)
         if isinstance(outcome, GaveWay) or (isinstance(outcome, Failed) and isinstance(outcome.error, Overloaded)):
-            self._budgets.refund(job, claim)
+            self._budgets.refund(claim)
+        return outcome
+
+    async def _probe(self, job: ProbeJob, claim: Claim, interest: Interest) -> Outcome:
+        """Do a probe, which costs nothing. The render that comes with it does; without a budget it is left out."""
+        if job.then is not None and self._budgets.refusal(claim) is not None:
+            job = replace(job, then=None)
+        outcome = await self._perform(job, claim, interest)
+        if isinstance(outcome, Probed) and isinstance(outcome.rendered, Rendered):
+            self._budgets.charge(claim)
         return outcome
 
     async def _perform(self, job: Job, claim: Claim, interest: Interest) -> Outcome:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from imgcdn.errors import OverBudget
-from imgcdn.renderers.jobs import Claim, Job, RenderJob
+from imgcdn.renderers.jobs import Claim
 from imgcdn.renderers.settings import Allowance
 
 #: Buckets that are remembered at most. Above it, the one that was charged first is forgotten.
@@ -37,26 +37,30 @@ class Budgets:
     def __len__(self) -> int:
         return len(self._left)
 
-    def charge(self, job: Job, claim: Claim) -> OverBudget | None:
-        """Charge a job to its client and its source. Return the error if one of them has nothing left."""
-        charges = self._charges(job, claim)
-        after_s = max((self._wait_s(allowance, name) for allowance, name, _ in charges), default=0.0)
-        if after_s > 0:
-            detail = "Too many new images were asked for in a short time. Images that were made before are still sent."
-            return OverBudget(detail, after_s=math.ceil(after_s))
-        for allowance, name, amount in charges:
-            self._take(allowance, name, amount)
-        return None
+    def refusal(self, claim: Claim) -> OverBudget | None:
+        """Return the error for a render whose client or source has nothing left; None for all others."""
+        after_s = max((self._wait_s(allowance, name) for allowance, name, _ in self._charges(claim)), default=0.0)
+        if after_s <= 0:
+            return None
+        detail = "Too many new images were asked for in a short time. Images that were made before are still sent."
+        return OverBudget(detail, after_s=math.ceil(after_s))
 
-    def refund(self, job: Job, claim: Claim) -> None:
-        """Give back what was charged for a job that was not done."""
-        for allowance, name, amount in self._charges(job, claim):
+    def charge(self, claim: Claim) -> OverBudget | None:
+        """Charge a render to its client and its source. If one of them has nothing left, return the error."""
+        refused = self.refusal(claim)
+        if refused is None:
+            for allowance, name, amount in self._charges(claim):
+                self._take(allowance, name, amount)
+        return refused
+
+    def refund(self, claim: Claim) -> None:
+        """Give back what was charged for a render that was not done."""
+        for allowance, name, amount in self._charges(claim):
             self._take(allowance, name, -amount)
 
-    def _charges(self, job: Job, claim: Claim) -> list[tuple[Allowance, str, float]]:
-        """Return what a job costs, and whom. The probe of an original and background work cost nothing."""
-        is_render = isinstance(job, RenderJob) or job.then is not None
-        if not is_render or claim.is_background:
+    def _charges(self, claim: Claim) -> list[tuple[Allowance, str, float]]:
+        """Return what a render costs, and whom. Background work costs nothing."""
+        if claim.is_background:
             return []
         return [
             (each, name, claim.cost_ms / 1000 if each.counts_seconds else 1.0)

@@ -217,8 +217,10 @@ def _listens(path: str) -> bool:
 
 
 def _environment() -> dict[str, str]:
+    # Settings may contain keys, which a codec that was taken over could read.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("IMGCDN_")}
     # Two arenas: with glibc's default of eight for each core, memory of every thread of a codec would be kept.
-    environment = {"MALLOC_ARENA_MAX": "2", **os.environ}
+    environment = {"MALLOC_ARENA_MAX": "2", **inherited}
     root = str(Path(__file__).parents[2])
     if root not in sysconfig.get_paths().values():  # the package may run from a checkout without being installed
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (environment.get("PYTHONPATH"), root)))

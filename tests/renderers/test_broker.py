@@ -181,3 +181,15 @@ def test_modules_in_the_current_folder_are_not_imported(
 
     asyncio.run(scenario())
     assert not trap.exists()
+
+
+def test_the_settings_are_not_in_the_environment_of_codecs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMGCDN_SIGNING_KEYS", "k1:secret")
+
+    async def scenario() -> None:
+        async with rendering(folder):
+            environments = [Path(f"/proc/{pid}/environ").read_bytes() for pid in processes(folder)]
+            assert all(environments)
+            assert not any(b"IMGCDN_" in each for each in environments)
+
+    asyncio.run(scenario())

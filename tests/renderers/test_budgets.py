@@ -8,7 +8,7 @@ import pytest
 
 from imgcdn.errors import OverBudget
 from imgcdn.renderers.budgets import Budgets
-from imgcdn.renderers.jobs import Claim, Job
+from imgcdn.renderers.jobs import Claim
 from imgcdn.renderers.settings import Allowance
 from tests.support.brokers import probe_job, render_job, rendering, settings, works
 
@@ -26,42 +26,37 @@ class Clocked:
         self.now = 1000.0
         self.budgets = Budgets(allowances, lambda: self.now)
 
-    def accepts(self, job: Job, claim: Claim = CLAIM) -> bool:
-        return self.budgets.charge(job, claim) is None
+    def accepts(self, claim: Claim = CLAIM) -> bool:
+        return self.budgets.charge(claim) is None
 
 
-@pytest.fixture
-def job(small: Path) -> Job:
-    return render_job(small)
+def test_without_a_budget_everything_is_accepted() -> None:
+    assert all(Clocked().accepts() for _ in range(100))
 
 
-def test_without_a_budget_everything_is_accepted(job: Job) -> None:
-    assert all(Clocked().accepts(job) for _ in range(100))
-
-
-def test_a_client_gets_its_variants_and_then_one_after_the_other(job: Job) -> None:
+def test_a_client_gets_its_variants_and_then_one_after_the_other() -> None:
     clocked = Clocked(VARIANTS)
-    assert [clocked.accepts(job) for _ in range(4)] == [True, True, True, False]
-    refused = clocked.budgets.charge(job, CLAIM)
+    assert [clocked.accepts() for _ in range(4)] == [True, True, True, False]
+    refused = clocked.budgets.charge(CLAIM)
     assert refused is not None
     assert refused.retry_after_s == 20, "three a minute"
     clocked.now += 20
-    assert [clocked.accepts(job) for _ in range(2)] == [True, False]
+    assert [clocked.accepts() for _ in range(2)] == [True, False]
     clocked.now += 1000
-    assert [clocked.accepts(job) for _ in range(4)] == [True, True, True, False]
+    assert [clocked.accepts() for _ in range(4)] == [True, True, True, False]
 
 
-def test_seconds_are_what_was_estimated_and_one_job_may_take_more(job: Job) -> None:
+def test_seconds_are_what_was_estimated_and_one_job_may_take_more() -> None:
     clocked = Clocked(SECONDS)
-    assert [clocked.accepts(job, replace(CLAIM, cost_ms=cost)) for cost in (1_500.0, 6_500.0, 1.0)] == [
+    assert [clocked.accepts(replace(CLAIM, cost_ms=cost)) for cost in (1_500.0, 6_500.0, 1.0)] == [
         True,
         True,
         False,
     ]
     clocked.now += 179
-    assert not clocked.accepts(job), "six seconds of debt take three minutes"
+    assert not clocked.accepts(), "six seconds of debt take three minutes"
     clocked.now += 2
-    assert clocked.accepts(job)
+    assert clocked.accepts()
 
 
 @pytest.mark.parametrize(
@@ -75,25 +70,24 @@ def test_seconds_are_what_was_estimated_and_one_job_may_take_more(job: Job) -> N
         pytest.param(VARIANTS, replace(CLAIM, is_background=True), True, id="background work"),
     ],
 )
-def test_whose_budget_it_is(job: Job, allowance: Allowance, other: Claim, is_apart: bool) -> None:
+def test_whose_budget_it_is(allowance: Allowance, other: Claim, is_apart: bool) -> None:
     clocked = Clocked(allowance)
     for _ in range(3):
-        clocked.accepts(job)
-    assert clocked.accepts(job, other) is is_apart
+        clocked.accepts()
+    assert clocked.accepts(other) is is_apart
 
 
-def test_a_probe_costs_nothing_and_a_refund_gives_back(job: Job, small: Path) -> None:
+def test_a_refund_gives_back() -> None:
     clocked = Clocked(VARIANTS)
-    assert all(clocked.accepts(probe_job(small)) for _ in range(10))
     for _ in range(20):
-        assert clocked.accepts(job)
-        clocked.budgets.refund(job, CLAIM)
+        assert clocked.accepts()
+        clocked.budgets.refund(CLAIM)
 
 
-def test_the_memory_of_budgets_is_bounded(job: Job) -> None:
+def test_the_memory_of_budgets_is_bounded() -> None:
     clocked = Clocked(VARIANTS)
     for number in range(21_000):
-        clocked.accepts(job, replace(CLAIM, client=str(number)))
+        clocked.accepts(replace(CLAIM, client=str(number)))
     assert len(clocked.budgets) == 20_000
 
 

@@ -55,9 +55,15 @@ def processes(folder: Path) -> list[int]:
     """Return the pids of the brokers whose sockets are in this folder, and of all their descendants."""
     table = _process_table()
     pids = [pid for pid, (_, command) in table.items() if f"{folder}/" in command and "imgcdn.renderers" in command]
-    for pid in pids:
-        pids += [other for other, (parent, _) in table.items() if parent == pid]
-    return pids
+    return pids + descendants(*pids)
+
+
+def descendants(*pids: int) -> list[int]:
+    """Return the pids of the children of processes, and of their children, and so on."""
+    table, found = _process_table(), list(pids)
+    for pid in found:
+        found += [other for other, (parent, _) in table.items() if parent == pid]
+    return found[len(pids) :]
 
 
 def broker(folder: Path) -> int:

@@ -214,7 +214,7 @@ def test_too_many_waiting_requests_are_refused(root: Path, tmp_path: Path) -> No
 def test_a_render_past_its_deadline_is_504_and_the_next_one_works(root: Path, tmp_path: Path) -> None:
     (root / "large.jpg").write_bytes(pictures.jpeg(pictures.photograph((5000, 4000)), quality=60))
     with serving.edge(root, tmp_path, render_timeout_s=1, avif_max_pixels=10**9) as service:
-        late = service.get("/img/large.jpg?fm=avif&q=95&blur=250&sharpen=10")
+        late = service.get("/img/large.jpg?w=3000&fm=avif&q=95&blur=250&sharpen=10")
         assert (late.status, json.loads(late.body)["type"]) == (504, "/-/problems/render-timeout")
         assert service.get("/img/photo.jpg?w=100").status == 200
 

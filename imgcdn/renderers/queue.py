@@ -132,8 +132,7 @@ class JobQueue:
             return await self._perform_behind(job, claim)
         ticket = self._ticket(job, claim)
         try:
-            with interest.watched_by(lambda is_wanted: None if is_wanted else _give_up(ticket)):
-                child = await self._take(ticket)
+            child = self._idle_child(ticket) or await self._wait_for_child(ticket, interest)
         except Withdrawn:
             return GaveWay()
         except ImgcdnError as error:
@@ -164,18 +163,18 @@ class JobQueue:
         loop = asyncio.get_running_loop()
         return _Ticket(job, claim, loop.time() * 1000, loop.create_future())
 
-    async def _take(self, ticket: _Ticket) -> Child:
-        """Wait for a child. Raise Overloaded if it would take too long, and Withdrawn if nobody waits any more."""
-        if ticket.child.done():
-            return await ticket.child  # nobody waits any more
-        for kind in (self._short, self._any) if ticket.is_short else (self._any,):
-            if kind.idle:
-                return kind.idle.popleft()
+    def _idle_child(self, ticket: _Ticket) -> Child | None:
+        kinds = (self._short, self._any) if ticket.is_short else (self._any,)
+        return next((kind.idle.popleft() for kind in kinds if kind.idle), None)
+
+    async def _wait_for_child(self, ticket: _Ticket, interest: Interest) -> Child:
+        """Wait for a child. Raise Overloaded if it would take too long, and Withdrawn when nobody waits any more."""
         self._line_up(ticket)
         try:
             self._refuse_excess(ticket)
-            self._make_room()
-            return await ticket.child
+            with interest.watched_by(lambda is_wanted: None if is_wanted else _give_up(ticket)):
+                self._make_room()
+                return await ticket.child
         except asyncio.CancelledError:
             _return_child(ticket, self._free)
             raise

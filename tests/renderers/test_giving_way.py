@@ -143,6 +143,17 @@ def test_a_job_that_waits_is_withdrawn_when_its_last_client_leaves() -> None:
     run(scenario())
 
 
+def test_a_job_that_nobody_waits_for_is_done_if_a_child_is_idle() -> None:
+    async def scenario() -> None:
+        hand, interest = Hand(), Interest()
+        interest.change(is_wanted=False)
+        abandoned = await begin(queue_of(hand), "abandoned", LONG, interest)
+        hand.finish.set()
+        assert await abandoned == outcome("abandoned")
+
+    run(scenario())
+
+
 def test_a_job_that_runs_goes_on_while_nobody_waits_for_its_child() -> None:
     async def scenario() -> None:
         hand, interest = Hand(), Interest()

@@ -25,7 +25,6 @@ from imgcdn.renderers.budgets import Budgets
 from imgcdn.renderers.channel import serve
 from imgcdn.renderers.jobs import (
     IGNORED_SIGNALS,
-    TAKEN,
     Claim,
     Failed,
     GaveWay,
@@ -35,11 +34,10 @@ from imgcdn.renderers.jobs import (
     Probed,
     ProbeJob,
     Rendered,
-    pack,
-    read_message,
     remove_half_written,
 )
 from imgcdn.renderers.killings import Killings
+from imgcdn.renderers.messages import TAKEN, GarbledOutcome, pack, read_outcome
 from imgcdn.renderers.queue import JobQueue
 from imgcdn.renderers.settings import BrokerSettings
 
@@ -118,8 +116,7 @@ class Child:
         try:
             async with asyncio.timeout(job.timeout_s):
                 await self._hand_over(job)
-                outcome: Outcome = await read_message(self._reader)
-                return outcome
+                return await read_outcome(self._reader)
         except TimeoutError:
             self.kill()
             return Failed(RenderTimeout(f"Rendering took more than {job.timeout_s:g} seconds and was stopped."))
@@ -129,6 +126,10 @@ class Child:
                 _log.warning("a render child was killed by another process or the kernel: is memory short?")
                 return Killed()
             _log.warning("a render child crashed on an original, with exit status %s", status)
+            return Failed(RenderFailed("The decoder or the encoder crashed. Another size or format may work."))
+        except GarbledOutcome as error:
+            self.kill()
+            _log.error("a render child sent no outcome; an original may have taken it over: %s", error)
             return Failed(RenderFailed("The decoder or the encoder crashed. Another size or format may work."))
         except _NoChild as error:
             return Failed(InternalError("Rendering failed. The log has the reason.", log=str(error)))

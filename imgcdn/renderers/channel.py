@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from imgcdn.core.interest import Interest
-from imgcdn.renderers.jobs import Claim, Job, Outcome, pack, read_message
+from imgcdn.renderers.jobs import Claim, Job, Outcome
+from imgcdn.renderers.messages import pack, read_message
 
 #: Raised when the other side has closed the connection.
 CLOSED = (asyncio.IncompleteReadError, ConnectionError)

@@ -24,20 +24,8 @@ from imgcdn.core.values import EncodedImage, Facts
 from imgcdn.engine.probe import probe
 from imgcdn.engine.render import render
 from imgcdn.errors import ImageError, InternalError, RenderFailed, RequestError, SourceNotFound
-from imgcdn.renderers.jobs import (
-    TAKEN,
-    Changed,
-    Failed,
-    FirstRender,
-    Job,
-    Outcome,
-    Probed,
-    ProbeJob,
-    Rendered,
-    RenderJob,
-    pack,
-    receive_message,
-)
+from imgcdn.renderers.jobs import Changed, Failed, FirstRender, Job, Outcome, Probed, ProbeJob, Rendered, RenderJob
+from imgcdn.renderers.messages import TAKEN, pack, receive_message
 from imgcdn.renderers.parent import end_with_parent
 from imgcdn.renderers.priority import drop_realtime_capability, use_background_priority
 from imgcdn.renderers.sandbox import confine

@@ -1,15 +1,11 @@
-"""Jobs for render children, their outcomes, and the messages in which both are sent over a socket."""
+"""Jobs for render children, what they claim, and their outcomes."""
 
 import asyncio
 import contextlib
 import os
-import pickle
 import signal
-import socket
-import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from imgcdn.core.encoders.effort import Budget
 from imgcdn.core.interest import Interest
@@ -19,20 +15,12 @@ from imgcdn.core.request.params import Params
 from imgcdn.core.values import Facts, FileStamp
 from imgcdn.errors import ImgcdnError
 
-_LENGTH = struct.Struct(">Q")
-
-#: A child sends this when it accepts a job. If it exits before that, the original is not at fault.
-TAKEN = b"\x01"
-
 #: The broker and its children ignore these. A terminal and many service managers signal the whole process group, but
 #: HTTP workers need the broker until they have drained.
 IGNORED_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 
 #: Patience of a job that no request waits for.
 _LONGEST_WAIT_S = 600.0
-
-#: Limit of a message: twice 8192 x 8192 pixels of 4 bytes.
-_MAX_MESSAGE_BYTES = 2**29
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,36 +195,3 @@ class Killed:
 
 
 Outcome = Probed | Rendered | Failed | Changed | GaveWay | Killed
-
-
-def pack(message: Any) -> bytes:
-    """Return one message: the length, then the pickle."""
-    data = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
-    return _LENGTH.pack(len(data)) + data
-
-
-async def read_message(reader: asyncio.StreamReader) -> Any:
-    """
-    Read one message. Use this only with a socket that no other user can reach, because a pickle can run code.
-
-    Raises:
-        asyncio.IncompleteReadError: The other side has closed the connection.
-    """
-    (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
-    if length > _MAX_MESSAGE_BYTES:
-        raise asyncio.IncompleteReadError(b"", length)
-    return pickle.loads(await reader.readexactly(length))  # noqa: S301  # the socket is private, see above
-
-
-def receive_message(connection: socket.socket) -> Any:
-    """
-    Read one message, and block until it is complete. The same rule as for `read_message` applies.
-
-    Returns:
-        None if the other side has closed the connection.
-    """
-    length = connection.recv(_LENGTH.size, socket.MSG_WAITALL)
-    if len(length) < _LENGTH.size:
-        return None
-    data = connection.recv(_LENGTH.unpack(length)[0], socket.MSG_WAITALL)
-    return pickle.loads(data)  # noqa: S301  # the socket is private, see above

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -194,5 +195,39 @@ def test_a_version_in_the_job_is_used_without_hashing_again(folder: Path, small:
             assert isinstance(unhashed, Probed)
             assert hashed.version == hashlib.sha256(small.read_bytes()).hexdigest()
             assert unhashed == replace(hashed, version="12" * 32)
+
+    asyncio.run(scenario())
+
+
+def test_the_cpu_time_of_a_job_is_limited_a_little_above_its_deadline(folder: Path, small: Path) -> None:
+    async def scenario() -> None:
+        async with rendering(folder) as renderers:
+            await asyncio.gather(*(renderers.run(probe_job(small, timeout_s=20)) for _ in range(20)))
+            limits = [Path(f"/proc/{child}/limits").read_text() for child in children(folder)]
+            soft = [re.findall(r"Max cpu time +(\d+)", text) for text in limits]
+            assert all(25 <= int(seconds) <= 27 for found in soft for seconds in found)
+            assert any(soft)
+
+    asyncio.run(scenario())
+
+
+def test_a_child_is_replaced_after_many_jobs(folder: Path, small: Path) -> None:
+    async def scenario() -> None:
+        async with rendering(folder) as renderers:
+            before = set(children(folder))
+            for _ in range(11):
+                outcomes = await asyncio.gather(*(renderers.run(probe_job(small)) for _ in range(100)))
+                assert all(map(works, outcomes))
+            assert set(children(folder)) - before
+
+    asyncio.run(scenario())
+
+
+def test_glibc_keeps_few_arenas_for_the_threads_of_a_child(folder: Path) -> None:
+    async def scenario() -> None:
+        async with rendering(folder):
+            assert all(
+                b"MALLOC_ARENA_MAX=2" in Path(f"/proc/{child}/environ").read_bytes() for child in children(folder)
+            )
 
     asyncio.run(scenario())

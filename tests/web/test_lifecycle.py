@@ -251,3 +251,12 @@ def test_the_log_has_the_cause_of_an_error(root: Path, tmp_path: Path) -> None:
         lines = [json.loads(line) for line in service.log.read_text().splitlines() if line.startswith("{")]
     (line,) = [line for line in lines if line.get("status") == 403]
     assert "--allow" in line["note"]
+
+
+def test_gunicorn_opens_no_control_socket(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir(mode=0o700)
+    with serving.edge(root, tmp_path) as service:
+        assert service.get("/-/healthz").status == 200
+        assert not [path for path in (tmp_path / "home").rglob("*") if "gunicorn" in str(path)]

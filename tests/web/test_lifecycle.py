@@ -254,9 +254,10 @@ def test_the_log_has_the_cause_of_an_error(root: Path, tmp_path: Path) -> None:
 
 
 def test_gunicorn_opens_no_control_socket(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "home"))
-    (tmp_path / "home").mkdir(mode=0o700)
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(home))
     with serving.edge(root, tmp_path) as service:
         assert service.get("/-/healthz").status == 200
-        assert not [path for path in (tmp_path / "home").rglob("*") if "gunicorn" in str(path)]
+        assert not [path for path in home.rglob("*") if "gunicorn" in str(path.relative_to(home))]

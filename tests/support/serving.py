@@ -88,10 +88,16 @@ class Service:
 
 
 @contextlib.contextmanager
-def edge(root: Path, folder: Path, **settings: object) -> Iterator[Service]:
-    """Run `imgcdn serve ROOT` on a port that the system chooses; its cache and log go into `folder`."""
+def edge(root: Path, folder: Path, *, open_files: int = 0, **settings: object) -> Iterator[Service]:
+    """
+    Run `imgcdn serve ROOT` on a port that the system chooses; its cache and log go into `folder`.
+
+    Args:
+        open_files: Limit of the open files of each of its processes; 0 for the limit of the tests.
+    """
     bind = str(settings.pop("bind", "127.0.0.1:0"))
-    command = [sys.executable, "-m", "imgcdn", "serve", str(root), "--bind", bind]
+    limit = ["prlimit", f"--nofile={open_files}:{open_files}"] if open_files else []
+    command = [*limit, sys.executable, "-m", "imgcdn", "serve", str(root), "--bind", bind]
     with _start(command, folder, settings) as (process, cache, log):
         line = _first_line(process, log)
         match = re.search(r"on 127\.0\.0\.1:([0-9]+)", line)

@@ -3,12 +3,10 @@
 import contextlib
 import json
 import os
-import resource
 import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -47,17 +45,6 @@ def until_hit(service: Service, target: str) -> None:
         threading.Event().wait(0.2)
 
 
-@contextlib.contextmanager
-def open_files(most: int) -> Iterator[None]:
-    """Limit the descriptors of the processes that are started meanwhile."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
 def workers(service: Service) -> list[int]:
     """Return the pids of the HTTP workers, whose command line is that of their master."""
     command = Path(f"/proc/{service.process.pid}/cmdline").read_bytes()
@@ -86,10 +73,10 @@ def test_a_hanging_origin_costs_no_hit_and_no_other_origin(root: Path, tmp_path:
     with (
         origin.running(silent) as hanging,
         origin.running({"/a.jpg": origin.respond(pictures.jpeg())}) as working,
-        open_files(1024),
         serving.edge(
             root,
             tmp_path,
+            open_files=1024,
             workers=1,
             allow=f"http://hanging.test:{hanging.port}/** http://working.test:{working.port}/**",
             allow_addresses="127.0.0.0/8",
@@ -105,6 +92,7 @@ def test_a_hanging_origin_costs_no_hit_and_no_other_origin(root: Path, tmp_path:
                 each.result()
         assert hits == [200] * 100
         [worker] = workers(service)
+        assert "Max open files            1024" in Path(f"/proc/{worker}/limits").read_text()
         assert len(os.listdir(f"/proc/{worker}/fd")) < 200
         began = time.monotonic()
         assert service.get(f"/img?url=http://working.test:{working.port}/a.jpg&w=50").status == 200

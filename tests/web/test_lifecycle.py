@@ -260,4 +260,5 @@ def test_gunicorn_opens_no_control_socket(root: Path, tmp_path: Path, monkeypatc
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(home))
     with serving.edge(root, tmp_path) as service:
         assert service.get("/-/healthz").status == 200
+        threading.Event().wait(1)  # it would come a moment after the workers
         assert not [path for path in home.rglob("*") if "gunicorn" in str(path.relative_to(home))]

@@ -88,13 +88,14 @@ class Service:
 
 
 @contextlib.contextmanager
-def edge(root: Path, folder: Path, *, open_files: int = 0, **settings: object) -> Iterator[Service]:
+def edge(root: Path, folder: Path, **settings: object) -> Iterator[Service]:
     """
     Run `imgcdn serve ROOT` on a port that the system chooses; its cache and log go into `folder`.
 
     Args:
-        open_files: Limit of the open files of each of its processes; 0 for the limit of the tests.
+        settings: Of the service. `open_files` is the limit of its processes, if it is given.
     """
+    open_files = settings.pop("open_files", None)
     bind = str(settings.pop("bind", "127.0.0.1:0"))
     limit = ["prlimit", f"--nofile={open_files}:{open_files}"] if open_files else []
     command = [*limit, sys.executable, "-m", "imgcdn", "serve", str(root), "--bind", bind]

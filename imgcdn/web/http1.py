@@ -156,6 +156,7 @@ class RequestReader:
         except HttpParserError as error:
             # llhttp also reports bytes that follow the last request. `_refuse` ignores that.
             self._refuse(BadRequest(_explain(error), log=str(error)))
+        self._lines.drop_ended()
         if self._head_bytes > MAX_HEAD_BYTES:
             self._refuse(
                 TargetTooLong(f"A URL may have up to {MAX_TARGET_LENGTH} characters.")
@@ -303,19 +304,22 @@ class _RequestLines:
 
     def feed(self, piece: bytes | memoryview) -> None:
         """Take a piece before the parser gets it."""
-        if self._has_ended:
-            self._bytes, self._has_ended = b"", False
         self._bytes += piece
 
+    def drop_ended(self) -> None:
+        """After the parser has taken a piece: drop the bytes if no request has begun in it that has not ended."""
+        if self._has_ended:
+            self._bytes, self._has_ended = b"", False
+
     def begin(self) -> None:
-        """Note that the parser has come to a request. Bytes of one that has ended in the same piece are dropped."""
+        """Note that the parser has come to a request. Drop the bytes of one that has ended in the same piece."""
         if self._has_ended:
             head_end = self._bytes.find(b"\r\n\r\n", self._line_end) + 4
             self._bytes, self._has_ended = self._bytes[head_end + self._body_bytes :], False
 
     def names_http(self) -> bool:
         """Tell whether the line of the request, whose head is complete, ends in HTTP and a version."""
-        if self._bytes.startswith(b"\r\n"):
+        if self._bytes[0] in b"\r\n":  # empty lines before the request, of which an earlier piece may have had a part
             self._bytes = self._bytes.lstrip(b"\r\n")
         self._line_end = self._bytes.find(b"\n") - 1
         return self._bytes.startswith(b"HTTP/", self._line_end - len(b"HTTP/1.1"))

@@ -1,5 +1,7 @@
 """Requests read from bytes, without a socket: what each sequence of bytes gets."""
 
+import random
+
 import pytest
 
 from imgcdn.errors import ImgcdnError
@@ -133,6 +135,19 @@ def test_bytes_get_these_responses(data: bytes, expected: list[int], piece: int)
     assert statuses(taken(data, piece=piece)) == expected
 
 
+def test_a_protocol_is_told_in_any_pieces() -> None:
+    chance = random.Random(7)
+    for _ in range(500):
+        data, expected = b"", [OK] * chance.randrange(6) + [chance.choice([OK, 400])]
+        for status in expected:
+            body = chance.choice([b"", b"abc", b"\r\n\r\nGET / RTSP/1.0\r\n\r\n"])
+            protocol, other = (b"HTTP", b"RTSP") if status == OK else (b"RTSP", b"HTTP")
+            data += END * chance.randrange(3) + b"POST /" + b"x" * chance.randrange(20) + b" " + protocol + b"/1.1\r\n"
+            data += b"Host: a\r\nX: GET / " + other + b"/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+        assert statuses(taken(data, piece=chance.choice([1, 2, 3, 50, 200, 2_000]))) == expected, data
+
+
 def one(data: bytes) -> Incoming:
     (incoming,) = taken(data)
     return incoming
@@ -146,6 +161,15 @@ def test_a_request_has_what_was_sent() -> None:
     assert (request.method, request.target, request.path) == ("POST", "/a%2Fb?c=%20", "/a%2Fb")
     assert request.headers == {b"host": b"a", b"x-one": b"1, 2", b"content-length": b"2"}
     assert (request.body, request.peer) == (b"hi", PEER)
+
+
+def test_a_request_has_the_time_at_which_it_was_complete() -> None:
+    times = iter((7.0, 8.0))
+    source = RequestReader(PEER, RequestIds(), takes_body=lambda request: False, clock=lambda: next(times))
+    source.feed(GET)
+    source.feed(END + GET + END)
+
+    assert [incoming.request.received_at for incoming in iter(source.next, None)] == [7.0, 8.0]
 
 
 @pytest.mark.parametrize(

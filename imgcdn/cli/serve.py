@@ -63,8 +63,9 @@ def _announce(config: Config, address: str) -> None:
     # 0.0.0.0 stands for all addresses; a browser cannot connect to it.
     address = address.replace("0.0.0.0:", "127.0.0.1:").replace("[::]:", "[::1]:")
     if not address.startswith("unix:"):
-        print(f"  http://{address}/", flush=True)
+        base = f"http://{address}{config.web.path_prefix}"
+        print(f"  {base}/", flush=True)
         from imgcdn.origins.local import pictures
 
         for name in list(pictures(config.origins.root))[:2]:
-            print(f"  http://{address}/img/{quote(name)}?w=640", flush=True)
+            print(f"  {base}/img/{quote(name)}?w=640", flush=True)

@@ -24,6 +24,8 @@ from imgcdn.store.eviction import Evictor
 #: Seconds between two writes of which variants were used.
 _USAGE_EVERY_S = 60.0
 
+_PAUSE_S = 0.05
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -56,8 +58,10 @@ class Parts:
         self.catalog.close()
         await self.flights.stop()
         self.renderers.disconnect()
-        await self._write_usage()
-        await asyncio.to_thread(self.evictor.stop)  # it waits for a running sweep
+        await asyncio.sleep(_PAUSE_S)  # for the responses to requests that still waited
+        # Not in a thread of an executor: these take no work once the interpreter exits (`web.wsgi`).
+        self.service.store.usage.write()
+        self.evictor.stop()  # it waits for a running sweep
 
     async def _write_usage(self) -> None:
         await asyncio.to_thread(self.service.store.usage.write)

@@ -11,12 +11,13 @@ from imgcdn.core.memo import Memo
 from imgcdn.core.request.negotiation import ClientClass, client_class
 from imgcdn.core.request.save_data import lower_quality, wants_less
 from imgcdn.core.request.settings import RequestSettings
+from imgcdn.core.request.url import parse_remote
 from imgcdn.dialects.base import ImageRequest, Target
-from imgcdn.errors import Forbidden, MethodNotAllowed, TargetTooLong
+from imgcdn.errors import Forbidden, ImgcdnError, MethodNotAllowed, TargetTooLong
 from imgcdn.origins.http import is_loop
 from imgcdn.service.assembly import Parts
 from imgcdn.service.delivery import Delivery
-from imgcdn.web.http1 import MAX_TARGET_LENGTH
+from imgcdn.web.limits import MAX_TARGET_LENGTH
 from imgcdn.web.request import Request
 from imgcdn.web.responses import Lifetimes, Response, deliver, is_conditional, options
 from imgcdn.web.settings import WebSettings
@@ -93,6 +94,16 @@ class Hits:
             if len(request.target) <= _MEMO_TARGET_LENGTH:
                 self._requests.put((request.target, thrifty), image)
         return image, self._client_class(request.header(b"accept"))
+
+    def source_host(self, request: Request) -> str:
+        """Return the host of the source that a request names; empty for a file, and if it names no valid source."""
+        if not self.is_image(request):
+            return ""
+        try:
+            source = self.parse(request)[0].source
+        except ImgcdnError:
+            return ""
+        return "" if source.scheme == "local" else parse_remote(source.location).host
 
     def respond(self, delivery: Delivery, image: ImageRequest, request: Request) -> Response:
         """Return the response for a delivery of the service."""

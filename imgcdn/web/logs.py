@@ -17,6 +17,7 @@ _FIELDS = (
     "status",
     "cache",
     "format",
+    "source_host",
     "bytes",
     "total_ms",
     "client",

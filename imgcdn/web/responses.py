@@ -9,6 +9,7 @@ import html
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
 from typing import NamedTuple
@@ -54,15 +55,18 @@ class Response(NamedTuple):
 
     Args:
         headers: Pairs with names in lower case.
-        body: Empty for HEAD and 304.
+        body: Empty for 304. For HEAD it may be that of GET; `web.respond` drops it.
+        cache: How the cache handled the request for an image; None for any other response.
     """
 
     status: int
     headers: list[Header]
     body: Body
+    cache: CacheStatus | None = None
 
 
-class Lifetimes(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
     """
     How long caches may keep a response.
 
@@ -102,10 +106,10 @@ def deliver(
     cache_control = _cache_control(delivery, lifetimes, versioned=image.v is not None and delivery.is_final)
     shared = _shared_headers(variant.digest, variant.made_at, vary(image.params, save_data=save_data), cache_control)
     if is_conditional(request) and is_unchanged(variant, request):
-        return Response(304, [*shared, _cache_status(delivery, lifetimes)], b"")
+        return Response(304, [*shared, _cache_status(delivery, lifetimes)], b"", delivery.status)
     described = _content_headers(variant.format, variant.length, image.source.stem, image.download)
-    body: Body = b"" if request.method == "HEAD" else variant.body
-    return Response(200, [*described, *shared, *_OPEN_TO_ALL, _cache_status(delivery, lifetimes)], body)
+    headers = [*described, *shared, *_OPEN_TO_ALL, _cache_status(delivery, lifetimes)]
+    return Response(200, headers, variant.body, delivery.status)
 
 
 def is_conditional(request: Request) -> bool:
@@ -146,7 +150,7 @@ def refuse(error: ImgcdnError, request: Request) -> Response:
         headers.append((b"retry-after", str(error.retry_after_s).encode()))
     if isinstance(error, MethodNotAllowed):  # RFC 9110, section 15.5.6: a 405 lists the allowed methods
         headers.append((b"allow", ", ".join(error.allowed).encode()))
-    return Response(error.http_status, headers, b"" if request.method == "HEAD" else body)
+    return Response(error.http_status, headers, body)
 
 
 def options() -> Response:
@@ -164,7 +168,7 @@ def options() -> Response:
     )
 
 
-def document(status: int, fields: Mapping[str, object], request: Request) -> Response:
+def document(status: int, fields: Mapping[str, object]) -> Response:
     """Return a small JSON document that no cache may keep."""
     body = json.dumps(fields).encode() + b"\n"
     headers = [
@@ -173,7 +177,7 @@ def document(status: int, fields: Mapping[str, object], request: Request) -> Res
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),
     ]
-    return Response(status, headers, b"" if request.method == "HEAD" else body)
+    return Response(status, headers, body)
 
 
 # Memoised: hits repeat the same headers thousands of times, and building them is a third of the cost of a hit.

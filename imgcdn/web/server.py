@@ -47,7 +47,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         """Set gunicorn's own settings."""
         settings: dict[str, Any] = {
             "workers": self.config.web.workers,
-            "worker_class": "imgcdn.web.worker.EdgeWorker",
+            "worker_class": "imgcdn.web.worker.HttpWorker",
             "preload_app": True,
             # Whole seconds, and later than the worker's own deadline, which is the setting.
             "graceful_timeout": math.ceil(self.config.web.drain_timeout_s) + 1,

@@ -1,4 +1,4 @@
-"""The settings of the HTTP edge."""
+"""The settings of HTTP."""
 
 import re
 from dataclasses import dataclass

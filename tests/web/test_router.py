@@ -33,9 +33,15 @@ def test_every_endpoint_of_the_folder_has_a_route() -> None:
 
 def test_every_page_has_a_route() -> None:
     app = create_pages(cast(Parts, None), run=lambda work: None)  # the parts are used only when a page is asked for
-    pages = {re.sub("<.*>", "*", rule.rule) for rule in app.url_map.iter_rules()}
+    pages = {re.sub("<.*>", "*", rule.rule): set(rule.methods or ()) for rule in app.url_map.iter_rules()}
 
-    assert pages == {route.path for route in ROUTES if route.endpoint is None}
+    # Flask answers OPTIONS by itself, but the router refuses it first.
+    assert pages == {route.path: {*route.methods, "OPTIONS"} for route in ROUTES if route.endpoint is None}
+
+
+def test_no_page_takes_a_body() -> None:
+    """`web.pages` hands on neither the body nor the headers of a request."""
+    assert [route.path for route in ROUTES if route.endpoint is None and "POST" in route.methods] == []
 
 
 def test_paths_are_unique_and_belong_to_no_dialect() -> None:

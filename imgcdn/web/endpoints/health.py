@@ -7,12 +7,12 @@ from imgcdn.web.responses import Response, document
 
 def alive(context: Context, request: Request) -> Response:
     """Answer 200: a process that answers is alive."""
-    return document(200, {"status": "alive"}, request)
+    return document(200, {"status": "alive"})
 
 
 def ready(context: Context, request: Request) -> Response:
     """Answer 503 only while the process drains. Failing storage is reported, but the process still serves requests."""
     if context.draining():
-        return document(503, {"status": "draining", "degraded": []}, request)
+        return document(503, {"status": "draining", "degraded": []})
     degraded = ["storage"] if context.parts.service.store.probe_writing() else []
-    return document(200, {"status": "ready", "degraded": degraded}, request)
+    return document(200, {"status": "ready", "degraded": degraded})

@@ -19,4 +19,4 @@ _HEADERS = [
 
 def icon(context: Context, request: Request) -> Response:
     """Answer with the icon of the welcome page."""
-    return Response(200, list(_HEADERS), b"" if request.method == "HEAD" else _ICON)
+    return Response(200, list(_HEADERS), _ICON)

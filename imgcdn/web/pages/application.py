@@ -9,6 +9,7 @@ from flask import request as flask_request
 
 from imgcdn.errors import SourceNotFound, public_errors
 from imgcdn.service.assembly import Parts
+from imgcdn.web.pages.problems import MEANINGS
 from imgcdn.web.pages.welcome import samples
 from imgcdn.web.responses import PROBLEMS_PATH, STATIC_PATH
 
@@ -47,7 +48,8 @@ def create_pages(parts: Parts, run: Run[Any]) -> Flask:
         kinds = {kind.slug: kind for kind in public_errors()}
         if slug not in kinds:
             raise SourceNotFound("There is no such problem.")
-        return render_template("problem.html", kind=kinds[slug], all=public_errors())
+        kind = kinds[slug]
+        return render_template("problem.html", kind=kind, meaning=MEANINGS[kind], all=public_errors())
 
     app.after_request(_add_page_headers)
     return app

@@ -126,7 +126,7 @@ class Front:
         if self._hits.is_image(request):
             return self._hits.answer(request)
         if request.target == "*":  # RFC 9110, section 9.3.7: about the server as a whole
-            return options()
+            return options(request)
         route = router.find(request.path)
         if route is None and request.method not in ("GET", "HEAD"):
             raise MethodNotAllowed("Use GET or HEAD.", allowed=("GET", "HEAD"))

@@ -34,8 +34,11 @@ def create_pages(parts: Parts, run: Run[Any]) -> Flask:
         parts: The service and its components.
         run: Runs a coroutine of the service from a thread.
     """
-    app = Flask(__name__, static_url_path=STATIC_PATH.rstrip("/"))
+    app = Flask(__name__, static_folder=None)  # web/endpoints/static.py has them
     app.config["PROPAGATE_EXCEPTIONS"] = True
+    # By default a path with `//` is redirected to an absolute URL, whose host would be the constant one of `Pages`.
+    app.url_map.merge_slashes = False
+    app.jinja_env.globals["static"] = lambda name: f"{flask_request.script_root}{STATIC_PATH}{name}"
 
     @app.get("/")
     def welcome() -> str:

@@ -123,7 +123,7 @@ def test_it_serves_without_a_cache_folder(root: Path, tmp_path: Path, start: Sta
             response = service.get("/img/photo.jpg?w=100")
             assert (response.status, response.headers["cache-status"]) == (200, "imgcdn; fwd=miss")
         ready = service.get("/-/readyz")
-        assert (ready.status, json.loads(ready.body)["degraded"]) == (200, ["storage"])
+        assert (ready.status, json.loads(ready.body)["degraded"]) == (200, ["storage: Not a directory"])
         assert "cannot be written" in service.log.read_text()
 
 

@@ -64,7 +64,7 @@ def _announce(config: Config, address: str) -> None:
     address = address.replace("0.0.0.0:", "127.0.0.1:").replace("[::]:", "[::1]:")
     if not address.startswith("unix:"):
         print(f"  http://{address}/", flush=True)
-        from imgcdn.origins.local import pictures
+        from imgcdn.origins.listing import first_pictures
 
-        for name in list(pictures(config.origins.root))[:2]:
+        for name in first_pictures(config.origins.root, 2):
             print(f"  http://{address}/img/{quote(name)}?w=640", flush=True)

@@ -38,11 +38,17 @@ def run(options: argparse.Namespace) -> int:
     """
     config = load(flags(options), file=config_file(options))
     # Imported here, so that `imgcdn --version` loads neither Flask nor gunicorn.
+    from imgcdn.web.codecs import log_versions_soon
     from imgcdn.web.logs import configure
     from imgcdn.web.server import serve
 
     configure(config.web.log_format)
-    serve(config, when_ready=lambda address: _announce(config, address))
+
+    def announce(address: str) -> None:
+        _announce(config, address)
+        log_versions_soon(config.web.log_format)
+
+    serve(config, when_ready=announce)
     return 0
 
 

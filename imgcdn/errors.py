@@ -211,6 +211,12 @@ class ImageTooLarge(ImageError):
         self.limit = limit
         self.unit = unit
 
+    @classmethod
+    def for_pixels(cls, limit: int) -> "ImageTooLarge":
+        """Return the error for an original with more pixels than `max_pixels`."""
+        detail = f"The original has more than {limit:,} pixels; make it smaller before it is served."
+        return cls(detail, limit=limit, unit="pixels")
+
     @property
     def members(self) -> dict[str, str | int]:
         return {"limit": self.limit, "unit": self.unit}

@@ -297,9 +297,10 @@ class TestImage:
         assert re.search(rf"^Gid:\t{group}\t{group}\t{group}\t{group}$", status, re.MULTILINE)
         assert "CapEff:\t0000000000000000\n" in status
 
-    def test_it_shows_the_samples_when_no_folder_is_mounted(self, image: Image, tmp_path: Path) -> None:
+    def test_it_serves_the_samples_when_no_folder_is_mounted_and_lists_none(self, image: Image, tmp_path: Path) -> None:
         with image.run(tmp_path, images=None) as service:
-            assert b"chelsea.png" in service.get("/", "text/html").body
+            assert service.get("/img/chelsea.png?w=90").status == 200
+            assert b"chelsea.png" not in service.get("/", "text/html").body
 
     def test_it_has_neither_installers_nor_sources(self, image: Image) -> None:
         names = {path.name for path in (image.root / "opt/imgcdn/bin").iterdir()}

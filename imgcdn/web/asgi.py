@@ -34,7 +34,8 @@ def create_asgi_app(config: Config | None = None) -> "AsgiApplication":
         ConfigError: A setting is not valid, or two of them conflict.
     """
     config = config or load()
-    return AsgiApplication(Front(config.web, config.request, assemble(config), max_waiting=config.service.max_waiting))
+    web = config.web.without_bind()
+    return AsgiApplication(Front(web, config.request, assemble(config), max_waiting=config.service.max_waiting))
 
 
 class AsgiApplication:

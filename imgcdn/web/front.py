@@ -49,7 +49,7 @@ class Front:
         self._parts = parts
         self._hits = Hits(settings, request_settings, parts)
         self._context = Context(parts, lambda: self.draining)
-        self._pages = Pages(parts)
+        self._pages = Pages(parts, lists_pictures=settings.lists_pictures)
         self._exit = Exit(settings.access_log, self.proxies, self._hits.source_host)
         self._starting: asyncio.Task[None] | None = None
 
@@ -132,7 +132,7 @@ class Front:
         if self._hits.is_image(request):
             return self._hits.answer(request)
         if request.target == "*":  # RFC 9110, section 9.3.7: about the server as a whole
-            return options()
+            return options(request)
         route = router.find(request.path)
         if route is None and request.method not in ("GET", "HEAD"):
             raise MethodNotAllowed("Use GET or HEAD.", allowed=("GET", "HEAD"))

@@ -61,7 +61,7 @@ class Hits:
             ImgcdnError: The request is not valid or not allowed, or its source has a negative entry.
         """
         if request.method == "OPTIONS":
-            return options()
+            return options(request)
         if request.method not in _METHODS:
             raise MethodNotAllowed("Use GET or HEAD.")
         image, client = self.parse(request)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from email.utils import formatdate
 from functools import lru_cache
 
+from imgcdn.core.redaction import redact, redact_host
 from imgcdn.errors import ImageError, ImgcdnError, InternalError
 from imgcdn.web.counts import Counts
 from imgcdn.web.proxies import Proxies
@@ -71,7 +72,8 @@ class Exit:
 
     def _write(self, level: int, response: Response, request: Request, note: str = "") -> None:
         headers = dict(response.headers)
-        target = request.target[:_MAX_LOGGED]
+        # Here and in `web.logs`: a mounted service is logged by the handlers of its site.
+        target = redact(request.target)[:_MAX_LOGGED]
         _log.log(
             level,
             "%s %s",
@@ -86,11 +88,11 @@ class Exit:
                 "total_ms": round((time.perf_counter() - request.received_at) * 1000, 1),
                 "client": self._proxies.client(request.peer, request.headers),
                 "request_id": request.id,
-                "note": note,
+                "note": redact(note),
                 "method": request.method,
                 "target": target,
-                "host": (request.header(b"host") or "-")[:_MAX_LOGGED],
-                "user_agent": (request.header(b"user-agent") or "-")[:_MAX_LOGGED],
+                "host": redact_host(request.header(b"host") or "-")[:_MAX_LOGGED],
+                "user_agent": redact(request.header(b"user-agent") or "-")[:_MAX_LOGGED],
             },
         )
 

@@ -125,10 +125,20 @@ def is_unchanged(variant: Variant, request: Request) -> bool:
     """
     tags = request.header(b"if-none-match")
     if tags is not None:
-        return tags.strip() == "*" or etag(variant.digest) in re.findall(r'"[^"]*"', tags)
+        return names_tag(tags, etag(variant.digest))
     # A two-digit year means the year nearest to the variant's own date.
     since = http_date(request.header(b"if-modified-since") or "", now=variant.made_at)
     return since is not None and variant.made_at <= since
+
+
+def names_tag(tags: str | None, tag: str) -> bool:
+    """
+    Tell whether an If-None-Match names a tag, in a list, as weak, or by `*`.
+
+    >>> names_tag('"a", W/"b"', '"b"'), names_tag(None, '"b"')
+    (True, False)
+    """
+    return tags is not None and (tags.strip() == "*" or tag in re.findall(r'"[^"]*"', tags))
 
 
 def refuse(error: ImgcdnError, request: Request) -> Response:
@@ -153,19 +163,16 @@ def refuse(error: ImgcdnError, request: Request) -> Response:
     return Response(error.http_status, headers, body)
 
 
-def options() -> Response:
-    """Return the response to OPTIONS, which CORS preflights use."""
-    return Response(
-        204,
-        [
-            (b"allow", b"GET, HEAD, OPTIONS"),
-            (b"access-control-allow-origin", b"*"),
+def options(request: Request) -> Response:
+    """Return the response to OPTIONS; a CORS preflight also learns what is allowed (Fetch, section 3.3.3)."""
+    headers = [(b"allow", b"GET, HEAD, OPTIONS"), (b"access-control-allow-origin", b"*")]
+    if b"access-control-request-method" in request.headers:
+        headers += [
             (b"access-control-allow-methods", b"GET, HEAD, OPTIONS"),
             (b"access-control-allow-headers", b"*"),
             (b"access-control-max-age", b"86400"),
-        ],
-        b"",
-    )
+        ]
+    return Response(204, headers, b"")
 
 
 def document(status: int, fields: Mapping[str, object]) -> Response:

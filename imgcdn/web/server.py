@@ -65,7 +65,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     def load(self) -> Front:
         """Return what every worker serves."""
         config = self.config
-        return Front(config.web, config.request, self._parts, max_waiting=config.service.max_waiting)
+        web = config.web.without_bind() if self.inherits_sockets else config.web
+        return Front(web, config.request, self._parts, max_waiting=config.service.max_waiting)
 
     def _set_out(self, arbiter: Any) -> None:
         """Announce the service, before the first worker is forked."""

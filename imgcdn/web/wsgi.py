@@ -35,7 +35,8 @@ def create_app(config: Config | None = None) -> "WsgiApplication":
         ConfigError: A setting is not valid, or two of them conflict.
     """
     config = config or load()
-    return WsgiApplication(Front(config.web, config.request, assemble(config), max_waiting=config.service.max_waiting))
+    web = config.web.without_bind()
+    return WsgiApplication(Front(web, config.request, assemble(config), max_waiting=config.service.max_waiting))
 
 
 class WsgiApplication:

@@ -36,6 +36,7 @@ TYPICAL = [
         " must be the value of an HTTP header, in visible ASCII characters and spaces, not 'no-store\\r\\nX: y'",
     ),
     ("access_log", "none", " must be one of all, misses, off, not 'none'"),
+    ("welcome", "yes", " must be one of auto, true, false, not 'yes'"),
     ("log_format", "JSON", " must be one of text, json, not 'JSON'"),
     ("root", "", " must be a path, not ''"),
     ("root", "~nobody-of-this-name", " must be a path whose ~ has a home folder, not '~nobody-of-this-name'"),

@@ -33,7 +33,9 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             yield service
     else:
         app = f"examples.mounted.{request.param}:app"
-        with serving.hosted(app, SITES[request.param], folder, root=SAMPLES, cache_dir=cache) as service:
+        with serving.hosted(
+            app, SITES[request.param], folder, root=SAMPLES, cache_dir=cache, welcome="true"
+        ) as service:
             yield service
 
 

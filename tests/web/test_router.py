@@ -32,7 +32,8 @@ def test_every_endpoint_of_the_folder_has_a_route() -> None:
 
 
 def test_every_page_has_a_route() -> None:
-    app = create_pages(cast(Parts, None), run=lambda work: None)  # the parts are used only when a page is asked for
+    # The parts are used only when a page is asked for.
+    app = create_pages(cast(Parts, None), run=lambda work: None, lists_pictures=True)
     pages = {re.sub("<.*>", "*", rule.rule): set(rule.methods or ()) for rule in app.url_map.iter_rules()}
 
     # Flask answers OPTIONS by itself, but the router refuses it first.

@@ -29,10 +29,11 @@ class Pages:
 
     Args:
         parts: The service and its components.
+        lists_pictures: Whether the welcome page lists pictures.
     """
 
-    def __init__(self, parts: Parts) -> None:
-        self._app = create_pages(parts, self._run)
+    def __init__(self, parts: Parts, *, lists_pictures: bool) -> None:
+        self._app = create_pages(parts, self._run, lists_pictures=lists_pictures)
         self._threads: ThreadPoolExecutor | None = None  # made after the fork
         self._loop: asyncio.AbstractEventLoop | None = None
         #: Requests for pages that are not answered yet.

@@ -8,9 +8,10 @@ from flask import Response as FlaskResponse
 from flask import request as flask_request
 
 from imgcdn.errors import SourceNotFound, public_errors
+from imgcdn.origins.listing import first_pictures
 from imgcdn.service.assembly import Parts
 from imgcdn.web.pages.problems import MEANINGS
-from imgcdn.web.pages.welcome import samples
+from imgcdn.web.pages.welcome import MAX_SAMPLES, samples
 from imgcdn.web.responses import PROBLEMS_PATH, STATIC_PATH
 
 T = TypeVar("T")
@@ -27,20 +28,28 @@ _PAGE_HEADERS = {
 }
 
 
-def create_pages(parts: Parts, run: Run[Any]) -> Flask:
+def create_pages(parts: Parts, run: Run[Any], *, lists_pictures: bool) -> Flask:
     """
     Build the application. It raises `ImgcdnError` for what it cannot show.
 
     Args:
         parts: The service and its components.
         run: Runs a coroutine of the service from a thread.
+        lists_pictures: Whether the welcome page lists pictures.
     """
-    app = Flask(__name__, static_url_path=STATIC_PATH.rstrip("/"))
+    app = Flask(__name__, static_folder=None)  # web/endpoints/static.py has them
     app.config["PROPAGATE_EXCEPTIONS"] = True
+    # By default a path with `//` is redirected to an absolute URL, whose host would be the constant one of `Pages`.
+    app.url_map.merge_slashes = False
+    app.jinja_env.globals["static"] = lambda name: f"{flask_request.script_root}{STATIC_PATH}{name}"
 
     @app.get("/")
     def welcome() -> str:
-        shown = run(samples(parts.files, parts.service, flask_request.script_root))
+        if not lists_pictures:
+            return render_template("closed.html")
+        # Here, in a thread of the pages: a large folder must not hold up the event loop.
+        names = first_pictures(parts.files.root, MAX_SAMPLES)
+        shown = run(samples(names, parts.service, flask_request.script_root))
         return render_template("welcome.html", samples=shown)
 
     @app.get(f"{PROBLEMS_PATH}<slug>")

@@ -1,18 +1,18 @@
-"""The samples on the welcome page: the first pictures of the root, each in three widths."""
+"""The samples on the welcome page: some pictures of the root and its subfolders, each in three widths."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imgcdn.core.output.geometry import Size
 from imgcdn.core.values import Source
 from imgcdn.errors import ImgcdnError
 from imgcdn.markup import ImageCDN
-from imgcdn.origins.local import LocalFetcher, pictures
 from imgcdn.service.images import ImageService
 
 _DIVISORS = (4, 2, 1)  # of the widest candidate
 _MAX_WIDTH = 1600  # the widest that a page of cards can use; a smaller original ends at its own width
 _SIZES = "(min-width: 60rem) 24rem, 100vw"
-_MAX_SAMPLES = 12
+MAX_SAMPLES = 12
 _FIRST_IN_SIGHT = 2  # pictures that are in sight when the page opens
 
 
@@ -38,15 +38,15 @@ class Sample:
         return self.candidates[len(self.candidates) // 2][1]
 
 
-async def samples(files: LocalFetcher, service: ImageService, mounted_at: str = "") -> list[Sample]:
+async def samples(names: Sequence[str], service: ImageService, mounted_at: str = "") -> list[Sample]:
     """
-    Return samples of the first pictures directly in the root, without those that cannot be read.
+    Return samples of pictures, without those that cannot be read.
 
     Args:
+        names: Their paths in the root.
         mounted_at: The path that URLs of the service begin with.
     """
     cdn = ImageCDN(mounted_at)
-    names = list(pictures(files.root))[:_MAX_SAMPLES]
     shown: list[Sample] = []
     for name in names:
         try:
@@ -60,6 +60,6 @@ async def samples(files: LocalFetcher, service: ImageService, mounted_at: str = 
 def _sample(cdn: ImageCDN, name: str, size: Size, *, in_sight: bool) -> Sample:
     widths = sorted({max(1, min(size[0], _MAX_WIDTH) // divisor) for divisor in _DIVISORS})
     # The words of the file's name, because nothing else says what the picture shows.
-    alt = name.rpartition(".")[0].replace("_", " ").replace("-", " ")
+    alt = name.rpartition("/")[2].rpartition(".")[0].replace("_", " ").replace("-", " ")
     img = cdn.img(name, alt=alt, source_size=size, widths=widths, sizes=_SIZES, priority=in_sight)
     return Sample(name, size, img, tuple((width, cdn.url(name, width=width)) for width in widths))

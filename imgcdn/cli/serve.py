@@ -66,5 +66,7 @@ def _announce(config: Config, address: str) -> None:
         print(f"  http://{address}/", flush=True)
         from imgcdn.origins.local import pictures
 
+        if not config.request.is_open:
+            return
         for name in list(pictures(config.origins.root))[:2]:
-            print(f"  http://{address}/img/{quote(name)}?w=640", flush=True)
+            print(f"  http://{address}/img/{quote(name)}?w={config.request.example_width}", flush=True)

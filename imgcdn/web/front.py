@@ -46,7 +46,7 @@ class Front:
         self._parts = parts
         self._hits = Hits(settings, request_settings, parts)
         self._context = Context(parts, lambda: self.draining)
-        self._pages = Pages(parts)
+        self._pages = Pages(parts, request_settings)
         self._exit = Exit(settings.access_log, self.proxies)
         self._starting: asyncio.Task[None] | None = None
 

@@ -8,6 +8,7 @@ from typing import cast
 import pytest
 
 from imgcdn import dialects
+from imgcdn.core.request.settings import RequestSettings
 from imgcdn.dialects.base import Target
 from imgcdn.service.assembly import Parts
 from imgcdn.web import router
@@ -32,7 +33,8 @@ def test_every_endpoint_of_the_folder_has_a_route() -> None:
 
 
 def test_every_page_has_a_route() -> None:
-    app = create_pages(cast(Parts, None), run=lambda work: None)  # the parts are used only when a page is asked for
+    # The parts are used only when a page is asked for.
+    app = create_pages(cast(Parts, None), RequestSettings(), run=lambda work: None)
     pages = {re.sub("<.*>", "*", rule.rule) for rule in app.url_map.iter_rules()}
 
     assert pages == {route.path for route in ROUTES if route.endpoint is None}

@@ -7,6 +7,7 @@ from flask import Flask, render_template
 from flask import Response as FlaskResponse
 from flask import request as flask_request
 
+from imgcdn.core.request.settings import RequestSettings
 from imgcdn.errors import SourceNotFound, public_errors
 from imgcdn.service.assembly import Parts
 from imgcdn.web.pages.welcome import samples
@@ -26,12 +27,13 @@ _PAGE_HEADERS = {
 }
 
 
-def create_pages(parts: Parts, run: Run[Any]) -> Flask:
+def create_pages(parts: Parts, settings: RequestSettings, run: Run[Any]) -> Flask:
     """
     Build the application. It raises `ImgcdnError` for what it cannot show.
 
     Args:
         parts: The service and its components.
+        settings: What a request may ask for.
         run: Runs a coroutine of the service from a thread.
     """
     app = Flask(__name__, static_url_path=STATIC_PATH.rstrip("/"))
@@ -39,8 +41,8 @@ def create_pages(parts: Parts, run: Run[Any]) -> Flask:
 
     @app.get("/")
     def welcome() -> str:
-        shown = run(samples(parts.files, parts.service, flask_request.script_root))
-        return render_template("welcome.html", samples=shown)
+        shown = run(samples(parts.files, parts.service, settings, flask_request.script_root))
+        return render_template("welcome.html", samples=shown, settings=settings)
 
     @app.get(f"{PROBLEMS_PATH}<slug>")
     def problem(slug: str) -> str:

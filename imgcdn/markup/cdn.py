@@ -3,13 +3,14 @@
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Unpack
 
 from imgcdn.core.output.formats import FORMATS, JPEG, NEGOTIATED, PLACEHOLDERS, Format
 from imgcdn.core.output.geometry import Size
 from imgcdn.core.request.parameters import MAX_DIMENSION
 from imgcdn.core.request.signing import SigningKey, parse_signing_key
+from imgcdn.core.request.widths import WidthPolicy, Widths
 from imgcdn.markup.layout import (
     LADDER,
     MOST_PIXELS,
@@ -57,6 +58,8 @@ class ImageCDN:
     Args:
         base_url: The URL of the service, such as "https://img.example.com"; empty if it is on the page's own host.
         ladder: The widths for constrained and full-width pictures, in pixels.
+        only_ladder: Whether each width and height in a URL is a step of the ladder: for a service whose `width_policy`
+            is snap or strict, and whose `widths` include the ladder.
         max_dimension: The service's setting of this name: its largest output edge in pixels.
         signing_key: Signs every URL: one of the service's `signing_keys`, as KID:HEX. Empty for no signatures.
         expires_in_s: Signed URLs expire after this many seconds, or up to twice as many: `exp` is a multiple of this
@@ -75,6 +78,7 @@ class ImageCDN:
     base_url: str = ""
     _: KW_ONLY
     ladder: Sequence[int] = LADDER
+    only_ladder: bool = False
     max_dimension: int = MAX_DIMENSION
     signing_key: str = field(default="", repr=False)
     expires_in_s: int | None = None
@@ -116,7 +120,7 @@ class ImageCDN:
         check_edge("width", width, most=self.max_dimension)
         check_edge("height", height, most=self.max_dimension)
         output = Output(width, height, dpr)
-        output.check(self.max_dimension)
+        output.check(self.max_dimension, Widths(WidthPolicy.STRICT, tuple(self.ladder)) if self.only_ladder else None)
         return image_url(self.base_url, src, self._signable(UrlParams(params)), output, self._key)
 
     def srcset(
@@ -232,6 +236,8 @@ class ImageCDN:
             check_source(source_size)
             source_size = query.framed_size(source_size)
         slot = slot_for(*size, source_size=source_size, fit=params.get("fit"), max_dimension=self.max_dimension)
+        if self.only_ladder:
+            slot = replace(slot, steps=tuple(self.ladder))
         return self._signable(query.replace(fit=_fit(params.get("fit"), boxed=slot.boxed))), slot
 
     def _signable(self, query: UrlParams) -> UrlParams:
@@ -251,12 +257,7 @@ class ImageCDN:
             raise ValueError(f"{name} needs signing_key: only a signed URL expires")
 
     def _url(self, src: str, query: UrlParams, candidates: Candidates, width: int | None) -> str:
-        slot = candidates.slot
-        if width is not None:
-            output = Output(width, slot.height_at(width))
-        else:
-            output = Output(None, slot.height if slot.width is None else None)
-        return image_url(self.base_url, src, query, output, self._key)
+        return image_url(self.base_url, src, query, Output(*candidates.slot.edges_at(width)), self._key)
 
     def _srcset(self, src: str, query: UrlParams, candidates: Candidates) -> str:
         return ", ".join(f"{self._url(src, query, candidates, width)} {width}w" for width in candidates.widths)

@@ -7,9 +7,10 @@ from urllib.parse import quote, urlencode
 
 from imgcdn.core.output.geometry import Framing, Size, frame, turned_size
 from imgcdn.core.request.parameters import EXPIRY, PARAMETERS
-from imgcdn.core.request.params import Params, collect, parse_download, parse_params, parse_version
+from imgcdn.core.request.params import Params, collect, parse_download, parse_dpr, parse_params, parse_version
 from imgcdn.core.request.signing import SigningKey, sign
 from imgcdn.core.request.url import has_control_characters, is_absolute
+from imgcdn.core.request.widths import Widths
 from imgcdn.errors import InvalidParam
 
 #: Argument of the helper -> parameter, where their names differ.
@@ -114,9 +115,23 @@ class Output:
         given = {"w": self.width, "h": self.height, "dpr": None if self.dpr is None else f"{self.dpr:g}"}
         return [(name, str(value)) for name, value in given.items() if value is not None]
 
-    def check(self, max_dimension: int) -> None:
-        """Raise ValueError if no service accepts it."""
-        _check(self.pairs(), max_dimension=max_dimension)
+    def check(self, max_dimension: int, widths: Widths | None = None) -> None:
+        """
+        Raise ValueError if the service does not accept it.
+
+        Args:
+            max_dimension: The service's largest edge.
+            widths: The service's rule for edges; None if it accepts all.
+        """
+        params = _check(self.pairs(), max_dimension=max_dimension)
+        if widths is None:
+            return
+        dpr = parse_dpr(dict(self.pairs()))
+        try:
+            widths.resolve(params.width, name="width", dpr=dpr)
+            widths.resolve(params.height, name="height", dpr=dpr)
+        except InvalidParam as error:
+            raise ValueError(f"{error.detail}; {error.nearest or 'none'} is nearest") from error
 
 
 def normalise_base(base_url: str) -> str:

@@ -23,6 +23,9 @@ Pairs = Sequence[tuple[bytes, bytes]]
 _TAG_BYTES = 24
 
 _LEAST_KEY_BYTES = 16
+# A parameter whose decoded name is s. Without this pattern, each long URL of a service without signatures would be
+# decoded once more.
+_SIGNED = re.compile(r"(?:\A|&)(?:s|%73)(?:[=&]|\Z)")
 _HEX = re.compile(r"([0-9A-Fa-f]{2})+")
 
 
@@ -120,12 +123,12 @@ class Signatures:
         Raises:
             Forbidden: A signature is required and missing, or it is wrong. The cause contains no signature.
         """
-        pairs = _pairs(query)
-        given = dict(pairs)
-        if b"s" not in given:
+        if not _SIGNED.search(query):
             if self.required:
                 raise Forbidden("the URL is not signed, and require_signature is on; `imgcdn sign URL` signs it")
             return None
+        pairs = _pairs(query)
+        given = dict(pairs)
         if repeated := _repeated(pairs):
             raise Forbidden(f"the URL is signed and has {repeated} twice")
         expected = _signature(self._key(given.get(b"kid")), path, pairs)

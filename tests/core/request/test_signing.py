@@ -131,6 +131,16 @@ def test_an_unsigned_url_passes_unless_a_signature_is_required() -> None:
     assert "signing_keys is empty" in cause(sign("/img/a.jpg", KEY), Signatures((), required=False))
 
 
+@given(query=st.text(alphabet="s%73=&+aS", max_size=12))
+def test_a_signature_is_found_under_every_spelling_of_its_name(query: str) -> None:
+    names = [unquote_to_bytes(pair.partition("=")[0]) for pair in query.split("&")]
+
+    if b"s" in names:
+        assert cause(f"/img/a.jpg?{query}", LENIENT)
+    else:
+        assert expiry(f"/img/a.jpg?{query}", LENIENT) is None
+
+
 def test_a_key_that_was_removed_signs_nothing_any_more() -> None:
     signed = sign("/img/a.jpg", OLD)
 

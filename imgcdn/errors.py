@@ -104,7 +104,8 @@ class InvalidParam(RequestError):
 
 class Forbidden(RequestError):
     """
-    This source is not allowed. Every cause has the same public text, so that the text reveals nothing of the network.
+    This URL is not allowed. Every cause has the same public text, so that the text reveals nothing of the network: the
+    source is not allowed, a signature is missing, wrong or expired, or the service asked itself.
 
     Args:
         cause: The reason, for the log alone.
@@ -112,10 +113,10 @@ class Forbidden(RequestError):
 
     status = 403
     slug = "forbidden"
-    title = "This source may not be fetched"
+    title = "This URL is not allowed"
 
     def __init__(self, cause: str = "") -> None:
-        detail = "The service is not configured to serve this source. Its operator finds the reason in the log."
+        detail = "The service does not serve this URL. Its operator finds the reason in the log, under the request id."
         super().__init__(detail, log=cause)
 
     def __reduce__(self) -> tuple[type["Forbidden"], tuple[str]]:

@@ -73,5 +73,7 @@ def _announce(config: Config, address: str) -> None:
         print(f"  {base}/", flush=True)
         from imgcdn.origins.listing import first_pictures
 
+        if not config.request.is_open:
+            return
         for name in first_pictures(config.origins.root, 2):
-            print(f"  {base}/img/{quote(name)}?w=640", flush=True)
+            print(f"  {base}/img/{quote(name)}?w={config.request.example_width}", flush=True)

@@ -49,7 +49,7 @@ class Front:
         self._parts = parts
         self._hits = Hits(settings, request_settings, parts)
         self._context = Context(parts, lambda: self.draining)
-        self._pages = Pages(parts, lists_pictures=settings.lists_pictures)
+        self._pages = Pages(parts, request_settings, lists_pictures=settings.lists_pictures)
         self._exit = Exit(settings.access_log, self.proxies, self._hits.source_host)
         self._starting: asyncio.Task[None] | None = None
 

@@ -4,6 +4,8 @@ Images that can be answered at once: stored variants, 304 and errors. No framewo
 A hit looks up one memo with its raw target, a second one with its `Accept`, and then the store.
 """
 
+import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from imgcdn import dialects
@@ -35,14 +37,23 @@ class Hits:
         settings: The lifetimes for caches.
         request_settings: What a request may ask for.
         parts: The service and its components.
+        clock: Unix time in seconds.
     """
 
-    def __init__(self, settings: WebSettings, request_settings: RequestSettings, parts: Parts) -> None:
+    def __init__(
+        self,
+        settings: WebSettings,
+        request_settings: RequestSettings,
+        parts: Parts,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._request_settings = request_settings
         self._parts = parts
         self._service = parts.service
         self._lifetimes = Lifetimes(settings.max_age_s, settings.stale_while_revalidate_s, settings.cache_control)
         self._rules = request_settings.rules
+        self._signatures = request_settings.signatures
+        self._clock = clock
         # The key has everything that the result of a parse depends on.
         self._requests: Memo[tuple[str, bool], ImageRequest] = Memo(16_384)
         self._classes: Memo[str | None, ClientClass] = Memo(1_024)
@@ -93,6 +104,9 @@ class Hits:
                 image = replace(image, params=lower_quality(image.params))
             if len(request.target) <= _MEMO_TARGET_LENGTH:
                 self._requests.put((request.target, thrifty), image)
+        # At every request, because a parse is memoised and a URL expires afterwards.
+        if image.expires is not None and image.expires <= self._clock():
+            raise Forbidden(f"the signed URL has expired; its exp is {image.expires}")
         return image, self._client_class(request.header(b"accept"))
 
     def source_host(self, request: Request) -> str:
@@ -107,13 +121,18 @@ class Hits:
 
     def respond(self, delivery: Delivery, image: ImageRequest, request: Request) -> Response:
         """Return the response for a delivery of the service."""
-        return deliver(delivery, image, request, self._lifetimes, save_data=self._request_settings.save_data)
+        left_s = None if image.expires is None else max(0, int(image.expires - self._clock()))
+        save_data = self._request_settings.save_data
+        return deliver(delivery, image, request, self._lifetimes, save_data=save_data, left_s=left_s)
 
     def _parse_target(self, raw: str) -> ImageRequest:
         if len(raw) > MAX_TARGET_LENGTH:
             raise TargetTooLong(f"A URL may have up to {MAX_TARGET_LENGTH} characters.")
-        parsed = dialects.parse(Target.read(raw), self._rules)
-        return replace(parsed, source=self._parts.routes.route(parsed.source))
+        target = Target.read(raw)
+        # Before a dialect reads the target, so that none can leave it out and a refusal says nothing about the URL.
+        expires = self._signatures.check(target.path, target.query)
+        parsed = dialects.parse(target, self._rules)
+        return replace(parsed, source=self._parts.routes.route(parsed.source), expires=expires)
 
     def _client_class(self, accept: str | None) -> ClientClass:
         client = self._classes.get(accept)

@@ -64,7 +64,8 @@ def from_environ(environ: WSGIEnvironment) -> Request:
         target = without_prefix(target, mounted_at)
     else:
         path = quote(environ.get("PATH_INFO", "").encode("latin-1"), safe=_PATH_CHARACTERS)
-        target = f"{path or '/'}?{environ.get('QUERY_STRING', '')}".rstrip("?")
+        query = environ.get("QUERY_STRING", "")
+        target = f"{path or '/'}?{query}" if query else path or "/"
     headers = {
         name[len("HTTP_") :].lower().replace("_", "-").encode(): value.encode("latin-1")
         for name, value in environ.items()

@@ -9,7 +9,7 @@ import html
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import formatdate
 from functools import lru_cache
 from typing import NamedTuple
@@ -24,6 +24,7 @@ from imgcdn.core.values import Body, Variant
 from imgcdn.dialects.base import ImageRequest
 from imgcdn.errors import ImgcdnError, MethodNotAllowed, SourceNotFound
 from imgcdn.service.delivery import CacheStatus, Delivery
+from imgcdn.web.cache_control import limited
 from imgcdn.web.request import Request
 
 Header = tuple[bytes, bytes]
@@ -94,16 +95,27 @@ def slices(body: Body) -> Iterable[bytes]:
 
 
 def deliver(
-    delivery: Delivery, image: ImageRequest, request: Request, lifetimes: Lifetimes, *, save_data: bool = False
+    delivery: Delivery,
+    image: ImageRequest,
+    request: Request,
+    lifetimes: Lifetimes,
+    *,
+    save_data: bool = False,
+    left_s: int | None = None,
 ) -> Response:
     """
     Return the response for a variant: 200, or 304 if the client's copy is unchanged.
 
     Args:
         save_data: Whether the service lowers the quality for Save-Data.
+        left_s: Seconds after which the URL expires; None if it does not. No cache may use the response for longer.
     """
     variant = delivery.variant
     cache_control = _cache_control(delivery, lifetimes, versioned=image.v is not None and delivery.is_final)
+    if left_s is not None:
+        cache_control = limited(cache_control, left_s)
+        fresh_for_s = min(left_s, lifetimes.max_age_s if delivery.fresh_for_s is None else delivery.fresh_for_s)
+        delivery = replace(delivery, fresh_for_s=fresh_for_s)
     shared = _shared_headers(variant.digest, variant.made_at, vary(image.params, save_data=save_data), cache_control)
     if is_conditional(request) and is_unchanged(variant, request):
         return Response(304, [*shared, _cache_status(delivery, lifetimes)], b"", delivery.status)

@@ -8,6 +8,7 @@ from typing import cast
 import pytest
 
 from imgcdn import dialects
+from imgcdn.core.request.settings import RequestSettings
 from imgcdn.dialects.base import Target
 from imgcdn.service.assembly import Parts
 from imgcdn.web import router
@@ -33,7 +34,7 @@ def test_every_endpoint_of_the_folder_has_a_route() -> None:
 
 def test_every_page_has_a_route() -> None:
     # The parts are used only when a page is asked for.
-    app = create_pages(cast(Parts, None), run=lambda work: None, lists_pictures=True)
+    app = create_pages(cast(Parts, None), RequestSettings(), run=lambda work: None, lists_pictures=True)
     pages = {re.sub("<.*>", "*", rule.rule): set(rule.methods or ()) for rule in app.url_map.iter_rules()}
 
     # Flask answers OPTIONS by itself, but the router refuses it first.

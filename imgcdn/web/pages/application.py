@@ -7,6 +7,7 @@ from flask import Flask, render_template
 from flask import Response as FlaskResponse
 from flask import request as flask_request
 
+from imgcdn.core.request.settings import RequestSettings
 from imgcdn.errors import SourceNotFound, public_errors
 from imgcdn.origins.listing import first_pictures
 from imgcdn.service.assembly import Parts
@@ -28,12 +29,13 @@ _PAGE_HEADERS = {
 }
 
 
-def create_pages(parts: Parts, run: Run[Any], *, lists_pictures: bool) -> Flask:
+def create_pages(parts: Parts, settings: RequestSettings, run: Run[Any], *, lists_pictures: bool) -> Flask:
     """
     Build the application. It raises `ImgcdnError` for what it cannot show.
 
     Args:
         parts: The service and its components.
+        settings: What a request may ask for.
         run: Runs a coroutine of the service from a thread.
         lists_pictures: Whether the welcome page lists pictures.
     """
@@ -45,12 +47,14 @@ def create_pages(parts: Parts, run: Run[Any], *, lists_pictures: bool) -> Flask:
 
     @app.get("/")
     def welcome() -> str:
+        if not settings.is_open:  # the page signs no URL: it would give signatures to anybody
+            return render_template("welcome.html", samples=[], settings=settings)
         if not lists_pictures:
             return render_template("closed.html")
         # Here, in a thread of the pages: a large folder must not hold up the event loop.
         names = first_pictures(parts.files.root, MAX_SAMPLES)
-        shown = run(samples(names, parts.service, flask_request.script_root))
-        return render_template("welcome.html", samples=shown)
+        shown = run(samples(names, parts.service, settings, flask_request.script_root))
+        return render_template("welcome.html", samples=shown, settings=settings)
 
     @app.get(f"{PROBLEMS_PATH}<slug>")
     def problem(slug: str) -> str:

@@ -9,7 +9,7 @@ from imgcdn.errors import ImgcdnError
 MEANINGS: Mapping[type[ImgcdnError], str] = {
     errors.BadRequest: "The request breaks a rule of HTTP/1.1. Browsers never send such a request; a program does.",
     errors.InvalidParam: "A query parameter is unknown, is repeated or empty, or has a value out of its range.",
-    errors.Forbidden: "The service may not fetch or serve this image. Only its operator can permit it.",
+    errors.Forbidden: "The source is not allowed, or the signature of the URL is missing, wrong or expired.",
     errors.SourceNotFound: "There is no image at this path, or at the URL that it names.",
     errors.MethodNotAllowed: "The path does not answer this method. The Allow header lists those that it answers.",
     errors.ContentTooLarge: "The body of the request is too long, or it was sent in chunks, without its length.",

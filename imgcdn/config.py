@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, get_type_hints
 
 from imgcdn.core.output.settings import OutputSettings
+from imgcdn.core.request.allowlist import Pattern
 from imgcdn.core.request.routes import Mount
 from imgcdn.core.request.rules import Preset
 from imgcdn.core.request.settings import RequestSettings
 from imgcdn.core.request.signing import SigningKey
-from imgcdn.core.setting import Mistake, Mistakes, Problem, word_of
+from imgcdn.core.setting import Mistake, Problem, key_part, word_of
 from imgcdn.errors import ConfigError
 from imgcdn.origins.settings import OriginSettings
 from imgcdn.renderers.settings import RendererSettings
@@ -92,19 +93,21 @@ def as_toml(value: object) -> str:
         return json.dumps(value)
     if isinstance(value, SigningKey):
         return json.dumps(f"{value.kid}:...")
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{key_part(name)[1:]} = {as_toml(each)}' for name, each in value.items())} }}"
+    if isinstance(value, Pattern):
+        return as_toml(value.written)
     if isinstance(value, tuple) and all(isinstance(item, Preset | Mount) for item in value) and value:
-        return f"{{ {', '.join(map(_entry, value))} }}"
+        return as_toml(dict(map(_entry, value)))
     if isinstance(value, tuple):
         return f"[{', '.join(map(as_toml, value))}]"
     return json.dumps(str(value), ensure_ascii=False)
 
 
-def _entry(item: Preset | Mount) -> str:
+def _entry(item: Preset | Mount) -> tuple[str, object]:
     if isinstance(item, Preset):
-        name, text = item.name, "&".join(f"{key}={value}" for key, value in item.arguments)
-    else:
-        name, text = f"/{item.prefix}", item.base.url
-    return f"{json.dumps(name)} = {json.dumps(text, ensure_ascii=False)}"
+        return item.name, "&".join(f"{key}={value}" for key, value in item.arguments)
+    return f"/{item.prefix}", item.written
 
 
 @dataclass(slots=True)
@@ -194,8 +197,7 @@ def _gather(flags: Mapping[str, object], environ: Mapping[str, str], file: Path 
             gathered.given_by[name] = written
         except Mistake as mistake:
             gathered.refused.add(name)
-            every = mistake.all if isinstance(mistake, Mistakes) else (mistake,)
-            gathered.problems += [_sentence(written, each) for each in every]
+            gathered.problems += [_sentence(written, each) for each in mistake.all]
     return gathered
 
 

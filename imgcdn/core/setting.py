@@ -53,14 +53,19 @@ class Mistake(ValueError):
         self.part = part
         self.complete = complete
 
+    @property
+    def all(self) -> "tuple[Mistake, ...]":
+        """The mistakes that this one stands for: itself."""
+        return (self,)
+
 
 def _shown(value: object) -> str:
+    if isinstance(value, dict | list | tuple):
+        return "a table" if isinstance(value, dict) else "a list"  # something in it may be a secret
     try:
         text = repr(value)
     except ValueError:  # of an integer that was written in another base, such as 0xfff...
         return "a value with too many digits"
-    except RecursionError:
-        return "a value that is nested too deeply"
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
@@ -73,8 +78,13 @@ class Mistakes(Mistake):
     """
 
     def __init__(self, mistakes: Iterable[Mistake]) -> None:
-        self.all = tuple(mistakes)
-        super().__init__("; ".join(f"{each.part} {each.text}" for each in self.all))
+        self._all = tuple(mistakes)
+        super().__init__("; ".join(f"{each.part} {each.text}" for each in self._all))
+
+    @property
+    def all(self) -> tuple[Mistake, ...]:
+        """Every one of them."""
+        return self._all
 
 
 def setting(default: Any, parse: Parser, help: str) -> Any:
@@ -239,7 +249,7 @@ def list_of(parse_item: Callable[[object], T]) -> Callable[[object], tuple[T, ..
         items = raw.split() if isinstance(raw, str) else raw
         if not isinstance(items, list | tuple):
             raise Mistake("must be a list", raw)
-        return _read_each(((f"[{index}]", item) for index, item in enumerate(items)), parse_item)
+        return read_each(((f"[{index}]", item) for index, item in enumerate(items)), parse_item)
 
     return parse
 
@@ -281,15 +291,15 @@ def table_of(parse_item: Callable[[str, str], T], *, example: str) -> Callable[[
         return parse_item(name, value)
 
     def parse(raw: object) -> tuple[T, ...]:
-        return _read_each(_entries(raw, example), read)
+        return read_each(table_entries(raw, example), read)
 
     return parse
 
 
-def _entries(raw: object, example: str) -> Iterable[tuple[str, tuple[str, object] | Mistake]]:
+def table_entries(raw: object, example: str) -> Iterable[tuple[str, tuple[str, object] | Mistake]]:
     """Yield, for each entry, its part of the setting and either its (name, value) or the Mistake in it."""
     if isinstance(raw, dict):
-        yield from ((_key(name), (name, value)) for name, value in raw.items())
+        yield from ((key_part(name), (name, value)) for name, value in raw.items())
         return
     items = raw.split() if isinstance(raw, str) else raw
     if not isinstance(items, list | tuple):
@@ -302,16 +312,16 @@ def _entries(raw: object, example: str) -> Iterable[tuple[str, tuple[str, object
         elif name in names:
             yield f"[{index}]", Mistake(f"repeats {name}; list each once")
         else:
-            yield _key(name), (name, value)
+            yield key_part(name), (name, value)
         names.add(name)
 
 
-def _key(name: str) -> str:
+def key_part(name: str) -> str:
     """Write a key of a table as TOML does, with quotes where a bare key could not be written."""
     return f".{name}" if re.fullmatch(r"[A-Za-z0-9_-]+", name) else f".{json.dumps(name, ensure_ascii=False)}"
 
 
-def _read_each(items: Iterable[tuple[str, X]], read: Callable[[X], T]) -> tuple[T, ...]:
+def read_each(items: Iterable[tuple[str, X]], read: Callable[[X], T]) -> tuple[T, ...]:
     """
     Read every item of a setting.
 
@@ -328,8 +338,9 @@ def _read_each(items: Iterable[tuple[str, X]], read: Callable[[X], T]) -> tuple[
         try:
             found.append(read(item))
         except Mistake as mistake:
-            mistake.part = f"{part}{mistake.part}"
-            mistakes.append(mistake)
+            for each in mistake.all:
+                each.part = f"{part}{each.part}"
+                mistakes.append(each)
     if mistakes:
         raise Mistakes(mistakes)
     return tuple(found)

@@ -18,11 +18,14 @@ class Source:
             made of a path.
         location: For a file, its decoded path relative to the root, with `/` between segments; otherwise the URL.
         query: The raw query of a path, until mounts are applied; otherwise empty.
+        mount: The prefix of the mount that made the URL; otherwise empty. Two mounts may lead to one URL and request it
+            with different headers, so what they get is not shared.
     """
 
     scheme: str
     location: str
     query: str = ""
+    mount: str = ""
 
     @property
     def stem(self) -> str:

@@ -9,12 +9,12 @@ import asyncio
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from imgcdn.core.interest import ALWAYS, Interest
 from imgcdn.core.output.keys import source_key
 from imgcdn.core.values import FileStamp, OriginState, Source, SourceRecord
 from imgcdn.errors import Forbidden, ImageTooLarge, InternalError, OriginError, Overloaded, SourceNotFound
@@ -33,6 +33,7 @@ from imgcdn.origins.base import (
 from imgcdn.origins.freshness import judge, lifetime
 from imgcdn.origins.limits import Limits
 from imgcdn.origins.negative import negative_entry
+from imgcdn.origins.places import Places
 from imgcdn.origins.probing import Prober
 from imgcdn.origins.settings import OriginSettings
 from imgcdn.renderers.jobs import FirstRender
@@ -51,14 +52,6 @@ _LOOKUP_THREADS = 8
 _MOST_SEEN = 16
 
 _NO_FILE = FileStamp(0, 0, 0, 0)
-
-
-@dataclass(slots=True)
-class _Places:
-    """The places for fetches from one host, and how many fetches have a place or wait for one."""
-
-    free: asyncio.Semaphore
-    users: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +97,7 @@ class Catalog:
         # Two pools: files must not wait for slow origins.
         self._fetching = ThreadPoolExecutor(settings.fetchers, thread_name_prefix="fetch")
         self._looking = ThreadPoolExecutor(_LOOKUP_THREADS, thread_name_prefix="lookup")
-        self._hosts: dict[str, _Places] = {}
+        self._places = Places(settings.fetchers, per_host=settings.fetches_per_host)
         self._stops: set[Stop] = set()
 
     def current(self, source: Source, v: str | None) -> SourceRecord | None:
@@ -134,25 +127,32 @@ class Catalog:
             return None
         return self._limits.check(record)
 
-    async def refresh(self, source: Source, v: str | None, first: FirstRender | None = None) -> Original:
+    async def refresh(
+        self, source: Source, v: str | None, first: FirstRender | None = None, *, interest: Interest = ALWAYS
+    ) -> Original:
         """
         Bring the record up to date: fetch the original, or validate it. Failures are remembered.
 
         Args:
             v: The caller's version of the source.
             first: What to render if the original is new and may be stored; None for nothing.
+            interest: Whether anybody waits for the original.
 
         Raises:
             ImgcdnError: The source or its origin failed.
+            Withdrawn: Nobody waited, and the fetch made way for others.
         """
         record = self.current(source, v)  # another process may have been first
         if record is not None:
             return Original(record)
-        return await self._fetch(source, self._store.record(source_key(source)), v, first)
+        return await self._fetch(source, self._store.record(source_key(source)), v, first, interest)
 
-    async def open(self, source: Source, original: Original) -> OriginalFile | None:
+    async def open(self, source: Source, original: Original, *, interest: Interest = ALWAYS) -> OriginalFile | None:
         """
         Return the file of an original; None if the copy was evicted, so that the original has to be fetched again.
+
+        Args:
+            interest: Whether anybody waits for the original.
 
         Raises:
             ImgcdnError: The original is opened where it lies, and is not there or not allowed any more.
@@ -162,18 +162,21 @@ class Catalog:
         fetcher = self._fetchers[source.scheme]
         if not fetcher.copies:
             # The render child checks that it is still the same file.
-            return (await self._copy(fetcher, source, None)).file
+            return (await self._copy(fetcher, source, None, interest)).file
         path = self._store.original(source_key(source))
         return OriginalFile(path) if path is not None and path_stamp(path) == original.record.stamp else None
 
-    async def fetch_again(self, source: Source) -> Original:
+    async def fetch_again(self, source: Source, *, interest: Interest = ALWAYS) -> Original:
         """
         Fetch an original whose copy was evicted.
 
+        Args:
+            interest: Whether anybody waits for the original.
+
         Raises:
-            ImgcdnError: As `refresh`.
+            ImgcdnError, Withdrawn: As `refresh`.
         """
-        return await self._fetch(source, None, None, None)
+        return await self._fetch(source, None, None, None, interest)
 
     def close(self) -> None:
         """End the fetches that are under way, and close the fetchers."""
@@ -185,13 +188,18 @@ class Catalog:
             fetcher.close()
 
     async def _fetch(
-        self, source: Source, known: SourceRecord | None, v: str | None, first: FirstRender | None
+        self,
+        source: Source,
+        known: SourceRecord | None,
+        v: str | None,
+        first: FirstRender | None,
+        interest: Interest,
     ) -> Original:
         fetcher = self._fetchers[source.scheme]
         with self._store.open_folder(source_key(source)) as folder:
             for _ in range(ATTEMPTS):
                 try:
-                    copy = await self._copy(fetcher, source, known)
+                    copy = await self._copy(fetcher, source, known, interest)
                 except (SourceNotFound, OriginError, ImageTooLarge, Forbidden) as error:
                     if fetcher.copies:  # for a file, another look-up costs less than a negative entry
                         self._remember_failure(folder, known, error)
@@ -203,17 +211,23 @@ class Catalog:
                     return original
         raise keeps_changing()
 
-    async def _copy(self, fetcher: Fetcher, source: Source, known: SourceRecord | None) -> _Copy:
+    async def _copy(self, fetcher: Fetcher, source: Source, known: SourceRecord | None, interest: Interest) -> _Copy:
         """Run the fetcher in a thread. One that copies waits for a place of its host first."""
+        stop = Stop()
         if not fetcher.copies:
-            return await self._run(self._looking, _locate, fetcher, source, known)
-        async with self._place(fetcher.host(source)):
-            return await self._run(self._fetching, self._download, fetcher, source, known)
+            return await self._run(self._looking, stop, _locate, fetcher, source, known)
+        async with self._places.take(fetcher.host(source), stop, interest):
+            return await self._run(self._fetching, stop, self._download, fetcher, source, known)
 
     async def _run(
-        self, threads: ThreadPoolExecutor, work: _Work, fetcher: Fetcher, source: Source, known: SourceRecord | None
+        self,
+        threads: ThreadPoolExecutor,
+        stop: Stop,
+        work: _Work,
+        fetcher: Fetcher,
+        source: Source,
+        known: SourceRecord | None,
     ) -> _Copy:
-        stop = Stop()
         self._stops.add(stop)
         try:
             return await asyncio.get_running_loop().run_in_executor(threads, work, fetcher, source, known, stop)
@@ -313,19 +327,6 @@ class Catalog:
             storable=permitted.storable,
             seen=seen,
         )
-
-    @asynccontextmanager
-    async def _place(self, host: str) -> AsyncIterator[None]:
-        """Wait for a place of a host. So a slow origin uses no more than its share of the threads."""
-        places = self._hosts.setdefault(host, _Places(asyncio.Semaphore(self._settings.fetches_per_host)))
-        places.users += 1
-        try:
-            async with places.free:
-                yield
-        finally:
-            places.users -= 1
-            if not places.users:
-                del self._hosts[host]
 
 
 def _locate(fetcher: Fetcher, source: Source, known: SourceRecord | None, stop: Stop) -> _Copy:

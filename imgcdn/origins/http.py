@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_network
 from typing import BinaryIO
 
@@ -21,7 +22,8 @@ from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 from urllib3.response import BaseHTTPResponse
 
 from imgcdn import __version__
-from imgcdn.core.request.url import RemoteUrl, is_beneath, join_reference, parse_override, parse_remote
+from imgcdn.core.request.routes import Hop
+from imgcdn.core.request.url import RemoteUrl, join_reference, parse_override, parse_remote
 from imgcdn.core.values import Source
 from imgcdn.errors import Forbidden, ImageTooLarge, InvalidParam, OriginError, OriginTimeout, SourceNotFound
 from imgcdn.origins.addresses import AddressRule
@@ -38,7 +40,6 @@ ACCEPT = "image/avif,image/webp,image/apng,image/png,image/jpeg,image/gif,image/
 MAX_RETRY_AFTER_S = 60
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_MAX_REDIRECTS = 5
 _WHOLE = frozenset({200, 203})
 _GONE = frozenset({404, 410})
 _READ_BYTES = 65_536
@@ -51,27 +52,13 @@ _KEPT_HEADERS = (
 _VALIDATOR = re.compile(r"[\x20-\x7e\x80-\xff]{1,1000}")
 
 
-@dataclass(frozen=True, slots=True)
-class Permissions:
-    """
-    What may be fetched: the allowlist and the mounts.
-
-    Args:
-        admits: Tells whether the allowlist admits a URL.
-        base_of: Returns the base of the mount that made a source's URL; None for an ordinary URL.
-    """
-
-    admits: Callable[[RemoteUrl], bool]
-    base_of: Callable[[Source], RemoteUrl | None]
-
-
 class HttpFetcher:
     """
     Originals at http(s) URLs, including the URLs of mounts. It may be used by several threads.
 
     Args:
         settings: Addresses, deadlines and limits.
-        permissions: What may be fetched.
+        judge: Tells how a URL may be requested on the way to a source; None if it must not be.
         loop_id: A random name of this service, the same in all workers. It is sent as CDN-Loop (RFC 8586).
         resolver: Called once for each new connection.
         clock: Unix time.
@@ -83,7 +70,7 @@ class HttpFetcher:
         self,
         settings: OriginSettings,
         *,
-        permissions: Permissions,
+        judge: Callable[[Source, RemoteUrl], Hop | None],
         loop_id: str,
         resolver: Resolver = system_resolver,
         clock: Callable[[], float] = time.time,
@@ -92,7 +79,7 @@ class HttpFetcher:
         public = AddressRule(ip_network(text) for text in settings.allow_addresses)
         overrides = {(host, port): addresses for host, port, addresses in map(parse_override, settings.resolve)}
         self._settings = settings
-        self._permissions = permissions
+        self._judge = judge
         self._loop_id = loop_id
         self._clock = clock
         # Two pools: addresses of mounts are not checked, so their connections must not be used for ordinary URLs.
@@ -114,8 +101,7 @@ class HttpFetcher:
         """
         Fetch an original, or learn that it has not changed. This call blocks.
 
-        URLs beneath the mount's base need no allowlist and no public address. Every other hop is checked like an
-        ordinary URL.
+        Every hop is judged anew, and carries only the headers that were set for its own URL.
 
         Raises:
             Forbidden: A hop is not allowed.
@@ -131,11 +117,10 @@ class HttpFetcher:
             stop.on_request(watch.fire)
             fetch = _Fetch(
                 self._settings,
-                self._permissions.admits,
+                partial(self._judge, source),
                 self._loop_id,
                 watch=watch,
                 validators=known,
-                base=self._permissions.base_of(source),
                 clock=self._clock,
             )
             try:
@@ -165,20 +150,20 @@ class _Fetch:
     """One fetch under way."""
 
     settings: OriginSettings
-    admits: Callable[[RemoteUrl], bool]
+    judge: Callable[[RemoteUrl], Hop | None]
     loop_id: str
     watch: Watch
     validators: Validators | None
-    base: RemoteUrl | None
     clock: Callable[[], float]
 
     def run(self, url: RemoteUrl, into: BinaryIO, *, checked: Transport, exempt: Transport) -> Answer:
-        for _ in range(_MAX_REDIRECTS + 1):
-            transport = exempt if self.base is not None and is_beneath(self.base, url) else checked
-            if transport is checked and not self.admits(url):
+        for _ in range(self.settings.max_redirects + 1):
+            hop = self.judge(url)
+            if hop is None:
                 raise Forbidden(f"{url} matches no pattern of the allowlist")
             conditions = self._conditions(url)
-            response = self._send(transport, url, conditions)
+            headers = {header.name: header.value for header in hop.headers} | conditions
+            response = self._send(exempt if hop.is_exempt else checked, url, headers)
             try:
                 if response.status not in _REDIRECTS:
                     return self._read_response(url, response, into, conditional=bool(conditions))
@@ -187,7 +172,8 @@ class _Fetch:
             finally:
                 response.close()  # has no effect after a body was read to its end
                 self.watch.let_go()
-        raise OriginError("The origin redirects too often.", log=f"more than {_MAX_REDIRECTS} redirects, to {url}")
+        log = f"more than {self.settings.max_redirects} redirects (the setting max_redirects), to {url}"
+        raise OriginError("The origin redirects too often.", log=log)
 
     def _conditions(self, url: RemoteUrl) -> dict[str, str]:
         known = self.validators
@@ -196,7 +182,7 @@ class _Fetch:
         given = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified}
         return {name: value for name, value in given.items() if _VALIDATOR.fullmatch(value)}
 
-    def _send(self, transport: Transport, url: RemoteUrl, conditions: Mapping[str, str]) -> BaseHTTPResponse:
+    def _send(self, transport: Transport, url: RemoteUrl, headers: Mapping[str, str]) -> BaseHTTPResponse:
         request = PreparedRequest()  # filled by hand: its own methods rewrite URLs
         request.method, request.url = "GET", url.url
         request.headers = CaseInsensitiveDict(
@@ -205,7 +191,7 @@ class _Fetch:
                 "Accept": ACCEPT,
                 "Accept-Encoding": "identity",
                 "CDN-Loop": self.loop_id,
-                **conditions,
+                **headers,
             }
         )
         attempt = Attempt(self.watch, self.settings.connect_timeout_s)

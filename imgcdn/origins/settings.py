@@ -5,11 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from imgcdn.core.request.allowlist import Allowlist
+from imgcdn.core.request.allowlist import Pattern
 from imgcdn.core.request.routes import Mount
-from imgcdn.core.request.url import parse_override, parse_remote
+from imgcdn.core.request.url import parse_override
 from imgcdn.core.setting import (
-    Mistake,
     Problem,
     byte_count,
     checked,
@@ -19,26 +18,10 @@ from imgcdn.core.setting import (
     optional_text,
     seconds,
     setting,
-    table_of,
 )
-from imgcdn.errors import Forbidden, InvalidParam
+from imgcdn.origins import entries
 
 _YEAR_S = 31_536_000
-
-
-def _mount(prefix: str, base: str) -> Mount:
-    segments = prefix.strip("/").split("/")
-    if not prefix.startswith("/") or not all(segment and not segment.startswith(".") for segment in segments):
-        raise Mistake("must be a path such as /cms")
-    wanted = "must lead to a base URL such as https://cms.internal/media"
-    if not base.lower().startswith(("https://", "http://")):
-        raise Mistake(wanted, base)
-    try:
-        return Mount(prefix.strip("/"), parse_remote(base))
-    except InvalidParam as error:
-        raise Mistake(f"{wanted}; this one {error.detail.removeprefix('url ')}") from error
-    except Forbidden as error:
-        raise Mistake(f"{wanted}; this one has {error.log}") from error
 
 
 #: Pillow refuses larger pictures: twice its `Image.MAX_IMAGE_PIXELS`.
@@ -50,17 +33,17 @@ class OriginSettings:
     """Where originals come from, how they are fetched, and for how long they are fresh."""
 
     root: Path = setting(Path("sample_images"), folder, "Folder with the originals.")
-    allow: tuple[str, ...] = setting(
+    allow: tuple[Pattern, ...] = setting(
         (),
-        checked(lambda pattern: Allowlist([pattern])),
+        entries.patterns,
         "Patterns of remote URLs that may be fetched, such as `https://images.example.com/**`. Without one, nothing "
-        "remote is fetched.",
+        "remote is fetched. The first one that matches counts. It can have the options `query` and `headers`.",
     )
     mounts: tuple[Mount, ...] = setting(
         (),
-        table_of(_mount, example="/cms=https://cms.internal/media"),
+        entries.mounts,
         "Paths that stand for a base URL. With `/cms=https://cms.internal/media`, `/img/cms/a.jpg` is fetched from "
-        "`https://cms.internal/media/a.jpg`.",
+        "`https://cms.internal/media/a.jpg`. A mount can have the options `query` and `headers`.",
     )
     allow_addresses: tuple[str, ...] = setting(
         (),
@@ -77,7 +60,10 @@ class OriginSettings:
     )
     fetchers: int = setting(32, integer(1, 1024), "Originals that one HTTP worker fetches at the same time.")
     fetches_per_host: int = setting(
-        8, integer(1, 1024), "Originals that one HTTP worker fetches from one host at the same time."
+        8,
+        integer(1, 1024),
+        "Originals that one HTTP worker fetches from one host at the same time. A host gets another place only while "
+        "more of the `fetchers` are free than it holds, so that hosts that hang leave places for the others.",
     )
     connect_timeout_s: float = setting(
         3.0, seconds(0.1, 600), "Seconds for looking up and connecting to an origin, and again for the TLS handshake."
@@ -86,6 +72,7 @@ class OriginSettings:
         10.0, seconds(0.1, 600), "Seconds that an origin may let pass without sending anything."
     )
     fetch_timeout_s: float = setting(15.0, seconds(0.1, 600), "Wall-clock seconds for one fetch, redirects included.")
+    max_redirects: int = setting(5, integer(0, 20), "Redirects of an origin that one fetch follows.")
     min_ttl: int = setting(60, integer(0, _YEAR_S), "Seconds for which a remote original is fresh, at least.")
     default_ttl: int = setting(
         3600, integer(0, _YEAR_S), "Seconds for which a remote original is fresh when its origin does not say."

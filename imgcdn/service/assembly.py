@@ -10,7 +10,7 @@ from pathlib import Path
 from imgcdn.config import Config
 from imgcdn.core.request.routes import Routes
 from imgcdn.origins.catalog import Catalog
-from imgcdn.origins.http import HttpFetcher, Permissions
+from imgcdn.origins.http import HttpFetcher
 from imgcdn.origins.local import LocalFetcher
 from imgcdn.origins.probing import Prober
 from imgcdn.renderers.client import BrokerSettings
@@ -97,7 +97,7 @@ def assemble(config: Config) -> Parts:
     routes = Routes(config.origins.mounts, config.origins.allow)
     loop_id = _loop_id(renderers.lock_file.with_suffix(".id"))
     local = LocalFetcher(config.origins, hidden=[config.store.cache_dir])
-    http = HttpFetcher(config.origins, permissions=Permissions(routes.admits, routes.base_of), loop_id=loop_id)
+    http = HttpFetcher(config.origins, judge=routes.judge, loop_id=loop_id)
     timeout_s = config.renderers.render_timeout_s
     catalog = Catalog(
         config.origins,

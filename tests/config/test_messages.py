@@ -46,6 +46,13 @@ TYPICAL = [
     ("allow", "a.test ftp://b.test", "[1]: 'ftp://b.test': only https:// and http:// can be allowed"),
     ("allow", "https://", "[0]: 'https://' names no host"),
     ("allow", "https://me@a.test", "[0]: 'https://me@a.test' has a user name in the URL"),
+    ("allow", "https://me:s3cret@a.test", "[0]: 'https://me:...@a.test' has a user name in the URL"),
+    ("allow", '["a.test", {"query": "drop"}]', "[1].pattern is missing"),
+    (
+        "allow",
+        '["a.test"',
+        " must be valid JSON, because it has braces or brackets: Expecting ',' delimiter: line 1 column 10 (char 9)",
+    ),
     ("mounts", "cms=https://a.test", ".cms must be a path such as /cms"),
     ("mounts", "/cms//a=https://a.test", """."/cms//a" must be a path such as /cms"""),
     ("mounts", "/cms/.git=https://a.test", """."/cms/.git" must be a path such as /cms"""),
@@ -64,6 +71,16 @@ TYPICAL = [
         "/cms=https://",
         """."/cms" must lead to a base URL such as https://cms.internal/media; this one names no host""",
     ),
+    (
+        "mounts",
+        "/cms=https://a.test/m?key=1",
+        """."/cms" must lead to a base URL such as https://cms.internal/media; this one has a query""",
+    ),
+    (
+        "mounts",
+        '{"/cms": ',
+        " must be valid JSON, because it has braces or brackets: Expecting value: line 1 column 10 (char 9)",
+    ),
     ("mounts", "/a=https://a.test /b", "[1] must be NAME=VALUE, such as /cms=https://cms.internal/media, not '/b'"),
     ("allow_addresses", "10.0.0.0/99", "[0]: '10.0.0.0/99' is not a network such as 10.0.0.0/8"),
     ("allow_addresses", "fd00::/8 10.0.0.7/8", "[1]: '10.0.0.7/8' is an address within a network; write 10.0.0.0/8"),
@@ -73,6 +90,7 @@ TYPICAL = [
     ("connect_timeout_s", "3s", " must be a number of seconds from 0.1 to 600, not '3s'"),
     ("read_timeout_s", "0", " must be a number of seconds from 0.1 to 600, not '0'"),
     ("fetch_timeout_s", "1e2", " must be a number of seconds from 0.1 to 600, not '1e2'"),
+    ("max_redirects", "21", " must be an integer from 0 to 20, not '21'"),
     ("min_ttl", "1m", " must be an integer from 0 to 31536000, not '1m'"),
     ("default_ttl", "1.5", " must be an integer from 0 to 31536000, not '1.5'"),
     ("max_ttl", "99999999", " must be an integer from 0 to 31536000, not '99999999'"),
@@ -137,15 +155,15 @@ def test_every_setting_has_a_row() -> None:
     [
         pytest.param("formats", ["jpeg"], "--formats[0] must be one of avif, webp, not 'jpeg'", id="another format"),
         pytest.param(
-            "formats", [["avif"]], "--formats[0] must be one of avif, webp, not ['avif']", id="a list in a list"
+            "formats", [["avif"]], "--formats[0] must be one of avif, webp, not a list", id="a list in a list"
         ),
         pytest.param(
             "formats",
             [{"name": "avif"}],
-            "--formats[0] must be one of avif, webp, not {'name': 'avif'}",
+            "--formats[0] must be one of avif, webp, not a table",
             id="a table in a list",
         ),
-        pytest.param("formats", {"a": 1}, "--formats must be a list, not {'a': 1}", id="a table for a list"),
+        pytest.param("formats", {"a": 1}, "--formats must be a list, not a table", id="a table for a list"),
         pytest.param(
             "widths", [True], "--widths[0] must be an integer from 1 to 16383, not True", id="true for a width"
         ),

@@ -119,7 +119,8 @@ def test_an_invalid_value_is_one_mistake_that_names_the_setting(name: str, raw: 
 
     assert len(problems) == 1
     assert problems[0].startswith("FOLDER must " if name == "root" else f"--{name.replace('_', '-')} must ")
-    assert repr(raw)[:300] in problems[0]
+    shown = "not a table" if isinstance(raw, dict) else "not a list" if isinstance(raw, list) else repr(raw)[:300]
+    assert shown in problems[0]
 
 
 @pytest.mark.parametrize(

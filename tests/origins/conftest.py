@@ -2,19 +2,22 @@
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from imgcdn.core.request.allowlist import Pattern
+from imgcdn.core.request.origin_options import NO_OPTIONS, OriginOptions
+from imgcdn.core.request.routes import Hop, Mount, Routes
 from imgcdn.core.request.url import RemoteUrl
 from imgcdn.core.values import Source
-from imgcdn.origins.http import HttpFetcher, Permissions
+from imgcdn.origins.http import HttpFetcher
 from tests.support import origin as at
 from tests.support.brokers import processes, until
 from tests.support.catalogs import PHOTO, Bench
-from tests.support.fetching import AT_HOME, EVERYTHING, LOOP_ID, ORIGIN, Make, Names
+from tests.support.fetching import AT_HOME, LOOP_ID, MOUNT, ORIGIN, Make, Names
 
 
 @pytest.fixture
@@ -22,7 +25,8 @@ def make() -> Iterator[Make]:
     """
     Return a function that makes fetchers.
 
-    Keywords change the settings; `admits` is the allowlist, and `base` is the base of a mount.
+    Keywords change the settings. `admits` is the allowlist; without it, every URL is admitted. `base` is the base of a
+    mount, whose options are `options`.
     """
     made: list[HttpFetcher] = []
 
@@ -30,18 +34,21 @@ def make() -> Iterator[Make]:
         names: object = None,
         *,
         base: RemoteUrl | None = None,
-        admits: Callable[[RemoteUrl], bool] = EVERYTHING.admits,
+        options: OriginOptions = NO_OPTIONS,
+        admits: Sequence[Pattern] | None = None,
         **changes: object,
     ) -> HttpFetcher:
-        def base_of(source: Source) -> RemoteUrl | None:
-            return base if source.scheme == "mounted" else None
+        routes = Routes([] if base is None else [Mount(MOUNT, base, options)], admits or [])
+
+        def judge(source: Source, url: RemoteUrl) -> Hop | None:
+            return routes.judge(source, url) or (Hop() if admits is None else None)
 
         settings = replace(ORIGIN, **changes)  # type: ignore[arg-type]  # the tests name fields of the settings
         resolver = names if callable(names) else Names(AT_HOME)
         made.append(
             HttpFetcher(
                 settings,
-                permissions=Permissions(admits, base_of),
+                judge=judge,
                 loop_id=LOOP_ID,
                 resolver=resolver,
                 clock=lambda: 1_700_000_000.0,

@@ -20,7 +20,7 @@ from imgcdn.origins.base import Answer, Fetcher, Stop, Validators
 from imgcdn.origins.http import HttpFetcher
 from imgcdn.origins.local import LocalFetcher
 from tests.support import origin as at
-from tests.support.fetching import BODY, EVERYTHING, LOOP_ID, ORIGIN, SLACK_S, Names
+from tests.support.fetching import BODY, LOOP_ID, ORIGIN, SLACK_S, Names, admit_everything
 from tests.support.origin import NAME
 from tests.support.paths import PACKAGE
 
@@ -66,7 +66,7 @@ class Web(Kind):
     def __init__(self, origin: at.Origin) -> None:
         self.fetcher = HttpFetcher(
             replace(ORIGIN, max_source_bytes=LIMIT),
-            permissions=EVERYTHING,
+            judge=admit_everything,
             loop_id=LOOP_ID,
             resolver=Names({NAME: [["127.0.0.1"]]}),
         )

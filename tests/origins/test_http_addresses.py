@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from imgcdn.core.request.allowlist import Allowlist
+from imgcdn.core.request.allowlist import parse_pattern
 from imgcdn.errors import (
     ConfigError,
     Forbidden,
@@ -17,7 +17,6 @@ from imgcdn.origins.http import HttpFetcher
 from tests.support import origin as at
 from tests.support.fetching import (
     BODY,
-    EVERYTHING,
     FORBIDDEN_ADDRESS,
     HEAD_OF_TEN,
     LOOP_ID,
@@ -26,6 +25,7 @@ from tests.support.fetching import (
     SLACK_S,
     Make,
     Names,
+    admit_everything,
     fetch_error,
     get,
 )
@@ -34,7 +34,7 @@ from tests.support.origin import NAME, OTHER_NAME, Origin, running
 
 def test_only_urls_on_the_allowlist_are_fetched(make: Make) -> None:
     with running({"/m/a.jpg": at.respond(BODY), "/a.jpg": at.respond(BODY)}) as origin:
-        fetcher = make(admits=Allowlist([f"http://{NAME}:{origin.port}/m/**"]).admits)
+        fetcher = make(admits=[parse_pattern(f"http://{NAME}:{origin.port}/m/**")])
         assert get(fetcher, origin.url("/m/a.jpg"))[1] == BODY
         error = fetch_error(fetcher, origin.url("/a.jpg"), Forbidden)
         assert len(origin.requests) == 1
@@ -48,7 +48,7 @@ def test_only_urls_on_the_allowlist_are_fetched(make: Make) -> None:
 )
 def test_no_spelling_of_a_loopback_address_is_fetched_through_the_system_resolver(host: str) -> None:
     with running({"/a.jpg": at.respond(BODY)}) as origin:
-        fetcher = HttpFetcher(replace(ORIGIN, allow_addresses=()), permissions=EVERYTHING, loop_id=LOOP_ID)
+        fetcher = HttpFetcher(replace(ORIGIN, allow_addresses=()), judge=admit_everything, loop_id=LOOP_ID)
         fetch_error(fetcher, origin.url(host=host), Forbidden)
         fetcher.close()
         assert origin.connections == 0

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from imgcdn.core.request.allowlist import Allowlist
+from imgcdn.core.request.allowlist import parse_pattern
 from imgcdn.core.request.url import RemoteUrl, join_base, parse_remote
 from imgcdn.errors import (
     Forbidden,
@@ -25,12 +25,21 @@ def test_a_redirect_is_followed(make: Make, status: int) -> None:
     assert fetched.validators.url == origin.url("/b.jpg")
 
 
-def test_five_redirects_are_followed_and_no_sixth(make: Make) -> None:
-    scripts = {f"/{step}": at.redirect(f"/{step + 1}") for step in range(6)}
-    with running({**scripts, "/6": at.respond(BODY)}) as origin:
-        assert get(make(), origin.url("/1"))[1] == BODY
-        fetch_error(make(), origin.url("/0"), OriginError)
-        assert origin.count("/6") == 1
+@pytest.mark.parametrize(
+    ("settings", "limit"),
+    [
+        pytest.param({}, 5, id="five by default"),
+        pytest.param({"max_redirects": 0}, 0, id="none"),
+        pytest.param({"max_redirects": 7}, 7, id="seven"),
+    ],
+)
+def test_redirects_are_followed_up_to_a_limit(make: Make, settings: dict[str, int], limit: int) -> None:
+    scripts = {f"/{step}": at.redirect(f"/{step - 1}") for step in range(1, limit + 2)}
+    with running({**scripts, "/0": at.respond(BODY)}) as origin:
+        assert get(make(**settings), origin.url(f"/{limit}"))[1] == BODY
+        error = fetch_error(make(**settings), origin.url(f"/{limit + 1}"), OriginError)
+        assert "max_redirects" in error.log
+        assert origin.count("/0") == 1
 
 
 def test_a_redirect_in_a_circle_ends(make: Make) -> None:
@@ -47,6 +56,7 @@ def test_a_redirect_in_a_circle_ends(make: Make) -> None:
         pytest.param("https://origin.test:{port}/m/a.jpg", Forbidden, id="a scheme that is not allowed"),
         pytest.param("/secret", Forbidden, id="a path that is not allowed"),
         pytest.param("/m/%2e%2e/secret", Forbidden, id="an encoded parent"),
+        pytest.param("/m/..%c0%afsecret", Forbidden, id="an escape that is not UTF-8"),
         pytest.param("//evil.test/m/a.jpg", Forbidden, id="another host without a scheme"),
         pytest.param("http://origin.test:{port}@evil.test/m/a.jpg", Forbidden, id="a host as a user"),
         pytest.param("file:///etc/passwd", Forbidden, id="a file"),
@@ -59,7 +69,7 @@ def test_a_redirect_in_a_circle_ends(make: Make) -> None:
 )
 def test_each_redirect_is_checked_like_the_first_url(make: Make, location: str, error: type[ImgcdnError]) -> None:
     with running() as origin:
-        fetcher = make(admits=Allowlist([f"http://{NAME}:{origin.port}/m/**"]).admits)
+        fetcher = make(admits=[parse_pattern(f"http://{NAME}:{origin.port}/m/**")])
         origin.scripts["/m/a"] = at.redirect(location.format(port=origin.port))
         fetch_error(fetcher, origin.url("/m/a"), error)
         assert [request.target for request in origin.requests] == ["/m/a"]
@@ -73,11 +83,12 @@ def test_a_redirect_without_a_location_is_an_origin_error(make: Make) -> None:
 def test_a_redirect_may_leave_tls_only_if_the_allowlist_allows_it(make: Make, certificate: tuple[Path, Path]) -> None:
     with running({"/b.jpg": at.respond(BODY)}) as plain, running(tls=certificate) as secure:
         secure.scripts["/a.jpg"] = at.redirect(plain.url("/b.jpg"))
-        only_tls, both = [f"{NAME}:{secure.port}"], [f"{NAME}:{secure.port}", f"http://{NAME}:{plain.port}"]
+        only_tls = [parse_pattern(f"{NAME}:{secure.port}")]
+        both = [*only_tls, parse_pattern(f"http://{NAME}:{plain.port}")]
         ca_bundle = str(certificate[0])
-        fetch_error(make(admits=Allowlist(only_tls).admits, ca_bundle=ca_bundle), secure.url(), Forbidden)
+        fetch_error(make(admits=only_tls, ca_bundle=ca_bundle), secure.url(), Forbidden)
         assert plain.connections == 0
-        assert get(make(admits=Allowlist(both).admits, ca_bundle=ca_bundle), secure.url())[1] == BODY
+        assert get(make(admits=both, ca_bundle=ca_bundle), secure.url())[1] == BODY
 
 
 def test_the_body_of_a_redirect_is_read_only_up_to_a_limit(make: Make) -> None:
@@ -96,13 +107,10 @@ def mount(origin: Origin, segments: Sequence[str]) -> tuple[RemoteUrl, RemoteUrl
     return base, join_base(base, segments)
 
 
-NOTHING = Allowlist([])
-
-
 def test_a_mount_needs_no_allowlist_and_no_public_address(make: Make) -> None:
     with running({"/media/a%20b.jpg": at.respond(BODY)}) as origin:
         base, url = mount(origin, ["a b.jpg"])
-        fetcher = make(base=base, admits=NOTHING.admits, allow_addresses=())
+        fetcher = make(base=base, admits=[], allow_addresses=())
         assert get(fetcher, url.url, mounted=True)[1] == BODY
 
 
@@ -112,6 +120,7 @@ def test_a_mount_needs_no_allowlist_and_no_public_address(make: Make) -> None:
         pytest.param("/media/b.jpg", True, id="beneath the base"),
         pytest.param("/media-evil/b.jpg", False, id="beside it"),
         pytest.param("/b.jpg", False, id="above it"),
+        pytest.param("/media/..%c0%afb.jpg", False, id="an escape that is not UTF-8"),
         pytest.param("http://other.origin.test:{port}/media/b.jpg", False, id="another host"),
         pytest.param("http://origin.test:1/media/b.jpg", False, id="another port"),
     ],
@@ -122,7 +131,7 @@ def test_a_redirect_of_a_mount_stays_beneath_it_or_is_checked_as_an_ordinary_url
     with running({"/media/b.jpg": at.respond(BODY)}) as origin:
         base, url = mount(origin, ["a.jpg"])
         origin.scripts["/media/a.jpg"] = at.redirect(location.format(port=origin.port))
-        fetcher = make(base=base, admits=NOTHING.admits, allow_addresses=())
+        fetcher = make(base=base, admits=[], allow_addresses=())
         if allowed:
             assert get(fetcher, url.url, mounted=True)[1] == BODY
         else:

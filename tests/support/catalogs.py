@@ -17,7 +17,7 @@ from imgcdn.store.disk import DiskStore
 from tests.support import origin as at
 from tests.support import pictures
 from tests.support.brokers import settings
-from tests.support.fetching import EVERYTHING, LOOP_ID, ORIGIN
+from tests.support.fetching import LOOP_ID, ORIGIN, admit_everything
 from tests.support.origin import Origin
 from tests.support.stored import open_store
 
@@ -49,7 +49,7 @@ class Bench:
         origin = replace(
             ORIGIN, root=self.folder / "root", allow_addresses=("127.0.0.0/8",), max_source_bytes=10**6, **changed
         )
-        http = http_fetcher(origin, permissions=EVERYTHING, loop_id=LOOP_ID, clock=lambda: self.now)
+        http = http_fetcher(origin, judge=admit_everything, loop_id=LOOP_ID, clock=lambda: self.now)
         local = local_fetcher(origin)
         catalog = Catalog(
             origin,

@@ -5,10 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
+from imgcdn.core.request.routes import Hop
+from imgcdn.core.request.url import RemoteUrl
 from imgcdn.core.values import Source
 from imgcdn.errors import ImgcdnError
 from imgcdn.origins.base import Answer, Stop, Validators
-from imgcdn.origins.http import HttpFetcher, Permissions
+from imgcdn.origins.http import HttpFetcher
 from imgcdn.origins.settings import OriginSettings
 from tests.support.origin import NAME, OTHER_NAME
 
@@ -48,8 +50,15 @@ AT_HOME = {NAME: [[LOOPBACK]], OTHER_NAME: [[LOOPBACK]]}
 ORIGIN = OriginSettings(
     allow_addresses=("127.0.0.1/32", "::1/128"), connect_timeout_s=5.0, read_timeout_s=5.0, fetch_timeout_s=10.0
 )
-EVERYTHING = Permissions(admits=lambda url: True, base_of=lambda source: None)
+
+
+def admit_everything(source: Source, url: RemoteUrl) -> Hop:
+    return Hop()
+
+
 LOOP_ID = "imgcdn-0123"
+#: The prefix of a test's mount.
+MOUNT = "cms"
 
 Make = Callable[..., HttpFetcher]
 
@@ -59,7 +68,8 @@ def get(
 ) -> tuple[Answer, bytes]:
     """Fetch a URL, as an ordinary remote source or as one beneath a mount."""
     into = io.BytesIO()
-    answer = fetcher.fetch(Source("mounted" if mounted else "remote", url), validators, into=into, stop=Stop())
+    source = Source("mounted", url, mount=MOUNT) if mounted else Source("remote", url)
+    answer = fetcher.fetch(source, validators, into=into, stop=Stop())
     return answer, into.getvalue()
 
 

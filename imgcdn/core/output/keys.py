@@ -18,7 +18,7 @@ OUTPUT_VERSION = 2
 @lru_cache(maxsize=16_384)  # called twice in every hit
 def source_key(source: Source) -> str:
     """Return the hex name of a source's folder."""
-    return _digest(source.scheme, source.location)
+    return _digest(source.scheme, source.location, *([source.mount] if source.mount else []))
 
 
 def variant_key(version: str, plan: Plan) -> str:

@@ -3,55 +3,53 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from imgcdn.core.request.url import DEFAULT_PORTS, RemoteUrl, parse_remote
+from imgcdn.core.request.origin_options import NO_OPTIONS, OriginOptions
+from imgcdn.core.request.url import DEFAULT_PORTS, RemoteUrl, decode_completely, parse_remote
 from imgcdn.errors import Forbidden, InvalidParam
 
 
-class Allowlist:
+@dataclass(frozen=True, slots=True)
+class Pattern:
     """
-    The patterns of URLs that may be fetched.
+    A pattern of URLs that may be fetched. `parse_pattern` makes it.
 
     `HOST` alone means https and any path. `*.HOST` stands for exactly one more label, `**.HOST` for one or more;
     neither includes the host itself. In a path, `*` stands for one segment, and `**` at the end for any number of
-    them. A port other than the default of the scheme must be written. Everything else is literal.
+    them. A port other than the default of the scheme must be written. Everything else is literal. A pattern with a path
+    matches no URL whose path has an escape that is not UTF-8, because servers read such escapes differently.
 
     Args:
-        patterns: As the operator wrote them.
-
-    Raises:
-        ValueError: A pattern is not valid. The text names it and says why.
-    """
-
-    def __init__(self, patterns: Iterable[str]) -> None:
-        self._patterns = tuple(_parse_pattern(text) for text in patterns)
-
-    def admits(self, url: RemoteUrl) -> bool:
-        """Tell whether any pattern matches this URL."""
-        return any(pattern.covers(url) for pattern in self._patterns)
-
-
-@dataclass(frozen=True, slots=True)
-class _Pattern:
-    """
-    Args:
+        text: As the operator wrote it.
         labels: The labels before `host`: "" for none, "*" for one, "**" for one or more.
         segments: None for any path.
         query: None for any query.
+        options: How the URLs that it matches are requested.
     """
 
+    text: str
     scheme: str
     labels: str
     host: str
     port: int
     segments: tuple[str, ...] | None
     query: str | None
+    options: OriginOptions = NO_OPTIONS
+
+    @property
+    def written(self) -> object:
+        """The pattern and its options as imgcdn.toml has them."""
+        options = self.options.written
+        return {"pattern": self.text, **options} if options else self.text
 
     def covers(self, url: RemoteUrl) -> bool:
+        """Tell whether a URL matches."""
         if (self.scheme, self.port) != (url.scheme, url.port) or not self._covers_host(url.host):
             return False
         if self.query is not None and url.target.partition("?")[2] != self.query:
             return False
-        return self.segments is None or _covers_path(self.segments, url.path[1:].split("/"))
+        if self.segments is None:
+            return True
+        return decode_completely(url.path) is not None and _covers_path(self.segments, url.path[1:].split("/"))
 
     def _covers_host(self, host: str) -> bool:
         if not self.labels:
@@ -68,14 +66,41 @@ def _covers_path(pattern: Sequence[str], segments: Sequence[str]) -> bool:
 
 
 def _covers_each(pattern: Sequence[str], segments: Sequence[str]) -> bool:
-    # A server may read %2F as a slash. What looks like one segment is two then.
     return all(
-        wanted == given or (wanted == "*" and given != "" and "%2F" not in given)
+        wanted == given or (wanted == "*" and _is_one_segment(given))
         for wanted, given in zip(pattern, segments, strict=True)
     )
 
 
-def _parse_pattern(text: str) -> _Pattern:
+def _is_one_segment(given: str) -> bool:
+    """Tell whether every server reads this as one segment. Some read %2F, %252F or %5C as a slash."""
+    decoded = decode_completely(given) or ""
+    return decoded != "" and "/" not in decoded and "\\" not in decoded
+
+
+class Allowlist:
+    """
+    The patterns of URLs that may be fetched.
+
+    Args:
+        patterns: If several match a URL, the first one counts.
+    """
+
+    def __init__(self, patterns: Iterable[Pattern]) -> None:
+        self._patterns = tuple(patterns)
+
+    def match(self, url: RemoteUrl) -> Pattern | None:
+        """Return the pattern that admits a URL; None if there is none."""
+        return next((pattern for pattern in self._patterns if pattern.covers(url)), None)
+
+
+def parse_pattern(text: str) -> Pattern:
+    """
+    Read a pattern.
+
+    Raises:
+        ValueError: It is not valid. The message names it and says why.
+    """
     scheme, separator, rest = text.partition("://")
     scheme, rest = (scheme.lower(), rest) if separator else ("https", text)
     if scheme not in DEFAULT_PORTS:
@@ -94,12 +119,14 @@ def _parse_pattern(text: str) -> _Pattern:
     if parsed.host.endswith("."):
         raise ValueError(f"{text!r}: the host ends with a point")
     path, _, query = parsed.target.partition("?")
-    segments = None if path == "/" and not query else tuple(path[1:].split("/"))
+    segments = None if path in ("/", "/**") and not query else tuple(path[1:].split("/"))
     _check_segments(text, segments or (), query)
-    return _Pattern(scheme, labels, parsed.host, parsed.port, segments, query or None)
+    return Pattern(text, scheme, labels, parsed.host, parsed.port, segments, query or None)
 
 
 def _check_segments(text: str, segments: Sequence[str], query: str) -> None:
+    if decode_completely("/".join(segments)) is None:
+        raise ValueError(f"{text!r} has an escape that is not UTF-8; no URL could match it")
     if "**" in segments[:-1]:
         raise ValueError(f"{text!r}: ** stands for the rest of a path and comes last")
     if "*" in query or any("*" in segment.replace("%2A", "*") for segment in segments if segment not in ("*", "**")):

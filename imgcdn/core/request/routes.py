@@ -4,10 +4,11 @@ Where the source in a URL leads: to a file, a mounted base URL, or a remote URL 
 This is decided before any host name is resolved or any file is opened.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from imgcdn.core.request.allowlist import Allowlist
+from imgcdn.core.request.allowlist import Allowlist, Pattern
+from imgcdn.core.request.origin_options import NO_OPTIONS, OriginHeader, OriginOptions
 from imgcdn.core.request.url import RemoteUrl, is_beneath, join_base, parse_remote
 from imgcdn.core.values import Source
 from imgcdn.errors import Forbidden
@@ -22,10 +23,32 @@ class Mount:
         prefix: The first segments of the path, without slashes at the ends.
         base: The URL that replaces the prefix. The operator wrote it, so the allowlist and the rule of public addresses
             do not apply to it.
+        options: How the URLs beneath the base are requested.
     """
 
     prefix: str
     base: RemoteUrl
+    options: OriginOptions = NO_OPTIONS
+
+    @property
+    def written(self) -> object:
+        """The base and the options as imgcdn.toml has them."""
+        options = self.options.written
+        return {"base": self.base.url, **options} if options else self.base.url
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """
+    How one URL on the way to an original is requested.
+
+    Args:
+        headers: The operator's headers for it.
+        is_exempt: Whether the rule of public addresses does not apply.
+    """
+
+    headers: tuple[OriginHeader, ...] = ()
+    is_exempt: bool = False
 
 
 class Routes:
@@ -34,20 +57,16 @@ class Routes:
 
     Args:
         mounts: If several prefixes match a path, the longest one counts.
-        allowlist: Patterns of remote URLs. Without patterns, no remote URL is admitted.
+        patterns: Patterns of remote URLs. Without patterns, no remote URL is admitted.
     """
 
-    def __init__(self, mounts: Sequence[Mount], allowlist: Sequence[str]) -> None:
+    def __init__(self, mounts: Sequence[Mount], patterns: Iterable[Pattern]) -> None:
         self._mounts = sorted(mounts, key=lambda mount: -len(mount.prefix))
-        self._allowlist = Allowlist(allowlist)
-
-    def admits(self, url: RemoteUrl) -> bool:
-        """Tell whether the allowlist admits a URL."""
-        return self._allowlist.admits(url)
+        self._allowlist = Allowlist(patterns)
 
     def route(self, source: Source) -> Source:
         """
-        Return the source after mounts and allowlist were applied.
+        Return the source after mounts and allowlist were applied. A query that does not belong to it is dropped.
 
         Raises:
             Forbidden: It is remote, and no pattern matches it; or the query of a mounted path has a fragment.
@@ -55,21 +74,37 @@ class Routes:
             InvalidParam: The query of a mounted path does not parse.
         """
         if source.scheme == "remote":
-            if not self.admits(parse_remote(source.location)):
-                raise Forbidden(
-                    f"{source.location[:500]} matches no pattern of the allowlist; to admit it, add --allow PATTERN"
-                )
-            return source
+            return self._route_remote(source)
         for mount in self._mounts:
             if source.location.startswith(mount.prefix + "/"):
                 segments = source.location[len(mount.prefix) + 1 :].split("/")
-                return Source("mounted", join_base(mount.base, segments, query=source.query).url)
+                query = source.query if mount.options.keeps_query else ""
+                return Source("mounted", join_base(mount.base, segments, query=query).url, mount=mount.prefix)
         # A file has no query. Pages append one so that browsers load a new version; the file is the same.
         return replace(source, query="")
 
-    def base_of(self, source: Source) -> RemoteUrl | None:
-        """Return the base URL of a mounted source; None for any other source."""
-        if source.scheme != "mounted":
-            return None
+    def _route_remote(self, source: Source) -> Source:
         url = parse_remote(source.location)
-        return next((mount.base for mount in self._mounts if is_beneath(mount.base, url)), None)
+        pattern = self._allowlist.match(url)
+        if pattern is None:
+            raise Forbidden(
+                f"{source.location[:500]} matches no pattern of the allowlist; to admit it, add --allow PATTERN"
+            )
+        return source if pattern.options.keeps_query else replace(source, location=url.without_query.url)
+
+    def judge(self, source: Source, url: RemoteUrl) -> Hop | None:
+        """
+        Tell how a URL may be requested on the way to a source, such as the URL of a redirect.
+
+        URLs beneath the base of the source's own mount need no allowlist. Every other URL is judged like an ordinary
+        one, also if it is beneath another mount's base.
+
+        Returns:
+            None if it must not be requested.
+        """
+        if source.scheme == "mounted":
+            mount = next((mount for mount in self._mounts if mount.prefix == source.mount), None)
+            if mount is not None and is_beneath(mount.base, url):
+                return Hop(mount.options.headers, is_exempt=True)
+        pattern = self._allowlist.match(url)
+        return None if pattern is None else Hop(pattern.options.headers)

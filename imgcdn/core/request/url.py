@@ -9,7 +9,7 @@ A URL is parsed once. The result is compared with the allowlist and then sent, b
 import ipaddress
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote, urljoin
 
 from imgcdn.errors import Forbidden, InvalidParam, SourceNotFound
@@ -59,6 +59,11 @@ class RemoteUrl:
     def path(self) -> str:
         """The target without its query."""
         return self.target.partition("?")[0]
+
+    @property
+    def without_query(self) -> "RemoteUrl":
+        """The same URL without its query."""
+        return replace(self, target=self.path)
 
     @property
     def url(self) -> str:
@@ -141,7 +146,7 @@ def join_base(base: RemoteUrl, segments: Sequence[str], *, query: str = "") -> R
     Append path segments to a mount's base URL. Every parser sees the result as a URL beneath the base.
 
     Args:
-        base: The base URL. Its own query is dropped.
+        base: The base URL, without a query.
         segments: At least one, percent-decoded once.
         query: The client's query, still percent-encoded, without the question mark.
 
@@ -162,9 +167,36 @@ def join_base(base: RemoteUrl, segments: Sequence[str], *, query: str = "") -> R
 
 
 def is_beneath(base: RemoteUrl, url: RemoteUrl) -> bool:
-    """Tell whether a URL has the base's scheme, host and port, and a path below the base's, on a segment's boundary."""
+    """
+    Tell whether a URL has the base's scheme, host and port, and a path below the base's, on a segment's boundary.
+
+    Below a base with a path, every escape must be UTF-8: see `decode_completely`.
+    """
     same_place = (url.scheme, url.host, url.port) == (base.scheme, base.host, base.port)
-    return same_place and url.path.startswith(base.path.rstrip("/") + "/")
+    if not same_place or base.path == "/":
+        return same_place
+    return url.path.startswith(base.path.rstrip("/") + "/") and decode_completely(url.path) is not None
+
+
+def decode_completely(path: str) -> str | None:
+    """
+    Decode a path, or a segment of it, until no escape is left, as a chain of careless servers might.
+
+    Args:
+        path: From a `RemoteUrl`, so that it is not encoded too often.
+
+    Returns:
+        None if an escape is not UTF-8. A lenient decoder reads a slash in some of them, such as %C0%AF.
+
+    >>> decode_completely("a%252Fb"), decode_completely("..%C0%AF")
+    ('a/b', None)
+    """
+    try:
+        for _ in range(_MAX_ENCODINGS):
+            path = unquote(path, errors="strict")
+    except UnicodeDecodeError:
+        return None
+    return path
 
 
 def parse_override(text: str) -> tuple[str, int, tuple[str, ...]]:

@@ -233,6 +233,12 @@ def test_a_key_separates_the_scheme_from_the_location(one: tuple[str, str], othe
     assert (source_key(Source(*one)) == source_key(Source(*other))) == (one == other)
 
 
+def test_two_mounts_that_lead_to_one_url_share_nothing() -> None:
+    one, other = (Source("mounted", "https://cms.test/a.jpg", mount=mount) for mount in ("cms", "again"))
+
+    assert source_key(one) != source_key(other)
+
+
 def test_a_file_name_that_is_not_utf8_has_a_key() -> None:
     assert source_key(Source("local", "caf\udce9.jpg")) != source_key(Source("local", "café.jpg"))
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from imgcdn.core.request.allowlist import Allowlist
+from imgcdn.core.request.allowlist import Allowlist, parse_pattern
 from imgcdn.core.request.url import parse_remote
 from imgcdn.errors import Forbidden, InvalidParam
 from tests.support.paths import TABLES
@@ -15,9 +15,9 @@ ROWS: list[dict[str, Any]] = json.loads(TABLE.read_text(encoding="utf-8"))["rows
 
 def admits(pattern: str, url: str) -> bool:
     """Parse a URL and match it with a pattern, as for a request."""
-    allowlist = Allowlist([pattern])
+    allowlist = Allowlist([parse_pattern(pattern)])
     try:
-        return allowlist.admits(parse_remote(url))
+        return allowlist.match(parse_remote(url)) is not None
     except (InvalidParam, Forbidden):
         return False
 
@@ -91,15 +91,53 @@ def test_a_pattern_matches_these_urls(pattern: str, url: str, allowed: bool) -> 
     assert admits(pattern, url) is allowed
 
 
+@pytest.mark.parametrize(
+    "escape",
+    ["%2f", "%252f", "%25252f", "%2525252f", "%5c", "%5C", "%255c", "%25255C", "%25%32%66"],
+)
+@pytest.mark.parametrize("pattern", ["https://a.example/m/*", "https://a.example/*/b.jpg"])
+def test_a_star_matches_no_separator_however_often_it_is_encoded(pattern: str, escape: str) -> None:
+    url = pattern.replace("*", f"a{escape}b.jpg")
+
+    assert not admits(pattern, url)
+    assert admits(pattern, url.replace(escape, ""))
+    assert admits("https://a.example/**", url)
+
+
+@pytest.mark.parametrize(
+    "escape",
+    [
+        pytest.param("..%c0%af", id="an overlong slash"),
+        pytest.param("%c0%ae%c0%ae/", id="an overlong parent"),
+        pytest.param("%e0%80%af", id="a slash in three bytes"),
+        pytest.param("%25c0%25af", id="an overlong slash, encoded twice"),
+        pytest.param("%2525c0%2525af", id="an overlong slash, encoded three times"),
+        pytest.param("m%fc", id="Latin-1"),
+        pytest.param("%ed%a0%80", id="a surrogate"),
+        pytest.param("%c3", id="half a character"),
+    ],
+)
+@pytest.mark.parametrize("pattern", ["https://a.example/m/**", "https://a.example/m/*", "https://a.example/m/*/**"])
+def test_a_path_pattern_matches_no_escape_that_is_not_utf8(pattern: str, escape: str) -> None:
+    assert not admits(pattern, f"https://a.example/m/{escape}x.jpg")
+    assert not admits(pattern, f"https://a.example/m/{escape}/x.jpg")
+
+
+@pytest.mark.parametrize("pattern", ["a.example", "https://a.example/", "https://a.example/**"])
+def test_a_pattern_for_a_whole_host_matches_escapes_of_any_encoding(pattern: str) -> None:
+    assert admits(pattern, "https://a.example/m%fcnchen.jpg")
+
+
 def test_an_empty_allowlist_admits_nothing() -> None:
-    assert not Allowlist([]).admits(parse_remote("https://a.example/x.jpg"))
+    assert Allowlist([]).match(parse_remote("https://a.example/x.jpg")) is None
 
 
 def test_one_pattern_of_several_is_enough() -> None:
-    allowlist = Allowlist(["a.example", "http://b.example/m/**"])
+    patterns = [parse_pattern(text) for text in ("a.example", "http://b.example/m/**", "http://b.example")]
+    allowlist = Allowlist(patterns)
 
-    assert allowlist.admits(parse_remote("http://b.example/m/x.jpg"))
-    assert not allowlist.admits(parse_remote("https://b.example/m/x.jpg"))
+    assert allowlist.match(parse_remote("http://b.example/m/x.jpg")) == patterns[1], "the first one counts"
+    assert allowlist.match(parse_remote("https://b.example/m/x.jpg")) is None
 
 
 @pytest.mark.parametrize(
@@ -114,6 +152,7 @@ def test_one_pattern_of_several_is_enough() -> None:
         pytest.param("https://a.example/**/b.jpg", "comes last", id="two stars in the middle"),
         pytest.param("https://a.example/***", "a whole segment", id="three stars"),
         pytest.param("https://a.example/x?id=*", "a whole segment", id="a star in the query"),
+        pytest.param("https://a.example/m%fc/**", "not UTF-8", id="an escape that is not UTF-8"),
         pytest.param("https://a.example/m/", "write https://a.example/m/**", id="a slash at the end"),
         pytest.param("ftp://a.example/**", "only https:// and http://", id="another scheme"),
         pytest.param("//a.example/**", "names no host", id="no scheme"),
@@ -129,5 +168,5 @@ def test_one_pattern_of_several_is_enough() -> None:
 )
 def test_a_pattern_that_cannot_work_is_refused_with_the_reason(pattern: str, why: str) -> None:
     with pytest.raises(ValueError, match=re.escape(why)) as caught:
-        Allowlist([pattern])
+        parse_pattern(pattern)
     assert str(caught.value).startswith(repr(pattern))

@@ -10,7 +10,7 @@ QUICK := tests/cli tests/config tests/core tests/dialects tests/markup tests/ori
 	tests/web/test_responses.py tests/web/test_router.py \
 	imgcdn/core imgcdn/dialects imgcdn/errors.py imgcdn/markup
 
-.PHONY: serve quick test full lint format mutate release-check constraints clean
+.PHONY: serve quick test full lint format mutate release-check audit constraints clean
 .DEFAULT_GOAL := serve
 
 serve: $(VENV)/.run-stamp  ## Serve sample_images; more after ARGS=, as in ARGS="--bind 0.0.0.0:8000 photos"
@@ -46,6 +46,12 @@ release-check: $(VENV)/.test-stamp  ## Changelog, sdist, wheel, and the wheel in
 		$(VENV)-release/bin/python -m pip --disable-pip-version-check --quiet install dist/imgcdn-$$($(BIN)/python -c 'import imgcdn; print(imgcdn.__version__)')-*.whl && \
 		$(BIN)/python -m scripts.release_check serve $(VENV)-release/bin
 
+audit: $(VENV)/.created-stamp  ## Known flaws of the pinned dependencies; needs the network
+	@test -x $(VENV)-audit/bin/pip-audit || { $(PYTHON) -m venv $(VENV)-audit && \
+		$(VENV)-audit/bin/python -m pip --disable-pip-version-check --quiet install pip-audit; } || { \
+		echo "make audit: pip-audit cannot be installed; this needs the network" >&2; exit 1; }
+	@$(BIN)/python -m scripts.audit $(VENV)-audit/bin/pip-audit
+
 constraints: $(VENV)/.created-stamp  ## Pin the newest versions that pyproject.toml admits
 	@rm -rf $(VENV)-newest && $(PYTHON) -m venv $(VENV)-newest
 	@$(VENV)-newest/bin/python -m pip install --quiet --upgrade pip
@@ -54,7 +60,7 @@ constraints: $(VENV)/.created-stamp  ## Pin the newest versions that pyproject.t
 	@rm -rf $(VENV)-newest
 
 clean:  ## Remove what these commands made
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-audit build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # One stamp for each set of packages, so that serving does not wait for linters and a second run installs nothing.
 $(VENV)/.run-stamp: $(VENV)/.created-stamp pyproject.toml constraints.txt

@@ -22,6 +22,7 @@ from imgcdn.core.request.allowlist import Pattern
 from imgcdn.core.request.routes import Mount
 from imgcdn.core.request.rules import Preset
 from imgcdn.core.request.settings import RequestSettings
+from imgcdn.core.request.signing import SigningKey
 from imgcdn.core.setting import Mistake, Problem, key_part, word_of
 from imgcdn.errors import ConfigError
 from imgcdn.origins.settings import OriginSettings
@@ -81,7 +82,7 @@ class Explained:
 
 def as_toml(value: object) -> str:
     """
-    Write the value of a setting as imgcdn.toml has it.
+    Write the value of a setting as imgcdn.toml has it. A signing key is written without its secret.
 
     >>> as_toml(("avif", "webp")), as_toml(True), as_toml(2.5)
     ('["avif", "webp"]', 'true', '2.5')
@@ -90,6 +91,8 @@ def as_toml(value: object) -> str:
         return json.dumps(word_of(value))
     if isinstance(value, bool | int | float):
         return json.dumps(value)
+    if isinstance(value, SigningKey):
+        return json.dumps(f"{value.kid}:...")
     if isinstance(value, Mapping):
         return f"{{ {', '.join(f'{key_part(name)[1:]} = {as_toml(each)}' for name, each in value.items())} }}"
     if isinstance(value, Pattern):
@@ -136,6 +139,24 @@ def load(
         ConfigError: There are mistakes. The error lists every one, from all layers.
     """
     return explain(flags, environ, file)[0]
+
+
+def load_values(environ: Mapping[str, str] | None = None, file: Path | None = None) -> Config:
+    """
+    Gather the settings for a command that serves nothing.
+
+    Each value is checked, but neither whether the values work together nor whether folders exist.
+
+    Args:
+        environ, file: As for `load`.
+
+    Raises:
+        ConfigError: As for `load`.
+    """
+    gathered = _gather({}, os.environ if environ is None else environ, file)
+    if gathered.problems:
+        raise ConfigError(tuple(gathered.problems))
+    return _compose(gathered.values)
 
 
 def explain(

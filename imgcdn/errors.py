@@ -106,7 +106,8 @@ class InvalidParam(RequestError):
 
 class Forbidden(RequestError):
     """
-    This source is not allowed. Every cause has the same public text, so that the text reveals nothing of the network.
+    This URL is not allowed. Every cause has the same public text, so that the text reveals nothing of the network: the
+    source is not allowed, a signature is missing, wrong or expired, or the service asked itself.
 
     Args:
         cause: The reason, for the log alone.
@@ -114,10 +115,10 @@ class Forbidden(RequestError):
 
     status = 403
     slug = "forbidden"
-    title = "This source may not be fetched"
+    title = "This URL is not allowed"
 
     def __init__(self, cause: str = "") -> None:
-        detail = "The service is not configured to serve this source. Its operator finds the reason in the log."
+        detail = "The service does not serve this URL. Its operator finds the reason in the log, under the request id."
         super().__init__(detail, log=cause)
 
     def __reduce__(self) -> tuple[type["Forbidden"], tuple[str]]:
@@ -234,6 +235,12 @@ class ImageTooLarge(ImageError):
         super().__init__(detail)
         self.limit = limit
         self.unit = unit
+
+    @classmethod
+    def for_pixels(cls, limit: int) -> "ImageTooLarge":
+        """Return the error for an original with more pixels than `max_pixels`."""
+        detail = f"The original has more than {limit:,} pixels; make it smaller before it is served."
+        return cls(detail, limit=limit, unit="pixels")
 
     @property
     def members(self) -> dict[str, str | int]:

@@ -45,7 +45,7 @@ def errors() -> str:
 
 #: What README says above the settings of a room.
 TITLES = {
-    "web": "The HTTP edge:",
+    "web": "HTTP:",
     "origins": "Where originals come from:",
     "store": "What is kept on disk:",
     "request": "What a request may ask for:",

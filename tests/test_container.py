@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests.support.listening import free_port, wait_for
-from tests.support.paths import ROOT
+from tests.support.paths import PACKAGE, ROOT
 from tests.support.serving import CHROME, Service, edge
 
 DEPLOY = ROOT / "deploy"
@@ -117,6 +117,16 @@ def _is_ignored(path: str) -> bool:
         if any(fnmatch.fnmatchcase(name, pattern) for name in names):
             ignored = not rule.startswith("!")
     return ignored
+
+
+def test_nginx_sets_no_header_that_nothing_reads() -> None:
+    text = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
+    source = "".join(path.read_text(encoding="utf-8") for path in (PACKAGE / "web").rglob("*.py"))
+    # `Connection` is for nginx itself: it would otherwise send `close`.
+    named = set(re.findall(r"proxy_set_header ([A-Za-z-]+)", text)) - {"Connection"}
+
+    assert named == {"Host", "X-Forwarded-For", "X-Request-Id"}
+    assert {name for name in named if f'b"{name.lower()}"' not in source} == set()
 
 
 # The health check
@@ -287,9 +297,10 @@ class TestImage:
         assert re.search(rf"^Gid:\t{group}\t{group}\t{group}\t{group}$", status, re.MULTILINE)
         assert "CapEff:\t0000000000000000\n" in status
 
-    def test_it_shows_the_samples_when_no_folder_is_mounted(self, image: Image, tmp_path: Path) -> None:
+    def test_it_serves_the_samples_when_no_folder_is_mounted_and_lists_none(self, image: Image, tmp_path: Path) -> None:
         with image.run(tmp_path, images=None) as service:
-            assert b"chelsea.png" in service.get("/", "text/html").body
+            assert service.get("/img/chelsea.png?w=90").status == 200
+            assert b"chelsea.png" not in service.get("/", "text/html").body
 
     def test_it_has_neither_installers_nor_sources(self, image: Image) -> None:
         names = {path.name for path in (image.root / "opt/imgcdn/bin").iterdir()}

@@ -1,5 +1,6 @@
 """
-Memory of the whole service as it works: PSS of every process after 0, 100 and 500 pairs of (original, params).
+Memory of the whole service as it works: PSS of every process after 0, 100 and 500 pairs of (original, params); after
+fewer, if the folder has fewer.
 
     python -m bench.load.memory FOLDER
 
@@ -34,11 +35,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as cache, service(folder, Path(cache) / "cache") as (base, process):
         done = 0
         for mark in _MARKS:
-            for name, params in itertools.islice(pairs, mark - done):
+            some = list(itertools.islice(pairs, mark - done))
+            if mark and not some:
+                return
+            for name, params in some:
                 _ask(f"{base}/img/{quote(name)}?{params}")
-            done = mark
+            done += len(some)
             sizes = [_pss_mib(pid) for pid in _family(process.pid)]
-            print(f"{mark:4} pairs: PSS {sum(sizes):6.1f} MiB in {len(sizes)} processes", flush=True)
+            print(f"{done:4} pairs: PSS {sum(sizes):6.1f} MiB in {len(sizes)} processes", flush=True)
 
 
 def _pairs(folder: Path) -> Iterator[tuple[str, str]]:

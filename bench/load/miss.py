@@ -37,7 +37,7 @@ from imgcdn.store.files import path_stamp, variant_name
 from imgcdn.store.settings import StoreSettings
 from imgcdn.web.http1 import RequestReader
 from imgcdn.web.proxies import RequestIds
-from imgcdn.web.request import NOBODY
+from imgcdn.web.request import UNKNOWN_PEER
 
 _LIMITS = OutputSettings().limits(max_dimension=8192)
 _BUDGET = OutputSettings().budget(render_timeout_s=10.0)
@@ -112,7 +112,7 @@ async def _parts(picture: Path, folder: Path) -> None:
     def render_job() -> RenderJob:
         return RenderJob(picture, stamp, plan, f"{store.temp_folder}/{next(numbers)}", 1, _BUDGET, 10.0)
 
-    reader = RequestReader(NOBODY, RequestIds(), lambda request: False)
+    reader = RequestReader(UNKNOWN_PEER, RequestIds(), lambda request: False)
     _print("protocol: read a head", partial(_read, reader))
     _print("plan and key", lambda: variant_key("0" * 64, plan_for(facts, params, (), _LIMITS)))
     _print("child: decode, resize, encode, write", lambda: child.perform(render_job()))

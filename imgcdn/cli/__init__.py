@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from imgcdn import __version__
-from imgcdn.cli import check, serve
+from imgcdn.cli import check, serve, sign
 from imgcdn.errors import ConfigError, ListenError
 
 _EXIT_FAILED = 1
@@ -27,7 +27,7 @@ class Command(Protocol):
         """Run the command and return its exit status."""
 
 
-COMMANDS: tuple[Command, ...] = (serve, check)
+COMMANDS: tuple[Command, ...] = (serve, check, sign)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

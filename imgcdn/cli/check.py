@@ -4,7 +4,7 @@ import argparse
 from dataclasses import fields
 
 from imgcdn.cli import serve
-from imgcdn.config import ROOMS, as_toml, explain
+from imgcdn.config import ROOMS, Explained, as_toml, explain
 
 NAME = "check"
 HELP = "show the settings that serve would run with, or every mistake in them"
@@ -27,6 +27,12 @@ def run(options: argparse.Namespace) -> int:
     for room, kind in ROOMS.items():
         print(f"# {room}")
         for name in (field.name for field in fields(kind)):
-            given_by = settings[name].given_by
-            print(f"{name} = {as_toml(settings[name].value)}{f'  # {given_by}' if given_by else ''}")
+            print(_line(settings[name]))
     return 0
+
+
+def _line(setting: Explained) -> str:
+    # A list of keys is a comment, because it is written without the secrets and cannot be read back.
+    comment = "# " if setting.name == "signing_keys" and setting.value else ""
+    given_by = f"  # {setting.given_by}" if setting.given_by else ""
+    return f"{comment}{setting.name} = {as_toml(setting.value)}{given_by}"

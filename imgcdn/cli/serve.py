@@ -38,11 +38,17 @@ def run(options: argparse.Namespace) -> int:
     """
     config = load(flags(options), file=config_file(options))
     # Imported here, so that `imgcdn --version` loads neither Flask nor gunicorn.
+    from imgcdn.web.codecs import log_versions_soon
     from imgcdn.web.logs import configure
     from imgcdn.web.server import serve
 
     configure(config.web.log_format)
-    serve(config, when_ready=lambda address: _announce(config, address))
+
+    def announce(address: str) -> None:
+        _announce(config, address)
+        log_versions_soon(config.web.log_format)
+
+    serve(config, when_ready=announce)
     return 0
 
 
@@ -63,8 +69,11 @@ def _announce(config: Config, address: str) -> None:
     # 0.0.0.0 stands for all addresses; a browser cannot connect to it.
     address = address.replace("0.0.0.0:", "127.0.0.1:").replace("[::]:", "[::1]:")
     if not address.startswith("unix:"):
-        print(f"  http://{address}/", flush=True)
-        from imgcdn.origins.local import pictures
+        base = f"http://{address}{config.web.path_prefix}"
+        print(f"  {base}/", flush=True)
+        from imgcdn.origins.listing import first_pictures
 
-        for name in list(pictures(config.origins.root))[:2]:
-            print(f"  http://{address}/img/{quote(name)}?w=640", flush=True)
+        if not config.request.is_open:
+            return
+        for name in first_pictures(config.origins.root, 2):
+            print(f"  {base}/img/{quote(name)}?w={config.request.example_width}", flush=True)

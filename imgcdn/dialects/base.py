@@ -49,12 +49,15 @@ class ImageRequest:
         params: The parameters of the output.
         v: The version of the source that the URL names; None when it names none.
         download: The name under which a browser saves the picture, without an extension; None when it shows it.
+        expires: Unix time from which the URL is refused; None when it does not expire. It is not compared, because two
+            URLs that differ in it ask for the same picture.
     """
 
     source: Source
     params: Params
     v: str | None
     download: str | None = None
+    expires: int | None = field(default=None, compare=False)
     _hash: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -68,6 +71,9 @@ class ImageRequest:
 class Dialect(Protocol):
     """
     The URLs of one image CDN. A dialect decides the words that its parameters accept, and the statuses of its errors.
+
+    A path and a parameter are read from their bytes after one percent-decoding, and a name that is given twice may be
+    read in any way: signatures rely on both (`core.request.signing`).
 
     Attributes:
         PREFIX: What the paths of its URLs begin with: for messages and README. `matches` decides.

@@ -36,6 +36,11 @@ def parse(target: Target, rules: Rules) -> ImageRequest:
     if in_path:
         pairs.append(("url", decode(in_path, param="url")))
     arguments = collect(pairs)
+    for name in ("exp", "kid"):
+        if name in arguments and "s" not in arguments:
+            raise InvalidParam(
+                f"{name} belongs to a signed URL, and this one has no s; `imgcdn sign` makes it", param=name
+            )
     if "url" not in arguments:
         raise InvalidParam("url is required: /img?url=/photo.jpg, or /img/photo.jpg", param="url")
     return ImageRequest(

@@ -41,10 +41,10 @@ def probe(file: BinaryIO, *, max_pixels: int) -> Facts:
         try:
             image = open_original(file)
         except Image.DecompressionBombError as error:
-            raise _too_large(max_pixels) from error
+            raise ImageTooLarge.for_pixels(max_pixels) from error
         pixels = image.width * image.height
         if pixels > max_pixels:
-            raise _too_large(max_pixels)
+            raise ImageTooLarge.for_pixels(max_pixels)
         if pixels == 0:
             raise CorruptImage("The original has no pixels; its width or height is 0.")
         frames = _frames(image)
@@ -72,8 +72,3 @@ def _frames(image: ImageFile.ImageFile) -> int:
 def _unsupported(kind: str | None) -> UnsupportedImage:
     found = f"The original is {kind}" if kind else "The original is not an image of a known format"
     return UnsupportedImage(f"{found}; {_OFFERED}.")
-
-
-def _too_large(max_pixels: int) -> ImageTooLarge:
-    detail = f"The original has more than {max_pixels:,} pixels; make it smaller before it is served."
-    return ImageTooLarge(detail, limit=max_pixels, unit="pixels")

@@ -1,13 +1,16 @@
 """The helper: one object for a site, one call for each picture."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Unpack
 
 from imgcdn.core.output.formats import FORMATS, JPEG, NEGOTIATED, PLACEHOLDERS, Format
 from imgcdn.core.output.geometry import Size
 from imgcdn.core.request.parameters import MAX_DIMENSION
+from imgcdn.core.request.signing import SigningKey, parse_signing_key
+from imgcdn.core.request.widths import WidthPolicy, Widths
 from imgcdn.markup.layout import (
     LADDER,
     MOST_PIXELS,
@@ -46,8 +49,8 @@ class ImageCDN:
             edge gives the other, so that the page does not shift when the picture loads.
         layout: constrained (the width, or less in a narrower window), full-width, fixed, or none (no srcset).
         widths, densities: Candidates instead of the layout's, in pixels or as multiples of the width.
-        params: The service's parameters by their names in URLs, except that `fm` is `format`, `p` is `preset` and
-            `dl` is `download`. The helper applies `rotate` and `crop` to `source_size`.
+        params: The service's parameters by their names in URLs, except that `fm` is `format`, `p` is `preset`, `dl` is
+            `download` and `exp` is `expires`. The helper applies `rotate` and `crop` to `source_size`.
 
     Every method raises ValueError for a value that no service accepts or that a page cannot use. The message says what
     to write. The helper does not know this service's presets, width policy or allowlist.
@@ -55,7 +58,14 @@ class ImageCDN:
     Args:
         base_url: The URL of the service, such as "https://img.example.com"; empty if it is on the page's own host.
         ladder: The widths for constrained and full-width pictures, in pixels.
+        only_ladder: Whether each width and height in a URL is a step of the ladder: for a service whose `width_policy`
+            is snap or strict, and whose `widths` include the ladder.
         max_dimension: The service's setting of this name: its largest output edge in pixels.
+        signing_key: Signs every URL: one of the service's `signing_keys`, as KID:HEX. Empty for no signatures.
+        expires_in_s: Signed URLs expire after this many seconds, or up to twice as many: `exp` is a multiple of this
+            number, so that a picture keeps its URL, and browsers their copy, for that long. None: they do not expire.
+            `expires` (a unix time) in a call overrides it.
+        clock: Unix time in seconds.
 
     >>> cdn = ImageCDN("https://img.example.com")
     >>> print(cdn.img("/cat.jpg", alt="A cat", width=300, height=200, layout="fixed"))  # doctest: +NORMALIZE_WHITESPACE
@@ -68,7 +78,12 @@ class ImageCDN:
     base_url: str = ""
     _: KW_ONLY
     ladder: Sequence[int] = LADDER
+    only_ladder: bool = False
     max_dimension: int = MAX_DIMENSION
+    signing_key: str = field(default="", repr=False)
+    expires_in_s: int | None = None
+    clock: Callable[[], float] = field(default=time.time, repr=False, compare=False)
+    _key: SigningKey | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # object.__setattr__, because the dataclass is frozen. Normalised, so that equal helpers compare equal.
@@ -79,6 +94,10 @@ class ImageCDN:
             check_edge("each step of ladder", width, most=self.max_dimension)
         if not self.ladder:
             raise ValueError("ladder is empty; name at least one width, or leave it out")
+        if self.signing_key:
+            object.__setattr__(self, "_key", _read_key(self.signing_key))
+        if self.expires_in_s is not None:
+            self._check_expiry("expires_in_s", self.expires_in_s)
 
     def url(
         self,
@@ -101,8 +120,8 @@ class ImageCDN:
         check_edge("width", width, most=self.max_dimension)
         check_edge("height", height, most=self.max_dimension)
         output = Output(width, height, dpr)
-        output.check(self.max_dimension)
-        return image_url(self.base_url, src, UrlParams(params), output)
+        output.check(self.max_dimension, Widths(WidthPolicy.STRICT, tuple(self.ladder)) if self.only_ladder else None)
+        return image_url(self.base_url, src, self._signable(UrlParams(params)), output, self._key)
 
     def srcset(
         self,
@@ -217,15 +236,28 @@ class ImageCDN:
             check_source(source_size)
             source_size = query.framed_size(source_size)
         slot = slot_for(*size, source_size=source_size, fit=params.get("fit"), max_dimension=self.max_dimension)
-        return query.replace(fit=_fit(params.get("fit"), boxed=slot.boxed)), slot
+        if self.only_ladder:
+            slot = replace(slot, steps=tuple(self.ladder))
+        return self._signable(query.replace(fit=_fit(params.get("fit"), boxed=slot.boxed))), slot
+
+    def _signable(self, query: UrlParams) -> UrlParams:
+        """Return the parameters with the expiry. It is the same for all candidates of a picture."""
+        expires = query.args.get("expires")
+        if expires is not None:
+            self._check_expiry("expires", expires)
+        elif self.expires_in_s is not None:
+            periods = int(self.clock()) // self.expires_in_s
+            return query.replace(expires=(periods + 2) * self.expires_in_s)
+        return query
+
+    def _check_expiry(self, name: str, value: int) -> None:
+        if type(value) is not int or value <= 0:  # type(): True is an int
+            raise ValueError(f"{name} must be a whole number of seconds above 0, not {value!r}")
+        if self._key is None:
+            raise ValueError(f"{name} needs signing_key: only a signed URL expires")
 
     def _url(self, src: str, query: UrlParams, candidates: Candidates, width: int | None) -> str:
-        slot = candidates.slot
-        if width is not None:
-            output = Output(width, slot.height_at(width))
-        else:
-            output = Output(None, slot.height if slot.width is None else None)
-        return image_url(self.base_url, src, query, output)
+        return image_url(self.base_url, src, query, Output(*candidates.slot.edges_at(width)), self._key)
 
     def _srcset(self, src: str, query: UrlParams, candidates: Candidates) -> str:
         return ", ".join(f"{self._url(src, query, candidates, width)} {width}w" for width in candidates.widths)
@@ -254,6 +286,13 @@ class ImageCDN:
 
 def _given(**attributes: str | int | None) -> dict[str, str]:
     return {name: str(value) for name, value in attributes.items() if value}
+
+
+def _read_key(signing_key: str) -> SigningKey:
+    try:
+        return parse_signing_key(signing_key)
+    except ValueError as error:
+        raise ValueError(f"signing_key {error}") from None
 
 
 def _fit(fit: str | None, *, boxed: bool) -> str | None:

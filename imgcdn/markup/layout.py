@@ -1,5 +1,6 @@
 """The width of a picture on a page -> the candidates of its srcset, and its sizes attribute."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -27,6 +28,7 @@ class Slot:
         requested_width: The width that the page gives, directly or by its height; None if the width is the source's.
         boxed: Whether the page gives the ratio, so that the URLs of candidates have a height.
         widest: Largest width of a candidate, in pixels.
+        steps: The only widths and heights that a URL may have, ascending; empty if it may have any.
     """
 
     width: int | None
@@ -34,6 +36,35 @@ class Slot:
     requested_width: int | None
     boxed: bool
     widest: int
+    steps: tuple[int, ...] = ()
+
+    def step_for(self, width: int) -> int:
+        """Return the width in the URL of a picture that shall be this wide."""
+        if not self.steps:
+            return width
+        return self.steps[min(bisect_left(self.steps, width), len(self.steps) - 1)]
+
+    def edges_at(self, width: int | None) -> tuple[int | None, int | None]:
+        """
+        Return the width and height in the URL of a candidate.
+
+        Args:
+            width: The candidate's width; None for a picture whose width is not known.
+
+        Raises:
+            ValueError: The height is not a step.
+        """
+        if width is None:
+            height = self.height if self.width is None else None
+        else:
+            width = self.step_for(width)
+            height = self.height_at(width)
+        if self.steps and height is not None and height not in self.steps:
+            raise ValueError(
+                f"height would be {height} in a URL, which is not in the ladder; add it to the ladders of the helper "
+                "and the service, or use a preset"
+            )
+        return width, height
 
     def height_at(self, width: int) -> int | None:
         """Return the height in the URL of a candidate of this width; None if it follows from the source's ratio."""
@@ -117,6 +148,8 @@ def candidates_for(
     * fixed: always as wide as the slot. The candidates are the width and twice the width.
     * none: one picture, no srcset.
 
+    If the slot has steps, each candidate is rounded up to the next one.
+
     A candidate wider than the source gets the source's width. Astro drops it instead, so that sharp screens do not get
     the full size.
 
@@ -135,7 +168,7 @@ def candidates_for(
     if layout not in get_args(Layout):
         raise ValueError(f"layout must be one of {', '.join(get_args(Layout))}, not {layout!r}")
     wanted = _wanted(slot, layout, ladder, widths=widths, densities=densities)
-    candidates = tuple(sorted({min(width, slot.widest) for width in wanted}))
+    candidates = tuple(sorted({min(slot.step_for(width), slot.widest) for width in wanted}))
     if not candidates:
         return Candidates(slot, (), "")
     if slot.width is None and slot.height is not None:

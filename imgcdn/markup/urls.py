@@ -6,13 +6,15 @@ from typing import Literal, TypedDict, cast
 from urllib.parse import quote, urlencode
 
 from imgcdn.core.output.geometry import Framing, Size, frame, turned_size
-from imgcdn.core.request.parameters import PARAMETERS
-from imgcdn.core.request.params import Params, collect, parse_download, parse_params, parse_version
+from imgcdn.core.request.parameters import EXPIRY, PARAMETERS
+from imgcdn.core.request.params import Params, collect, parse_download, parse_dpr, parse_params, parse_version
+from imgcdn.core.request.signing import SigningKey, sign
 from imgcdn.core.request.url import has_control_characters, is_absolute
+from imgcdn.core.request.widths import Widths
 from imgcdn.errors import InvalidParam
 
 #: Argument of the helper -> parameter, where their names differ.
-SPELLED = {"src": "url", "width": "w", "height": "h", "format": "fm", "preset": "p", "download": "dl"}
+SPELLED = {"src": "url", "width": "w", "height": "h", "format": "fm", "preset": "p", "download": "dl", "expires": "exp"}
 
 FormatName = Literal["auto", "avif", "webp", "jpeg", "png", "gif", "jpg", "blurhash", "thumbhash", "lqip", "json"]
 
@@ -22,7 +24,7 @@ _BASE = re.compile(r"((https?:)?//[^/?#\s]+)?(/[^?#\s]*)?", re.IGNORECASE)
 
 class ParamArgs(TypedDict, total=False):
     """
-    The service's parameters as arguments of the helper. Three of them have longer names.
+    The service's parameters as arguments of the helper. Four of them have longer names.
 
     A parameter that is None or False is left out of the URL.
     """
@@ -47,6 +49,7 @@ class ParamArgs(TypedDict, total=False):
     preset: str | None  # p
     download: str | None  # dl
     v: str | None
+    expires: int | None  # exp
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ class UrlParams:
                 raise TypeError(f"{name} is not an argument; there are {', '.join(ParamArgs.__annotations__)}")
         _check(self.pairs(), max_dimension=1)
 
-    def replace(self, **args: str | None) -> "UrlParams":
+    def replace(self, **args: str | int | None) -> "UrlParams":
         """Return the same parameters with some arguments replaced."""
         return UrlParams(cast("ParamArgs", {**self.args, **args}))
 
@@ -112,9 +115,23 @@ class Output:
         given = {"w": self.width, "h": self.height, "dpr": None if self.dpr is None else f"{self.dpr:g}"}
         return [(name, str(value)) for name, value in given.items() if value is not None]
 
-    def check(self, max_dimension: int) -> None:
-        """Raise ValueError if no service accepts it."""
-        _check(self.pairs(), max_dimension=max_dimension)
+    def check(self, max_dimension: int, widths: Widths | None = None) -> None:
+        """
+        Raise ValueError if the service does not accept it.
+
+        Args:
+            max_dimension: The service's largest edge.
+            widths: The service's rule for edges; None if it accepts all.
+        """
+        params = _check(self.pairs(), max_dimension=max_dimension)
+        if widths is None:
+            return
+        dpr = parse_dpr(dict(self.pairs()))
+        try:
+            widths.resolve(params.width, name="width", dpr=dpr)
+            widths.resolve(params.height, name="height", dpr=dpr)
+        except InvalidParam as error:
+            raise ValueError(f"{error.detail}; {error.nearest or 'none'} is nearest") from error
 
 
 def normalise_base(base_url: str) -> str:
@@ -129,13 +146,14 @@ def normalise_base(base_url: str) -> str:
     raise ValueError(f"base_url must be like 'https://img.example.com', '/path' or '', not {base_url!r}")
 
 
-def image_url(base: str, src: str, params: UrlParams, output: Output) -> str:
+def image_url(base: str, src: str, params: UrlParams, output: Output, key: SigningKey | None = None) -> str:
     """
     Return the URL of one picture.
 
     Args:
-        base: A result of `normalise_base`.
+        base: A result of `normalise_base`. It is not signed: a path in it is one that a proxy or a mount takes away.
         src: The path of a file in the served folder, not percent-encoded; or an absolute URL, percent-encoded.
+        key: Signs the URL; None for a URL without a signature.
 
     >>> image_url("", "/caf\N{LATIN SMALL LETTER E WITH ACUTE}/100% new.jpg", UrlParams({"q": 60}), Output(640))
     '/img/caf%C3%A9/100%25%20new.jpg?w=640&q=60'
@@ -145,7 +163,8 @@ def image_url(base: str, src: str, params: UrlParams, output: Output) -> str:
     pairs = sorted(output.pairs() + params.pairs(), key=lambda pair: _ORDER[pair[0]])
     # A position may contain a space. %20 means a space everywhere, + only in a query.
     query = urlencode(pairs, quote_via=quote, safe=",")
-    return f"{base}/img/{_encoded(src)}{'?' if query else ''}{query}"
+    target = f"/img/{_encoded(src)}{'?' if query else ''}{query}"
+    return base + (target if key is None else sign(target, key))
 
 
 def _text(value: object) -> str:
@@ -157,6 +176,8 @@ def _text(value: object) -> str:
 def _check(pairs: list[tuple[str, str]], *, max_dimension: int) -> Params:
     try:
         arguments = collect(pairs)
+        if "exp" in arguments:
+            EXPIRY.parse(arguments["exp"], "expires")
         parse_version(arguments)
         parse_download(arguments)
         return parse_params(arguments, max_dimension=max_dimension)

@@ -31,6 +31,7 @@ from imgcdn.origins.base import (
     keeps_changing,
 )
 from imgcdn.origins.freshness import judge, lifetime
+from imgcdn.origins.limits import Limits
 from imgcdn.origins.negative import negative_entry
 from imgcdn.origins.places import Places
 from imgcdn.origins.probing import Prober
@@ -88,6 +89,7 @@ class Catalog:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
+        self._limits = Limits.of(settings)
         self._fetchers = fetchers
         self._store = store
         self._prober = prober
@@ -107,6 +109,7 @@ class Catalog:
 
         Raises:
             SourceNotFound: The file is not there.
+            ImageTooLarge: A limit was lowered since the record was made.
         """
         stamp = self._fetchers[source.scheme].stamp(source)
         key = source_key(source)
@@ -115,11 +118,14 @@ class Catalog:
             # a newer record.
             known = self._store.remembered_record(key)
             if known is not None and known.stamp == stamp and known.facts is not None and known.negative is None:
-                return known
+                return self._limits.check(self._limits.applied_to(known))
         record = self._store.record(key)
-        if record is None or judge(record, stamp=stamp, v=v, now=self._clock()) is not Freshness.FRESH:
+        if record is None:
             return None
-        return record
+        record = self._limits.applied_to(record)
+        if judge(record, stamp=stamp, v=v, now=self._clock()) is not Freshness.FRESH:
+            return None
+        return self._limits.check(record)
 
     async def refresh(
         self, source: Source, v: str | None, first: FirstRender | None = None, *, interest: Interest = ALWAYS
@@ -260,7 +266,7 @@ class Catalog:
         headers = {**dict(known.origin.headers), **answer.headers}
         record = replace(known, negative=None, origin=self._state(answer, headers, v, known.origin))
         self._store.save_record(folder, record)
-        return Original(record, origin_status=304)
+        return Original(self._limits.check(self._limits.applied_to(record)), origin_status=304)
 
     async def _record_new_bytes(
         self,

@@ -17,7 +17,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-from imgcdn.core.output.formats import FORMATS
 from imgcdn.core.values import FileStamp, Source
 from imgcdn.errors import SourceNotFound
 from imgcdn.origins.base import Answer, Located, Stop, Validators, too_many_bytes
@@ -30,8 +29,6 @@ _TICK_S = 0.02
 
 #: Flags for opening the folders on the way to a file. With O_PATH, no permission to list them is needed.
 _FOLDER = os.O_DIRECTORY | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
-
-_EXTENSIONS = (".jpeg", *(f".{fmt.extension}" for fmt in FORMATS.values()))
 
 
 class LocalFetcher:
@@ -110,20 +107,6 @@ class LocalFetcher:
 
     def close(self) -> None:
         """Do nothing: this fetcher keeps nothing between requests."""
-
-
-def pictures(root: Path) -> Iterable[str]:
-    """Yield the names of the picture files directly in a folder, sorted."""
-    try:
-        names = sorted(os.listdir(root))
-    except OSError:
-        return
-    for name in names:
-        path = f"{root}/{name}"
-        is_picture = not name.startswith(".") and name.lower().endswith(_EXTENSIONS)
-        # A link may lead out of the folder, and would then not be served.
-        if is_picture and os.path.isfile(path) and _beneath(os.path.realpath(path), os.path.realpath(root)):
-            yield name
 
 
 def _stamp_beneath(root: str, segments: list[str]) -> FileStamp:

@@ -13,18 +13,24 @@ from imgcdn.origins.catalog import Catalog
 from imgcdn.origins.http import HttpFetcher
 from imgcdn.origins.local import LocalFetcher
 from imgcdn.origins.probing import Prober
-from imgcdn.renderers.client import RenderClient
 from imgcdn.renderers.settings import BrokerSettings
 from imgcdn.service.background import Background
 from imgcdn.service.images import ImageService
 from imgcdn.service.key_locks import KeyLocks
 from imgcdn.service.policy import RenderPolicy
+from imgcdn.service.renderers import ObservedRenderClient
 from imgcdn.service.single_flight import SingleFlight
+from imgcdn.service.vitals import Vitals
 from imgcdn.store.disk import DiskStore
 from imgcdn.store.eviction import Evictor
 
 #: Seconds between two writes of which variants were used.
 _USAGE_EVERY_S = 60.0
+
+#: Seconds between two tests of whether the cache folder can be written.
+_PROBE_EVERY_S = 5.0
+
+_PAUSE_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +46,20 @@ class Parts:
     files: LocalFetcher
     routes: Routes
     loop_id: str
-    renderers: RenderClient
+    renderers: ObservedRenderClient
     flights: SingleFlight
     evictor: Evictor
     catalog: Catalog
     background: Background
+    vitals: Vitals
 
     async def start(self) -> None:
         """Start what runs in the background. The first response does not need it."""
         self.evictor.start()
         self.renderers.connect_soon()
+        self.background.submit("broker", self.renderers.try_to_connect)
         self.background.repeat("usage", _USAGE_EVERY_S, self._write_usage)
+        self.background.repeat("storage", _PROBE_EVERY_S, self._probe_storage)
 
     async def stop(self) -> None:
         """End everything that is under way. By now no request waits for it, or its time is up."""
@@ -58,8 +67,18 @@ class Parts:
         self.catalog.close()
         await self.flights.stop()
         self.renderers.disconnect()
-        await self._write_usage()
-        await asyncio.to_thread(self.evictor.stop)  # it waits for a running sweep
+        await asyncio.sleep(_PAUSE_S)  # for the responses to requests that still waited
+        # Not in a thread of an executor: these take no work once the interpreter exits (`web.wsgi`).
+        self.service.store.usage.write()
+        self.evictor.stop()  # it waits for a running sweep
+
+    def problems(self) -> list[str]:
+        """Return what fails now, each as `part: reason`. Nothing is tried or written for it."""
+        storage = self.service.store.degraded
+        return [*([f"storage: {storage}"] if storage else []), *self.vitals.problems()]
+
+    async def _probe_storage(self) -> None:
+        await asyncio.to_thread(self.service.store.probe_writing)
 
     async def _write_usage(self) -> None:
         await asyncio.to_thread(self.service.store.usage.write)
@@ -73,7 +92,8 @@ def assemble(config: Config) -> Parts:
         ConfigError: The cache folder contains other files, or no private socket can be created.
     """
     store = DiskStore(config.store)
-    renderers = _renderers(config, store)
+    vitals = Vitals()
+    renderers = _renderers(config, store, vitals)
     flights = SingleFlight(KeyLocks(renderers.lock_file))
     routes = Routes(config.origins.mounts, config.origins.allow)
     loop_id = _loop_id(renderers.lock_file.with_suffix(".id"))
@@ -98,11 +118,11 @@ def assemble(config: Config) -> Parts:
         renderers=renderers,
         flights=flights,
     )
-    return Parts(service, local, routes, loop_id, renderers, flights, Evictor(store), catalog, Background())
+    return Parts(service, local, routes, loop_id, renderers, flights, Evictor(store), catalog, Background(), vitals)
 
 
-def _renderers(config: Config, store: DiskStore) -> RenderClient:
-    return RenderClient(
+def _renderers(config: Config, store: DiskStore, vitals: Vitals) -> ObservedRenderClient:
+    return ObservedRenderClient(
         BrokerSettings(
             scope=hashlib.sha256(str(config.store.cache_dir).encode()).hexdigest(),
             renderers=config.renderers.renderers,
@@ -110,7 +130,8 @@ def _renderers(config: Config, store: DiskStore) -> RenderClient:
             patience_s=config.service.request_timeout_s,
             budget=config.renderers.budget,
             writable=str(store.temp_folder),
-        )
+        ),
+        vitals=vitals,
     )
 
 

@@ -39,17 +39,15 @@ from imgcdn.store.files import (
     write_file,
 )
 from imgcdn.store.folder import Folder
-from imgcdn.store.layout import CURRENT, TEMP_FOLDER, TRASH_FOLDER, free_bytes, lay_out, new_temp_name
+from imgcdn.store.layout import CURRENT, TEMP_FOLDER, TRASH_FOLDER, lay_out, new_temp_name
 from imgcdn.store.settings import StoreSettings
+from imgcdn.store.space import Space
 from imgcdn.store.usage import TOUCH_AFTER_S, Usage
 
 _log = logging.getLogger(__name__)
 
 #: Size of the file that tests whether the disk can be written: a whole block, which a smaller file may not need.
 _PROBE_BYTES = 4096
-
-#: Seconds for which a measurement of the free space is used again.
-_SPACE_MEMO_S = 1.0
 
 
 class DiskStore:
@@ -68,11 +66,10 @@ class DiskStore:
         self.folder = settings.cache_dir
         self.max_bytes = settings.cache_max_bytes
         self.originals_max_bytes = settings.originals_max_bytes
-        self.min_free_bytes = settings.min_free_bytes
+        self.space = Space(self.folder, settings.min_free_bytes)
         self.clock = clock
         self.usage = Usage(clock=clock)
         self._trouble = ""
-        self._space_seen = (-1.0, True)
         self._records: Memo[str, tuple[tuple[int, int], SourceRecord]] = Memo(16_384)
         self._unsaved: Memo[str, SourceRecord] = Memo(1_024)
         self._headers: Memo[str, tuple[tuple[int, int, int], Variant]] = Memo(16_384)
@@ -83,7 +80,7 @@ class DiskStore:
     @property
     def degraded(self) -> str:
         """Why nothing can be stored; empty if all is well."""
-        if self.max_bytes and not self._trouble and not self._has_space():
+        if self.max_bytes and not self._trouble and not self.space.is_enough:
             return "less than min_free_bytes is free"
         return self._trouble
 
@@ -252,7 +249,7 @@ class DiskStore:
 
     def temp_path(self) -> str | None:
         """Return a new path under `tmp/` to write a file to; None if nothing can be stored."""
-        if not self.max_bytes or not self._has_space():
+        if not self.max_bytes or not self.space.is_enough:
             return None
         return os.path.join(self.temp_folder, new_temp_name())
 
@@ -319,21 +316,13 @@ class DiskStore:
             _log.warning("serving without storing: the cache folder cannot be written: %s", trouble)
         self._trouble = trouble
 
-    def _has_space(self) -> bool:
-        now = time.monotonic()
-        if now - self._space_seen[0] > _SPACE_MEMO_S:
-            try:
-                self._space_seen = (now, free_bytes(self.folder) >= max(self.min_free_bytes, 1))
-            except OSError:
-                self._space_seen = (now, True)  # a write will show the error
-        return self._space_seen[1]
-
     def _path(self, source_key: str, name: str) -> str:
         return f"{self._current}/{source_key[:2]}/{source_key}/{name}"
 
     def _create(self) -> None:
         try:
             lay_out(self.folder)
+            self.space.announce()
         except OSError as error:
             self.note(error)
 

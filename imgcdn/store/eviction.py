@@ -18,7 +18,7 @@ from pathlib import Path
 
 from imgcdn.store.disk import DiskStore
 from imgcdn.store.files import ORIGINAL_NAME, RECORD_NAME, VARIANT_NAME, remove_file
-from imgcdn.store.layout import CURRENT, TEMP_FOLDER, TEMP_NAME, TRASH_FOLDER, TREE_NAME, free_bytes
+from imgcdn.store.layout import CURRENT, TEMP_FOLDER, TEMP_NAME, TRASH_FOLDER, TREE_NAME
 
 _log = logging.getLogger(__name__)
 
@@ -128,17 +128,14 @@ def _evict_in(store: DiskStore) -> EvictionPass:
     _remove_leftovers(store.folder, now)
     seen = _survey(store.folder / CURRENT, now)
     # Originals can be fetched again without a render, so they are evicted first when the disk is short of space.
-    original_bytes, gone = _evict(seen.originals, seen.original_bytes, store.originals_max_bytes, short=_short(store))
-    kept_bytes, evicted = _evict(seen.variants, seen.kept_bytes, store.max_bytes, short=_short(store))
+    original_bytes, gone = _evict(
+        seen.originals, seen.original_bytes, store.originals_max_bytes, short=store.space.missing_bytes()
+    )
+    kept_bytes, evicted = _evict(seen.variants, seen.kept_bytes, store.max_bytes, short=store.space.missing_bytes())
     done = EvictionPass(kept_bytes, original_bytes, gone + evicted)
     if done.evicted:
         _log.info("evicted %d variants and %d originals, %d bytes are kept", evicted, gone, kept_bytes + original_bytes)
     return done
-
-
-def _short(store: DiskStore) -> int:
-    """Return how many bytes of the required free space are missing."""
-    return max(0, store.min_free_bytes - free_bytes(store.folder))
 
 
 def _evict(files: list[_StoredFile], total: int, ceiling: int, *, short: int) -> tuple[int, int]:

@@ -48,17 +48,6 @@ def new_tree_name() -> str:
     return f"tree-{secrets.token_hex(4)}"
 
 
-def free_bytes(folder: Path) -> int:
-    """
-    Return the free space of a folder's disk.
-
-    Raises:
-        OSError: The disk fails.
-    """
-    disk = os.statvfs(folder)
-    return disk.f_bavail * disk.f_frsize
-
-
 def _check_tag(folder: Path) -> None:
     tag, unfinished = folder / "CACHEDIR.TAG", folder / "CACHEDIR.TAG.new"
     if tag.is_file():

@@ -28,7 +28,9 @@ class StoreSettings:
         "Bytes of copies of remote originals to keep. Above it, those used longest ago are evicted within seconds.",
     )
     min_free_bytes: int = setting(
-        256 * 2**20, byte_count, "Bytes to leave free on the disk of the cache. With less, nothing is written."
+        256 * 2**20,
+        byte_count,
+        "Bytes to leave free on the cache's disk, but at most a tenth of it. With less, nothing is written.",
     )
 
     def __post_init__(self) -> None:

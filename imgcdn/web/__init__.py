@@ -1,1 +1,1 @@
-"""The edge of the service: HTTP requests in, HTTP responses out."""
+"""HTTP: requests in, responses out."""

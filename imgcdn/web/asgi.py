@@ -5,6 +5,7 @@ It starts with its first request, because a mounted application is not told when
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from imgcdn.config import Config, load
 from imgcdn.errors import ContentTooLarge
 from imgcdn.service.assembly import assemble
 from imgcdn.web.front import Front
-from imgcdn.web.http1 import MAX_BODY_BYTES
+from imgcdn.web.limits import MAX_BODY_BYTES
 from imgcdn.web.request import Request, check_length_is_known, from_scope
 from imgcdn.web.responses import Response, slices
 
@@ -33,7 +34,8 @@ def create_asgi_app(config: Config | None = None) -> "AsgiApplication":
         ConfigError: A setting is not valid, or two of them conflict.
     """
     config = config or load()
-    return AsgiApplication(Front(config.web, config.request, assemble(config), max_waiting=config.service.max_waiting))
+    web = config.web.without_bind()
+    return AsgiApplication(Front(web, config.request, assemble(config), max_waiting=config.service.max_waiting))
 
 
 class AsgiApplication:
@@ -64,7 +66,7 @@ class AsgiApplication:
         try:
             check_length_is_known(request)
             if front.takes_body(request):
-                request = request._replace(body=await _read_body(receive))
+                request = request._replace(body=await _read_body(receive), received_at=time.perf_counter())
         except ContentTooLarge as error:
             return front.refuse(error, request)
         except ConnectionResetError:

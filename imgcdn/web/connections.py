@@ -6,8 +6,9 @@ One sweep a second looks at all of them, so that a hit pays for no timer.
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from time import monotonic
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from imgcdn.web.settings import WebSettings
 from imgcdn.web.turns import Turns
@@ -27,7 +28,8 @@ _EVICTED_PART = 16
 _READ_BYTES = 16 * 1024
 
 
-class Patience(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Patience:
     """Seconds that a client gets to finish a request, to begin the next one, and to read a slice."""
 
     head_s: float
@@ -88,7 +90,7 @@ class Connections:
 
     def close_idle(self) -> None:
         """Close connections that wait for another request, now and from now on."""
-        self.patience = self.patience._replace(idle_s=0)
+        self.patience = replace(self.patience, idle_s=0)
         self._sweep()
 
     def close_waiting(self) -> None:

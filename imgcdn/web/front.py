@@ -6,6 +6,7 @@ loop, so a thousand waiting requests hold no thread and delay no hit.
 """
 
 import asyncio
+import logging
 import time
 
 from imgcdn.core.request.settings import RequestSettings
@@ -22,6 +23,8 @@ from imgcdn.web.request import Request, without_prefix
 from imgcdn.web.respond import Exit
 from imgcdn.web.responses import Response, options
 from imgcdn.web.settings import WebSettings
+
+_log = logging.getLogger(__name__)
 
 
 class Front:
@@ -46,8 +49,8 @@ class Front:
         self._parts = parts
         self._hits = Hits(settings, request_settings, parts)
         self._context = Context(parts, lambda: self.draining)
-        self._pages = Pages(parts)
-        self._exit = Exit(settings.access_log, self.proxies)
+        self._pages = Pages(parts, request_settings, lists_pictures=settings.lists_pictures)
+        self._exit = Exit(settings.access_log, self.proxies, self._hits.source_host)
         self._starting: asyncio.Task[None] | None = None
 
     @property
@@ -63,20 +66,24 @@ class Front:
 
     async def stop(self) -> None:
         """End what is under way and what runs in the background. Requests that still wait get 503."""
-        if self._starting is not None:
-            await self._parts.stop()
+        if self._starting is None:
+            return
+        await self._parts.stop()
+        if self._exit.counts.total:
+            _log.info("%s", self._exit.counts.summary())
 
     def answer(self, request: Request) -> Response | None:
         """Return the response; None when it has to be waited for (`wait`)."""
-        began = time.perf_counter()
         request = self._at_its_prefix(request)
+        # For lines that are written on the way. It costs 0.06 microseconds.
+        request_id.set(request.id)
         try:
             response = self._answer(request)
         except ImgcdnError as error:
-            return self._exit.refuse(error, request, began)
+            return self._exit.refuse(error, request)
         except Exception:  # noqa: BLE001  # the last resort of a request: 500 to the client, the traceback to the log
-            return self._exit.fail(request, began)
-        return None if response is None else self._exit.leave(response, request, began, at_once=True)
+            return self._exit.fail(request)
+        return None if response is None else self._exit.finish(response, request, at_once=True)
 
     async def wait(self, request: Request) -> Response:
         """
@@ -84,7 +91,6 @@ class Front:
 
         If this is cancelled, because the client has left, a render that others wait for goes on.
         """
-        began = time.perf_counter()
         request = self._at_its_prefix(request)
         request_id.set(request.id)
         try:
@@ -93,13 +99,13 @@ class Front:
             else:
                 response = await self._pages.answer(request)
         except ImgcdnError as error:
-            return self._exit.refuse(error, request, began)
+            return self._exit.refuse(error, request)
         except asyncio.CancelledError:
-            self._exit.note_departure(request, began)
+            self._exit.note_departure(request)
             raise
         except Exception:  # noqa: BLE001  # the last resort of a request, as above
-            return self._exit.fail(request, began)
-        return self._exit.leave(response, request, began, at_once=False)
+            return self._exit.fail(request)
+        return self._exit.finish(response, request, at_once=False)
 
     def identify(self, request: Request, address: str) -> Request:
         """
@@ -109,7 +115,7 @@ class Front:
             address: Of the other end of the connection; empty for a Unix socket.
         """
         peer = self.proxies.peer(address)
-        return request._replace(peer=peer, id=self.ids.next(peer, request.headers))
+        return request._replace(peer=peer, id=self.ids.next(peer, request.headers), received_at=time.perf_counter())
 
     def takes_body(self, request: Request) -> bool:
         """Tell whether the body of a request is read: only that of POST to a path that takes it."""
@@ -120,13 +126,13 @@ class Front:
 
     def refuse(self, error: ImgcdnError, request: Request) -> Response:
         """Return the response to a request that a server could not read."""
-        return self._exit.refuse(error, self._at_its_prefix(request), time.perf_counter())
+        return self._exit.refuse(error, self._at_its_prefix(request))
 
     def _answer(self, request: Request) -> Response | None:
         if self._hits.is_image(request):
             return self._hits.answer(request)
         if request.target == "*":  # RFC 9110, section 9.3.7: about the server as a whole
-            return options()
+            return options(request)
         route = router.find(request.path)
         if route is None and request.method not in ("GET", "HEAD"):
             raise MethodNotAllowed("Use GET or HEAD.", allowed=("GET", "HEAD"))

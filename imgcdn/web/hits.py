@@ -4,6 +4,8 @@ Images that can be answered at once: stored variants, 304 and errors. No framewo
 A hit looks up one memo with its raw target, a second one with its `Accept`, and then the store.
 """
 
+import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from imgcdn import dialects
@@ -11,12 +13,13 @@ from imgcdn.core.memo import Memo
 from imgcdn.core.request.negotiation import ClientClass, client_class
 from imgcdn.core.request.save_data import lower_quality, wants_less
 from imgcdn.core.request.settings import RequestSettings
+from imgcdn.core.request.url import parse_remote
 from imgcdn.dialects.base import ImageRequest, Target
-from imgcdn.errors import Forbidden, MethodNotAllowed, TargetTooLong
+from imgcdn.errors import Forbidden, ImgcdnError, MethodNotAllowed, TargetTooLong
 from imgcdn.origins.http import is_loop
 from imgcdn.service.assembly import Parts
 from imgcdn.service.delivery import Delivery
-from imgcdn.web.http1 import MAX_TARGET_LENGTH
+from imgcdn.web.limits import MAX_TARGET_LENGTH
 from imgcdn.web.request import Request
 from imgcdn.web.responses import Lifetimes, Response, deliver, is_conditional, options
 from imgcdn.web.settings import WebSettings
@@ -34,14 +37,23 @@ class Hits:
         settings: The lifetimes for caches.
         request_settings: What a request may ask for.
         parts: The service and its components.
+        clock: Unix time in seconds.
     """
 
-    def __init__(self, settings: WebSettings, request_settings: RequestSettings, parts: Parts) -> None:
+    def __init__(
+        self,
+        settings: WebSettings,
+        request_settings: RequestSettings,
+        parts: Parts,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._request_settings = request_settings
         self._parts = parts
         self._service = parts.service
         self._lifetimes = Lifetimes(settings.max_age_s, settings.stale_while_revalidate_s, settings.cache_control)
         self._rules = request_settings.rules
+        self._signatures = request_settings.signatures
+        self._clock = clock
         # The key has everything that the result of a parse depends on.
         self._requests: Memo[tuple[str, bool], ImageRequest] = Memo(16_384)
         self._classes: Memo[str | None, ClientClass] = Memo(1_024)
@@ -60,7 +72,7 @@ class Hits:
             ImgcdnError: The request is not valid or not allowed, or its source has a negative entry.
         """
         if request.method == "OPTIONS":
-            return options()
+            return options(request)
         if request.method not in _METHODS:
             raise MethodNotAllowed("Use GET or HEAD.")
         image, client = self.parse(request)
@@ -92,17 +104,35 @@ class Hits:
                 image = replace(image, params=lower_quality(image.params))
             if len(request.target) <= _MEMO_TARGET_LENGTH:
                 self._requests.put((request.target, thrifty), image)
+        # At every request, because a parse is memoised and a URL expires afterwards.
+        if image.expires is not None and image.expires <= self._clock():
+            raise Forbidden(f"the signed URL has expired; its exp is {image.expires}")
         return image, self._client_class(request.header(b"accept"))
+
+    def source_host(self, request: Request) -> str:
+        """Return the host of the source that a request names; empty for a file, and if it names no valid source."""
+        if not self.is_image(request):
+            return ""
+        try:
+            source = self.parse(request)[0].source
+        except ImgcdnError:
+            return ""
+        return "" if source.scheme == "local" else parse_remote(source.location).host
 
     def respond(self, delivery: Delivery, image: ImageRequest, request: Request) -> Response:
         """Return the response for a delivery of the service."""
-        return deliver(delivery, image, request, self._lifetimes, save_data=self._request_settings.save_data)
+        left_s = None if image.expires is None else max(0, int(image.expires - self._clock()))
+        save_data = self._request_settings.save_data
+        return deliver(delivery, image, request, self._lifetimes, save_data=save_data, left_s=left_s)
 
     def _parse_target(self, raw: str) -> ImageRequest:
         if len(raw) > MAX_TARGET_LENGTH:
             raise TargetTooLong(f"A URL may have up to {MAX_TARGET_LENGTH} characters.")
-        parsed = dialects.parse(Target.read(raw), self._rules)
-        return replace(parsed, source=self._parts.routes.route(parsed.source))
+        target = Target.read(raw)
+        # Before a dialect reads the target, so that none can leave it out and a refusal says nothing about the URL.
+        expires = self._signatures.check(target.path, target.query)
+        parsed = dialects.parse(target, self._rules)
+        return replace(parsed, source=self._parts.routes.route(parsed.source), expires=expires)
 
     def _client_class(self, accept: str | None) -> ClientClass:
         client = self._classes.get(accept)

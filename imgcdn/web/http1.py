@@ -1,10 +1,11 @@
 """
-Requests of HTTP/1.1, read from the bytes of one connection. Touches no socket and reads no clock.
+Requests of HTTP/1.1, read from the bytes of one connection. Touches no socket.
 
 The syntax is that of llhttp, Node's parser, through httptools. It refuses by itself: two lengths, a length with
 `chunked`, folded lines, bare CR or LF, and NUL. The limits and the rules between headers are here.
 """
 
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
@@ -20,13 +21,9 @@ from imgcdn.errors import (
     TargetTooLong,
     UnknownVersion,
 )
+from imgcdn.web.limits import MAX_BODY_BYTES, MAX_HEAD_BYTES, MAX_HEADERS, MAX_TARGET_LENGTH
 from imgcdn.web.proxies import Peer, RequestIds
 from imgcdn.web.request import Request, length_is_unknown
-
-MAX_HEAD_BYTES = 32 * 1024
-MAX_HEADERS = 100
-MAX_TARGET_LENGTH = 8_000
-MAX_BODY_BYTES = 64 * 1024
 
 #: Requests that may wait for their turn on one connection.
 MAX_QUEUED = 64
@@ -67,15 +64,25 @@ class RequestReader:
         peer: The other end of the connection.
         ids: Makes the ids of requests.
         takes_body: Returns whether the body of a request will be read.
+        clock: Seconds, to tell when a request was complete.
     """
 
-    def __init__(self, peer: Peer, ids: RequestIds, takes_body: Callable[[Request], bool]) -> None:
+    def __init__(
+        self,
+        peer: Peer,
+        ids: RequestIds,
+        takes_body: Callable[[Request], bool],
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self._peer = peer
         self._ids = ids
         self._takes_body = takes_body
+        self._clock = clock
         self._parser: HttpRequestParser | None = HttpRequestParser(self)
         self._ready: deque[Incoming] = deque()
         self._unread = b""
+        self._lines = _RequestLines()
         self._has_ended = False
         self._has_dropped = False
         self._head_bytes = 0
@@ -141,6 +148,7 @@ class RequestReader:
             return
         if not self._is_in_body:
             self._head_bytes += len(piece)
+        self._lines.feed(piece)
         try:
             self._parser.feed_data(piece)
         except HttpParserUpgrade:
@@ -148,6 +156,7 @@ class RequestReader:
         except HttpParserError as error:
             # llhttp also reports bytes that follow the last request. `_refuse` ignores that.
             self._refuse(BadRequest(_explain(error), log=str(error)))
+        self._lines.drop_ended()
         if self._head_bytes > MAX_HEAD_BYTES:
             self._refuse(
                 TargetTooLong(f"A URL may have up to {MAX_TARGET_LENGTH} characters.")
@@ -160,6 +169,7 @@ class RequestReader:
     def on_message_begin(self) -> None:
         """Note the first byte of a request."""
         self._has_begun = True
+        self._lines.begin()
 
     def on_url(self, part: bytes) -> None:
         """Take a part of the target."""
@@ -201,6 +211,7 @@ class RequestReader:
         parser = self._parser
         if self._has_ended or parser is None:
             return
+        self._lines.end(self._body)
         keeps_alive = parser.should_keep_alive() and not parser.should_upgrade()
         is_http_1_0 = parser.get_http_version() == "1.0"
         self._ready.append(Incoming(self._request(), keeps_alive, is_http_1_0=is_http_1_0))
@@ -215,6 +226,8 @@ class RequestReader:
         headers, version = self._headers, self._parser.get_http_version()
         if version not in ("1.0", "1.1"):
             return UnknownVersion("Use HTTP/1.1.")
+        if not self._lines.names_http():
+            return BadRequest("The request is of another protocol. Use HTTP/1.1.")
         if len(self._target) > MAX_TARGET_LENGTH:
             return TargetTooLong(f"A URL may have up to {MAX_TARGET_LENGTH} characters.")
         if self._header_count > MAX_HEADERS:
@@ -272,7 +285,49 @@ class RequestReader:
         # Before it has read a target, the parser returns the method of an earlier request, or none.
         method = self._parser.get_method().decode() if self._target else "-"
         target, headers = self._target.decode("latin-1"), self._headers
-        return Request(method, target, headers, b"".join(self._body), self._peer, self._ids.next(self._peer, headers))
+        request_id = self._ids.next(self._peer, headers)
+        return Request(method, target, headers, b"".join(self._body), self._peer, request_id, self._clock())
+
+
+class _RequestLines:
+    """
+    Finds the line of each request in the pieces that the parser gets.
+
+    llhttp takes the protocols RTSP and ICE, too, and does not report which one a request names.
+    """
+
+    def __init__(self) -> None:
+        self._bytes = b""
+        self._line_end = 0
+        self._body_bytes = 0
+        self._has_ended = False
+
+    def feed(self, piece: bytes | memoryview) -> None:
+        """Take a piece before the parser gets it."""
+        self._bytes += piece
+
+    def drop_ended(self) -> None:
+        """After the parser has taken a piece: drop the bytes if no request has begun in it that has not ended."""
+        if self._has_ended:
+            self._bytes, self._has_ended = b"", False
+
+    def begin(self) -> None:
+        """Note that the parser has come to a request. Drop the bytes of one that has ended in the same piece."""
+        if self._has_ended:
+            head_end = self._bytes.find(b"\r\n\r\n", self._line_end) + 4
+            self._bytes, self._has_ended = self._bytes[head_end + self._body_bytes :], False
+
+    def names_http(self) -> bool:
+        """Tell whether the line of the request, whose head is complete, ends in HTTP and a version."""
+        if self._bytes[0] in b"\r\n":  # empty lines before the request, of which an earlier piece may have had a part
+            self._bytes = self._bytes.lstrip(b"\r\n")
+        self._line_end = self._bytes.find(b"\n") - 1
+        return self._bytes.startswith(b"HTTP/", self._line_end - len(b"HTTP/1.1"))
+
+    def end(self, body: list[bytes]) -> None:
+        """Note that the request is complete."""
+        self._body_bytes = sum(map(len, body)) if body else 0
+        self._has_ended = True
 
 
 def _explain(error: HttpParserError) -> str:

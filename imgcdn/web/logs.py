@@ -1,4 +1,8 @@
-"""The format of log lines, as text or JSON, and the id of the running request. gunicorn's lines get the same format."""
+"""
+The format of log lines, as text or JSON, and the id of the running request. Lines of libraries get the same format.
+
+Secrets in URLs are removed from every line (`core.redaction`), whoever wrote it.
+"""
 
 import json
 import logging
@@ -6,6 +10,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
+from imgcdn.core.redaction import redact
 from imgcdn.web.settings import LogFormat
 
 #: The id of the request that the running task or thread works for; empty outside of requests.
@@ -17,6 +22,7 @@ _FIELDS = (
     "status",
     "cache",
     "format",
+    "source_host",
     "bytes",
     "total_ms",
     "client",
@@ -31,7 +37,7 @@ class TextFormatter(logging.Formatter):
     """Writes lines for people: the message, then `name=value`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = f"{_time(record)} {record.levelname} {record.name}: {super().format(record)}"
+        line = f"{_time(record)} {record.levelname} {record.name}: {redact(super().format(record))}"
         extras = {name: value for name, value in _extras(record).items() if value != ""}
         return " ".join([line, *(f"{name}={_quoted(value)}" for name, value in extras.items())])
 
@@ -44,12 +50,12 @@ class JsonFormatter(logging.Formatter):
             "time": _time(record),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": redact(record.getMessage()),
         }
         fields |= {name: getattr(record, name) for name in _IN_MESSAGE if hasattr(record, name)}
         fields |= _extras(record)
         if record.exc_info:
-            fields["traceback"] = self.formatException(record.exc_info)
+            fields["traceback"] = redact(self.formatException(record.exc_info))
         return json.dumps(fields)
 
 
@@ -77,10 +83,11 @@ def formatter(log_format: LogFormat) -> logging.Formatter:
 
 
 def configure(log_format: LogFormat) -> None:
-    """Write the package's log lines, and gunicorn's, to stderr."""
+    """Write the package's log lines, and the warnings of libraries, to stderr."""
     handler = logging.StreamHandler()
     handler.setFormatter(formatter(log_format))
-    for name, level in (("imgcdn", logging.INFO), ("gunicorn.error", logging.WARNING)):
+    # Without a handler of the root logger, Python would write the warnings of urllib3 with the URLs in them.
+    for name, level in (("imgcdn", logging.INFO), ("gunicorn.error", logging.WARNING), ("", logging.WARNING)):
         logger = logging.getLogger(name)
         logger.handlers = [handler]
         logger.setLevel(level)

@@ -283,7 +283,7 @@ class _Sending:
         # The ETag is a hash of the whole body, so equal bodies have equal ETags.
         tags = [value for name, value in response.headers if name == b"etag"]
         self._key: object = tags[0] if tags and response.status == HTTPStatus.OK else id(self)
-        self._body: Body = peers.unsent.hold(self._key, response.body, connection)
+        self._body: Body = peers.unsent.add(self._key, response.body, connection)
         self._sent_bytes = 0
 
     def take_turn(self) -> None:
@@ -292,7 +292,7 @@ class _Sending:
 
     def drop(self) -> None:
         """Let go of the body."""
-        self._peers.unsent.drop(self._key, self._connection)
+        self._peers.unsent.remove(self._key, self._connection)
 
     def _send(self) -> None:
         connection = self._connection

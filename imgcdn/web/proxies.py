@@ -4,15 +4,16 @@ import itertools
 import re
 import secrets
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import NamedTuple
 
 from imgcdn.web.settings import UNIX
 
 _ID = re.compile(rb"[A-Za-z0-9._:+/=-]{1,128}")
 
 
-class Peer(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Peer:
     """
     The other end of a connection.
 

@@ -10,7 +10,7 @@ from imgcdn.web.proxies import Peer
 from imgcdn.web.settings import UNIX
 
 #: The peer of a request before its server has set one.
-NOBODY = Peer(UNIX, trusted=False)
+UNKNOWN_PEER = Peer(UNIX, trusted=False)
 
 #: Characters that a path may have as they are (RFC 3986, section 3.3).
 _PATH_CHARACTERS = "/:@!$&'()*+,;=~"
@@ -27,6 +27,7 @@ class Request(NamedTuple):
         body: What was sent with POST; at most 64 KB.
         peer: The other end of the connection.
         id: Names the request in the log and in `X-Request-Id`.
+        received_at: `time.perf_counter()` when the request was complete.
         mounted_at: The path that links to the service begin with, such as `/images`; empty at the root of a host.
     """
 
@@ -34,8 +35,9 @@ class Request(NamedTuple):
     target: str
     headers: Mapping[bytes, bytes]
     body: bytes = b""
-    peer: Peer = NOBODY
+    peer: Peer = UNKNOWN_PEER
     id: str = ""
+    received_at: float = 0.0
     mounted_at: str = ""
 
     @property
@@ -62,7 +64,8 @@ def from_environ(environ: WSGIEnvironment) -> Request:
         target = without_prefix(target, mounted_at)
     else:
         path = quote(environ.get("PATH_INFO", "").encode("latin-1"), safe=_PATH_CHARACTERS)
-        target = f"{path or '/'}?{environ.get('QUERY_STRING', '')}".rstrip("?")
+        query = environ.get("QUERY_STRING", "")
+        target = f"{path or '/'}?{query}" if query else path or "/"
     headers = {
         name[len("HTTP_") :].lower().replace("_", "-").encode(): value.encode("latin-1")
         for name, value in environ.items()

@@ -1,11 +1,14 @@
-"""The one exit of every response: the headers that all responses have, and the line in the access log."""
+"""The one exit of every response: the headers that all responses have, the line in the access log, and the counts."""
 
 import logging
 import time
+from collections.abc import Callable
 from email.utils import formatdate
 from functools import lru_cache
 
+from imgcdn.core.redaction import redact, redact_host
 from imgcdn.errors import ImageError, ImgcdnError, InternalError
+from imgcdn.web.counts import Counts
 from imgcdn.web.proxies import Proxies
 from imgcdn.web.request import Request
 from imgcdn.web.responses import Header, Response, refuse
@@ -27,44 +30,50 @@ class Exit:
     Args:
         access_log: Which requests are logged.
         proxies: Which proxies are believed about the client.
+        source_host: Returns the host of the source that a request names; empty if it names none.
     """
 
-    def __init__(self, access_log: AccessLog, proxies: Proxies) -> None:
+    def __init__(self, access_log: AccessLog, proxies: Proxies, source_host: Callable[[Request], str]) -> None:
+        self.counts = Counts()
         self._access_log = access_log
         self._proxies = proxies
+        self._source_host = source_host
 
-    def leave(self, response: Response, request: Request, began: float, *, at_once: bool) -> Response:
+    def finish(self, response: Response, request: Request, *, at_once: bool) -> Response:
         """
-        Return a response as it leaves.
+        Return a response as it is sent.
 
         Args:
-            began: `time.perf_counter()` when the request was complete.
             at_once: Whether nothing had to be made for it. Such responses are logged only on demand.
         """
+        self.counts.add(response.status, response.cache)
+        response = _complete(response, request)
         if self._access_log is AccessLog.ALL or (self._access_log is AccessLog.MISSES and not at_once):
-            self._write(logging.INFO, response, request, began)
-        return _finish(response, request)
+            self._write(logging.INFO, response, request)
+        return response
 
-    def refuse(self, error: ImgcdnError, request: Request, began: float) -> Response:
-        """Return the response for an error, as it leaves."""
-        response = refuse(error, request)
+    def refuse(self, error: ImgcdnError, request: Request) -> Response:
+        """Return the response for an error, as it is sent."""
+        response = _complete(refuse(error, request), request)
+        self.counts.add_error(response.status)
         if self._access_log is not AccessLog.OFF:
-            self._write(_level_of(error), response, request, began, error.log)
-        return _finish(response, request)
+            self._write(_level_of(error), response, request, error.log)
+        return response
 
-    def fail(self, request: Request, began: float) -> Response:
+    def fail(self, request: Request) -> Response:
         """Return the response for an exception that nobody expected. Call this from its `except`."""
         _log.exception("a request failed", extra={"request_id": request.id})
-        return self.refuse(InternalError("The request failed. The log has the reason."), request, began)
+        return self.refuse(InternalError("The request failed. The log has the reason."), request)
 
-    def note_departure(self, request: Request, began: float) -> None:
+    def note_departure(self, request: Request) -> None:
         """Log a request whose client left before its response."""
         if self._access_log is not AccessLog.OFF:
-            self._write(logging.INFO, Response(_CLIENT_LEFT, [], b""), request, began, "the client left")
+            self._write(logging.INFO, Response(_CLIENT_LEFT, [], b""), request, "the client left")
 
-    def _write(self, level: int, response: Response, request: Request, began: float, note: str = "") -> None:
+    def _write(self, level: int, response: Response, request: Request, note: str = "") -> None:
         headers = dict(response.headers)
-        target = request.target[:_MAX_LOGGED]
+        # Here and in `web.logs`: a mounted service is logged by the handlers of its site.
+        target = redact(request.target)[:_MAX_LOGGED]
         _log.log(
             level,
             "%s %s",
@@ -74,15 +83,16 @@ class Exit:
                 "status": response.status,
                 "cache": headers.get(b"cache-status", b"-").decode().removeprefix("imgcdn; "),
                 "format": headers.get(b"content-type", b"-").decode(),
+                "source_host": self._source_host(request),
                 "bytes": len(response.body),
-                "total_ms": round((time.perf_counter() - began) * 1000, 1),
+                "total_ms": round((time.perf_counter() - request.received_at) * 1000, 1),
                 "client": self._proxies.client(request.peer, request.headers),
                 "request_id": request.id,
-                "note": note,
+                "note": redact(note),
                 "method": request.method,
                 "target": target,
-                "host": (request.header(b"host") or "-")[:_MAX_LOGGED],
-                "user_agent": (request.header(b"user-agent") or "-")[:_MAX_LOGGED],
+                "host": redact_host(request.header(b"host") or "-")[:_MAX_LOGGED],
+                "user_agent": redact(request.header(b"user-agent") or "-")[:_MAX_LOGGED],
             },
         )
 
@@ -94,10 +104,13 @@ def _level_of(error: ImgcdnError) -> int:
     return logging.WARNING if isinstance(error, ImageError) else logging.INFO
 
 
-def _finish(response: Response, request: Request) -> Response:
+def _complete(response: Response, request: Request) -> Response:
     # Date is the time of this response: Last-Modified may not be later (RFC 9110, section 8.8.2.1).
     common = _common_headers(int(time.time()))
-    return response._replace(headers=[*response.headers, *common, (b"x-request-id", request.id.encode())])
+    headers = [*response.headers, *common, (b"x-request-id", request.id.encode())]
+    # The response to HEAD is that to GET without its body (RFC 9110, section 9.3.2).
+    body = b"" if request.method == "HEAD" else response.body
+    return Response(response.status, headers, body, response.cache)  # `_replace` takes 0.4 microseconds longer
 
 
 @lru_cache(maxsize=2)

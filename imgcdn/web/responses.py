@@ -9,6 +9,7 @@ import html
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from email.utils import formatdate
 from functools import lru_cache
 from typing import NamedTuple
@@ -23,6 +24,7 @@ from imgcdn.core.values import Body, Variant
 from imgcdn.dialects.base import ImageRequest
 from imgcdn.errors import ImgcdnError, MethodNotAllowed, SourceNotFound
 from imgcdn.service.delivery import CacheStatus, Delivery
+from imgcdn.web.cache_control import limited
 from imgcdn.web.request import Request
 
 Header = tuple[bytes, bytes]
@@ -54,15 +56,18 @@ class Response(NamedTuple):
 
     Args:
         headers: Pairs with names in lower case.
-        body: Empty for HEAD and 304.
+        body: Empty for 304. For HEAD it may be that of GET; `web.respond` drops it.
+        cache: How the cache handled the request for an image; None for any other response.
     """
 
     status: int
     headers: list[Header]
     body: Body
+    cache: CacheStatus | None = None
 
 
-class Lifetimes(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
     """
     How long caches may keep a response.
 
@@ -90,22 +95,33 @@ def slices(body: Body) -> Iterable[bytes]:
 
 
 def deliver(
-    delivery: Delivery, image: ImageRequest, request: Request, lifetimes: Lifetimes, *, save_data: bool = False
+    delivery: Delivery,
+    image: ImageRequest,
+    request: Request,
+    lifetimes: Lifetimes,
+    *,
+    save_data: bool = False,
+    left_s: int | None = None,
 ) -> Response:
     """
     Return the response for a variant: 200, or 304 if the client's copy is unchanged.
 
     Args:
         save_data: Whether the service lowers the quality for Save-Data.
+        left_s: Seconds after which the URL expires; None if it does not. No cache may use the response for longer.
     """
     variant = delivery.variant
     cache_control = _cache_control(delivery, lifetimes, versioned=image.v is not None and delivery.is_final)
+    if left_s is not None:
+        cache_control = limited(cache_control, left_s)
+        fresh_for_s = min(left_s, lifetimes.max_age_s if delivery.fresh_for_s is None else delivery.fresh_for_s)
+        delivery = replace(delivery, fresh_for_s=fresh_for_s)
     shared = _shared_headers(variant.digest, variant.made_at, vary(image.params, save_data=save_data), cache_control)
     if is_conditional(request) and is_unchanged(variant, request):
-        return Response(304, [*shared, _cache_status(delivery, lifetimes)], b"")
+        return Response(304, [*shared, _cache_status(delivery, lifetimes)], b"", delivery.status)
     described = _content_headers(variant.format, variant.length, image.source.stem, image.download)
-    body: Body = b"" if request.method == "HEAD" else variant.body
-    return Response(200, [*described, *shared, *_OPEN_TO_ALL, _cache_status(delivery, lifetimes)], body)
+    headers = [*described, *shared, *_OPEN_TO_ALL, _cache_status(delivery, lifetimes)]
+    return Response(200, headers, variant.body, delivery.status)
 
 
 def is_conditional(request: Request) -> bool:
@@ -121,10 +137,20 @@ def is_unchanged(variant: Variant, request: Request) -> bool:
     """
     tags = request.header(b"if-none-match")
     if tags is not None:
-        return tags.strip() == "*" or etag(variant.digest) in re.findall(r'"[^"]*"', tags)
+        return names_tag(tags, etag(variant.digest))
     # A two-digit year means the year nearest to the variant's own date.
     since = http_date(request.header(b"if-modified-since") or "", now=variant.made_at)
     return since is not None and variant.made_at <= since
+
+
+def names_tag(tags: str | None, tag: str) -> bool:
+    """
+    Tell whether an If-None-Match names a tag, in a list, as weak, or by `*`.
+
+    >>> names_tag('"a", W/"b"', '"b"'), names_tag(None, '"b"')
+    (True, False)
+    """
+    return tags is not None and (tags.strip() == "*" or tag in re.findall(r'"[^"]*"', tags))
 
 
 def refuse(error: ImgcdnError, request: Request) -> Response:
@@ -146,25 +172,22 @@ def refuse(error: ImgcdnError, request: Request) -> Response:
         headers.append((b"retry-after", str(error.retry_after_s).encode()))
     if isinstance(error, MethodNotAllowed):  # RFC 9110, section 15.5.6: a 405 lists the allowed methods
         headers.append((b"allow", ", ".join(error.allowed).encode()))
-    return Response(error.http_status, headers, b"" if request.method == "HEAD" else body)
+    return Response(error.http_status, headers, body)
 
 
-def options() -> Response:
-    """Return the response to OPTIONS, which CORS preflights use."""
-    return Response(
-        204,
-        [
-            (b"allow", b"GET, HEAD, OPTIONS"),
-            (b"access-control-allow-origin", b"*"),
+def options(request: Request) -> Response:
+    """Return the response to OPTIONS; a CORS preflight also learns what is allowed (Fetch, section 3.3.3)."""
+    headers = [(b"allow", b"GET, HEAD, OPTIONS"), (b"access-control-allow-origin", b"*")]
+    if b"access-control-request-method" in request.headers:
+        headers += [
             (b"access-control-allow-methods", b"GET, HEAD, OPTIONS"),
             (b"access-control-allow-headers", b"*"),
             (b"access-control-max-age", b"86400"),
-        ],
-        b"",
-    )
+        ]
+    return Response(204, headers, b"")
 
 
-def document(status: int, fields: Mapping[str, object], request: Request) -> Response:
+def document(status: int, fields: Mapping[str, object]) -> Response:
     """Return a small JSON document that no cache may keep."""
     body = json.dumps(fields).encode() + b"\n"
     headers = [
@@ -173,7 +196,7 @@ def document(status: int, fields: Mapping[str, object], request: Request) -> Res
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),
     ]
-    return Response(status, headers, b"" if request.method == "HEAD" else body)
+    return Response(status, headers, body)
 
 
 # Memoised: hits repeat the same headers thousands of times, and building them is a third of the cost of a hit.

@@ -7,7 +7,7 @@ Paths of images belong to dialects (`imgcdn.dialects.DIALECTS`). A path that nei
 from dataclasses import dataclass
 
 from imgcdn.errors import MethodNotAllowed
-from imgcdn.web.endpoints import health, icon
+from imgcdn.web.endpoints import health, static
 from imgcdn.web.endpoints.base import Endpoint
 from imgcdn.web.request import Request
 from imgcdn.web.responses import PROBLEMS_PATH, STATIC_PATH
@@ -42,10 +42,10 @@ class Route:
 ROUTES = (
     Route("/-/healthz", health.alive),
     Route("/-/readyz", health.ready),
-    Route("/favicon.ico", icon.icon),
+    Route("/favicon.ico", static.icon),
     Route("/", None),
     Route(f"{PROBLEMS_PATH}*", None),
-    Route(f"{STATIC_PATH}*", None),
+    Route(f"{STATIC_PATH}*", static.static),
 )
 
 _BY_PATH = {route.path: route for route in ROUTES if not route.path.endswith("*")}

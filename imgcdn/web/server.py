@@ -47,7 +47,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         """Set gunicorn's own settings."""
         settings: dict[str, Any] = {
             "workers": self.config.web.workers,
-            "worker_class": "imgcdn.web.worker.EdgeWorker",
+            "worker_class": "imgcdn.web.worker.HttpWorker",
             "preload_app": True,
             # Whole seconds, and later than the worker's own deadline, which is the setting.
             "graceful_timeout": math.ceil(self.config.web.drain_timeout_s) + 1,
@@ -65,7 +65,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     def load(self) -> Front:
         """Return what every worker serves."""
         config = self.config
-        return Front(config.web, config.request, self._parts, max_waiting=config.service.max_waiting)
+        web = config.web.without_bind() if self.inherits_sockets else config.web
+        return Front(web, config.request, self._parts, max_waiting=config.service.max_waiting)
 
     def _set_out(self, arbiter: Any) -> None:
         """Announce the service, before the first worker is forked."""

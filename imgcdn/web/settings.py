@@ -1,7 +1,8 @@
-"""The settings of the HTTP edge."""
+"""The settings of HTTP."""
 
+import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from imgcdn.core.setting import (
@@ -39,6 +40,28 @@ class LogFormat(Enum):
 
     TEXT = 1
     JSON = 2
+
+
+class Welcome(Enum):
+    """Whether the welcome page lists pictures: always, never, or where only this machine can see it."""
+
+    AUTO = 1
+    TRUE = 2
+    FALSE = 3
+
+
+def _welcome(raw: object) -> Welcome:
+    """Read true, false or auto."""
+    return choice(Welcome)(str(raw).lower() if isinstance(raw, bool) else raw)
+
+
+def _is_loopback(bind: str) -> bool:
+    """Tell whether only this machine can reach an address."""
+    host = bind.rpartition(":")[0].strip("[]")
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name, which may have any address, or a Unix socket, which is for a proxy
+        return False
 
 
 def _path_prefix(raw: object) -> str:
@@ -117,9 +140,24 @@ class WebSettings:
     log_format: LogFormat = setting(
         LogFormat.TEXT, choice(LogFormat), "How log lines are written: for people (`text`) or for machines (`json`)."
     )
+    welcome: Welcome = setting(
+        Welcome.AUTO,
+        _welcome,
+        "Whether the page at `/` lists pictures of the root (`true`, `false`). With `auto`, it does so only if `bind` "
+        "is a loopback address.",
+    )
     cache_control: str = setting(
         "",
         header_value,
         "`Cache-Control` of images, word for word, such as `public, max-age=0, must-revalidate`. By default it follows "
         "from `max_age_s` and from what the origin said. A private image is `no-store` in any case.",
     )
+
+    @property
+    def lists_pictures(self) -> bool:
+        """Whether the welcome page lists pictures."""
+        return _is_loopback(self.bind) if self.welcome is Welcome.AUTO else self.welcome is Welcome.TRUE
+
+    def without_bind(self) -> "WebSettings":
+        """Return the settings of a service whose address another program chooses, so that `bind` proves nothing."""
+        return replace(self, welcome=Welcome.FALSE) if self.welcome is Welcome.AUTO else self

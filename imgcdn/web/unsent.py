@@ -9,19 +9,19 @@ from imgcdn.core.values import Body
 from imgcdn.web.responses import SLICE_BYTES
 
 
-class Reader(Protocol):
-    """Whoever takes a body."""
+class Recipient(Protocol):
+    """A connection that a body is sent to."""
 
     stalled_since: float | None
 
     def give_up(self) -> None:
-        """Take no more of it."""
+        """Take no more of the body."""
 
 
 @dataclass(slots=True)
-class _Held:
+class _SharedBody:
     body: Body
-    readers: set[Reader] = field(default_factory=set)
+    recipients: set[Recipient] = field(default_factory=set)
 
     @property
     def bytes(self) -> int:
@@ -29,8 +29,8 @@ class _Held:
         return len(self.body) if isinstance(self.body, bytes) else SLICE_BYTES
 
     def newest_stall(self) -> float:
-        """Return when its newest stall began; infinity if a reader is not stalled."""
-        return max(math.inf if reader.stalled_since is None else reader.stalled_since for reader in self.readers)
+        """Return when its newest stall began; infinity if a recipient is not stalled."""
+        return max(math.inf if each.stalled_since is None else each.stalled_since for each in self.recipients)
 
 
 class Unsent:
@@ -44,43 +44,43 @@ class Unsent:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._bytes = 0
-        self._held: dict[object, _Held] = {}
+        self._bodies: dict[object, _SharedBody] = {}
 
-    def hold(self, key: object, body: Body, reader: Reader) -> Body:
+    def add(self, key: object, body: Body, recipient: Recipient) -> Body:
         """
-        Add a reader of a body. If all bodies together are then too large, disconnect the readers that stalled first.
+        Add a recipient of a body. If all bodies together are then too large, disconnect those that stalled first.
 
         Args:
             key: The same for equal bodies.
             body: What to send.
-            reader: Who takes it; lets go with `drop`.
+            recipient: Takes it; calls `remove` when it has it, or gives up.
 
         Returns:
-            The body to send from: the one that is held already, where there is one.
+            The body to send from: an equal one that is being sent already, where there is one.
         """
-        held = self._held.get(key)
-        if held is None:
-            held = self._held[key] = _Held(body)
-            self._bytes += held.bytes
-        held.readers.add(reader)
-        for other in list(self._excess(held)):
+        shared = self._bodies.get(key)
+        if shared is None:
+            shared = self._bodies[key] = _SharedBody(body)
+            self._bytes += shared.bytes
+        shared.recipients.add(recipient)
+        for other in list(self._excess(shared)):
             other.give_up()
-        return held.body
+        return shared.body
 
-    def drop(self, key: object, reader: Reader) -> None:
-        """Let go of a body."""
-        held = self._held[key]
-        held.readers.discard(reader)
-        if not held.readers:
-            del self._held[key]
-            self._bytes -= held.bytes
+    def remove(self, key: object, recipient: Recipient) -> None:
+        """Remove a recipient, and with the last one the body."""
+        shared = self._bodies[key]
+        shared.recipients.discard(recipient)
+        if not shared.recipients:
+            del self._bodies[key]
+            self._bytes -= shared.bytes
 
-    def _excess(self, kept: _Held) -> Iterable[Reader]:
-        """Yield the readers to disconnect. A body leaves memory only with its last reader, so all of a body's go."""
+    def _excess(self, kept: _SharedBody) -> Iterable[Recipient]:
+        """Yield the recipients to disconnect. A body leaves memory only with its last one, so all of a body's go."""
         surplus = self._bytes - self._limit
         if surplus <= 0:
             return
-        for held in sorted(self._held.values(), key=_Held.newest_stall):
-            if surplus > 0 and held is not kept:
-                surplus -= held.bytes
-                yield from held.readers
+        for shared in sorted(self._bodies.values(), key=_SharedBody.newest_stall):
+            if surplus > 0 and shared is not kept:
+                surplus -= shared.bytes
+                yield from shared.recipients

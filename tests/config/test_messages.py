@@ -11,6 +11,9 @@ from imgcdn.core.request.widths import WidthPolicy, Widths
 from tests.support.configs import mistakes
 from tests.support.planning import RULES
 
+SECRET = "00112233445566778899aabbccddeeff"
+KEY_HINT = "; write KID:HEX, with a key from `openssl rand -hex 32`"
+
 #: Setting, a mistake that is typical of it as a variable gives it, and what follows the variable's name in the message.
 TYPICAL = [
     ("path_prefix", "/images/", " must be a path such as /images, without a slash at its end, not '/images/'"),
@@ -36,6 +39,7 @@ TYPICAL = [
         " must be the value of an HTTP header, in visible ASCII characters and spaces, not 'no-store\\r\\nX: y'",
     ),
     ("access_log", "none", " must be one of all, misses, off, not 'none'"),
+    ("welcome", "yes", " must be one of auto, true, false, not 'yes'"),
     ("log_format", "JSON", " must be one of text, json, not 'JSON'"),
     ("root", "", " must be a path, not ''"),
     ("root", "~nobody-of-this-name", " must be a path whose ~ has a home folder, not '~nobody-of-this-name'"),
@@ -109,6 +113,17 @@ TYPICAL = [
     ("presets", "a=w=1 a=w=2", "[1] repeats a; list each once"),
     ("params", "preset", " must be one of any, presets, not 'preset'"),
     ("auto_target", "95", " must be an integer from 40 to 90, not '95'"),
+    (
+        "signing_keys",
+        SECRET,
+        f"[0] has no colon between the key's id and the key{KEY_HINT}",
+    ),
+    (
+        "signing_keys",
+        f"a:{SECRET}0 b:{SECRET}",
+        f"[0] has a key that is not an even number of hexadecimal digits{KEY_HINT}",
+    ),
+    ("require_signature", "yes", " must be true or false, not 'yes'"),
     ("save_data", "on", " must be true or false, not 'on'"),
     ("animation_formats", "gif", "[0] must be one of avif, webp, not 'gif'"),
     ("avif_min_pixels", "-1", " must be an integer from 0 to 1000000000, not '-1'"),
@@ -176,6 +191,21 @@ def test_every_setting_has_a_row() -> None:
             "--mounts must be a table, or a list such as /cms=https://cms.internal/media, not True",
             id="true for mounts",
         ),
+        pytest.param(
+            "signing_keys", {"a": SECRET}, "--signing-keys must be a list of KID:HEX", id="a table of keys, not shown"
+        ),
+        pytest.param(
+            "signing_keys",
+            [f"a:{SECRET}", 5],
+            "--signing-keys[1] must be text such as KID:HEX",
+            id="a number for a key",
+        ),
+        pytest.param(
+            "signing_keys",
+            [f"a:{SECRET}", f"a:{SECRET}"],
+            "--signing-keys[1] repeats the id a; give each key its own",
+            id="an id twice",
+        ),
         pytest.param("allow", [5], "--allow[0] must be text, not 5", id="a number for a pattern"),
         pytest.param(
             "workers",
@@ -237,6 +267,11 @@ def test_every_entry_of_a_table_that_is_wrong_is_named() -> None:
             {"min_ttl": 100, "default_ttl": 50},
             "min_ttl, default_ttl and max_ttl must ascend; they are 100, 50 and 31536000",
             id="a default below the least",
+        ),
+        pytest.param(
+            {"require_signature": True},
+            "require_signature needs signing_keys; without a key, no URL can be signed",
+            id="signatures without keys",
         ),
         pytest.param(
             {"render_timeout_s": 11, "request_timeout_s": 10.5},

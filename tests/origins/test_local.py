@@ -9,7 +9,7 @@ import pytest
 from imgcdn.core.values import FileStamp, Source
 from imgcdn.errors import SourceNotFound
 from imgcdn.origins.base import Located, Stop
-from imgcdn.origins.local import LocalFetcher, pictures
+from imgcdn.origins.local import LocalFetcher
 from imgcdn.origins.settings import OriginSettings
 from imgcdn.store.files import file_stamp
 
@@ -288,12 +288,3 @@ def _point(link: Path, target: str) -> None:
     new = link.with_name("new-link")
     new.symlink_to(target)
     new.rename(link)
-
-
-def test_the_pictures_of_a_folder_are_its_files_with_the_extension_of_a_format(tmp_path: Path) -> None:
-    for name in ("b.png", "a.jpg", "Z.JPEG", ".hidden.jpg", "notes.txt", "jpg"):
-        (tmp_path / name).write_bytes(b"bytes")
-    (tmp_path / "album.jpg").mkdir()
-
-    assert list(pictures(tmp_path)) == ["Z.JPEG", "a.jpg", "b.png"]
-    assert list(pictures(tmp_path / "nowhere")) == []

@@ -139,13 +139,6 @@ def test_with_a_file_in_the_place_of_a_folder_only_storing_fails(store: DiskStor
     assert store.degraded == ""
 
 
-def test_too_little_free_space_stops_storing(tmp_path: Path) -> None:
-    store = open_store(tmp_path / "cache", max_bytes=10**6, min_free_bytes=2**60)
-
-    assert not publish(store)
-    assert "min_free_bytes" in store.degraded
-
-
 @pytest.mark.parametrize("what", ["tmp", "current", "everything in it", "all of it"])
 def test_a_cache_that_is_deleted_while_the_service_runs_is_made_again(store: DiskStore, what: str) -> None:
     publish(store)

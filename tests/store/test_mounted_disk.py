@@ -9,6 +9,7 @@ import pytest
 from imgcdn.store.disk import DiskStore
 from imgcdn.store.eviction import run_eviction
 from tests.store.conftest import SmallDisk
+from tests.store.test_eviction_originals import fill, kept_of
 from tests.support.stored import RECORD, SOURCE, key, open_store, publish, variant_path
 
 # Longer than the store remembers the free space.
@@ -109,22 +110,54 @@ def test_a_disk_that_becomes_full_during_a_write_keeps_no_partial_file(
 def test_space_that_must_stay_free_is_gained_by_eviction(small_disk: SmallDisk) -> None:
     folder = small_disk.folder / "cache"
     store = open_store(folder, max_bytes=10**6)
-    for number in range(8):
-        publish(store, number, bytes(90_000))
-    swept = run_eviction(open_store(folder, max_bytes=10**9, min_free_bytes=700_000))
+    numbers = [number for number in range(20) if publish(store, number, bytes(90_000))]
+    swept = run_eviction(open_store(folder, max_bytes=10**9, min_free_bytes=100_000))
 
     assert swept
-    assert swept.evicted >= 4
-    assert _free_bytes(small_disk.folder) >= 700_000
+    assert 1 <= swept.evicted < len(numbers)
+    assert _free_bytes(small_disk.folder) >= 100_000
 
 
 def test_exactly_the_space_that_must_stay_free_is_enough(small_disk: SmallDisk) -> None:
     folder = small_disk.folder / "cache"
     open_store(folder)
+    (small_disk.folder / "ballast").write_bytes(bytes(_free_bytes(small_disk.folder) - 81_920))
     free = _free_bytes(small_disk.folder)
+    short = open_store(folder, min_free_bytes=free + 1)
 
     assert open_store(folder, min_free_bytes=free).temp_path() is not None
-    assert open_store(folder, min_free_bytes=free + 1).temp_path() is None
+    assert short.temp_path() is None
+    assert not publish(short)
+    assert "min_free_bytes" in short.degraded
+
+
+def test_a_disk_that_is_short_of_space_loses_all_copies_and_then_the_variants(small_disk: SmallDisk) -> None:
+    store, copies = fill(small_disk.folder / "cache", originals_max_bytes=10**6)
+    small_disk.fill()
+    done = run_eviction(open_store(store.folder, min_free_bytes=100_000))
+
+    assert done
+    assert (kept_of(copies), store.read(SOURCE, key(1), "webp")) == ([], None)
+    assert (done.original_bytes, done.evicted) == (0, 11)
+
+
+def test_at_most_a_tenth_of_a_small_disk_must_stay_free(
+    small_disk: SmallDisk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the default of 256 MB, a disk of one megabyte would keep nothing."""
+    folder = small_disk.folder / "cache"
+    store = open_store(folder, min_free_bytes=2**28)
+    assert publish(store)
+    assert store.space.missing_bytes() == 0
+    (small_disk.folder / "ballast").write_bytes(bytes(_free_bytes(small_disk.folder) - 81_920))
+    full = open_store(folder, min_free_bytes=2**28)
+    assert [publish(full) for _ in range(3)] == [False] * 3
+    assert full.degraded == "less than min_free_bytes is free"
+    assert full.space.missing_bytes() == 2**20 // 10 - _free_bytes(small_disk.folder)
+    assert caplog.messages == [
+        *["min_free_bytes is above a tenth of the cache's disk: 104857 bytes are left free"] * 2,
+        f"serving without storing: {_free_bytes(small_disk.folder)} bytes of the cache's disk are free, 104857 must be",
+    ]
 
 
 def _free_bytes(folder: Path) -> int:

@@ -11,6 +11,7 @@ from imgcdn.core.request.arguments import (
     Positions,
     Range,
     Texts,
+    Timestamps,
     Tokens,
 )
 from imgcdn.core.request.parameters import OF_THE_REQUEST, PARAMETERS
@@ -31,6 +32,8 @@ def samples(values: Range[object]) -> list[str]:
             return ["fff", "012345", "12345678", "00000000"]
         case Crops():
             return ["0.1,0.1,0.5,0.6", "10,10,60,60"]
+        case Timestamps():
+            return ["0", "999999999999"]
         case Tokens() | FileNames() | Texts():
             return ["thumb"]
     raise AssertionError(f"name samples of {type(values).__name__} here")

@@ -59,9 +59,9 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def service(
     request: pytest.FixtureRequest, originals: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
-    """The service with default settings: `imgcdn serve`, then `create_app()` under a plain WSGI server."""
+    """The service, with a welcome page: `imgcdn serve`, then `create_app()` under a plain WSGI server."""
     start: Start = getattr(serving, request.param)
-    with start(originals, tmp_path_factory.mktemp(request.param)) as running:
+    with start(originals, tmp_path_factory.mktemp(request.param), welcome="true") as running:
         yield running
 
 

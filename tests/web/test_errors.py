@@ -1,9 +1,12 @@
 """Every error a client can get: status, type, members and caching; no error stores a variant."""
 
+import html
 import json
 
 import pytest
 
+from imgcdn.errors import ImgcdnError, public_errors
+from imgcdn.web.pages.problems import MEANINGS
 from tests.support.serving import Service
 
 LONG = "/img/photo.jpg?v=" + "x" * 8_000
@@ -102,7 +105,7 @@ def test_other_methods_are_refused(service: Service, method: str) -> None:
 
 
 def test_options_answers_a_preflight(service: Service) -> None:
-    response = service.get("/img/photo.jpg", method="OPTIONS")
+    response = service.get("/img/photo.jpg", method="OPTIONS", headers={"Access-Control-Request-Method": "GET"})
     assert response.status == 204
     assert response.headers["access-control-allow-origin"] == "*"
     assert response.headers["access-control-allow-methods"] == "GET, HEAD, OPTIONS"
@@ -115,3 +118,16 @@ def test_an_unknown_path_is_404(service: Service) -> None:
 
 def test_an_unknown_problem_is_404(service: Service) -> None:
     assert service.get("/-/problems/no-such").status == 404
+
+
+def test_every_error_that_a_client_can_get_has_a_meaning() -> None:
+    assert set(MEANINGS) == set(public_errors())
+    assert [text for text in MEANINGS.values() if not text.endswith(".")] == []
+
+
+@pytest.mark.parametrize("kind", [pytest.param(kind, id=kind.slug) for kind in public_errors()])
+def test_the_page_of_an_error_says_its_meaning(service: Service, kind: type[ImgcdnError]) -> None:
+    page = service.get(f"/-/problems/{kind.slug}")
+
+    assert page.status == 200
+    assert f"<p>{html.escape(MEANINGS[kind])}</p>" in page.body.decode()

@@ -1,5 +1,7 @@
 """Requests read from bytes, without a socket: what each sequence of bytes gets."""
 
+import random
+
 import pytest
 
 from imgcdn.errors import ImgcdnError
@@ -48,7 +50,20 @@ ROWS: dict[str, tuple[bytes, list[int]]] = {
     "HTTP/2.0": (b"GET / HTTP/2.0\r\nHost: a\r\n\r\n", [505]),
     "HTTP/3.7": (b"GET / HTTP/3.7\r\nHost: a\r\n\r\n", [400]),
     "HTTP/2 with prior knowledge": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", [400]),
-    "RTSP": (b"DESCRIBE / RTSP/1.0\r\nHost: a\r\n\r\n", [OK]),
+    "RTSP": (b"DESCRIBE / RTSP/1.0\r\nHost: a\r\n\r\n", [400]),
+    "RTSP with a method of HTTP": (b"GET / RTSP/1.1\r\nHost: a\r\n\r\n", [400]),
+    "RTSP after empty lines": (END * 3 + b"GET / RTSP/1.0\r\n\r\n", [400]),
+    "RTSP after requests": (TWO + END + b"GET / RTSP/1.0\r\n\r\n", [OK, OK, 400]),
+    "RTSP after bodies": (
+        (POST + b"Content-Length: 9\r\n\r\n\r\n\r\nabcde") * 2 + b"GET / RTSP/1.0\r\n\r\n",
+        [OK, OK, 400],
+    ),
+    "RTSP with a header of HTTP": (b"GET / RTSP/1.0\r\nX: GET / HTTP/1.1\r\n\r\n", [400]),
+    "a header of RTSP": (GET + b"X: GET / RTSP/1.0\r\n\r\n" + GET + END, [OK, OK]),
+    "a body of RTSP": (POST + b"Content-Length: 18\r\n\r\nGET / RTSP/1.0\r\n\r\n" + GET + END, [OK, OK]),
+    "ICE": (b"SOURCE /radio ICE/1.0\r\nHost: a\r\n\r\n", [400]),
+    "ICE with the version of HTTP": (b"SOURCE /radio ICE/1.1\r\nHost: a\r\n\r\n", [400]),
+    "HTTP with a method of ICE": (b"SOURCE /radio HTTP/1.1\r\nHost: a\r\n\r\n", [OK]),
     "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", [400]),
     # Sizes
     "a long head": (GET + LONG * 7 + END, [OK]),
@@ -120,6 +135,19 @@ def test_bytes_get_these_responses(data: bytes, expected: list[int], piece: int)
     assert statuses(taken(data, piece=piece)) == expected
 
 
+def test_a_protocol_is_told_in_any_pieces() -> None:
+    chance = random.Random(7)
+    for _ in range(500):
+        data, expected = b"", [OK] * chance.randrange(6) + [chance.choice([OK, 400])]
+        for status in expected:
+            body = chance.choice([b"", b"abc", b"\r\n\r\nGET / RTSP/1.0\r\n\r\n"])
+            protocol, other = (b"HTTP", b"RTSP") if status == OK else (b"RTSP", b"HTTP")
+            data += END * chance.randrange(3) + b"POST /" + b"x" * chance.randrange(20) + b" " + protocol + b"/1.1\r\n"
+            data += b"Host: a\r\nX: GET / " + other + b"/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+        assert statuses(taken(data, piece=chance.choice([1, 2, 3, 50, 200, 2_000]))) == expected, data
+
+
 def one(data: bytes) -> Incoming:
     (incoming,) = taken(data)
     return incoming
@@ -133,6 +161,15 @@ def test_a_request_has_what_was_sent() -> None:
     assert (request.method, request.target, request.path) == ("POST", "/a%2Fb?c=%20", "/a%2Fb")
     assert request.headers == {b"host": b"a", b"x-one": b"1, 2", b"content-length": b"2"}
     assert (request.body, request.peer) == (b"hi", PEER)
+
+
+def test_a_request_has_the_time_at_which_it_was_complete() -> None:
+    times = iter((7.0, 8.0))
+    source = RequestReader(PEER, RequestIds(), takes_body=lambda request: False, clock=lambda: next(times))
+    source.feed(GET)
+    source.feed(END + GET + END)
+
+    assert [incoming.request.received_at for incoming in iter(source.next, None)] == [7.0, 8.0]
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def test_it_serves_without_a_cache_folder(root: Path, tmp_path: Path, start: Sta
             response = service.get("/img/photo.jpg?w=100")
             assert (response.status, response.headers["cache-status"]) == (200, "imgcdn; fwd=miss")
         ready = service.get("/-/readyz")
-        assert (ready.status, json.loads(ready.body)["degraded"]) == (200, ["storage"])
+        assert (ready.status, json.loads(ready.body)["degraded"]) == (200, ["storage: Not a directory"])
         assert "cannot be written" in service.log.read_text()
 
 
@@ -262,3 +262,16 @@ def test_gunicorn_opens_no_control_socket(root: Path, tmp_path: Path, monkeypatc
         assert service.get("/-/healthz").status == 200
         threading.Event().wait(1)  # it would come a moment after the workers
         assert not [path for path in home.rglob("*") if "gunicorn" in str(path.relative_to(home))]
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_the_log_begins_with_the_versions_of_the_codecs(root: Path, tmp_path: Path, log_format: str) -> None:
+    with serving.edge(root, tmp_path, log_format=log_format) as service:
+        deadline = time.monotonic() + 30
+        while "codecs: " not in service.log.read_text() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        (line,) = [line for line in service.log.read_text().splitlines() if "codecs: " in line]
+        assert "Pillow" in line
+        assert "libwebp" in line
+        assert line.startswith("{") is (log_format == "json")
+        assert service.stop() == 0

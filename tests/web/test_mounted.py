@@ -33,7 +33,9 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             yield service
     else:
         app = f"examples.mounted.{request.param}:app"
-        with serving.hosted(app, SITES[request.param], folder, root=SAMPLES, cache_dir=cache) as service:
+        with serving.hosted(
+            app, SITES[request.param], folder, root=SAMPLES, cache_dir=cache, welcome="true"
+        ) as service:
             yield service
 
 
@@ -107,6 +109,16 @@ def test_the_path_of_a_proxy_may_be_taken_away(tmp_path: Path) -> None:
         assert b'"/images/-/static/welcome.css"' in service.get("/").body
         assert service.get("/images").status == 200
         assert service.get("/imagesize").status == 404
+
+
+def test_the_urls_that_are_printed_at_the_start_have_the_prefix(tmp_path: Path) -> None:
+    with serving.edge(SAMPLES, tmp_path, path_prefix="/images") as service:
+        assert service.process.stdout
+        printed = [service.process.stdout.readline().strip() for _ in range(3)]
+
+    base = f"http://127.0.0.1:{service.port}/images/"
+    assert printed[0] == base
+    assert [url.startswith(f"{base}img/") for url in printed[1:]] == [True, True]
 
 
 def test_a_request_that_cannot_be_read_is_a_problem_beneath_the_prefix(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """Every parameter of the table over HTTP, and the settings that restrict parameters."""
 
+import html
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -177,16 +179,17 @@ def strict(originals: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def test_a_preset_stands_for_its_parameters(closed: Service) -> None:
     assert picture(closed, "/img/photo.jpg?p=thumb&v=1&dl=a").size == (60, 60)
     assert picture(closed, "/img/photo.jpg?p=wide").size == (600, 400)
-    assert picture(closed, "/img/photo.jpg").size == (600, 400)
 
 
 @pytest.mark.parametrize(
     ("target", "status", "members"),
     [
         pytest.param("/img/photo.jpg?p=thum", 400, {"param": "p", "nearest": "thumb"}, id="unknown"),
+        pytest.param("/img/photo.jpg", 400, {"param": "p"}, id="no preset, in full size"),
         pytest.param("/img/photo.jpg?w=60", 400, {"param": "w"}, id="no preset"),
         pytest.param("/img/photo.jpg?p=thumb&q=10", 400, {"param": "q"}, id="preset and another parameter"),
         pytest.param("/.netlify/images?url=/photo.jpg&w=60", 404, {"param": "w"}, id="another grammar"),
+        pytest.param("/.netlify/images?url=/photo.jpg&p=thumb", 404, {"param": "p"}, id="a grammar without presets"),
     ],
 )
 def test_requests_without_a_preset_are_refused(
@@ -196,6 +199,21 @@ def test_requests_without_a_preset_are_refused(
     problem = json.loads(response.body)
     assert response.status == status
     assert {name: problem[name] for name in members} == members
+
+
+def test_the_welcome_page_of_a_closed_service_says_why_it_has_no_pictures(closed: Service) -> None:
+    page = closed.get("/")
+
+    assert (page.status, b"<img" in page.body) == (200, False)
+    assert b"URLs must name a preset" in page.body
+
+
+def test_the_welcome_page_has_only_widths_of_the_ladder(strict: Service) -> None:
+    page = strict.get("/").body.decode()
+    urls = {html.unescape(url) for url in re.findall(r'/img/photo\.jpg[^" ,<]+', page)}
+
+    assert {strict.get(url).status for url in urls} == {200}
+    assert {url.partition("?w=")[2] for url in urls} == {"64", "128", "256"}
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import cast
 import pytest
 
 from imgcdn import dialects
+from imgcdn.core.request.settings import RequestSettings
 from imgcdn.dialects.base import Target
 from imgcdn.service.assembly import Parts
 from imgcdn.web import router
@@ -32,10 +33,17 @@ def test_every_endpoint_of_the_folder_has_a_route() -> None:
 
 
 def test_every_page_has_a_route() -> None:
-    app = create_pages(cast(Parts, None), run=lambda work: None)  # the parts are used only when a page is asked for
-    pages = {re.sub("<.*>", "*", rule.rule) for rule in app.url_map.iter_rules()}
+    # The parts are used only when a page is asked for.
+    app = create_pages(cast(Parts, None), RequestSettings(), run=lambda work: None, lists_pictures=True)
+    pages = {re.sub("<.*>", "*", rule.rule): set(rule.methods or ()) for rule in app.url_map.iter_rules()}
 
-    assert pages == {route.path for route in ROUTES if route.endpoint is None}
+    # Flask answers OPTIONS by itself, but the router refuses it first.
+    assert pages == {route.path: {*route.methods, "OPTIONS"} for route in ROUTES if route.endpoint is None}
+
+
+def test_no_page_takes_a_body() -> None:
+    """`web.pages` hands on neither the body nor the headers of a request."""
+    assert [route.path for route in ROUTES if route.endpoint is None and "POST" in route.methods] == []
 
 
 def test_paths_are_unique_and_belong_to_no_dialect() -> None:

@@ -1,15 +1,19 @@
 """The welcome page, as text and in a browser."""
 
 import html
+import os
 import re
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from imgcdn.config import load
+from imgcdn.web.settings import WebSettings, Welcome
 from tests.support import browser, serving
 from tests.support.paths import SAMPLES
 from tests.support.serving import CHROME, Service
+from tests.web.conftest import Start
 
 
 def _srcsets(page: bytes) -> list[list[str]]:
@@ -50,6 +54,65 @@ def test_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
         response = service.get("/")
         assert response.status == 200
         assert b"imgcdn serve path/to/pictures" in response.body
+
+
+@pytest.mark.parametrize(
+    ("start", "settings"),
+    [
+        pytest.param(serving.edge, {"welcome": "false"}, id="switched off"),
+        pytest.param(serving.wsgi, {}, id="within another server, whose address is not known"),
+    ],
+)
+def test_a_public_service_shows_no_names(root: Path, tmp_path: Path, start: Start, settings: dict[str, str]) -> None:
+    with start(root, tmp_path, **settings) as service:
+        response = service.get("/")
+        assert response.status == 200
+        assert b"photo" not in response.body
+        assert str(root).encode() not in response.body
+        assert b"welcome = true" in response.body
+
+
+@pytest.mark.parametrize(
+    ("bind", "welcome", "lists"),
+    [
+        pytest.param("127.0.0.1:8000", Welcome.AUTO, True, id="loopback"),
+        pytest.param("localhost:8000", Welcome.AUTO, True, id="localhost"),
+        pytest.param("[::1]:8000", Welcome.AUTO, True, id="loopback of IPv6"),
+        pytest.param("0.0.0.0:8000", Welcome.AUTO, False, id="all addresses"),
+        pytest.param("[::]:8000", Welcome.AUTO, False, id="all addresses of IPv6"),
+        pytest.param("192.168.1.2:8000", Welcome.AUTO, False, id="one address"),
+        pytest.param("localhost.example:80", Welcome.AUTO, False, id="a name"),
+        pytest.param("unix:/run/imgcdn.sock", Welcome.AUTO, False, id="a Unix socket"),
+        pytest.param("0.0.0.0:8000", Welcome.TRUE, True, id="switched on"),
+        pytest.param("127.0.0.1:8000", Welcome.FALSE, False, id="switched off"),
+    ],
+)
+def test_who_is_shown_the_pictures(bind: str, welcome: Welcome, lists: bool) -> None:
+    settings = WebSettings(bind=bind, welcome=welcome)
+    assert settings.lists_pictures is lists
+    assert settings.without_bind().lists_pictures is (welcome is Welcome.TRUE)
+
+
+@pytest.mark.parametrize(("given", "read"), [(True, Welcome.TRUE), ("false", Welcome.FALSE), ("auto", Welcome.AUTO)])
+def test_the_setting_is_a_switch_or_auto(given: object, read: Welcome) -> None:
+    assert load({"welcome": given, "root": str(SAMPLES)}, environ={}).web.welcome is read
+
+
+def test_pictures_of_subfolders_and_odd_names_are_shown(root: Path, tmp_path: Path) -> None:
+    data = (root / "photo.jpg").read_bytes()
+    for name in ("album/ü & <b>.jpg", "album/deep/100%41.jpg", "album/a+b#c.jpg", 'album/"q".jpg'):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(data)
+    with open(os.fsencode(root) + b"/\xff.jpg", "wb") as file:
+        file.write(data)
+    with serving.edge(root, tmp_path) as service:
+        page = service.get("/").body
+        srcsets = _srcsets(page)
+        assert len(srcsets) == 5
+        for candidates in srcsets:
+            assert service.get(candidates[0].split()[0], CHROME).status == 200
+        assert b"album/\xc3\xbc &amp; &lt;b&gt;.jpg" in page
+        assert b"<b>" not in page
 
 
 @pytest.mark.browser

@@ -36,6 +36,8 @@ _TWO_DECIMALS = re.compile(r"[0-9]{1,3}(\.[0-9]{1,2})?")
 _SHARE = re.compile(r"0(\.[0-9]{1,2})?|1(\.0{1,2})?")
 _PIXELS = re.compile(rf"[0-9]{{1,{len(str(_MOST_CROPPED))}}}")
 _TOKEN = re.compile(r"[A-Za-z0-9._-]+")
+# Up to the year 33658. A time in milliseconds has 13 digits, and is refused.
+_TIMESTAMP = re.compile(r"[0-9]{1,12}")
 _EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}$")
 _NOT_IN_NAMES = frozenset('/\\:*?"<>|')
 
@@ -260,6 +262,20 @@ class Tokens:
     def parse(self, text: str, name: str) -> str:
         if len(text) <= self.length and _TOKEN.fullmatch(text):
             return text
+        raise InvalidParam(f"{name} must be {self.summary}", param=name)
+
+
+@dataclass(frozen=True, slots=True)
+class Timestamps:
+    """Points in time, as whole seconds since 1970 in UTC."""
+
+    @property
+    def summary(self) -> str:
+        return "a unix time in seconds"
+
+    def parse(self, text: str, name: str) -> int:
+        if _TIMESTAMP.fullmatch(text):
+            return int(text)
         raise InvalidParam(f"{name} must be {self.summary}", param=name)
 
 

@@ -20,6 +20,7 @@ from imgcdn.core.request.arguments import (
     Positions,
     Range,
     Texts,
+    Timestamps,
     Tokens,
 )
 from imgcdn.core.request.words import FITS, FLIPS, FORMAT_WORDS, PLACES, TURNS
@@ -66,6 +67,8 @@ FACTOR = Floats(Decimal(0), Decimal(4))
 VERSION = Tokens(64)
 PRESET_NAME = Tokens(64)
 DOWNLOAD = FileNames()
+EXPIRY = Timestamps()
+KEY_ID = Tokens(64)
 
 #: In the order of README's table and of the helper's URLs.
 PARAMETERS = (
@@ -211,6 +214,21 @@ PARAMETERS = (
         VERSION,
         "Your version of the source. The response is then immutable; of a remote source, once its origin was asked.",
         foreign=("version",),
+        of_request=True,
+    ),
+    Parameter(
+        "exp",
+        EXPIRY,
+        "When a signed URL expires. No cache may keep the response for longer.",
+        foreign=("expires", "expiry"),
+        of_request=True,
+    ),
+    Parameter("kid", KEY_ID, "The key of `signing_keys` that a URL is signed with.", of_request=True),
+    Parameter(
+        "s",
+        Texts("a signature"),
+        "Signs the path and all other parameters. `imgcdn sign` and `ImageCDN` make it.",
+        foreign=("signature", "sig", "hmac"),
         of_request=True,
     ),
 )

@@ -35,7 +35,7 @@ class Rules:
     Args:
         max_dimension: Largest output edge in pixels.
         presets: The presets that `p` may name.
-        only_presets: Whether a URL may only name a preset.
+        only_presets: Whether a URL must name a preset, and may have no other parameter of the output.
         widths: The rule for `w` and `h`.
         auto_target: SSIMULACRA2 that q=auto aims at.
     """
@@ -72,17 +72,24 @@ class Rules:
         return replace(params, width=width, height=height, target=self.auto_target)
 
     def _expanded(self, arguments: Mapping[str, str]) -> Mapping[str, str]:
-        refused = [name for name in arguments if name not in OF_THE_REQUEST] if self.only_presets else []
-        if refused:
-            names = ", ".join(f"p={preset.name}" for preset in self.presets)
-            hint = f"use one of the presets: {names}" if names else "only presets are, and this service has none"
-            raise InvalidParam(f"{refused[0]} is not allowed here; {hint}", param=refused[0])
+        if self.only_presets:
+            self._check_names_a_preset(arguments)
         if "p" not in arguments:
             return arguments
         presets = {preset.name: preset.arguments for preset in self.presets}
         if not presets:
             raise InvalidParam("p must be the name of a preset, and this service has none", param="p")
         return {**dict(Choices(presets).parse(arguments["p"], "p")), **arguments}
+
+    def _check_names_a_preset(self, arguments: Mapping[str, str]) -> None:
+        names = ", ".join(f"p={preset.name}" for preset in self.presets)
+        hint = f"use one of the presets: {names}" if names else "only presets are allowed, and this service has none"
+        for name in arguments:
+            if name not in OF_THE_REQUEST:
+                raise InvalidParam(f"{name} is not allowed here; {hint}", param=name)
+        # A URL alone asks for the whole picture in full size: the dearest output, and one that no preset offers.
+        if "p" not in arguments:
+            raise InvalidParam(f"p is required here; {hint}", param="p")
 
 
 def parse_preset(name: str, query: str) -> Preset:

@@ -8,12 +8,15 @@ from imgcdn.core.output.formats import NEGOTIATED
 from imgcdn.core.request.parameters import MAX_DIMENSION
 from imgcdn.core.request.params import DEFAULT_TARGET, LEAST_TARGET
 from imgcdn.core.request.rules import Preset, Rules, parse_preset
+from imgcdn.core.request.signing import Signatures, SigningKey, parse_signing_key
 from imgcdn.core.request.widths import LADDER, WidthPolicy, Widths
 from imgcdn.core.setting import Mistake, Problem, choice, integer, list_of, names, setting, switch, table_of
 from imgcdn.errors import InvalidParam
 
 # The longest edge that both negotiated formats have.
 _MOST = min(fmt.max_edge for fmt in NEGOTIATED)
+
+_EXAMPLE_WIDTH = 640
 
 
 class ParamsPolicy(Enum):
@@ -28,6 +31,28 @@ def _preset(name: str, query: str) -> Preset:
         return parse_preset(name, query)
     except InvalidParam as error:
         raise Mistake(error.detail, complete=True) from error
+
+
+def _signing_key(raw: object) -> SigningKey:
+    """Read one key. No message shows it, so `Mistake` is never given the value."""
+    if not isinstance(raw, str):
+        raise Mistake("must be text such as KID:HEX")
+    try:
+        return parse_signing_key(raw)
+    except ValueError as error:
+        raise Mistake(str(error)) from None
+
+
+def _signing_keys(raw: object) -> tuple[SigningKey, ...]:
+    """Read a list of keys, each id once."""
+    if not isinstance(raw, str | list | tuple):
+        raise Mistake("must be a list of KID:HEX")
+    keys = list_of(_signing_key)(raw)
+    kids = [key.kid for key in keys]
+    twice = next((index for index, kid in enumerate(kids) if kid in kids[:index]), None)
+    if twice is not None:
+        raise Mistake(f"repeats the id {kids[twice]}; give each key its own", part=f"[{twice}]")
+    return keys
 
 
 def _widths(raw: object) -> tuple[int, ...]:
@@ -65,12 +90,21 @@ class RequestSettings:
     params: ParamsPolicy = setting(
         ParamsPolicy.ANY,
         choice(ParamsPolicy),
-        "What a URL may ask for: any output (`any`), or presets alone (`presets`).",
+        "What a URL may ask for: any output (`any`), or presets alone (`presets`), so that each URL has a `p`.",
     )
     auto_target: int = setting(
         DEFAULT_TARGET,
         integer(LEAST_TARGET, 90),
         "SSIMULACRA2 that `q=auto` aims at: 50 is medium quality, 70 high, 90 as good as lossless.",
+    )
+    signing_keys: tuple[SigningKey, ...] = setting(
+        (),
+        _signing_keys,
+        "Keys for signed URLs, as KID:HEX with at least 128 bits. The first one signs; the signatures of all are "
+        "accepted.",
+    )
+    require_signature: bool = setting(
+        False, switch, "Whether URLs of pictures must be signed. A signature that is given is always checked."
     )
     save_data: bool = setting(
         False, switch, "Whether `Save-Data: on` in a request lowers the quality. The header then joins `Vary`."
@@ -87,12 +121,34 @@ class RequestSettings:
             auto_target=self.auto_target,
         )
 
+    @property
+    def is_open(self) -> bool:
+        """Whether anybody may ask for any output, as the service's own pages do."""
+        return not self.require_signature and self.params is ParamsPolicy.ANY
+
+    @property
+    def example_width(self) -> int:
+        """A width that a URL may ask for, for examples."""
+        if self.width_policy is WidthPolicy.STRICT and _EXAMPLE_WIDTH not in self.widths:
+            return self.widths[len(self.widths) // 2]
+        return min(_EXAMPLE_WIDTH, self.max_dimension)
+
+    @property
+    def signatures(self) -> Signatures:
+        """The rule that signatures are checked by."""
+        return Signatures(self.signing_keys, self.require_signature)
+
     def problems(self) -> Iterable[Problem]:
         """Yield the mistakes in combinations of settings: the settings concerned, and what is wrong."""
         if self.width_policy is not WidthPolicy.ANY and self.widths[-1] > self.max_dimension:
             yield (
                 ("width_policy", "widths", "max_dimension"),
                 f"widths must not be above max_dimension ({self.max_dimension}), but the largest is {self.widths[-1]}",
+            )
+        if self.require_signature and not self.signing_keys:
+            yield (
+                ("require_signature", "signing_keys"),
+                "require_signature needs signing_keys; without a key, no URL can be signed",
             )
         for preset in self.presets:
             try:

@@ -7,12 +7,16 @@ from imgcdn.web.responses import Response, document
 
 def alive(context: Context, request: Request) -> Response:
     """Answer 200: a process that answers is alive."""
-    return document(200, {"status": "alive"}, request)
+    return document(200, {"status": "alive"})
 
 
 def ready(context: Context, request: Request) -> Response:
-    """Answer 503 only while the process drains. Failing storage is reported, but the process still serves requests."""
+    """
+    Answer 503 only while the process drains.
+
+    What fails is listed with its reason, but the process still serves what it can. Nothing is written to disk for a
+    request: whether that works is tried in the background, every few seconds.
+    """
     if context.draining():
-        return document(503, {"status": "draining", "degraded": []}, request)
-    degraded = ["storage"] if context.parts.service.store.probe_writing() else []
-    return document(200, {"status": "ready", "degraded": degraded}, request)
+        return document(503, {"status": "draining", "degraded": []})
+    return document(200, {"status": "ready", "degraded": context.parts.problems()})

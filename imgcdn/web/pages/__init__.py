@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from flask import Response as FlaskResponse
 from werkzeug.test import EnvironBuilder
 
+from imgcdn.core.request.settings import RequestSettings
 from imgcdn.errors import Overloaded, SourceNotFound
 from imgcdn.service.assembly import Parts
 from imgcdn.web.pages.application import create_pages
@@ -29,10 +30,12 @@ class Pages:
 
     Args:
         parts: The service and its components.
+        settings: What a request may ask for.
+        lists_pictures: Whether the welcome page lists pictures.
     """
 
-    def __init__(self, parts: Parts) -> None:
-        self._app = create_pages(parts, self._run)
+    def __init__(self, parts: Parts, settings: RequestSettings, *, lists_pictures: bool) -> None:
+        self._app = create_pages(parts, settings, self._run, lists_pictures=lists_pictures)
         self._threads: ThreadPoolExecutor | None = None  # made after the fork
         self._loop: asyncio.AbstractEventLoop | None = None
         #: Requests for pages that are not answered yet.

@@ -11,6 +11,7 @@ from imgcdn.core.output.keys import etag, source_key, variant_key
 from imgcdn.core.output.plan import Limits, Plan, plan_for
 from imgcdn.core.request.negotiation import client_class
 from imgcdn.core.request.params import Params
+from imgcdn.core.request.rules import Rules, parse_preset
 from imgcdn.core.values import Facts, Source
 from imgcdn.dialects.base import Target
 from imgcdn.dialects.native import parse
@@ -27,8 +28,8 @@ CURL = "*/*"
 PLAN = Plan(crop=(0.0, 204.5, 2725.0, 2020.5), size=(1200, 800), format="avif", q=75)
 
 
-def names_of(target: str, accept: str = CHROME, facts: Facts = PHOTO) -> tuple[str, str]:
-    request = parse(Target.read(target), RULES)
+def names_of(target: str, accept: str = CHROME, facts: Facts = PHOTO, rules: Rules = RULES) -> tuple[str, str]:
+    request = parse(Target.read(target), rules)
     plan = plan_for(facts, request.params, client_class(accept), LIMITS)
     return source_key(request.source), variant_key(VERSION, plan)
 
@@ -104,12 +105,30 @@ def names_of(target: str, accept: str = CHROME, facts: Facts = PHOTO) -> tuple[s
         pytest.param("/img/a.jpg?trim=9&w=9&position=smart", "/img/a.jpg?trim=9&w=9", id="smart, trimmed"),
         pytest.param("/img/a.jpg?trim=9&w=9&fit=cover", "/img/a.jpg?trim=9&w=9", id="fit without a box, trimmed"),
         pytest.param("/img/a.jpg?dl=x.png", "/img/a.jpg", id="dl"),
+        pytest.param("/img/a.jpg?w=9&exp=9&kid=k&s=x", "/img/a.jpg?w=9", id="signature"),
         pytest.param("/img/a.jpg?v=1", "/img/a.jpg?v=2", id="v"),
         pytest.param("/img?url=/a.jpg%3Fw%3D3", "/img?url=/a.jpg", id="query on a file"),
     ],
 )
 def test_requests_for_the_same_picture_share_one_variant(one: str, other: str) -> None:
     assert names_of(one) == names_of(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param("p=card", "w=400&h=300&fit=cover", id="alone"),
+        pytest.param("p=card&w=200", "w=200&h=300&fit=cover", id="with a width of the URL"),
+        pytest.param("p=card&quality=50&fit=pad", "fit=pad&h=300&w=400&q=50", id="with more parameters"),
+        pytest.param("p=twice", "w=800", id="with dpr"),
+        pytest.param("p=twice&dpr=1", "w=400", id="with a dpr of the URL"),
+    ],
+)
+def test_a_preset_and_its_parameters_share_one_variant(one: str, other: str) -> None:
+    presets = (parse_preset("card", "w=400&h=300&fit=cover"), parse_preset("twice", "width=400&dpr=2"))
+    rules = replace(RULES, presets=presets)
+
+    assert names_of(f"/img/a.jpg?{one}", rules=rules) == names_of(f"/img/a.jpg?{other}", rules=rules)
 
 
 def test_clients_that_get_the_same_format_share_one_variant() -> None:

@@ -48,8 +48,12 @@ def test_p_is_refused_when_no_presets_are_configured() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [{}, {"p": "thumb"}, {"p": "card", "v": "7", "dl": "a.png"}],
-    ids=["url alone", "preset", "preset, version and download"],
+    [
+        {"p": "thumb"},
+        {"p": "card", "v": "7", "dl": "a.png"},
+        {"p": "card", "exp": "9", "kid": "k", "s": "x"},
+    ],
+    ids=["preset", "preset, version and download", "preset and signature"],
 )
 def test_the_policy_presets_admits_these_requests(arguments: dict[str, str]) -> None:
     assert params_of(CLOSED, **arguments) == params_of(WITH_PRESETS, **arguments)
@@ -58,6 +62,7 @@ def test_the_policy_presets_admits_these_requests(arguments: dict[str, str]) -> 
 @pytest.mark.parametrize(
     ("arguments", "param"),
     [
+        pytest.param({}, "p", id="url alone, which asks for the full size"),
         pytest.param({"w": "200"}, "w", id="width"),
         pytest.param({"p": "thumb", "width": "9"}, "w", id="preset and another parameter"),
         pytest.param({"p": "thumb", "fm": "png"}, "fm", id="format"),
@@ -103,6 +108,8 @@ def test_the_widths_of_a_preset_follow_the_same_rule() -> None:
         pytest.param("a", "p=b", "p", id="another preset"),
         pytest.param("a", "v=1", "v", id="a version"),
         pytest.param("a", "dl=a", "dl", id="a download"),
+        pytest.param("a", "exp=9", "exp", id="an expiry"),
+        pytest.param("a", "s=x", "s", id="a signature"),
     ],
 )
 def test_an_invalid_preset_is_refused(name: str, query: str, param: str) -> None:

@@ -1,0 +1,61 @@
+"""The client of the render broker, observed: its failures are noted among the vitals of the process."""
+
+import contextlib
+from pathlib import Path
+
+from imgcdn.core.interest import ALWAYS, Interest
+from imgcdn.errors import ImageError, ImgcdnError, InternalError, RenderFailed, RenderTimeout
+from imgcdn.renderers.channel import Channel
+from imgcdn.renderers.client import RenderClient
+from imgcdn.renderers.jobs import NO_CLAIM, Claim, Failed, Job, Outcome, Probed
+from imgcdn.renderers.settings import BrokerSettings
+from imgcdn.service.vitals import SURE, Vitals
+
+BROKER, RENDERERS = "broker", "renderers"
+
+
+class ObservedRenderClient(RenderClient):
+    """
+    Sends jobs to the broker, and notes what becomes of them.
+
+    Args:
+        settings, folder: As for `RenderClient`.
+        vitals: Where failures are noted.
+    """
+
+    def __init__(self, settings: BrokerSettings, *, vitals: Vitals, folder: Path | None = None) -> None:
+        super().__init__(settings, folder=folder)
+        self._vitals = vitals
+
+    async def run(self, job: Job, claim: Claim = NO_CLAIM, interest: Interest = ALWAYS) -> Outcome:
+        try:
+            outcome = await super().run(job, claim, interest)
+        except ImgcdnError as error:
+            self._note(error)
+            raise
+        rendered = outcome.rendered if isinstance(outcome, Probed) else None
+        self._note(rendered.error if isinstance(rendered, Failed) else None)
+        return outcome
+
+    async def connect(self) -> Channel:
+        try:
+            channel = await super().connect()
+        except (ImgcdnError, OSError):
+            self._vitals.note_failure(BROKER, "it does not start; the log has the reason", weight=SURE)
+            raise
+        self._vitals.note_success(BROKER)
+        return channel
+
+    async def try_to_connect(self) -> None:
+        """Connect to the broker, or start it. If that fails, the log and the vitals have it, and the next job tries."""
+        with contextlib.suppress(ImgcdnError, OSError):
+            await self.connect()
+
+    def _note(self, error: ImgcdnError | None) -> None:
+        """Note the outcome of a job. A child that found fault with an original did its work."""
+        if isinstance(error, InternalError):
+            self._vitals.note_failure(RENDERERS, "the last render failed; the log has the reason", weight=SURE)
+        elif isinstance(error, RenderFailed | RenderTimeout):
+            self._vitals.note_failure(RENDERERS, "the last renders crashed or took too long")
+        elif error is None or isinstance(error, ImageError):
+            self._vitals.note_success(RENDERERS)

@@ -1,0 +1,9 @@
+"""Limits of a request, whichever server reads it."""
+
+#: Bytes of request line and headers.
+MAX_HEAD_BYTES = 32 * 1024
+MAX_HEADERS = 100
+
+#: Characters of the raw path and query.
+MAX_TARGET_LENGTH = 8_000
+MAX_BODY_BYTES = 64 * 1024

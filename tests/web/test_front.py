@@ -1,0 +1,83 @@
+"""The front as a function, without a server and without renders: methods, the exit, counts and the access log."""
+
+import logging
+import time
+from pathlib import Path
+
+import pytest
+
+from imgcdn.config import load
+from imgcdn.service.assembly import assemble
+from imgcdn.web.front import Front
+from imgcdn.web.request import Request
+from imgcdn.web.responses import Response
+from imgcdn.web.router import ROUTES, Route
+
+SETTINGS = {"allow": "https://cdn.example/**", "mounts": "/cms=https://cms.internal/media", "access_log": "all"}
+
+
+@pytest.fixture
+def front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Front:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    (tmp_path / "root").mkdir()
+    folders = {"root": str(tmp_path / "root"), "cache_dir": str(tmp_path / "cache")}
+    config = load({**folders, **SETTINGS}, environ={})
+    return Front(config.web, config.request, assemble(config), max_waiting=9)
+
+
+def answer(front: Front, target: str, method: str = "GET") -> Response:
+    response = front.answer(Request(method, target, {}, id="the-id", received_at=time.perf_counter()))
+    assert response is not None
+    return response
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("route", [pytest.param(route, id=route.path) for route in ROUTES])
+def test_a_route_answers_its_methods_and_takes_a_body_only_with_post(front: Front, route: Route, method: str) -> None:
+    request = Request(method, route.path, {})
+    response = front.answer(request)  # None for a page, which has to be waited for
+
+    assert (response is not None and response.status == 405) is (method not in route.methods)
+    assert front.takes_body(request) is (method == "POST" and method in route.methods)
+
+
+@pytest.mark.parametrize("target", ["/-/healthz", "/favicon.ico", "/nowhere", "/img/missing.jpg", "/img/a.jpg?w=wide"])
+def test_the_response_to_head_is_that_to_get_without_its_body(front: Front, target: str) -> None:
+    got, head = answer(front, target), answer(front, target, "HEAD")
+    described, repeated = ({**dict(each.headers), b"date": b""} for each in (got, head))
+
+    assert (head.status, repeated, head.body) == (got.status, described, b"")
+    assert described[b"content-length"] == str(len(got.body)).encode()
+    assert len(got.body) > 0
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        pytest.param("/img/https%3A%2F%2Fcdn.example%3A8443%2Fa.jpg", "", id="a URL that is not allowed"),
+        pytest.param("/img/https%3A%2F%2Fcdn.example%2Fa.jpg", "cdn.example", id="a URL"),
+        pytest.param("/.netlify/images?url=https%3A%2F%2Fcdn.example%2Fa.jpg", "cdn.example", id="a URL in the query"),
+        pytest.param("/img/cms/a.jpg", "cms.internal", id="a mount"),
+        pytest.param("/img/a.jpg", "", id="a file"),
+        pytest.param("/img/a.jpg?w=wide", "", id="a request that is not valid"),
+        pytest.param("/-/healthz", "", id="no picture"),
+        pytest.param("*", "", id="no path"),
+    ],
+)
+def test_the_access_log_names_the_host_of_the_source(
+    front: Front, caplog: pytest.LogCaptureFixture, target: str, expected: str
+) -> None:
+    with caplog.at_level(logging.INFO, "imgcdn.access"):
+        answer(front, target, "DELETE")
+
+    assert [vars(record)["source_host"] for record in caplog.records] == [expected]
+
+
+def test_a_head_is_logged_with_the_bytes_that_were_sent(front: Front, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "imgcdn.access"):
+        answer(front, "/favicon.ico")
+        answer(front, "/favicon.ico", "HEAD")
+    first, second = (vars(record)["bytes"] for record in caplog.records)
+
+    assert first > 0
+    assert second == 0

@@ -1,0 +1,82 @@
+"""A limit that is lowered later binds originals that are already known, and their stored variants."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.support import origin as at
+from tests.support import pictures, serving
+from tests.web.conftest import Start
+from tests.web.test_remote import image, settings_for
+
+STORED = "/img/photo.jpg?w=120"
+
+
+@pytest.mark.parametrize("start", [pytest.param(serving.edge, id="edge"), pytest.param(serving.wsgi, id="wsgi")])
+@pytest.mark.parametrize(
+    ("lowered", "unit"),
+    [
+        pytest.param({"max_pixels": 239_999}, "pixels", id="max_pixels"),
+        pytest.param({"max_source_bytes": 5_000}, "bytes", id="max_source_bytes"),
+    ],
+)
+def test_a_known_original_above_it_is_refused(
+    root: Path, tmp_path: Path, lowered: dict[str, int], unit: str, start: Start
+) -> None:
+    with start(root, tmp_path) as service:
+        stored = service.get(STORED)
+        assert stored.status == 200
+    with start(root, tmp_path, **lowered) as service:
+        for target in (STORED, "/img/photo.jpg?w=121"):
+            response = service.get(target)
+            assert (response.status, json.loads(response.body)["unit"]) == (413, unit)
+        assert service.get(STORED, headers={"If-None-Match": stored.headers["etag"]}).status == 413
+        assert service.get(STORED, method="HEAD").status == 413
+    with start(root, tmp_path) as service:
+        assert service.get(STORED).headers["cache-status"].startswith("imgcdn; hit")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param({"cache_control": "max-age=600"}, id="fresh"),
+        pytest.param({"cache_control": "max-age=0", "etag": '"1"'}, id="validated with a 304"),
+    ],
+)
+def test_a_known_remote_original_above_it_is_refused(root: Path, tmp_path: Path, headers: dict[str, Any]) -> None:
+    body = pictures.jpeg(pictures.photograph((600, 400)))
+    with at.running({"/a.jpg": at.in_turn(at.respond(body, **headers), at.respond(status=304, **headers))}) as origin:
+        settings = settings_for(origin, min_ttl=0, default_ttl=0)
+        with serving.edge(root, tmp_path, **settings) as service:
+            assert service.get(image(origin)).status == 200
+        with serving.edge(root, tmp_path, **settings, max_source_bytes=5_000) as service:
+            assert [service.get(image(origin, query=f"w={width}")).status for width in (100, 101)] == [413, 413]
+
+
+def test_a_known_animation_above_it_becomes_a_still(root: Path, tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (300, 240), colour) for colour in (pictures.RED, pictures.GREEN, pictures.BLUE)]
+    (root / "animation.gif").write_bytes(pictures.animated_gif(frames, [100, 200, 100]))
+
+    def count(service: serving.Service) -> int:
+        found = Image.open(io.BytesIO(service.get("/img/animation.gif?w=90").body))
+        return int(getattr(found, "n_frames", 1))
+
+    with serving.edge(root, tmp_path) as service:
+        assert count(service) == 3
+    with serving.edge(root, tmp_path, max_pixels=200_000) as service:
+        assert count(service) == 1
+
+
+def test_a_known_original_is_validated_after_a_shorter_max_ttl(root: Path, tmp_path: Path) -> None:
+    body = pictures.jpeg(pictures.photograph((600, 400)))
+    with at.running({"/a.jpg": at.respond(body, cache_control="max-age=86400")}) as origin:
+        with serving.edge(root, tmp_path, **settings_for(origin)) as service:
+            assert service.get(image(origin)).status == 200
+            assert "ttl=86" in service.get(image(origin)).headers["cache-status"]
+        lowered = settings_for(origin, max_ttl=0, default_ttl=0, min_ttl=0)
+        with serving.edge(root, tmp_path, **lowered) as service:
+            assert service.get(image(origin)).headers["cache-status"] == "imgcdn; fwd=stale; fwd-status=200"

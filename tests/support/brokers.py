@@ -66,6 +66,13 @@ def descendants(*pids: int) -> list[int]:
     return found[len(pids) :]
 
 
+def children_of(service: int) -> list[int]:
+    """Return the pids of the render children of a running service, given its pid."""
+    table, ours = _process_table(), descendants(service)
+    servers = {pid for pid in ours if pid in table and "forkserver" in table[pid][1]}
+    return sorted(pid for pid in servers if table[pid][0] in servers)
+
+
 def broker(folder: Path) -> int:
     """Return the broker's pid."""
     return processes(folder)[0]

@@ -68,7 +68,8 @@ class Pages:
         page = FlaskResponse.from_app(self._app, environ, buffered=True)
         if page.status_code == HTTPStatus.NOT_FOUND:
             raise SourceNotFound("There is no such page. Pictures are at /img?url=/photo.jpg")
-        headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in page.headers]
+        # A static file has a Date of Flask's, and every response gets ours when it leaves.
+        headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in page.headers if name != "Date"]
         return Response(page.status_code, headers, page.get_data())
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:

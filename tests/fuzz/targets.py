@@ -1,0 +1,25 @@
+"""The fuzz targets. A new one is a `Target` in a module of this folder, and a line here."""
+
+from typing import Any
+
+from tests.fuzz.answers import FRESHNESS, RESPONSES
+from tests.fuzz.messages import MESSAGES
+from tests.fuzz.stored import RECORDS, VARIANTS
+from tests.fuzz.target import Target
+from tests.fuzz.texts import ACCEPT, DIALECTS, PATTERNS, REMOTE_URLS, REQUEST_TARGETS
+from tests.fuzz.wire import BYTES, HEADERS
+
+TARGETS: tuple[Target[Any], ...] = (
+    BYTES,
+    HEADERS,
+    REQUEST_TARGETS,
+    ACCEPT,
+    REMOTE_URLS,
+    PATTERNS,
+    DIALECTS,
+    RECORDS,
+    VARIANTS,
+    MESSAGES,
+    RESPONSES,
+    FRESHNESS,
+)

@@ -35,20 +35,20 @@ from bench.load.soaking.traffic import Traffic
 
 _CLIENTS = 8
 _REST_EVERY_S = 15.0
-_CHANGE_EVERY_S = 0.4
-_BREAK_EVERY_S, _BROKEN_S = 31.0, 3.0
+_CHANGE_EVERY_S = 0.5
+_BROKEN_S = 3.0
 
 #: What is killed -> seconds between two kills.
 _KILLS = {Role.CHILD: 7.0, Role.WORKER: 41.0, Role.BROKER: 59.0}
 
-_CEILING_BYTES = 12 * 2**20
+_CEILING_BYTES = 4 * 2**20
 
 #: The sweeper's pause, and the time that a sweep may take.
 _SWEEP_S = 15.0
 
 _SETTINGS: dict[str, object] = {
     "cache_max_bytes": _CEILING_BYTES,
-    "originals_max_bytes": 400_000,
+    "originals_max_bytes": 150_000,
     "min_free_bytes": 0,
     "min_ttl": 1,
     "default_ttl": 2,

@@ -78,7 +78,9 @@ def _outcomes(service: Served, data: bytes, piece: int) -> list[tuple[object, ..
 def _outcome(incoming: Incoming) -> tuple[object, ...]:
     if incoming.error is not None:  # as much as was read, which depends on the pieces
         return (type(incoming.error),)
-    return (incoming._replace(request=incoming.request._replace(id="")),)
+    request = incoming.request
+    read = (request.method, request.target, request.headers, request.body)
+    return (read, incoming.keeps_alive, incoming.is_http_1_0, incoming.is_expecting)
 
 
 @contextlib.contextmanager

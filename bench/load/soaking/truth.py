@@ -5,6 +5,9 @@ from typing import NamedTuple
 
 from bench.load.soaking.pictures import Code, Shown
 
+#: The versions of a source come again and again, so that their variants are rendered again after their eviction.
+_VERSIONS = 4
+
 
 class Period(NamedTuple):
     """The time in which a version was shown. It may be shown from `since` on, and must no longer be after `until`."""
@@ -66,4 +69,4 @@ class Truth:
     def next_code(self) -> Code:
         """The code of the next version."""
         last = self.periods[-1].version if self.periods else -1
-        return Code(self.source, (last + 1) % 256)
+        return Code(self.source, (last + 1) % _VERSIONS)

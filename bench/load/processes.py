@@ -24,17 +24,20 @@ class Process(NamedTuple):
     Args:
         memory_bytes: PSS: a page that several processes share counts once, divided among them.
         descriptors: Open files, sockets and pipes.
+        started: When it was started, in ticks of the clock since the machine was. Process ids begin anew at times.
     """
 
     pid: int
     role: Role
     memory_bytes: int
     descriptors: int
+    started: int
 
 
 class _Entry(NamedTuple):
     parent: int
     state: str
+    started: int
     command: str
 
 
@@ -52,7 +55,8 @@ def family(master: int, cache: Path) -> list[Process]:
     roles = {pid: Role.CHILD for pid, each in table.items() if each.parent in servers}
     roles |= {pid: Role.WORKER for pid, each in table.items() if each.parent == master and pid not in brokers}
     roles |= dict.fromkeys(servers, Role.FORK_SERVER) | dict.fromkeys(brokers, Role.BROKER)
-    found = [_weigh(pid, role) for pid, role in {master: Role.MASTER, **roles}.items()]
+    roles = {master: Role.MASTER, **roles}
+    found = [_weigh(pid, role, table[pid].started) for pid, role in roles.items() if pid in table]
     return [each for each in found if each is not None]
 
 
@@ -62,11 +66,11 @@ def zombies(master: int, cache: Path) -> int:
     return sum(each.state == "Z" and each.parent in parents for each in _table().values())
 
 
-def _weigh(pid: int, role: Role) -> Process | None:
+def _weigh(pid: int, role: Role, started: int) -> Process | None:
     folder = Path(f"/proc/{pid}")
     try:
         match = re.search(r"^Pss:\s+(\d+)", (folder / "smaps_rollup").read_text(encoding="ascii"), re.MULTILINE)
-        return Process(pid, role, int(match[1]) * 1024 if match else 0, len(os.listdir(folder / "fd")))
+        return Process(pid, role, int(match[1]) * 1024 if match else 0, len(os.listdir(folder / "fd")), started)
     except OSError:  # it has just ended
         return None
 
@@ -76,9 +80,9 @@ def _table() -> dict[int, _Entry]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
                 command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
             except OSError:
                 continue
-            table[int(entry.name)] = _Entry(int(parent), state, command)
+            table[int(entry.name)] = _Entry(int(fields[1]), fields[0], int(fields[19]), command)
     return table

@@ -97,6 +97,9 @@ class Soak:
                 self.traffic.break_origin(broken=False)
                 await self.traffic.rest()
                 await self._measure()
+                for task in tasks:
+                    if task.done():
+                        task.result()  # raises: a client goes on until it is cancelled
         finally:
             for task in tasks:
                 task.cancel()
@@ -121,11 +124,12 @@ class Soak:
             times = self.kills.setdefault(role.value, [])
             due = (times[-1] if times else 0.0) + _KILLS[role]
             await asyncio.sleep(max(0.0, due - self._now()))
-            found = sorted(each.pid for each in family(self.master, self.folder / "cache") if each.role is role)
+            found = [each for each in family(self.master, self.folder / "cache") if each.role is role]
+            found.sort(key=lambda each: each.started)
             victims = found[1:] if role is Role.WORKER else found
             if victims:
                 with suppress(ProcessLookupError):
-                    os.kill(self.dice.choice(victims), signal.SIGKILL)
+                    os.kill(self.dice.choice(victims).pid, signal.SIGKILL)
             times.append(self._now())
 
     async def _measure(self) -> None:

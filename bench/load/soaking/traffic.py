@@ -31,6 +31,9 @@ _AFTER_A_FAILURE_S = 4.0
 
 _REMEMBERED = 300
 
+#: Of a variant.
+_TYPICAL_BYTES = 6_000
+
 #: Target -> the status that it must get.
 _PLAIN = {
     "/-/healthz": 200,
@@ -232,7 +235,8 @@ class Traffic:
         self.tally.statuses[str(reply.status)] += 1
         if "fwd=miss" in reply.headers.get("cache-status", "") and reply.headers["cache-status"].endswith("stored"):
             self.tally.renders += 1
-            self.tally.stored.append((time.monotonic(), int(reply.headers["content-length"]) + 128))
+            length = int(reply.headers.get("content-length", _TYPICAL_BYTES))  # a 304 has none
+            self.tally.stored.append((time.monotonic(), length + 128))
         return reply
 
     def _judge(self, asked: Asked, reply: Reply, began: float) -> None:

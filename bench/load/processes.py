@@ -22,7 +22,8 @@ class Process(NamedTuple):
     One process.
 
     Args:
-        memory_bytes: PSS: a page that several processes share counts once, divided among them.
+        memory_bytes: Anonymous memory (PSS): what the process has allocated. A page that several processes share counts
+            once, divided among them. Pages of files are left out: other programs on the machine share them at times.
         descriptors: Open files, sockets and pipes.
         started: When it was started, in ticks of the clock since the machine was. Process ids begin anew at times.
     """
@@ -69,7 +70,7 @@ def zombies(master: int, cache: Path) -> int:
 def _weigh(pid: int, role: Role, started: int) -> Process | None:
     folder = Path(f"/proc/{pid}")
     try:
-        match = re.search(r"^Pss:\s+(\d+)", (folder / "smaps_rollup").read_text(encoding="ascii"), re.MULTILINE)
+        match = re.search(r"^Pss_Anon:\s+(\d+)", (folder / "smaps_rollup").read_text(encoding="ascii"), re.MULTILINE)
         return Process(pid, role, int(match[1]) * 1024 if match else 0, len(os.listdir(folder / "fd")), started)
     except OSError:  # it has just ended
         return None

@@ -166,13 +166,13 @@ class Soak:
             await asyncio.sleep(1)
         return processes
 
-    def _temporary(self) -> dict[str, float]:
+    def _temporary(self) -> dict[str, int]:
         found = {}
         for folder in (self.folder / "cache" / "tmp", self.folder / "tmp"):
             for path in folder.rglob("*"):
-                with suppress(OSError):
-                    if path.is_file() and path.suffix not in (".lock", ".id"):
-                        found[str(path.relative_to(self.folder))] = path.stat().st_mtime - time.time() + self._now()
+                if path.is_file() and path.suffix not in (".lock", ".id"):
+                    pid = path.name.partition("-")[0]
+                    found[str(path.relative_to(self.folder))] = int(pid) if pid.isdigit() else 0
         return found
 
     def _now(self) -> float:

@@ -100,8 +100,9 @@ def test_the_growth_is_that_of_most_pairs() -> None:
         pytest.param({"descriptors": {1: 20, 2: 37}}, "process 2 holds 37 descriptors, after 30", id="descriptors"),
         pytest.param({"descriptors": {1: 20, 2: 36}}, "", id="six kept connections"),
         pytest.param({"descriptors": {1: 20, 3: 90}}, "", id="a new process"),
-        pytest.param({"temporary": {"tmp/1-a": 400.0}}, "the temporary file tmp/1-a of second 400", id="a file"),
-        pytest.param({"temporary": {"tmp/1-a": 101.0}}, "", id="a file of a process that was killed"),
+        pytest.param({"temporary": {"tmp/1-a": 1}}, "the temporary file tmp/1-a was left", id="a file"),
+        pytest.param({"temporary": {"tmp/7-a": 7}}, "", id="a file of a process that was killed"),
+        pytest.param({"temporary": {"tmp/a": 0}}, "the temporary file tmp/a was left", id="a file of nobody"),
         pytest.param({"stored_bytes": CEILING + 1}, "above 10,000,000", id="a store above its ceiling"),
         pytest.param({"stored_bytes": CEILING + 9, "recent_bytes": 9}, "", id="a store that is about to be swept"),
         pytest.param({"zombies": 1}, "1 ended processes are zombies", id="a zombie"),
@@ -110,7 +111,7 @@ def test_the_growth_is_that_of_most_pairs() -> None:
 def test_nothing_else_may_be_left(change: dict[str, object], expected: str) -> None:
     before = samples()
     after = [replace(each, **change) for each in before[-14:]]  # type: ignore[arg-type]  # the table names fields
-    found = complaints(Course([*before[:-14], *after], CEILING, kills={"child": [100.0]}))
+    found = complaints(Course([*before[:-14], *after], CEILING))
 
     assert bool(found) == bool(expected)
     assert all(expected in each for each in found)

@@ -17,9 +17,6 @@ WARM_AFTER_RENDERS = 2_000
 #: Descriptors that a process may hold more at the end than at the beginning: connections to origins that are kept.
 _MOST_DESCRIPTORS = 6
 
-#: A file that was written within this time of a kill was left by the process that was killed.
-_AROUND_A_KILL_S = 3.0
-
 #: Renders that may fail for each child that is killed: its own.
 _FAILED_A_KILL = 1
 
@@ -36,7 +33,7 @@ class Sample:
         renders: Renders so far.
         memory: Process id -> its bytes of memory.
         descriptors: Process id -> its open descriptors.
-        temporary: Name of a temporary file -> when it was last written, in seconds since the beginning.
+        temporary: Name of a temporary file -> id of the process that named it; 0 if the name has none.
         stored_bytes: Bytes of variants and records in the store.
         recent_bytes: The part of them that was stored after the last sweep may have begun.
         zombies: Ended processes whose exit status nobody has read.
@@ -46,7 +43,7 @@ class Sample:
     renders: int
     memory: Mapping[int, int]
     descriptors: Mapping[int, int]
-    temporary: Mapping[str, float]
+    temporary: Mapping[str, int]
     stored_bytes: int
     recent_bytes: int
     zombies: int = 0
@@ -86,7 +83,7 @@ def complaints(course: Course) -> list[str]:
     return [
         *_about_memory(course.samples),
         *_about_descriptors(course.samples),
-        *_about_files(course.samples, [at for times in course.kills.values() for at in times]),
+        *_about_files(course.samples),
         *_about_store(course.samples, course.ceiling_bytes),
         *_about_answers(course),
     ]
@@ -139,13 +136,14 @@ def _about_descriptors(samples: Sequence[Sample]) -> Iterator[str]:
             yield f"process {pid} holds {min(held[-third:])} descriptors, after {min(held[:third])}"
 
 
-def _about_files(samples: Sequence[Sample], kills: Sequence[float]) -> Iterator[str]:
-    left = {name: written_at for each in samples for name, written_at in each.temporary.items()}
-    for name, written_at in sorted(left.items()):
-        if not any(abs(written_at - at) <= _AROUND_A_KILL_S for at in kills):
-            yield f"the temporary file {name} of second {written_at:.0f} was left"
-    if samples and samples[-1].zombies:
-        yield f"{samples[-1].zombies} ended processes are zombies"
+def _about_files(samples: Sequence[Sample]) -> Iterator[str]:
+    """No request is under way, so only a process that was killed may have left files."""
+    for each in samples[-1:]:
+        for name, pid in sorted(each.temporary.items()):
+            if not pid or pid in each.memory:
+                yield f"the temporary file {name} was left, and no process that named it was killed"
+        if each.zombies:
+            yield f"{each.zombies} ended processes are zombies"
 
 
 def _about_store(samples: Sequence[Sample], ceiling_bytes: int) -> Iterator[str]:

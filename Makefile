@@ -10,7 +10,9 @@ QUICK := tests/cli tests/config tests/core tests/dialects tests/markup tests/ori
 	tests/web/test_responses.py tests/web/test_router.py \
 	imgcdn/core imgcdn/dialects imgcdn/errors.py imgcdn/markup
 
-.PHONY: serve quick test full lint format mutate release-check audit constraints clean
+SECONDS ?= 60
+
+.PHONY: serve quick test full lint format mutate fuzz release-check audit constraints clean
 .DEFAULT_GOAL := serve
 
 serve: $(VENV)/.run-stamp  ## Serve sample_images; more after ARGS=, as in ARGS="--bind 0.0.0.0:8000 photos"
@@ -27,6 +29,9 @@ full: test release-check  ## All of it: the tests, a round of mutation testing, 
 
 mutate: $(VENV)/.test-stamp  ## Change the code, and see whether the tests notice; ARGS="--room core --count 100"
 	@$(BIN)/python -m scripts.mutate $(ARGS)
+
+fuzz: $(VENV)/.test-stamp  ## Inputs that nobody thought of, for SECONDS a target; ARGS="--target bytes --seed 7"
+	@$(BIN)/python -m scripts.fuzz --seconds $(SECONDS) $(ARGS)
 
 lint: $(VENV)/.lint-stamp  ## Formatting, lint and types
 	@$(BIN)/ruff format --check

@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,9 +41,20 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(command: list[str], base: str, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server until the block ends; enter it when `base` answers."""
-    process = subprocess.Popen(command, cwd=HERE, env={**os.environ, **environ}, stdout=subprocess.DEVNULL)
+def served(
+    command: list[str], base: str, *, log: Path | None = None, **environ: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """
+    Run a server until the block ends; enter it when `base` answers.
+
+    Args:
+        log: Where its stderr goes; None: to ours.
+    """
+    with ExitStack() as stack:
+        stderr = stack.enter_context(log.open("wb")) if log else None
+        process = subprocess.Popen(
+            command, cwd=HERE, env={**os.environ, **environ}, stdout=subprocess.DEVNULL, stderr=stderr
+        )
     try:
         _wait(base)
         yield process
@@ -53,12 +64,22 @@ def served(command: list[str], base: str, **environ: str) -> Iterator[subprocess
 
 
 @contextmanager
-def service(root: Path, cache: Path, **settings: object) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Run `imgcdn serve` with two workers; yields its base URL and process."""
+def service(
+    root: Path, cache: Path, *, log: Path | None = None, tmp: Path | None = None, **settings: object
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """
+    Run `imgcdn serve` with two workers; yields its base URL and process.
+
+    Args:
+        log: As for `served`.
+        tmp: Its folder for temporary files and sockets, with a short path; None for the usual ones.
+    """
     bind = f"127.0.0.1:{free_port()}"
     command = [sys.executable, "-m", "imgcdn", "serve", str(root), "--bind", bind, "--cache-dir", str(cache)]
     environ = {f"IMGCDN_{name.upper()}": str(value) for name, value in {"access_log": "off", **settings}.items()}
-    with served(command, f"http://{bind}", **environ) as process:
+    if tmp is not None:
+        environ |= {"TMPDIR": str(tmp), "XDG_RUNTIME_DIR": ""}
+    with served(command, f"http://{bind}", log=log, **environ) as process:
         yield f"http://{bind}", process
 
 

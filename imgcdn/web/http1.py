@@ -195,8 +195,8 @@ class RequestReader:
         request = self._request()
         if not self._takes_body(request):
             # It is answered now, without its body. That is on its way, so nothing can be read after it.
-            self._has_ended = self._has_dropped = True
-            self._ready.append(Incoming(request))
+            self._has_dropped = True
+            self._end_with(Incoming(request))
             return
         self._is_in_body = True
         if b"expect" in self._headers and self._parser.get_http_version() == "1.1":
@@ -275,10 +275,15 @@ class RequestReader:
     def _refuse(self, error: RequestError) -> None:
         """Queue a refusal as the last of the connection's responses, unless there is a last one already."""
         self._has_dropped = True
-        if self._has_ended:
-            return
+        if not self._has_ended:
+            self._end_with(Incoming(self._request(), error=error))
+
+    def _end_with(self, last: Incoming) -> None:
+        """Queue the last request of the connection."""
         self._has_ended = True
-        self._ready.append(Incoming(self._request(), error=error))
+        self._ready.append(last)
+        # The parser reads its piece to the end. Headers that still come must not be added to those of this request.
+        self._headers = {}
 
     def _request(self) -> Request:
         assert self._parser is not None

@@ -173,6 +173,17 @@ def test_a_request_has_the_time_at_which_it_was_complete() -> None:
 
 
 @pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(GET + b"Content-Length: 3\r\n\r\nabc" + GET + b"Accept: x\r\n\r\n", id="a body that nobody reads"),
+        pytest.param(b"GET / HTTP/1.1\r\n\r\n" + GET + b"Accept: x\r\n\r\n", id="a refusal"),
+    ],
+)
+def test_headers_that_follow_the_last_request_are_not_its_own(data: bytes) -> None:
+    assert b"accept" not in one(data).request.headers
+
+
+@pytest.mark.parametrize(
     ("target", "expected", "host"),
     [
         pytest.param(b"http://b/c?d", "/c?d", b"b", id="a path and a query"),

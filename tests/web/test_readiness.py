@@ -83,17 +83,17 @@ def test_it_says_that_the_broker_does_not_start(root: Path, tmp_path: Path, runt
 
 def test_it_says_that_the_last_renders_failed(root: Path, tmp_path: Path) -> None:
     (root / "garbage.jpg").write_bytes(b"no picture")
-    (root / "small.png").write_bytes(pictures.png())
-    with serving.edge(root, tmp_path, workers=1, render_timeout_s=0.3) as service:
+    (root / "medium.png").write_bytes(pictures.png(pictures.chart((1600, 1300))))
+    with serving.edge(root, tmp_path, workers=1, renderers=3, render_timeout_s=0.5) as service:
         widths = iter(range(20, 80))
-        while service.get(f"/img/small.png?w={next(widths)}").status != 200:  # 0.3 s may be short on a busy machine
+        while service.get(f"/img/medium.png?w={next(widths)}").status != 200:  # 0.5 s may be short on a busy machine
             pass
-        for width in (16, 17, 18):
-            for child in children_of(service.process.pid):
-                os.kill(child, signal.SIGSTOP)
-            assert service.get(f"/img/small.png?w={width}").status == 504
+        for child in children_of(service.process.pid):
+            os.kill(child, signal.SIGSTOP)
+        for width in (16, 17, 18):  # each goes to another child, which is then replaced
+            assert service.get(f"/img/medium.png?w={width}").status == 504
         assert _degraded(service) == ["renderers: the last renders crashed or took too long"]
-        while service.get(f"/img/small.png?w={next(widths)}").status != 200:
+        while service.get(f"/img/medium.png?w={next(widths)}").status != 200:
             pass
         assert _degraded(service) == []
         assert service.get("/img/garbage.jpg").status == 415

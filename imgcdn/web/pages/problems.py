@@ -22,7 +22,7 @@ MEANINGS: Mapping[type[ImgcdnError], str] = {
     errors.UnsupportedImage: "The original is not an image, or it has a format that the service does not read.",
     errors.CorruptImage: "The original has a supported format, but it is damaged. Replace it.",
     errors.RenderFailed: "The image could not be rendered in this size and format. Others may succeed.",
-    errors.TooCostly: "The image would take far longer than a render may. Ask for a smaller one, or for another format.",
+    errors.TooCostly: "The image would take far longer than a render may. Ask for a smaller one, or another format.",
     errors.OriginError: "The server that has the original refused, failed, or sent something that cannot be used.",
     errors.OriginTimeout: "The server that has the original took too long to send it. Try again later.",
     errors.Overloaded: "The service has too much to do, or it is about to stop. Try again in a moment.",

@@ -1,0 +1,55 @@
+"""
+Fuzz the places where the service reads what others have written.
+
+    python -m scripts.fuzz [--seconds 60] [--seed 7] [--target bytes]
+
+Each target of `tests/fuzz/targets.py` gets this many seconds. Prints its seed and how many inputs were checked. A wrong
+reaction ends the target: the smallest input that gets it is printed, and goes into the target's `cases`. Exit status 1
+says that there was one.
+"""
+
+import argparse
+import logging
+import secrets
+import sys
+import time
+import traceback
+from typing import Any
+
+from tests.fuzz.target import Target, attempt
+from tests.fuzz.targets import TARGETS
+
+#: Inputs that follow from one seed. After them the seed is raised by one.
+_A_ROUND = 500
+
+
+def main() -> int:
+    """Fuzz and print; return 1 if an input got a wrong reaction."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=60.0, help="for each target")
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="of the first round")
+    parser.add_argument("--target", choices=[target.name for target in TARGETS], help="this target alone")
+    arguments = parser.parse_args()
+    logging.disable()  # the service warns of each damaged file
+    chosen = [target for target in TARGETS if arguments.target in (None, target.name)]
+    passed = [_fuzz(target, arguments.seed, arguments.seconds) for target in chosen]
+    return 0 if all(passed) else 1
+
+
+def _fuzz(target: Target[Any], seed: int, seconds: float) -> bool:
+    count, end, last = 0, time.monotonic() + seconds, seed
+    try:
+        with target.opens() as check:
+            while time.monotonic() < end:
+                count += attempt(target.inputs, check, seed=last, examples=_A_ROUND)
+                last += 1
+    except Exception:  # noqa: BLE001  # whatever it is, it is what we look for
+        traceback.print_exc()
+        print(f"{target.name:20} FAILED after {count:9,} inputs, with seed {last}", flush=True)
+        return False
+    print(f"{target.name:20} {count:9,} inputs, seeds {seed} to {last - 1}", flush=True)
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

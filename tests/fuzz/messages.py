@@ -1,0 +1,124 @@
+"""
+Fuzz targets: the messages between workers, broker and children.
+
+Of the messages between a worker and the broker only the frames are drawn, and not the pickles in them: to read a pickle
+that anybody wrote could run code here. What a child sends is drawn whole.
+"""
+
+import asyncio
+from typing import Any
+
+from hypothesis import strategies as st
+
+from imgcdn.core.interest import Interest
+from imgcdn.core.values import Facts
+from imgcdn.errors import ImageTooLarge
+from imgcdn.renderers.channel import serve
+from imgcdn.renderers.jobs import NO_CLAIM, Changed, Claim, Failed, GaveWay, Job, Outcome, Probed, Rendered
+from imgcdn.renderers.messages import ChildOutcome, GarbledOutcome, pack, read_message, read_outcome
+from tests.fuzz.target import Target, ready, spliced
+
+_PATIENCE_S = 10.0
+
+_MESSAGES = st.lists(st.sampled_from([None, True, False, ("x", NO_CLAIM), ("x" * 5_000, NO_CLAIM)]), max_size=4)
+#: What comes after the last whole message: nothing, the beginning of one, or a length that no message has.
+_ENDS = st.one_of(
+    st.just(b""), st.integers(1, 40).map(lambda length: pack("y" * 50)[:length]),
+    st.sampled_from([(2**29 + 1).to_bytes(8), b"\xff" * 8, b"\xff" * 20]),
+)  # fmt: skip
+_PIECES = st.integers(1, 6_000)
+_STREAMS = st.tuples(_MESSAGES, _ENDS, _PIECES)
+
+Stream = tuple[list[Any], bytes, int]
+
+
+def _check(stream: Stream) -> None:
+    asyncio.run(asyncio.wait_for(_check_stream(*stream), _PATIENCE_S))
+
+
+async def _check_stream(messages: list[Any], end: bytes, piece: int) -> None:
+    numbered = list(enumerate(messages))
+    data = b"".join(map(pack, numbered)) + end
+    assert await _read(_reader(data, piece)) == numbered
+    await _check_served(data, piece)
+
+
+def _reader(data: bytes, piece: int) -> asyncio.StreamReader:
+    reader = asyncio.StreamReader()
+    for start in range(0, len(data), piece):
+        reader.feed_data(data[start : start + piece])
+    reader.feed_eof()
+    return reader
+
+
+async def _read(reader: asyncio.StreamReader) -> list[Any]:
+    """Return the whole messages; what follows them counts as a closed connection."""
+    found = []
+    try:
+        while True:
+            found.append(await read_message(reader))
+    except asyncio.IncompleteReadError:
+        return found
+
+
+async def _check_served(data: bytes, piece: int) -> None:
+    """Check that a connection with these bytes ends, and that its jobs end with it."""
+    running = 0
+
+    async def perform(job: Job, claim: Claim, interest: Interest) -> Outcome:
+        nonlocal running
+        running += 1
+        try:
+            await asyncio.sleep(0 if str(job) == "x" else _PATIENCE_S)
+        finally:
+            running -= 1
+        return Changed()
+
+    served = asyncio.Event()
+
+    async def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await serve(_reader(data, piece), writer, perform)
+        served.set()
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    async with server:
+        _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        await served.wait()
+        writer.close()
+    assert running == 0
+
+
+MESSAGES = Target("messages", _STREAMS, ready(_check))
+
+_OUTCOMES = [
+    Rendered(b"bytes", errno=28, file_bytes=5),
+    Probed("0" * 64, Facts("jpeg", (3, 2), 1, alpha=False), None, Rendered(None)),
+    Failed(ImageTooLarge("x", limit=9, unit="bytes")),
+    Changed(),
+    GaveWay(),
+]
+#: Opcodes and names that pickles are made of (pickletools).
+_OPCODES = [
+    b"R", b"i", b"o", b"\x81", b"b", b".", b"c", b"\x93", b"(", b")", b"}", b"N", b"K\xff", b"\x94", b"h\x00",
+    b"cos\nsystem\n", b"cbuiltins\neval\n", b"\x8c\x0dimgcdn.errors", b"\x8c\x08Rendered", b"\x8e" + b"\xff" * 8,
+]  # fmt: skip
+_CHILD = spliced(
+    st.sampled_from([pack(each)[8:] for each in _OUTCOMES]),
+    st.one_of(st.sampled_from(_OPCODES), st.binary(max_size=4)),
+)
+
+
+def _check_child(data: bytes) -> None:
+    framed = len(data).to_bytes(8, "big") + data
+    try:
+        outcome = asyncio.run(_read_child(framed))
+    except GarbledOutcome:
+        return
+    assert isinstance(outcome, ChildOutcome)
+
+
+async def _read_child(data: bytes) -> ChildOutcome:
+    return await read_outcome(_reader(data, len(data)))
+
+
+CHILD_MESSAGES = Target("child-messages", _CHILD, ready(_check_child))

@@ -34,6 +34,7 @@ ImgcdnError
 operator. Both survive pickling, since render children send errors to their parent.
 """
 
+from collections.abc import Collection
 from typing import ClassVar
 
 
@@ -253,6 +254,19 @@ class UnsupportedImage(ImageError):
     status = 415
     slug = "unsupported-image"
     title = "The original is not a supported image"
+
+    @classmethod
+    def for_kind(cls, kind: str | None, refused: Collection[str] = ()) -> "UnsupportedImage":
+        """
+        Return the error for an original.
+
+        Args:
+            kind: What its first bytes are; None if they are not known.
+            refused: Supported formats that the settings refuse.
+        """
+        found = f"The original is {kind}" if kind else "The original is not an image of a known format"
+        offered = [name for name in ("JPEG", "PNG", "GIF", "WebP", "AVIF") if name.lower() not in refused]
+        return cls(f"{found}; {', '.join(offered[:-1])} and {offered[-1]} are supported.")
 
 
 class CorruptImage(ImageError):

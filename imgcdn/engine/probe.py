@@ -1,5 +1,6 @@
 """Header -> Facts, or the error that says why this original is not rendered. Nothing is decoded."""
 
+from collections.abc import Collection
 from typing import BinaryIO
 
 from PIL import Image, ImageFile
@@ -13,10 +14,8 @@ from imgcdn.engine.decode import open_original, orientation_of, reading
 from imgcdn.engine.kinds import HEAD_BYTES, kind_of
 from imgcdn.errors import CorruptImage, ImageTooLarge, UnsupportedImage
 
-_OFFERED = "JPEG, PNG, GIF, WebP and AVIF are supported"
 
-
-def probe(file: BinaryIO, *, max_pixels: int) -> Facts:
+def probe(file: BinaryIO, *, max_pixels: int, refused: Collection[str] = ()) -> Facts:
     """
     Learn an original's size, format, frames and alpha from its header.
 
@@ -27,16 +26,17 @@ def probe(file: BinaryIO, *, max_pixels: int) -> Facts:
         file: Seekable; its position afterwards is undefined.
         max_pixels: Most pixels that may be decoded for one variant. It is at most twice `Image.MAX_IMAGE_PIXELS`
             (together 178,956,970), above which Pillow refuses by itself.
+        refused: Formats whose decoder is not run, by name.
 
     Raises:
-        UnsupportedImage: Its first bytes are those of no supported format.
+        UnsupportedImage: Its first bytes are those of no supported format, or of a refused one.
         CorruptImage: It has a supported format, but its header does not parse.
         ImageTooLarge: One frame has more than `max_pixels`.
     """
     file.seek(0)
     kind = kind_of(file.read(HEAD_BYTES))
-    if kind not in FORMATS:
-        raise _unsupported(kind)
+    if kind not in FORMATS or kind in refused:
+        raise UnsupportedImage.for_kind(kind, refused)
     with reading():
         try:
             image = open_original(file)
@@ -67,8 +67,3 @@ def _frames(image: ImageFile.ImageFile) -> int:
     count: int = getattr(image, "n_frames", 1)
     # The default image of an APNG may stand outside its animation (PNG 3rd edition, section 4.9).
     return max(1, count - getattr(image, "default_image", False))
-
-
-def _unsupported(kind: str | None) -> UnsupportedImage:
-    found = f"The original is {kind}" if kind else "The original is not an image of a known format"
-    return UnsupportedImage(f"{found}; {_OFFERED}.")

@@ -8,7 +8,7 @@ present ones each time it is used. The answer is the same whether the variant is
 from dataclasses import dataclass, replace
 
 from imgcdn.core.values import SourceRecord
-from imgcdn.errors import ImageTooLarge
+from imgcdn.errors import ImageTooLarge, UnsupportedImage
 from imgcdn.origins.base import too_many_bytes
 from imgcdn.origins.settings import OriginSettings
 
@@ -22,16 +22,18 @@ class Limits:
         max_pixels: Pixels of a frame. An animation whose frames together have more is a still.
         max_source_bytes: Bytes of an original.
         max_ttl_s: Seconds for which a remote original is fresh.
+        refused: Formats of originals that are not read.
     """
 
     max_pixels: int
     max_source_bytes: int
     max_ttl_s: float
+    refused: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, settings: OriginSettings) -> "Limits":
         """Return the limits that the settings state."""
-        return cls(settings.max_pixels, settings.max_source_bytes, settings.max_ttl)
+        return cls(settings.max_pixels, settings.max_source_bytes, settings.max_ttl, settings.refused)
 
     def applied_to(self, record: SourceRecord) -> SourceRecord:
         """Return a record as it would be if it were made now: its end of freshness, and its number of frames."""
@@ -48,8 +50,11 @@ class Limits:
 
         Raises:
             ImageTooLarge: It has too many pixels or bytes.
+            UnsupportedImage: It has a refused format.
         """
         if record.facts is not None:
+            if record.facts.format in self.refused:
+                raise UnsupportedImage.for_kind(record.facts.format, self.refused)
             if _pixels(record.facts.size) > self.max_pixels:
                 raise ImageTooLarge.for_pixels(self.max_pixels)
             if record.stamp.size > self.max_source_bytes:

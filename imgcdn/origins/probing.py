@@ -44,6 +44,7 @@ class Prober:
     Args:
         renderers: The pool of children.
         max_pixels: Pixels of a frame above which an original is refused.
+        refused: Formats of originals that are refused.
         timeout_s: Wall-clock seconds for one render; a header gets at most three.
         clock: Unix time in seconds.
     """
@@ -54,10 +55,12 @@ class Prober:
         *,
         max_pixels: int,
         timeout_s: float,
+        refused: tuple[str, ...] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._renderers = renderers
         self._max_pixels = max_pixels
+        self._refused = refused
         self._timeout_s = min(timeout_s, _MOST_S)
         self._clock = clock
 
@@ -84,7 +87,7 @@ class Prober:
             Overloaded: It would not be done in time.
             Withdrawn: Nobody waited any more.
         """
-        job = ProbeJob(file.path, file.stamp, version, self._max_pixels, self._timeout_s, then=first)
+        job = ProbeJob(file.path, file.stamp, version, self._max_pixels, self._timeout_s, first, self._refused)
         outcome = await self._run(job, interest)
         if isinstance(outcome, Changed):
             return None

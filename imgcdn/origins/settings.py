@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from imgcdn.core.output.formats import AVIF
 from imgcdn.core.request.allowlist import Pattern
 from imgcdn.core.request.routes import Mount
 from imgcdn.core.request.url import parse_override
@@ -18,6 +19,7 @@ from imgcdn.core.setting import (
     optional_text,
     seconds,
     setting,
+    switch,
 )
 from imgcdn.origins import entries
 
@@ -83,11 +85,19 @@ class OriginSettings:
         integer(1, _MOST_PIXELS),
         "Pixels of an original; larger ones are refused. An animation whose frames together have more becomes a still.",
     )
+    avif_input: bool = setting(
+        True, switch, "Whether AVIF originals are read. Without it they are 415, and their decoder never runs."
+    )
     max_source_bytes: int = setting(32 * 10**6, byte_count, "Bytes of an original; larger ones are refused.")
 
     def __post_init__(self) -> None:
         """Make the folder absolute, so that a later chdir does not move it."""
         object.__setattr__(self, "root", Path(os.path.abspath(self.root)))
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """The formats of originals that are not read."""
+        return () if self.avif_input else (AVIF.name,)
 
     def problems(self) -> Iterable[Problem]:
         """Yield the mistakes in combinations of settings: the settings concerned, and what is wrong."""

@@ -135,7 +135,7 @@ def _probe(file: BufferedReader, job: ProbeJob) -> Probed:
     version = job.version or hashlib.file_digest(file, "sha256").hexdigest()
     file.seek(0)
     try:
-        facts = probe(file, max_pixels=job.max_pixels)
+        facts = probe(file, max_pixels=job.max_pixels, refused=job.refused)
     except ImageError as error:
         return Probed(version, None, error)
     first = job.then

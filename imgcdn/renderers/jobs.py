@@ -56,6 +56,7 @@ class ProbeJob:
             becomes a still.
         timeout_s: Wall-clock seconds after which the child is killed.
         then: What to render if the original is not refused; None for nothing.
+        refused: Formats of originals whose decoder is not run.
     """
 
     path: Path
@@ -64,6 +65,7 @@ class ProbeJob:
     max_pixels: int
     timeout_s: float
     then: FirstRender | None = None
+    refused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,12 @@ def assemble(config: Config) -> Parts:
         config.origins,
         fetchers={"local": local, "remote": http, "mounted": http},
         store=store,
-        prober=Prober(renderers, max_pixels=config.origins.max_pixels, timeout_s=timeout_s),
+        prober=Prober(
+            renderers,
+            max_pixels=config.origins.max_pixels,
+            timeout_s=timeout_s,
+            refused=config.origins.refused,
+        ),
     )
     service = ImageService(
         config.service,

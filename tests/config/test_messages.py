@@ -131,6 +131,7 @@ TYPICAL = [
     ("effort", "settled", " must be one of fast, thorough, not 'settled'"),
     ("thorough_s_per_megapixel", "0", " must be a number of seconds from 0.05 to 60, not '0'"),
     ("color", "cmyk", " must be one of srgb, keep, not 'cmyk'"),
+    ("avif_input", "maybe", " must be true or false, not 'maybe'"),
     ("renderers", "auto", " must be an integer from 1 to 256, not 'auto'"),
     ("budget", "client_variants=0", ".client_variants must be an integer from 1 to 999999999, not '0'"),
     ("renderer_memory_bytes", "4G", " must be a number of bytes, such as 500000, 512MB or 2GiB, not '4G'"),

@@ -80,3 +80,16 @@ def test_a_known_original_is_validated_after_a_shorter_max_ttl(root: Path, tmp_p
         lowered = settings_for(origin, max_ttl=0, default_ttl=0, min_ttl=0)
         with serving.edge(root, tmp_path, **lowered) as service:
             assert service.get(image(origin)).headers["cache-status"] == "imgcdn; fwd=stale; fwd-status=200"
+
+
+def test_avif_originals_are_refused_where_they_are_switched_off(root: Path, tmp_path: Path) -> None:
+    for name in ("known.avif", "new.avif"):
+        (root / name).write_bytes(pictures.saved(pictures.photograph((300, 200)), "AVIF"))
+    with serving.edge(root, tmp_path) as service:
+        assert service.get("/img/known.avif?w=120").status == 200
+    with serving.edge(root, tmp_path, avif_input=False) as service:
+        for name in ("known.avif", "new.avif"):
+            refused = service.get(f"/img/{name}?w=120")
+            assert refused.status == 415
+            assert json.loads(refused.body)["detail"].endswith("JPEG, PNG, GIF and WebP are supported.")
+        assert service.get("/img/photo.jpg?w=120&fm=avif").status == 200, "they are written as before"

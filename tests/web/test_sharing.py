@@ -33,3 +33,16 @@ def test_one_picture_is_one_variant(service: Service, targets: list[str]) -> Non
     assert len({response.headers["etag"] for response in responses}) == 1
     assert len(set(service.variants()) - before) <= 1  # no miss if an earlier test requested the same
     assert all("hit" in response.headers["cache-status"] for response in responses[1:])
+
+
+def test_host_and_forwarded_headers_steer_nothing(service: Service) -> None:
+    names = ("Host", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix", "X-Original-URL", "Forwarded")
+    evil = "".join(f"{name}: evil.example\r\n" for name in names)
+    assert service.get("/img/photo.jpg?w=133").status == 200
+    for target in ("/img/photo.jpg?w=133", "/", "/img/none.jpg", "/img/photo.jpg?w=0", "//img/photo.jpg", "/-/nothing"):
+        for accept in ("text/html", "*/*"):
+            request = f"GET {target} HTTP/1.1\r\n{evil}Accept: {accept}\r\nConnection: close\r\n\r\n"
+            response = service.raw(request.encode())
+            assert response.startswith(b"HTTP/1.1 ")
+            assert b"evil" not in response
+            assert b"; hit" in response or "w=133" not in target

@@ -8,12 +8,16 @@ when one waits again, and (number, None) to have it ended. The broker sends (num
 import asyncio
 import contextlib
 import itertools
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from imgcdn.core.interest import Interest
-from imgcdn.renderers.jobs import Claim, Job, Outcome
+from imgcdn.errors import InternalError
+from imgcdn.renderers.jobs import Claim, Failed, Job, Outcome
 from imgcdn.renderers.messages import pack, read_message
+
+_log = logging.getLogger(__name__)
 
 #: Raised when the other side has closed the connection.
 CLOSED = (asyncio.IncompleteReadError, ConnectionError)
@@ -99,7 +103,12 @@ async def serve(
     interests: dict[int, Interest] = {}
 
     async def do(number: int, job: Job, claim: Claim) -> None:
-        writer.write(pack((number, await perform(job, claim, interests[number]))))
+        try:
+            outcome = await perform(job, claim, interests[number])
+        except Exception:  # noqa: BLE001  # the last resort of a job: a worker would wait for an outcome that never comes
+            _log.exception("a job failed in the broker")
+            outcome = Failed(InternalError("Rendering failed. The log has the reason."))
+        writer.write(pack((number, outcome)))
         await writer.drain()
 
     def begin(number: int, job: Job, claim: Claim) -> None:

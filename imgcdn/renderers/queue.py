@@ -9,6 +9,7 @@ every child is busy, one of them is ended. A background job then goes back into 
 """
 
 import asyncio
+import itertools
 import math
 from collections import deque
 from collections.abc import Callable
@@ -114,6 +115,7 @@ class JobQueue:
         self._behind: deque[_Ticket] = deque()
         self._background_places = _BACKGROUND_PLACES
         self._running: set[_Running] = set()
+        self._looking: asyncio.TimerHandle | None = None
 
     def add(self, child: Child, *, for_short_jobs: bool = False) -> None:
         """Take in a new child."""
@@ -147,15 +149,15 @@ class JobQueue:
             return Failed(Overloaded("Too much background work is waiting."))
         self._background_places -= 1
         try:
-            for interruptions in range(10**9):
+            for interruptions in itertools.count():
                 if interruptions >= _MAX_INTERRUPTIONS:
                     await asyncio.sleep(self._put_off_s)
                 ticket = self._ticket(job, claim)
                 running = self._begin(ticket, await self._take_behind(ticket), gives_way=True)
                 outcome = await self._finish(running)
                 if outcome is not None:
-                    break
-            return outcome or GaveWay()
+                    return outcome
+            raise AssertionError("a count has no end")
         finally:
             self._background_places += 1
 
@@ -253,7 +255,12 @@ class JobQueue:
         ready = [each for each in giving_way if each.may_end(loop.time()) and self._helps(each)]
         if len(self._any.waiting) > ending and ready:
             max(ready, key=lambda each: each.ends_at).task.cancel()
-        loop.call_later(SHORT_MS / 1000, self._make_room)
+        if self._looking is None:  # one that is too young now may be ended later
+            self._looking = loop.call_later(SHORT_MS / 1000, self._look_again)
+
+    def _look_again(self) -> None:
+        self._looking = None
+        self._make_room()
 
     def _helps(self, running: _Running) -> bool:
         """Tell whether a job that waits could take the place of one that runs."""

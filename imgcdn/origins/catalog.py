@@ -7,16 +7,14 @@ for it. A validation replaces only the record, so all variants stay after a 304,
 
 import asyncio
 import os
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from imgcdn.core.output.keys import source_key
-from imgcdn.core.values import FileStamp, OriginState, Source, SourceRecord
+from imgcdn.core.values import FileStamp, OriginState, PathBeneath, Source, SourceRecord
 from imgcdn.errors import Forbidden, ImageTooLarge, InternalError, OriginError, Overloaded, SourceNotFound
 from imgcdn.origins.base import (
     NOT_SENT,
@@ -31,7 +29,8 @@ from imgcdn.origins.base import (
     keeps_changing,
 )
 from imgcdn.origins.freshness import judge, lifetime
-from imgcdn.origins.negative import negative_entry
+from imgcdn.origins.negative import negative_entry, raise_remembered
+from imgcdn.origins.negative_memo import NegativeMemo
 from imgcdn.origins.probing import Prober
 from imgcdn.origins.settings import OriginSettings
 from imgcdn.renderers.jobs import FirstRender
@@ -99,6 +98,7 @@ class Catalog:
         self._store = store
         self._prober = prober
         self._clock = clock
+        self._failures = NegativeMemo(clock=clock)
         # Two pools: files must not wait for slow origins.
         self._fetching = ThreadPoolExecutor(settings.fetchers, thread_name_prefix="fetch")
         self._looking = ThreadPoolExecutor(_LOOKUP_THREADS, thread_name_prefix="lookup")
@@ -123,10 +123,11 @@ class Catalog:
             known = self._store.remembered_record(key)
             if known is not None and known.stamp == stamp and known.facts is not None and known.negative is None:
                 return known
-        record = self._store.record(key)
-        if record is None or judge(record, stamp=stamp, v=v, now=self._clock()) is not Freshness.FRESH:
-            return None
-        return record
+        # A good record comes first: another process may have fetched what failed here.
+        for record in (self._store.record(key), self._failures.get(key)):
+            if record is not None and judge(record, stamp=stamp, v=v, now=self._clock()) is Freshness.FRESH:
+                return record
+        return None
 
     async def refresh(self, source: Source, v: str | None, first: FirstRender | None = None) -> Original:
         """
@@ -158,15 +159,20 @@ class Catalog:
             # The render child checks that it is still the same file.
             return (await self._copy(fetcher, source, None)).file
         path = self._store.original(source_key(source))
-        return OriginalFile(path) if path is not None and path_stamp(path) == original.record.stamp else None
+        if path is None or path_stamp(path) != original.record.stamp:
+            return None
+        return OriginalFile(PathBeneath(str(path.parent), path.name))
 
     async def fetch_again(self, source: Source) -> Original:
         """
         Fetch an original whose copy was evicted.
 
         Raises:
-            ImgcdnError: As `refresh`.
+            ImgcdnError: As `refresh`, or the last attempt failed a moment ago.
         """
+        failure = self._failures.get(source_key(source))
+        if failure is not None:
+            raise_remembered(failure, now=self._clock())
         return await self._fetch(source, None, None, None)
 
     def close(self) -> None:
@@ -188,11 +194,12 @@ class Catalog:
                     copy = await self._copy(fetcher, source, known)
                 except (SourceNotFound, OriginError, ImageTooLarge, Forbidden) as error:
                     if fetcher.copies:  # for a file, another look-up costs less than a negative entry
-                        self._remember_failure(folder, known, error)
+                        self._remember_failure(folder, known, fetcher.host(source), error)
                     raise
                 if not copy.answer.modified:
                     return self._record_validation(folder, known, copy.answer, v)
-                original = await self._record_new_bytes(folder, copy, v, first, was_known=known is not None)
+                host = fetcher.host(source)
+                original = await self._record_new_bytes(folder, copy, v, first, host=host, was_known=known is not None)
                 if original is not None:
                     return original
         raise keeps_changing()
@@ -227,10 +234,8 @@ class Catalog:
                 return _download_to(temp, fetcher, source, known, stop)
             except OSError as error:
                 self._store.note(error)
-        handle, path = tempfile.mkstemp(prefix="imgcdn-original-")
-        os.close(handle)
         try:
-            return replace(_download_to(path, fetcher, source, known, stop), temp=None)
+            return replace(_download_to(self._store.spill_path(), fetcher, source, known, stop), temp=None)
         except OSError as error:
             raise InternalError("The disk has no space for the original. Try again later.", log=str(error)) from error
 
@@ -243,7 +248,7 @@ class Catalog:
         return Original(record, origin_status=304)
 
     async def _record_new_bytes(
-        self, folder: Folder, copy: _Copy, v: str | None, first: FirstRender | None, *, was_known: bool
+        self, folder: Folder, copy: _Copy, v: str | None, first: FirstRender | None, *, host: str, was_known: bool
     ) -> Original | None:
         """Probe a fetched original and save its record. Return None if the file was replaced meanwhile."""
         assert copy.file is not None
@@ -252,16 +257,22 @@ class Catalog:
         if answer.file is None:
             origin = self._state(answer, dict(answer.headers), v, before.origin if before else None)
             file = self._keep_copy(folder, copy) if origin.storable else copy.file
-        located = answer.file or Located(file.path, path_stamp(file.path) or _NO_FILE)
+        located = answer.file or Located(file.path, path_stamp(str(file.path)) or _NO_FILE)
         storable = origin is None or origin.storable
         probed = await self._prober.probe(located, version=answer.version, first=first if storable else None)
         if probed is None:
             return None
         record = replace(probed.record, origin=origin)
-        if storable:
-            self._store.save_record(folder, record)
-        else:
+        if origin is not None and record.facts is None:
+            self._store.discard(str(file.path))  # it will be fetched again
+        if not storable:
             self._store.purge(folder.source_key)
+        elif record.facts is not None or (before is not None and before.facts is not None):
+            self._store.save_record(folder, record)
+            self._failures.forget(folder.source_key)
+        else:
+            self._failures.put(folder.source_key, host, record)
+            self._store.drop_if_empty(folder.source_key)
         status = 200 if origin is not None and was_known else 0
         return Original(record, file, origin_status=status, rendered=probed.rendered)
 
@@ -271,22 +282,25 @@ class Catalog:
         if copy.temp is not None and folder.publish(copy.temp, ORIGINAL_NAME):
             path = self._store.original(folder.source_key)
             if path is not None:
-                return OriginalFile(path)
+                return OriginalFile(PathBeneath(str(path.parent), path.name))
         return copy.file
 
     def _remember_failure(
         self,
         folder: Folder,
         known: SourceRecord | None,
+        host: str,
         error: SourceNotFound | OriginError | ImageTooLarge | Forbidden,
     ) -> None:
         entry = negative_entry(error, now=self._clock())
         if isinstance(error, SourceNotFound):  # the original is gone, so its variants go too
             self._store.purge(folder.source_key)
             known = None
-        record = known or SourceRecord("", _NO_FILE, None)
-        with self._store.open_folder(folder.source_key) as anew:
-            self._store.save_record(anew, replace(record, negative=entry))
+        if known is not None and known.facts is not None:
+            self._store.save_record(folder, replace(known, negative=entry))
+        else:
+            self._failures.put(folder.source_key, host, SourceRecord("", _NO_FILE, None, entry))
+            self._store.drop_if_empty(folder.source_key)
 
     def _state(self, answer: Answer, headers: dict[str, str], v: str | None, before: OriginState | None) -> OriginState:
         permitted = lifetime(
@@ -330,10 +344,10 @@ def _locate(fetcher: Fetcher, source: Source, known: SourceRecord | None, stop: 
 
 
 def _download_to(path: str, fetcher: Fetcher, source: Source, known: SourceRecord | None, stop: Stop) -> _Copy:
-    file = OriginalFile(Path(path), temporary=True)
+    file = OriginalFile(PathBeneath(*os.path.split(path)), temporary=True)
     answer = None
     try:
-        with open(path, "wb") as into:
+        with open(path, "xb") as into:
             answer = fetcher.fetch(source, _validators(known), into=into, stop=stop)
     finally:
         if answer is None or not answer.modified:

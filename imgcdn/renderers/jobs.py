@@ -8,14 +8,13 @@ import signal
 import socket
 import struct
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from imgcdn.core.encoders.effort import Budget
 from imgcdn.core.output.plan import Limits, Plan
 from imgcdn.core.request.negotiation import ClientClass
 from imgcdn.core.request.params import Params
-from imgcdn.core.values import Facts, FileStamp
+from imgcdn.core.values import Facts, FileStamp, PathBeneath
 from imgcdn.errors import ImgcdnError
 
 _LENGTH = struct.Struct(">Q")
@@ -57,7 +56,7 @@ class ProbeJob:
     Read an original's header, and hash its bytes if the fetcher has not.
 
     Args:
-        path: Path of the original, without symbolic links.
+        path: Path of the original.
         stamp: The stamp that the file must have.
         version: SHA-256 of the bytes, hex, if it is known; None to hash them.
         max_pixels: Pixels of an original's frame; larger ones are refused. An animation whose frames together have more
@@ -67,7 +66,7 @@ class ProbeJob:
         then: What to render if the original is not refused; None for nothing.
     """
 
-    path: Path
+    path: PathBeneath
     stamp: FileStamp
     version: str | None
     max_pixels: int
@@ -82,9 +81,10 @@ class RenderJob:
     Render one variant.
 
     Args:
-        path: Path of the original, without symbolic links.
+        path: Path of the original.
         stamp: The stamp that the file must have.
         plan: The plan of the variant.
+        key: The key of the variant, for its header.
         temp: Path to write the variant's file to; None to send the file back.
         made_at: Unix time in whole seconds, for the variant's header.
         budget: The limits of encoders.
@@ -92,9 +92,10 @@ class RenderJob:
         is_background: As in a ProbeJob.
     """
 
-    path: Path
+    path: PathBeneath
     stamp: FileStamp
     plan: Plan
+    key: str
     temp: str | None
     made_at: int
     budget: Budget

@@ -102,7 +102,7 @@ def assemble(config: Config) -> Parts:
 def _renderers(config: Config, store: DiskStore) -> RenderClient:
     return RenderClient(
         BrokerSettings(
-            scope=hashlib.sha256(str(config.store.cache_dir).encode()).hexdigest(),
+            scope=hashlib.sha256(os.fsencode(config.store.cache_dir)).hexdigest(),
             renderers=config.renderers.renderers,
             queue=config.renderers.render_queue,
             memory_bytes=config.renderers.renderer_memory_bytes,

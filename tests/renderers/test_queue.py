@@ -5,7 +5,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from imgcdn.core.values import FileStamp
+from imgcdn.core.values import FileStamp, PathBeneath
 from imgcdn.errors import Overloaded
 from imgcdn.renderers.jobs import Failed, Job, Outcome, Probed, ProbeJob
 from imgcdn.renderers.queue import JobQueue
@@ -13,7 +13,7 @@ from tests.support.brokers import children, probe_job, rendering, settings, slow
 
 
 def job(name: str, *, is_background: bool = False, timeout_s: float = 20.0) -> ProbeJob:
-    return ProbeJob(Path(name), FileStamp(0, 0, 0, 0), None, 1, timeout_s, is_background)
+    return ProbeJob(PathBeneath("/", name), FileStamp(0, 0, 0, 0), None, 1, timeout_s, is_background)
 
 
 @dataclass

@@ -26,7 +26,7 @@ ROOMS: dict[str, set[str]] = {
     "engine": _BASE,
     "store": _BASE,
     "renderers": _BASE,
-    "renderers/child": _BASE | {"engine", "store/files"},
+    "renderers/child": _BASE | {"engine", "store/files", "store/opening"},
     "origins": _BASE | {"store", "renderers"},
     "service": _BELOW_SERVICE,
     "service/assembly": _BELOW_SERVICE | {"config"},

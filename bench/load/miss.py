@@ -25,7 +25,7 @@ from imgcdn.core.output.keys import variant_key
 from imgcdn.core.output.plan import plan_for
 from imgcdn.core.output.settings import OutputSettings
 from imgcdn.core.request.params import Params
-from imgcdn.core.values import Facts
+from imgcdn.core.values import Facts, PathBeneath
 from imgcdn.renderers import child
 from imgcdn.renderers.client import RenderClient
 from imgcdn.renderers.jobs import ProbeJob, RenderJob
@@ -39,6 +39,7 @@ from imgcdn.web.http1 import RequestReader
 from imgcdn.web.proxies import RequestIds
 from imgcdn.web.request import UNKNOWN_PEER
 
+_KEY = "0" * 64
 _LIMITS = OutputSettings().limits(max_dimension=8192)
 _BUDGET = OutputSettings().budget(render_timeout_s=10.0)
 _HEAD = b"GET /img/known.jpg?w=50 HTTP/1.1\r\nHost: a\r\nAccept: image/avif,image/webp,*/*\r\n\r\n"
@@ -105,12 +106,13 @@ async def _parts(picture: Path, folder: Path) -> None:
     facts, params = Facts("jpeg", (100, 67), 1, False), Params(width=50, format="jpeg")
     stamp = path_stamp(picture)
     assert stamp is not None
+    original = PathBeneath(str(picture.parent), picture.name)
     store = DiskStore(StoreSettings(cache_dir=folder / "store", min_free_bytes=0))
     plan = plan_for(facts, params, (), _LIMITS)
     numbers = iter(range(1_000_000))
 
     def render_job() -> RenderJob:
-        return RenderJob(picture, stamp, plan, f"{store.temp_folder}/{next(numbers)}", 1, _BUDGET, 10.0)
+        return RenderJob(original, stamp, plan, _KEY, f"{store.temp_folder}/{next(numbers)}", 1, _BUDGET, 10.0)
 
     reader = RequestReader(UNKNOWN_PEER, RequestIds(), lambda request: False)
     _print("protocol: read a head", partial(_read, reader))
@@ -127,7 +129,7 @@ async def _parts(picture: Path, folder: Path) -> None:
     settings = BrokerSettings("bench", renderers=1, memory_bytes=2**32, patience_s=25.0, writable=str(folder))
     renderers = RenderClient(settings, folder=folder)
     await renderers.connect()
-    probe = ProbeJob(picture, stamp, "0" * 64, 10**9, 10.0)
+    probe = ProbeJob(original, stamp, "0" * 64, 10**9, 10.0)
     await _print_async("hand-over: to a child and back, with a probe", lambda: renderers.run(probe))
     renderers.disconnect()
 
@@ -139,7 +141,7 @@ def _read(reader: RequestReader) -> None:
 
 def _publish(store: DiskStore, job: RenderJob) -> None:
     with store.open_folder("0" * 64) as folder:
-        store.keep(folder, job.temp, variant_name("0" * 64, job.plan.format), file=None)
+        store.keep(folder, job.temp, variant_name(job.key, job.plan.format), file=None)
 
 
 def _print(part: str, work: Callable[[], object]) -> None:

@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Protocol
 
 from imgcdn import __version__
@@ -32,6 +33,9 @@ COMMANDS: tuple[Command, ...] = (serve, check, sign)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A folder's name may have characters that the terminal cannot show, or bytes that are not text.
+        sys.stdout.reconfigure(errors="backslashreplace")
     parser = _parser()
     options = parser.parse_args(arguments)
     command = next((each for each in COMMANDS if options.command == each.NAME), None)

@@ -71,6 +71,23 @@ class FileStamp:
 
 
 @dataclass(frozen=True, slots=True)
+class PathBeneath:
+    """
+    The path of a file beneath a folder. `store.opening.open_beneath` opens it, and refuses links.
+
+    Args:
+        root: Path of the folder; its last part is not a link.
+        name: Path from there, with `/` between segments.
+    """
+
+    root: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.root.rstrip('/')}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class NegativeEntry:
     """
     A remembered failure of a source or a variant, so that not every request tries it again.

@@ -13,10 +13,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
-from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from imgcdn.core.values import FileStamp, Source, SourceRecord
+from imgcdn.core.values import FileStamp, PathBeneath, Source, SourceRecord
 from imgcdn.errors import ImageTooLarge, Overloaded
 from imgcdn.renderers.jobs import Failed, Rendered
 
@@ -55,11 +54,11 @@ class Located:
     A file with an original's bytes.
 
     Args:
-        path: Its path, without symbolic links.
+        path: Its path.
         stamp: Its stamp, by which a render child notices that the file was replaced.
     """
 
-    path: Path
+    path: PathBeneath
     stamp: FileStamp
 
 
@@ -158,11 +157,11 @@ class OriginalFile:
     The file of an original.
 
     Args:
-        path: Its path, without symbolic links.
+        path: Its path.
         temporary: Whether the file is removed when this object is no longer referenced.
     """
 
-    def __init__(self, path: Path, *, temporary: bool = False) -> None:
+    def __init__(self, path: PathBeneath, *, temporary: bool = False) -> None:
         self.path = path
         self._remove = weakref.finalize(self, _remove, path) if temporary else None
 
@@ -204,6 +203,6 @@ def keeps_changing() -> Overloaded:
     return Overloaded("The original keeps changing while it is read. Try again when it is complete.")
 
 
-def _remove(path: Path) -> None:
+def _remove(path: PathBeneath) -> None:
     with suppress(OSError):
-        os.unlink(path)
+        os.unlink(str(path))

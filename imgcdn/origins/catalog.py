@@ -5,19 +5,14 @@ The catalogue does not join requests. Its caller makes sure that a source is ref
 for it. A validation replaces only the record, so all variants stay after a 304, and after a 200 with the same bytes.
 """
 
-import asyncio
-import os
-import tempfile
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 from imgcdn.core.interest import ALWAYS, Interest
 from imgcdn.core.output.keys import source_key
-from imgcdn.core.values import FileStamp, OriginState, Source, SourceRecord
-from imgcdn.errors import Forbidden, ImageTooLarge, InternalError, OriginError, Overloaded, SourceNotFound
+from imgcdn.core.values import FileStamp, OriginState, PathBeneath, Source, SourceRecord
+from imgcdn.errors import Forbidden, ImageTooLarge, OriginError, SourceNotFound
 from imgcdn.origins.base import (
     NOT_SENT,
     Answer,
@@ -26,14 +21,13 @@ from imgcdn.origins.base import (
     Located,
     Original,
     OriginalFile,
-    Stop,
-    Validators,
     keeps_changing,
 )
+from imgcdn.origins.fetching import Copy, Fetching
 from imgcdn.origins.freshness import judge, lifetime
 from imgcdn.origins.limits import Limits
-from imgcdn.origins.negative import negative_entry
-from imgcdn.origins.places import Places
+from imgcdn.origins.negative import negative_entry, raise_remembered
+from imgcdn.origins.negative_memo import NegativeMemo
 from imgcdn.origins.probing import Prober
 from imgcdn.origins.settings import OriginSettings
 from imgcdn.renderers.jobs import FirstRender
@@ -45,26 +39,10 @@ from imgcdn.store.folder import Folder
 #: written.
 ATTEMPTS = 2
 
-#: Threads that look files up. A look-up takes a few system calls, and up to 20 ms if the file was just written.
-_LOOKUP_THREADS = 8
-
 #: How many of the callers' versions (`v`) a record remembers.
 _MOST_SEEN = 16
 
 _NO_FILE = FileStamp(0, 0, 0, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Copy:
-    """The result of a fetch: the answer, the file with the bytes (None after a 304), and the path to publish from."""
-
-    answer: Answer
-    file: OriginalFile | None
-    temp: str | None
-
-
-#: The part of a fetch that runs in a thread.
-_Work = Callable[[Fetcher, Source, SourceRecord | None, Stop], _Copy]
 
 
 class Catalog:
@@ -94,11 +72,8 @@ class Catalog:
         self._store = store
         self._prober = prober
         self._clock = clock
-        # Two pools: files must not wait for slow origins.
-        self._fetching = ThreadPoolExecutor(settings.fetchers, thread_name_prefix="fetch")
-        self._looking = ThreadPoolExecutor(_LOOKUP_THREADS, thread_name_prefix="lookup")
-        self._places = Places(settings.fetchers, per_host=settings.fetches_per_host)
-        self._stops: set[Stop] = set()
+        self._failures = NegativeMemo(clock=clock)
+        self._fetching = Fetching(settings, store)
 
     def current(self, source: Source, v: str | None) -> SourceRecord | None:
         """
@@ -119,13 +94,14 @@ class Catalog:
             known = self._store.remembered_record(key)
             if known is not None and known.stamp == stamp and known.facts is not None and known.negative is None:
                 return self._limits.check(self._limits.applied_to(known))
-        record = self._store.record(key)
-        if record is None:
-            return None
-        record = self._limits.applied_to(record)
-        if judge(record, stamp=stamp, v=v, now=self._clock()) is not Freshness.FRESH:
-            return None
-        return self._limits.check(record)
+        # A good record comes first: another process may have fetched what failed here.
+        for kept in (self._store.record(key), self._failures.get(key)):
+            if kept is None:
+                continue
+            record = self._limits.applied_to(kept)
+            if judge(record, stamp=stamp, v=v, now=self._clock()) is Freshness.FRESH:
+                return self._limits.check(record)
+        return None
 
     async def refresh(
         self, source: Source, v: str | None, first: FirstRender | None = None, *, interest: Interest = ALWAYS
@@ -162,9 +138,11 @@ class Catalog:
         fetcher = self._fetchers[source.scheme]
         if not fetcher.copies:
             # The render child checks that it is still the same file.
-            return (await self._copy(fetcher, source, None, interest)).file
+            return (await self._fetching.copy(fetcher, source, None, interest)).file
         path = self._store.original(source_key(source))
-        return OriginalFile(path) if path is not None and path_stamp(path) == original.record.stamp else None
+        if path is None or path_stamp(path) != original.record.stamp:
+            return None
+        return OriginalFile(PathBeneath(str(path.parent), path.name))
 
     async def fetch_again(self, source: Source, *, interest: Interest = ALWAYS) -> Original:
         """
@@ -174,8 +152,12 @@ class Catalog:
             interest: Whether anybody waits for the original.
 
         Raises:
-            ImgcdnError, Withdrawn: As `refresh`.
+            ImgcdnError: As `refresh`, or the last attempt failed a moment ago.
+            Withdrawn: As `refresh`.
         """
+        failure = self._failures.get(source_key(source))
+        if failure is not None:
+            raise_remembered(failure, now=self._clock())
         return await self._fetch(source, None, None, None, interest)
 
     def host(self, source: Source) -> str:
@@ -184,10 +166,7 @@ class Catalog:
 
     def close(self) -> None:
         """End the fetches that are under way, and close the fetchers."""
-        for stop in list(self._stops):
-            stop.request()
-        for threads in (self._fetching, self._looking):
-            threads.shutdown(wait=False, cancel_futures=True)
+        self._fetching.close()
         for fetcher in set(self._fetchers.values()):
             fetcher.close()
 
@@ -203,62 +182,25 @@ class Catalog:
         with self._store.open_folder(source_key(source)) as folder:
             for _ in range(ATTEMPTS):
                 try:
-                    copy = await self._copy(fetcher, source, known, interest)
+                    copy = await self._fetching.copy(fetcher, source, known, interest)
                 except (SourceNotFound, OriginError, ImageTooLarge, Forbidden) as error:
                     if fetcher.copies:  # for a file, another look-up costs less than a negative entry
-                        self._remember_failure(folder, known, error)
+                        self._remember_failure(folder, known, fetcher.host(source), error)
                     raise
                 if not copy.answer.modified:
                     return self._record_validation(folder, known, copy.answer, v)
                 original = await self._record_new_bytes(
-                    folder, copy, v, first, was_known=known is not None, interest=interest
+                    folder,
+                    copy,
+                    v,
+                    first,
+                    host=fetcher.host(source),
+                    was_known=known is not None,
+                    interest=interest,
                 )
                 if original is not None:
                     return original
         raise keeps_changing()
-
-    async def _copy(self, fetcher: Fetcher, source: Source, known: SourceRecord | None, interest: Interest) -> _Copy:
-        """Run the fetcher in a thread. One that copies waits for a place of its host first."""
-        stop = Stop()
-        if not fetcher.copies:
-            return await self._run(self._looking, stop, _locate, fetcher, source, known)
-        async with self._places.take(fetcher.host(source), stop, interest):
-            return await self._run(self._fetching, stop, self._download, fetcher, source, known)
-
-    async def _run(
-        self,
-        threads: ThreadPoolExecutor,
-        stop: Stop,
-        work: _Work,
-        fetcher: Fetcher,
-        source: Source,
-        known: SourceRecord | None,
-    ) -> _Copy:
-        self._stops.add(stop)
-        try:
-            return await asyncio.get_running_loop().run_in_executor(threads, work, fetcher, source, known, stop)
-        except OriginError as error:
-            if stop.requested:  # not the origin's fault, so no negative entry
-                raise Overloaded("The service is shutting down. Try again in a second.") from error
-            raise
-        finally:
-            self._stops.discard(stop)
-            stop.request()  # ends a cancelled fetch, which would keep its thread; no effect on one that has ended
-
-    def _download(self, fetcher: Fetcher, source: Source, known: SourceRecord | None, stop: Stop) -> _Copy:
-        """Fetch into a file of the store. If that fails, fetch into a temporary file for the waiting requests alone."""
-        temp = self._store.temp_path()
-        if temp is not None:
-            try:
-                return _download_to(temp, fetcher, source, known, stop)
-            except OSError as error:
-                self._store.note(error)
-        handle, path = tempfile.mkstemp(prefix="imgcdn-original-")
-        os.close(handle)
-        try:
-            return replace(_download_to(path, fetcher, source, known, stop), temp=None)
-        except OSError as error:
-            raise InternalError("The disk has no space for the original. Try again later.", log=str(error)) from error
 
     def _record_validation(self, folder: Folder, known: SourceRecord | None, answer: Answer, v: str | None) -> Original:
         if known is None or known.origin is None:
@@ -271,10 +213,11 @@ class Catalog:
     async def _record_new_bytes(
         self,
         folder: Folder,
-        copy: _Copy,
+        copy: Copy,
         v: str | None,
         first: FirstRender | None,
         *,
+        host: str,
         was_known: bool,
         interest: Interest,
     ) -> Original | None:
@@ -285,42 +228,51 @@ class Catalog:
         if answer.file is None:
             origin = self._state(answer, dict(answer.headers), v, before.origin if before else None)
             file = self._keep_copy(folder, copy) if origin.storable else copy.file
-        located = answer.file or Located(file.path, path_stamp(file.path) or _NO_FILE)
+        located = answer.file or Located(file.path, path_stamp(str(file.path)) or _NO_FILE)
         storable = origin is None or origin.storable
         first = first if storable else None
         probed = await self._prober.probe(located, version=answer.version, first=first, interest=interest)
         if probed is None:
             return None
         record = replace(probed.record, origin=origin)
-        if storable:
-            self._store.save_record(folder, record)
-        else:
+        if origin is not None and record.facts is None:
+            self._store.discard(str(file.path))  # it will be fetched again
+        if not storable:
             self._store.purge(folder.source_key)
+        elif record.facts is not None or (before is not None and before.facts is not None):
+            self._store.save_record(folder, record)
+            self._failures.forget(folder.source_key)
+        else:
+            self._failures.put(folder.source_key, host, record)
+            self._store.drop_if_empty(folder.source_key)
         status = 200 if origin is not None and was_known else 0
         return Original(record, file, origin_status=status, rendered=probed.rendered)
 
-    def _keep_copy(self, folder: Folder, copy: _Copy) -> OriginalFile:
+    def _keep_copy(self, folder: Folder, copy: Copy) -> OriginalFile:
         """Move the file into the source's folder. If that fails, it stays where it is, for the waiting requests."""
         assert copy.file is not None
         if copy.temp is not None and folder.publish(copy.temp, ORIGINAL_NAME):
             path = self._store.original(folder.source_key)
             if path is not None:
-                return OriginalFile(path)
+                return OriginalFile(PathBeneath(str(path.parent), path.name))
         return copy.file
 
     def _remember_failure(
         self,
         folder: Folder,
         known: SourceRecord | None,
+        host: str,
         error: SourceNotFound | OriginError | ImageTooLarge | Forbidden,
     ) -> None:
         entry = negative_entry(error, now=self._clock())
         if isinstance(error, SourceNotFound):  # the original is gone, so its variants go too
             self._store.purge(folder.source_key)
             known = None
-        record = known or SourceRecord("", _NO_FILE, None)
-        with self._store.open_folder(folder.source_key) as anew:
-            self._store.save_record(anew, replace(record, negative=entry))
+        if known is not None and known.facts is not None:
+            self._store.save_record(folder, replace(known, negative=entry))
+        else:
+            self._failures.put(folder.source_key, host, SourceRecord("", _NO_FILE, None, entry))
+            self._store.drop_if_empty(folder.source_key)
 
     def _state(self, answer: Answer, headers: dict[str, str], v: str | None, before: OriginState | None) -> OriginState:
         permitted = lifetime(
@@ -341,29 +293,3 @@ class Catalog:
             storable=permitted.storable,
             seen=seen,
         )
-
-
-def _locate(fetcher: Fetcher, source: Source, known: SourceRecord | None, stop: Stop) -> _Copy:
-    """Find a file. `known` is not used; the signature is that of a download."""
-    answer = fetcher.fetch(source, None, into=None, stop=stop)
-    assert answer.file is not None
-    return _Copy(answer, OriginalFile(answer.file.path), None)
-
-
-def _download_to(path: str, fetcher: Fetcher, source: Source, known: SourceRecord | None, stop: Stop) -> _Copy:
-    file = OriginalFile(Path(path), temporary=True)
-    answer = None
-    try:
-        with open(path, "wb") as into:
-            answer = fetcher.fetch(source, _validators(known), into=into, stop=stop)
-    finally:
-        if answer is None or not answer.modified:
-            file.discard()
-    return _Copy(answer, file if answer.modified else None, path)
-
-
-def _validators(known: SourceRecord | None) -> Validators | None:
-    if known is None or known.origin is None or known.facts is None:
-        return None
-    headers = dict(known.origin.headers)
-    return Validators(known.origin.url, headers.get("etag", ""), headers.get("last-modified", ""))

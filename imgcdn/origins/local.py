@@ -5,7 +5,8 @@ A location was decoded once, by its dialect. Here it is accepted or refused, and
 name and one record. Each rule stops a known attack:
 
 * A segment is not empty and does not begin with a dot (`..`, `.git`, our own `.imgcdn-cache`).
-* A location contains no NUL and no backslash.
+* A location contains no NUL and no backslash, and is text. A file name may be any bytes, but no URL leads to those that
+  are not UTF-8.
 * After symbolic links are followed, the file lies beneath the root and not in the cache folder. It is a regular file.
 """
 
@@ -17,18 +18,19 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-from imgcdn.core.values import FileStamp, Source
+from imgcdn.core.values import FileStamp, PathBeneath, Source
 from imgcdn.errors import SourceNotFound
 from imgcdn.origins.base import Answer, Located, Stop, Validators, too_many_bytes
 from imgcdn.origins.settings import OriginSettings
 from imgcdn.store.files import stamp_of
+from imgcdn.store.opening import open_beneath
 
 #: Coarsest resolution of file times in kernels. A file that changed less than this ago may change again, keeping its
 #: size and its times (git calls such a file racily clean).
 _TICK_S = 0.02
 
-#: Flags for opening the folders on the way to a file. With O_PATH, no permission to list them is needed.
-_FOLDER = os.O_DIRECTORY | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
+#: Python reads bytes of a file name that are not UTF-8 as such characters, which no text contains.
+_SURROGATES = frozenset(map(chr, range(0xD800, 0xE000)))
 
 
 class LocalFetcher:
@@ -80,15 +82,20 @@ class LocalFetcher:
             SourceNotFound: It is not there, or not beneath the root. Clients cannot tell which, on purpose.
             ImageTooLarge: It has more than `max_source_bytes`.
         """
-        path, stamp = self._find(source.location)
+        located = self._find(source.location)
         limit = self._max_source_bytes
-        if stamp.size > limit:
+        if located.stamp.size > limit:
             raise too_many_bytes(limit)
-        _wait_for_tick(stamp)
-        return Answer(modified=True, file=Located(path, stamp))
+        _wait_for_tick(located.stamp)
+        return Answer(modified=True, file=located)
 
-    def _find(self, location: str) -> tuple[Path, FileStamp]:
-        """Return the real path of a file beneath the root, and the stamp of that file."""
+    def _find(self, location: str) -> Located:
+        """
+        Return where a file lies beneath the root, after links are followed.
+
+        An attacker who can write beneath the root may replace a folder with a link after the path was resolved. So the
+        stamp comes from a walk that follows no link, as the render child's walk follows none.
+        """
         _check_name(location)
         root = os.path.realpath(self._root)
         try:
@@ -101,36 +108,17 @@ class LocalFetcher:
         below = os.path.relpath(path, root)
         _check_name(below)  # a link may lead to a dot file
         try:
-            return Path(path), _stamp_beneath(root, below.split("/"))
+            fd, stat = open_beneath(root, below)
+        except PermissionError as error:
+            detail = "There is no image at this path that the service may read."
+            raise SourceNotFound(detail, log=f"no permission to read {path}") from error
         except OSError as error:
             raise _not_found() from error
+        os.close(fd)
+        return Located(PathBeneath(root, below), stamp_of(stat))
 
     def close(self) -> None:
         """Do nothing: this fetcher keeps nothing between requests."""
-
-
-def _stamp_beneath(root: str, segments: list[str]) -> FileStamp:
-    """
-    Stat a file by its real path, without following a link.
-
-    An attacker who can write beneath the root may replace a folder with a link after the path was resolved. A plain
-    stat would follow that link, and the file outside the root would count as allowed.
-
-    Raises:
-        OSError: There is no regular file, or a part of the path has become a link.
-    """
-    folder = os.open(root, _FOLDER)
-    try:
-        for segment in segments[:-1]:
-            inner = os.open(segment, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
-            os.close(folder)
-            folder = inner
-        stat = os.stat(segments[-1], dir_fd=folder, follow_symlinks=False)
-    finally:
-        os.close(folder)
-    if not stat_flags.S_ISREG(stat.st_mode):
-        raise FileNotFoundError(segments[-1])
-    return stamp_of(stat)
 
 
 def _wait_for_tick(stamp: FileStamp) -> None:
@@ -147,9 +135,11 @@ def _check_name(location: str) -> None:
 
 @lru_cache(maxsize=16_384)  # called in every hit
 def _is_servable(location: str) -> bool:
-    """Tell whether a name may be looked up: no empty segment, and none that begins with a dot."""
+    """Tell whether a name may be looked up: it is text, without an empty segment or one that begins with a dot."""
     segments = location.split("/")
-    return "\\" not in location and "\x00" not in location and not any(each[:1] in ("", ".") for each in segments)
+    if any(each[:1] in ("", ".") for each in segments) or not _SURROGATES.isdisjoint(location):
+        return False
+    return "\\" not in location and "\x00" not in location
 
 
 def _beneath(path: str, folder: str) -> bool:

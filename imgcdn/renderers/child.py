@@ -13,12 +13,12 @@ import os
 import resource
 import signal
 import socket
-import stat
 from collections.abc import Callable
 from io import BufferedReader
 from pathlib import Path
 from typing import TypeVar
 
+from imgcdn.core.output.keys import variant_key
 from imgcdn.core.output.plan import Plan, plan_for
 from imgcdn.core.values import EncodedImage, Facts
 from imgcdn.engine.probe import probe
@@ -29,7 +29,8 @@ from imgcdn.renderers.messages import TAKEN, pack, receive_message
 from imgcdn.renderers.parent import end_with_parent
 from imgcdn.renderers.priority import drop_realtime_capability, use_background_priority
 from imgcdn.renderers.sandbox import confine
-from imgcdn.store.files import file_stamp, pack_variant, write_file
+from imgcdn.store.files import file_stamp, pack_variant, stamp_of, write_file
+from imgcdn.store.opening import open_beneath
 
 T = TypeVar("T")
 
@@ -87,7 +88,8 @@ def perform(job: Job) -> Outcome:
 def _perform(job: Job) -> Outcome:
     try:
         with _open(job) as file:
-            outcome = _probe(file, job) if isinstance(job, ProbeJob) else _render(file, job)
+            # An original that is written while it is read looks damaged. So errors count only if it is still the same.
+            outcome = _attempt(lambda: _probe(file, job) if isinstance(job, ProbeJob) else _render(file, job))
             return outcome if file_stamp(file.fileno()) == job.stamp else Changed()
     except _NotTheFile:
         return Changed()
@@ -118,14 +120,13 @@ class _NotTheFile(Exception):
 
 def _open(job: Job) -> BufferedReader:
     try:
-        # O_NOFOLLOW: the file may have become a link. O_NONBLOCK: it may have become a FIFO, whose open would wait.
-        fd = os.open(job.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd, found = open_beneath(job.path.root, job.path.name)
     except PermissionError as error:
         detail = "There is no image at this path that the service may read."
         raise SourceNotFound(detail, log=f"no permission to read {job.path}") from error
     except OSError as error:
         raise _NotTheFile from error
-    if not stat.S_ISREG(os.fstat(fd).st_mode) or file_stamp(fd) != job.stamp:
+    if stamp_of(found) != job.stamp:
         os.close(fd)
         raise _NotTheFile
     return os.fdopen(fd, "rb")
@@ -139,15 +140,17 @@ def _probe(file: BufferedReader, job: ProbeJob) -> Probed:
     except ImageError as error:
         return Probed(version, None, error)
     first = job.then
-    return Probed(version, facts, None, None if first is None else _attempt(lambda: _render_first(file, facts, first)))
+    if first is None:
+        return Probed(version, facts, None)
+    return Probed(version, facts, None, _attempt(lambda: _render_first(file, version, facts, first)))
 
 
-def _render_first(file: BufferedReader, facts: Facts, first: FirstRender) -> Rendered | None:
+def _render_first(file: BufferedReader, version: str, facts: Facts, first: FirstRender) -> Rendered | None:
     plan = plan_for(facts, first.params, first.client, first.limits)
     if not _is_quick(facts, plan):
         return None
     file.seek(0)
-    return _written(render(file, plan, first.budget), first.temp, first.made_at)
+    return _written(render(file, plan, first.budget), variant_key(version, plan), first.temp, first.made_at)
 
 
 def _is_quick(facts: Facts, plan: Plan) -> bool:
@@ -157,11 +160,11 @@ def _is_quick(facts: Facts, plan: Plan) -> bool:
 
 
 def _render(file: BufferedReader, job: RenderJob) -> Rendered:
-    return _written(render(file, job.plan, job.budget), job.temp, job.made_at)
+    return _written(render(file, job.plan, job.budget), job.key, job.temp, job.made_at)
 
 
-def _written(image: EncodedImage, temp: str | None, made_at: int) -> Rendered:
-    data = pack_variant(image, made_at=made_at)
+def _written(image: EncodedImage, key: str, temp: str | None, made_at: int) -> Rendered:
+    data = pack_variant(image, key=key, made_at=made_at)
     if temp is None:
         return Rendered(data, file_bytes=len(data))
     failed = write_file(temp, data)  # if the disk is full or read-only, the picture is still sent

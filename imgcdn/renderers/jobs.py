@@ -5,14 +5,13 @@ import contextlib
 import os
 import signal
 from dataclasses import dataclass
-from pathlib import Path
 
 from imgcdn.core.encoders.effort import Budget
 from imgcdn.core.interest import Interest
 from imgcdn.core.output.plan import Limits, Plan
 from imgcdn.core.request.negotiation import ClientClass
 from imgcdn.core.request.params import Params
-from imgcdn.core.values import Facts, FileStamp
+from imgcdn.core.values import Facts, FileStamp, PathBeneath
 from imgcdn.errors import ImgcdnError
 
 #: The broker and its children ignore these. A terminal and many service managers signal the whole process group, but
@@ -49,7 +48,7 @@ class ProbeJob:
     Read an original's header, and hash its bytes if the fetcher has not.
 
     Args:
-        path: Path of the original, without symbolic links.
+        path: Path of the original.
         stamp: The stamp that the file must have.
         version: SHA-256 of the bytes, hex, if it is known; None to hash them.
         max_pixels: Pixels of an original's frame; larger ones are refused. An animation whose frames together have more
@@ -59,7 +58,7 @@ class ProbeJob:
         refused: Formats of originals whose decoder is not run.
     """
 
-    path: Path
+    path: PathBeneath
     stamp: FileStamp
     version: str | None
     max_pixels: int
@@ -74,18 +73,20 @@ class RenderJob:
     Render one variant.
 
     Args:
-        path: Path of the original, without symbolic links.
+        path: Path of the original.
         stamp: The stamp that the file must have.
         plan: The plan of the variant.
+        key: The key of the variant, for its header.
         temp: Path to write the variant's file to; None to send the file back.
         made_at: Unix time in whole seconds, for the variant's header.
         budget: The limits of encoders.
         timeout_s: Wall-clock seconds after which the child is killed.
     """
 
-    path: Path
+    path: PathBeneath
     stamp: FileStamp
     plan: Plan
+    key: str
     temp: str | None
     made_at: int
     budget: Budget

@@ -129,7 +129,7 @@ def assemble(config: Config) -> Parts:
 def _renderers(config: Config, store: DiskStore, vitals: Vitals) -> ObservedRenderClient:
     return ObservedRenderClient(
         BrokerSettings(
-            scope=hashlib.sha256(str(config.store.cache_dir).encode()).hexdigest(),
+            scope=hashlib.sha256(os.fsencode(config.store.cache_dir)).hexdigest(),
             renderers=config.renderers.renderers,
             memory_bytes=config.renderers.renderer_memory_bytes,
             patience_s=config.service.request_timeout_s,

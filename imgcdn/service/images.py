@@ -269,6 +269,7 @@ class ImageService:
             path=original.file.path,
             stamp=record.stamp,
             plan=planned.plan,
+            key=planned.key,
             temp=None if private else self.store.temp_path(),
             made_at=int(self._clock()),
             budget=self._policy.budget,

@@ -8,16 +8,18 @@ The cache folder, and how files are added to it and removed from it.
     <cache>/current/ab/<source key>/<variant key>.<extension>
     <cache>/tmp/                              files that are being written
     <cache>/trash/                            folders that were purged
+    <cache>/verified                          its time: until when stored variants were verified again
 
 There is no index that could disagree with the files. A file is written under `tmp/` and then renamed into its place. So
-a reader sees a complete file or none, and a killed process leaves at most one file in `tmp/`.
+a reader sees a complete file or none, and a killed process leaves at most one file in `tmp/`. No file is opened through
+a link, and a file that is not a regular one counts as missing (`opening.py`).
 """
 
 import contextlib
-import errno
 import logging
 import os
 import secrets
+import stat as stat_flags
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,12 +27,13 @@ from pathlib import Path
 
 from imgcdn.core.memo import Memo
 from imgcdn.core.values import SourceRecord, Variant
-from imgcdn.errors import ConfigError
 from imgcdn.store.files import (
     LARGE_BYTES,
     ORIGINAL_NAME,
     RECORD_NAME,
+    key_in,
     pack_record,
+    path_stamp,
     read_variant,
     remove_file,
     unpack_record,
@@ -39,7 +42,9 @@ from imgcdn.store.files import (
     write_file,
 )
 from imgcdn.store.folder import Folder
-from imgcdn.store.layout import CURRENT, TEMP_FOLDER, TRASH_FOLDER, lay_out, new_temp_name
+from imgcdn.store.health import Health
+from imgcdn.store.layout import CURRENT, TEMP_FOLDER, TRASH_FOLDER, lay_out, new_temp_name, spill_folder
+from imgcdn.store.opening import FOLDER, READ, open_regular, read_file
 from imgcdn.store.settings import StoreSettings
 from imgcdn.store.space import Space
 from imgcdn.store.usage import TOUCH_AFTER_S, Usage
@@ -69,20 +74,19 @@ class DiskStore:
         self.space = Space(self.folder, settings.min_free_bytes)
         self.clock = clock
         self.usage = Usage(clock=clock)
-        self._trouble = ""
+        self.health = Health(self.folder, self.space)
+        self.note = self.health.note
         self._records: Memo[str, tuple[tuple[int, int], SourceRecord]] = Memo(16_384)
         self._unsaved: Memo[str, SourceRecord] = Memo(1_024)
         self._headers: Memo[str, tuple[tuple[int, int, int], Variant]] = Memo(16_384)
         self._current = os.path.join(self.folder, CURRENT)
         if self.max_bytes:
-            self._create()
+            self._lay_out()
 
     @property
     def degraded(self) -> str:
-        """Why nothing can be stored; empty if all is well."""
-        if self.max_bytes and not self._trouble and not self.space.is_enough:
-            return "less than min_free_bytes is free"
-        return self._trouble
+        """Why nothing can be stored, or nothing evicted; empty if all is well."""
+        return self.health.reason if self.max_bytes else ""
 
     @property
     def temp_folder(self) -> Path:
@@ -141,11 +145,11 @@ class DiskStore:
             return None
         path = self._path(source_key, variant_name(key, format_name))
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            fd = os.open(path, READ)
         except OSError:
             return None
         try:
-            return self._read_open(fd, path, body=body, patient=patient)
+            return self._read_open(fd, path, key, body=body, patient=patient)
         except OSError as error:
             _log.warning("cannot read a variant: %s", error)
             return None
@@ -156,15 +160,17 @@ class DiskStore:
         """Tell whether there is a file for a variant. It may be damaged."""
         return bool(self.max_bytes) and os.path.exists(self._path(source_key, variant_name(key, format_name)))
 
-    def _read_open(self, fd: int, path: str, *, body: bool, patient: bool) -> Variant | None:
+    def _read_open(self, fd: int, path: str, key: str, *, body: bool, patient: bool) -> Variant | None:
         stat = os.fstat(fd)
         identity = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
         seen = self._headers.get(path)
         # Each process verifies a file once: to hash 20 KB at every hit would take a tenth of the hit.
         known = seen[1] if seen is not None and seen[0] == identity else None
+        if known is None and not stat_flags.S_ISREG(stat.st_mode):
+            return None
         if known is None and stat.st_size > LARGE_BYTES and not patient:
             return None
-        variant = known if known and not body else read_variant(fd, stat.st_size, known=known)
+        variant = known if known and not body else read_variant(fd, stat.st_size, key=key, known=known)
         if variant is None:
             _log.warning("removed a damaged variant of %d bytes", stat.st_size)
             remove_file(path)
@@ -176,8 +182,7 @@ class DiskStore:
 
     def _load_record(self, path: str) -> SourceRecord | None:
         try:
-            with open(path, "rb") as file:
-                record = unpack_record(file.read())
+            record = unpack_record(read_file(path))
         except OSError as error:
             _log.warning("cannot read a record: %s", error)
             return None
@@ -194,13 +199,13 @@ class DiskStore:
         The time of use is the record's mtime, because the original's own times are part of its stamp.
         """
         path = Path(self._path(source_key, ORIGINAL_NAME))
-        if not self.max_bytes or not path.is_file():
+        if not self.max_bytes or path_stamp(path) is None:
             return None
         record = self._path(source_key, RECORD_NAME)
         with contextlib.suppress(OSError):
             now = self.clock()
-            if now - os.stat(record).st_mtime > TOUCH_AFTER_S:
-                os.utime(record, (now, now))
+            if now - os.lstat(record).st_mtime > TOUCH_AFTER_S:
+                os.utime(record, (now, now), follow_symlinks=False)
         return path
 
     def purge(self, source_key: str) -> None:
@@ -219,13 +224,18 @@ class DiskStore:
                 self.note(error)
 
     def _move_to_trash(self, source_key: str) -> None:
-        folder = self._path(source_key, "")
+        folder = self._path(source_key, "").rstrip("/")
         trash = self.folder / TRASH_FOLDER / f"{source_key[:16]}-{secrets.token_hex(8)}"
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)  # an empty one needs no place in the trash
+            return
         try:
             os.rename(folder, trash)
-        except FileNotFoundError:
-            if os.path.isdir(folder):  # so the trash folder is missing
-                trash.parent.mkdir(exist_ok=True)
+        except (FileNotFoundError, NotADirectoryError):
+            if os.path.isdir(folder):  # so the trash folder is missing, or is a file
+                error = self.health.lay_out_again()
+                if error is not None:
+                    raise error from None
                 os.rename(folder, trash)
 
     def open_folder(self, source_key: str) -> Folder:
@@ -236,22 +246,37 @@ class DiskStore:
         """
         fd = -1
         if self.max_bytes:
-            path = self._path(source_key, "")
+            path = self._path(source_key, "").rstrip("/")
             try:
-                for folder in (os.path.dirname(path.rstrip("/")), path):
-                    with contextlib.suppress(FileExistsError):
-                        os.mkdir(folder)
-                fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                try:
+                    fd = _create_and_open(path)
+                except FileNotFoundError:  # an empty folder may have been removed meanwhile
+                    fd = _create_and_open(path)
                 os.utime(fd)  # an empty folder is removed after it was not opened for a while
             except OSError as error:
                 self.note(error)
         return Folder(source_key, fd, note=self.note)
+
+    def drop_if_empty(self, source_key: str) -> None:
+        """Remove a source's folder if there is nothing in it. What is published into it later is not stored."""
+        if self.max_bytes:
+            with contextlib.suppress(OSError):
+                os.rmdir(self._path(source_key, ""))
 
     def temp_path(self) -> str | None:
         """Return a new path under `tmp/` to write a file to; None if nothing can be stored."""
         if not self.max_bytes or not self.space.is_enough:
             return None
         return os.path.join(self.temp_folder, new_temp_name())
+
+    def spill_path(self) -> str:
+        """
+        Return a new path, outside of the cache folder, for a file that the cache folder cannot take.
+
+        Raises:
+            OSError: There is no folder for it.
+        """
+        return os.path.join(spill_folder(create=True), new_temp_name())
 
     def save_record(self, folder: Folder, record: SourceRecord) -> None:
         """Replace a source's record. If it cannot be written, this process remembers it."""
@@ -278,24 +303,27 @@ class DiskStore:
         Args:
             folder: The source's folder.
             temp: The path that the file was written to.
-            name: Its name in the folder.
+            name: Its name in the folder, which has its key.
             file: The bytes of the file, if it was not written.
             error_number: Why it was not written (an `errno`); 0 if no write was tried.
 
         Returns:
-            Whether the file is stored, and the variant; None for a damaged file, which is not stored.
+            Whether the file is stored, and the variant; None for a file that is damaged or of another variant, which is
+            not stored.
 
         Raises:
             OSError: The temporary file cannot be read back.
         """
         if file is not None:
-            # A file that is there was left by a child that was killed; it says nothing about the disk.
-            if error_number not in (0, errno.EEXIST):
+            if error_number:
                 self.note(OSError(error_number, "while writing a variant"))
-            return False, unpack_variant(file, len(file))
+            return False, unpack_variant(file, len(file), key=key_in(name))
         assert temp is not None
-        with open(temp, "rb", buffering=0) as written:
-            variant = read_variant(written.fileno(), os.fstat(written.fileno()).st_size, known=None)
+        fd, stat = open_regular(temp)
+        try:
+            variant = read_variant(fd, stat.st_size, key=key_in(name), known=None)
+        finally:
+            os.close(fd)
         self.note(None)
         if variant is not None and folder.publish(temp, name):
             return True, variant
@@ -307,31 +335,19 @@ class DiskStore:
         self.note(failed)
         return failed is None
 
-    def note(self, error: OSError | None) -> None:
-        """Remember whether files can be written, and log a new reason why they cannot."""
-        if error is not None and error.errno == errno.ENOENT:
-            error = self._create_again()
-        trouble = "" if error is None else os.strerror(error.errno or errno.EIO)
-        if trouble and trouble != self._trouble:
-            _log.warning("serving without storing: the cache folder cannot be written: %s", trouble)
-        self._trouble = trouble
-
     def _path(self, source_key: str, name: str) -> str:
         return f"{self._current}/{source_key[:2]}/{source_key}/{name}"
 
-    def _create(self) -> None:
+    def _lay_out(self) -> None:
         try:
             lay_out(self.folder)
             self.space.announce()
         except OSError as error:
             self.note(error)
 
-    def _create_again(self) -> OSError | None:
-        """Create folders again that were removed under the running service. Return the error if that fails."""
-        try:
-            lay_out(self.folder)
-        except ConfigError:
-            return FileExistsError(errno.EEXIST, "other files are there now")
-        except OSError as error:
-            return error
-        return None
+
+def _create_and_open(path: str) -> int:
+    for folder in (os.path.dirname(path), path):
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(folder)
+    return os.open(path, FOLDER)

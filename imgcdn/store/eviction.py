@@ -2,23 +2,33 @@
 Eviction: it keeps the cache folder under its limits and removes the least recently used files first.
 
 One process at a time sweeps the folder; a lock on the trash folder elects it. A sweep looks at the files themselves, so
-files of earlier runs count too.
+files of earlier runs count too. Whatever counts towards a limit can be evicted for it: variants first, then, with the
+last variant of a source, its record and its folder.
 """
 
-import contextlib
-import fcntl
+import errno
 import logging
 import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from imgcdn.store.disk import DiskStore
-from imgcdn.store.files import ORIGINAL_NAME, RECORD_NAME, VARIANT_NAME, remove_file
-from imgcdn.store.layout import CURRENT, TEMP_FOLDER, TEMP_NAME, TRASH_FOLDER, TREE_NAME
+from imgcdn.store.files import remove_file
+from imgcdn.store.layout import (
+    CURRENT,
+    TEMP_FOLDER,
+    TEMP_NAME,
+    TRASH_FOLDER,
+    TREE_NAME,
+    elected,
+    spill_folder,
+)
+from imgcdn.store.survey import Shard, StoredFile, StoredSource, entries, list_shards
+from imgcdn.store.verification import verify_part
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +45,9 @@ _RECORD_MAX_AGE_S = 86_400
 _MIN_PAUSE_S = 10.0
 _PAUSE_RATIO = 20.0
 
+#: The errors of a file that is gone, and of a folder into which a file was just published.
+_NO_TROUBLE = (errno.ENOENT, errno.ENOTEMPTY)
+
 
 @dataclass(frozen=True, slots=True)
 class EvictionPass:
@@ -42,9 +55,9 @@ class EvictionPass:
     The result of one sweep, for the log and for tests.
 
     Args:
-        kept_bytes: Bytes of variants and records afterwards.
-        original_bytes: Bytes of copies of remote originals afterwards.
-        evicted: Number of files removed.
+        kept_bytes: Bytes that variants, records and folders take on the disk afterwards.
+        original_bytes: Bytes that copies of remote originals take afterwards.
+        evicted: Number of variants and originals removed.
     """
 
     kept_bytes: int
@@ -52,31 +65,33 @@ class EvictionPass:
     evicted: int
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class _StoredFile:
-    used_at: float
-    path: str
-    size: int
-
-
 def run_eviction(store: DiskStore) -> EvictionPass | None:
     """
     Remove files until the folder is under its limits and the disk has the required free space.
 
+    If that fails, `store.health` has the reason.
+
     Returns:
-        None if another process is sweeping, or the folder cannot be read.
+        None if another process is sweeping, or the folder cannot be swept.
     """
+    _sweep_spilled(store.clock())
+    if not store.max_bytes:
+        return None
     try:
-        with _elected(store.folder / TRASH_FOLDER) as won:
-            return _evict_in(store) if won else None
+        try:
+            return _run_if_elected(store)
+        except (FileNotFoundError, NotADirectoryError):
+            if not _mend(store):
+                raise
+            return _run_if_elected(store)
     except OSError as error:
-        _log.warning("cannot sweep the cache folder: %s", error)
+        store.health.note_sweep(os.strerror(error.errno or errno.EIO))
         return None
 
 
 class Evictor:
     """
-    A thread that sweeps from time to time.
+    A thread that sweeps from time to time, and verifies a part of what is stored.
 
     Args:
         store: The store to sweep.
@@ -105,131 +120,188 @@ class Evictor:
         pause_s = 0.1
         while not self._stopping.wait(pause_s):
             began = time.monotonic()
-            run_eviction(self._store)
+            self._attempt()
             pause_s = max(self._pause_s, _PAUSE_RATIO * (time.monotonic() - began))
 
-
-@contextlib.contextmanager
-def _elected(folder: Path) -> Iterator[bool]:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+    def _attempt(self) -> None:
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(fd)
+            run_eviction(self._store)
+            verify_part(self._store, pause=self._stopping.wait)
+        except Exception:  # noqa: BLE001  # the end of a thread: nobody else gets its error, and it must go on
+            if self._store.health.note_sweep("it failed; the log has the reason"):
+                _log.exception("a sweep failed")
 
 
-def _evict_in(store: DiskStore) -> EvictionPass:
+def _mend(store: DiskStore) -> bool:
+    """Create a missing folder. If all of the cache is gone, the next file that is stored creates it."""
+    return store.folder.is_dir() and store.health.lay_out_again() is None
+
+
+def _run_if_elected(store: DiskStore) -> EvictionPass | None:
+    with elected(store.folder) as won:
+        return _run(store) if won else None
+
+
+def _run(store: DiskStore) -> EvictionPass:
     now = store.clock()
-    _remove_leftovers(store.folder, now)
-    seen = _survey(store.folder / CURRENT, now)
+    sweep = _Sweep(list_shards(store.folder / CURRENT))
+    sweep.remove_leftovers(store.folder, now)
+    sweep.remove_idle(now)
     # Originals can be fetched again without a render, so they are evicted first when the disk is short of space.
-    original_bytes, gone = _evict(
-        seen.originals, seen.original_bytes, store.originals_max_bytes, short=store.space.missing_bytes()
-    )
-    kept_bytes, evicted = _evict(seen.variants, seen.kept_bytes, store.max_bytes, short=store.space.missing_bytes())
-    done = EvictionPass(kept_bytes, original_bytes, gone + evicted)
-    if done.evicted:
-        _log.info("evicted %d variants and %d originals, %d bytes are kept", evicted, gone, kept_bytes + original_bytes)
-    return done
+    sweep.evict_originals(store.originals_max_bytes, short=store.space.missing_bytes())
+    sweep.evict_variants(store.max_bytes, short=store.space.missing_bytes())
+    store.health.note_sweep(sweep.trouble)
+    if sweep.variants or sweep.originals:
+        _log.info(
+            "evicted %d variants and %d originals, %d bytes are kept",
+            sweep.variants,
+            sweep.originals,
+            sweep.kept_bytes + sweep.original_bytes,
+        )
+    return EvictionPass(sweep.kept_bytes, sweep.original_bytes, sweep.variants + sweep.originals)
 
 
-def _evict(files: list[_StoredFile], total: int, ceiling: int, *, short: int) -> tuple[int, int]:
-    """Remove the least recently used files down to a limit. Return the bytes left and the number of files removed."""
-    allowed = min(ceiling, total - short)
-    target = total if total <= allowed else int(allowed * _LOW_WATER)
-    removed = 0
-    for kept in sorted(files):
-        if total <= target:
-            break
-        if remove_file(kept.path):
-            total -= kept.size
-            removed += 1
-    return total, removed
+class _Sweep:
+    """
+    One sweep of the tree of sources.
 
+    Attributes:
+        kept_bytes, original_bytes: What is left, as in an EvictionPass.
+        variants, originals: Numbers of files that were removed.
+        trouble: Why a file could not be removed; empty if there was no such file.
+    """
 
-@dataclass(slots=True)
-class _Survey:
-    variants: list[_StoredFile] = field(default_factory=list)
-    originals: list[_StoredFile] = field(default_factory=list)
-    kept_bytes: int = 0
-    original_bytes: int = 0
+    def __init__(self, shards: list[Shard]) -> None:
+        self._shards = {shard.folder: shard for shard in shards}
+        self._sources = {source.folder: source for shard in shards for source in shard.sources}
+        self._sources_left = {shard.folder: len(shard.sources) for shard in shards}
+        sources = self._sources.values()
+        self.kept_bytes = sum(shard.size for shard in shards)
+        self.kept_bytes += sum(each.rest_size + sum(v.size for v in each.variants) for each in sources)
+        self.original_bytes = sum(each.original.size for each in sources if each.original is not None)
+        self.variants = self.originals = 0
+        self.trouble = ""
 
+    def remove_leftovers(self, folder: Path, now: float) -> None:
+        """Empty the trash, and remove leftovers of killed processes and trees that are not current."""
+        # Names are compared, because the paths may differ if the folder is reached through a link.
+        current = os.path.basename(os.path.realpath(folder / CURRENT))
+        trees = [each for each in entries(folder) if TREE_NAME.fullmatch(each.name) and each.name != current]
+        for entry in [*entries(folder / TRASH_FOLDER), *_old(trees, now), *_old_temporary(folder / TEMP_FOLDER, now)]:
+            if not _remove_whole(entry):
+                self.trouble = "what was purged cannot be removed"
 
-def _survey(tree: Path, now: float) -> _Survey:
-    """List the files and count their bytes. Remove folders of sources that are empty and were not used for long."""
-    seen = _Survey()
-    for folder in _folders(tree):
-        variants, original, record = _read_folder(folder.path)
-        forgotten = record is None or (not variants and original is None and now - record.used_at > _RECORD_MAX_AGE_S)
-        # A folder that was opened a short while ago may wait for a fetch.
-        if forgotten and _age_s(folder, now) > _TEMP_MAX_AGE_S:
-            _remove_idle(folder.path, record)
-        seen.variants += variants
-        seen.kept_bytes += sum(kept.size for kept in variants) + (record.size if record else 0)
-        if original is not None:
-            used_at = record.used_at if record else original.used_at
-            seen.originals.append(replace(original, used_at=used_at))
-            seen.original_bytes += original.size
-    return seen
+    def remove_idle(self, now: float) -> None:
+        """Remove empty folders, and sources with nothing but a record that was not used for long."""
+        for shard, sources in self._sources_left.items():
+            if not sources:
+                self._remove_shard(shard)
+        for source in list(self._sources.values()):
+            record = source.record
+            if source.variants or source.original is not None:
+                continue
+            forgotten = record is None or now - record.used_at > _RECORD_MAX_AGE_S
+            # A folder that was opened a short while ago may wait for a fetch.
+            if forgotten and now - source.opened_at > _TEMP_MAX_AGE_S:
+                self._remove_rest(source)
 
+    def evict_originals(self, ceiling: int, *, short: int) -> None:
+        """Remove the copies of originals that were used longest ago, down to a limit."""
+        target = _target(self.original_bytes, ceiling, short)
+        for source in sorted(self._sources.values(), key=lambda each: each.original_used_at):
+            if self.original_bytes <= target:
+                return
+            self._remove_original(source)
 
-def _remove_idle(folder: str, record: _StoredFile | None) -> None:
-    if record is not None:
-        remove_file(record.path)
-    with contextlib.suppress(OSError):  # it is not empty, perhaps because a file was just published
-        os.rmdir(folder)
+    def evict_variants(self, ceiling: int, *, short: int) -> None:
+        """Remove the variants that were used longest ago, and sources that have none left, down to a limit."""
+        target = _target(self.kept_bytes, ceiling, short)
+        if self.kept_bytes <= target:
+            return
+        for variant, source in self._in_order_of_use():
+            if self.kept_bytes <= target:
+                return
+            if variant is None:
+                self._remove_original(source)
+                self._remove_rest(source)
+            elif self._remove(variant.path):
+                self.kept_bytes -= variant.size
+                self.variants += 1
 
+    def _in_order_of_use(self) -> Iterator[tuple[StoredFile | None, StoredSource]]:
+        """Yield each variant, and None for the rest of a source after the last of its variants."""
+        order = [
+            (used_at, variant is None, number, variant, source)
+            for number, source in enumerate(self._sources.values())
+            for used_at, variant in [*((each.used_at, each) for each in source.variants), (source.used_at, None)]
+        ]
+        for _, _, _, variant, source in sorted(order, key=lambda each: each[:3]):
+            yield variant, source
 
-def _folders(tree: Path) -> Iterator[os.DirEntry[str]]:
-    for shard in _entries(tree):
-        if shard.is_dir(follow_symlinks=False):
-            yield from (entry for entry in _entries(shard.path) if entry.is_dir(follow_symlinks=False))
+    def _remove_original(self, source: StoredSource) -> None:
+        if source.original is not None and self._remove(source.original.path):
+            self.original_bytes -= source.original.size
+            self.originals += 1
+            source.original = None
 
+    def _remove_rest(self, source: StoredSource) -> None:
+        """Remove a record, and its folder and the shard if they are empty then."""
+        if source.record is not None and self._remove(source.record.path):
+            self.kept_bytes -= source.record.size
+        if not self._remove(source.folder, os.rmdir):
+            return
+        self.kept_bytes -= source.folder_size
+        del self._sources[source.folder]
+        shard = os.path.dirname(source.folder)
+        self._sources_left[shard] -= 1
+        if not self._sources_left[shard]:
+            self._remove_shard(shard)
 
-def _read_folder(folder: str) -> tuple[list[_StoredFile], _StoredFile | None, _StoredFile | None]:
-    """Return a source's variants, its original and its record."""
-    variants: list[_StoredFile] = []
-    original = record = None
-    for entry in _entries(folder):
+    def _remove_shard(self, shard: str) -> None:
+        if self._remove(shard, os.rmdir):
+            self.kept_bytes -= self._shards[shard].size
+
+    def _remove(self, path: str, remove: Callable[[str], None] = os.unlink) -> bool:
+        """Remove a file or an empty folder. Return whether it is gone."""
         try:
-            stat = entry.stat(follow_symlinks=False)
-        except OSError:
-            continue
-        kept = _StoredFile(stat.st_mtime, entry.path, stat.st_size)
-        if entry.name == RECORD_NAME:
-            record = kept
-        elif entry.name == ORIGINAL_NAME:
-            original = kept
-        elif VARIANT_NAME.fullmatch(entry.name):
-            variants.append(kept)
-    return variants, original, record
+            remove(path)
+        except OSError as error:
+            if error.errno not in _NO_TROUBLE:
+                self.trouble = os.strerror(error.errno or errno.EIO)
+            return error.errno == errno.ENOENT
+        return True
 
 
-def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
+def _target(total: int, ceiling: int, short: int) -> int:
+    """Return the bytes to go down to, so that a limit holds and missing free space is gained."""
+    allowed = min(ceiling, total - short)
+    return total if total <= allowed else int(allowed * _LOW_WATER)
+
+
+def _sweep_spilled(now: float) -> None:
+    """Remove leftovers of killed processes beside the cache folder. They do not depend on its state."""
     try:
-        with os.scandir(folder) as entries:
-            return list(entries)
-    except OSError:  # purged or evicted meanwhile
-        return []
+        for entry in _old_temporary(spill_folder(create=False), now):
+            _remove_whole(entry)
+    except OSError:  # there is no such folder, so there is nothing in it
+        return
 
 
-def _remove_leftovers(folder: Path, now: float) -> None:
-    """Empty the trash, and remove leftovers of killed processes and trees that are not current."""
-    for entry in _entries(folder / TRASH_FOLDER):
+def _old_temporary(folder: Path, now: float) -> list[os.DirEntry[str]]:
+    return _old([each for each in entries(folder) if TEMP_NAME.fullmatch(each.name)], now)
+
+
+def _old(found: list[os.DirEntry[str]], now: float) -> list[os.DirEntry[str]]:
+    return [each for each in found if _age_s(each, now) > _TEMP_MAX_AGE_S]
+
+
+def _remove_whole(entry: os.DirEntry[str]) -> bool:
+    """Remove a file, or a folder with everything in it. Return whether it is gone."""
+    if not entry.is_dir(follow_symlinks=False):
+        remove_file(entry.path)
+    for _ in range(2):  # a render that began before a purge may publish into the folder meanwhile
         shutil.rmtree(entry.path, ignore_errors=True)
-    for entry in _entries(folder / TEMP_FOLDER):
-        if TEMP_NAME.fullmatch(entry.name) and _age_s(entry, now) > _TEMP_MAX_AGE_S:
-            remove_file(entry.path)
-    # Names are compared, because the paths may differ if the folder is reached through a link.
-    current = os.path.basename(os.path.realpath(folder / CURRENT))
-    for entry in _entries(folder):
-        if TREE_NAME.fullmatch(entry.name) and entry.name != current and _age_s(entry, now) > _TEMP_MAX_AGE_S:
-            shutil.rmtree(entry.path, ignore_errors=True)
+    return not os.path.lexists(entry.path)
 
 
 def _age_s(entry: os.DirEntry[str], now: float) -> float:

@@ -9,13 +9,15 @@ import hashlib
 import json
 import os
 import re
+import secrets
+import stat as stat_flags
 import struct
 import zlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from imgcdn.core.output.formats import OUTPUTS
+from imgcdn.core.output.formats import FORMATS, OUTPUTS
 from imgcdn.core.values import (
     Body,
     Effort,
@@ -29,11 +31,13 @@ from imgcdn.core.values import (
     Variant,
 )
 from imgcdn.store.bodies import StoredBody
+from imgcdn.store.soundness import is_sound
 
-# magic and layout version, format, width, height, body length, made-at, effort, SHA-256 of the body
-_FIELDS = struct.Struct(">8s16sIIQQB32s3x")
+# magic and layout version, format, width, height, body length, made-at, effort, SHA-256 of the body, key, and 3 bytes
+# that are not used yet
+_FIELDS = struct.Struct(">8s16sIIQQB32s32s3x")
 _CHECKSUM = struct.Struct(">I")
-_MAGIC = b"imgcdn\x00\x02"
+_MAGIC = b"imgcdn\x00\x03"
 _RECORD_MAGIC = b"imgcdn-record 1"
 _EFFORTS = frozenset(effort.value for effort in Effort)
 
@@ -57,51 +61,68 @@ def variant_name(key: str, format_name: str) -> str:
     return f"{key}.{OUTPUTS[format_name].extension}"
 
 
-def pack_variant(image: EncodedImage, *, made_at: int) -> bytes:
+def key_in(name: str) -> str:
+    """Return the key in a variant's file name."""
+    return name.partition(".")[0]
+
+
+def pack_variant(image: EncodedImage, *, key: str, made_at: int) -> bytes:
     """
     Return the bytes of a variant's file.
 
     Args:
         image: The encoded picture or text.
+        key: Its key. The header has it, so that a file in another's place is noticed.
         made_at: Unix time in whole seconds, the resolution of Last-Modified.
     """
     digest = hashlib.sha256(image.body).digest()
     fields = _FIELDS.pack(
-        _MAGIC, image.format.encode("ascii"), *image.size, len(image.body), made_at, image.effort.value, digest
+        _MAGIC,
+        image.format.encode("ascii"),
+        *image.size,
+        len(image.body),
+        made_at,
+        image.effort.value,
+        digest,
+        bytes.fromhex(key),
     )
     return fields + _CHECKSUM.pack(zlib.crc32(fields)) + image.body
 
 
-def unpack_header(data: bytes, file_bytes: int) -> Variant | None:
+def unpack_header(data: bytes, file_bytes: int, *, key: str) -> Variant | None:
     """
     Read a variant's header.
 
     Args:
         data: The beginning of the file.
         file_bytes: Length of the whole file, which must equal that of header and body.
+        key: The key that the variant must have.
 
     Returns:
-        The variant without its body; None if the header is damaged or the length is wrong.
+        The variant without its body; None if the header is damaged or of another variant, or the length is wrong.
     """
     if len(data) < HEADER_BYTES or _CHECKSUM.unpack_from(data, _FIELDS.size)[0] != zlib.crc32(data[: _FIELDS.size]):
         return None
-    magic, format_name, width, height, length, made_at, effort, digest = _FIELDS.unpack_from(data)
+    magic, format_name, width, height, length, made_at, effort, digest, own_key = _FIELDS.unpack_from(data)
     name = format_name.rstrip(b"\x00").decode("ascii", "replace")
     if magic != _MAGIC or name not in OUTPUTS or effort not in _EFFORTS or file_bytes != HEADER_BYTES + length:
+        return None
+    if own_key.hex() != key:
         return None
     return Variant(b"", name, (width, height), length, digest, made_at, Effort(effort))
 
 
-def read_variant(fd: int, file_bytes: int, *, known: Variant | None) -> Variant | None:
+def read_variant(fd: int, file_bytes: int, *, key: str, known: Variant | None) -> Variant | None:
     """
     Read an open file.
 
     Args:
         file_bytes: Length of the file.
+        key: The key that the variant must have.
         known: Its header, if this file was verified before; None to verify it now, which hashes the body.
 
     Returns:
-        None if the file is damaged.
+        None if the file is damaged, or of another variant.
 
     Raises:
         OSError: The disk fails.
@@ -111,23 +132,24 @@ def read_variant(fd: int, file_bytes: int, *, known: Variant | None) -> Variant 
         body = os.pread(fd, known.length, HEADER_BYTES)
         return _with_body(known, body) if len(body) == known.length else None
     if file_bytes <= LARGE_BYTES:
-        return unpack_variant(os.read(fd, file_bytes), file_bytes)
-    header = known or unpack_header(os.pread(fd, HEADER_BYTES, 0), file_bytes)
+        return unpack_variant(os.read(fd, file_bytes), file_bytes, key=key)
+    header = known or unpack_header(os.pread(fd, HEADER_BYTES, 0), file_bytes, key=key)
     if header is None:
         return None
     stored = StoredBody(fd, HEADER_BYTES, header.length)
     return _with_body(header, stored) if known or stored.sha256() == header.digest else None
 
 
-def unpack_variant(data: bytes, file_bytes: int) -> Variant | None:
+def unpack_variant(data: bytes, file_bytes: int, *, key: str) -> Variant | None:
     """
     Read a whole file from memory.
 
     Args:
         data: The bytes that were read.
         file_bytes: Length of the file.
+        key: The key that the variant must have.
     """
-    header = unpack_header(data, file_bytes)
+    header = unpack_header(data, file_bytes, key=key)
     body = data[HEADER_BYTES:]
     if header is None or len(body) != header.length:
         return None
@@ -144,12 +166,13 @@ def file_stamp(fd: int) -> FileStamp:
     return stamp_of(os.fstat(fd))
 
 
-def path_stamp(path: Path) -> FileStamp | None:
-    """Return the stamp of the file at a path; None if it cannot be read."""
+def path_stamp(path: str | Path) -> FileStamp | None:
+    """Return the stamp of the file at a path, without following a link; None if there is no regular file."""
     try:
-        return stamp_of(os.stat(path))
+        stat = os.lstat(path)
     except OSError:
         return None
+    return stamp_of(stat) if stat_flags.S_ISREG(stat.st_mode) else None
 
 
 def stamp_of(stat: os.stat_result) -> FileStamp:
@@ -167,9 +190,14 @@ def remove_file(path: str) -> bool:
 
 
 def write_file(path: str, data: bytes) -> OSError | None:
-    """Write a new file completely, or not at all. Return the error, or None."""
+    """
+    Write a file completely, or not at all. Return the error, or None.
+
+    It is written under a new name, then renamed. So a file that an earlier attempt left at this path is replaced.
+    """
+    unfinished = f"{path}.{secrets.token_hex(8)}"
     try:
-        file = open(path, "xb", buffering=0)  # noqa: SIM115  # if this fails, the file of that name is not ours to remove
+        file = open(unfinished, "xb", buffering=0)  # noqa: SIM115  # if this fails, there is no file to remove
     except OSError as error:
         return error
     try:
@@ -177,8 +205,9 @@ def write_file(path: str, data: bytes) -> OSError | None:
             rest = memoryview(data)
             while rest:  # a disk that fills up first writes a part
                 rest = rest[file.write(rest) :]
+        os.rename(unfinished, path)
     except OSError as error:
-        remove_file(path)
+        remove_file(unfinished)
         return error
     return None
 
@@ -197,7 +226,7 @@ def unpack_record(data: bytes) -> SourceRecord | None:
     try:
         fields = json.loads(text)
         facts, negative, origin = fields["facts"], fields["negative"], fields["origin"]
-        return SourceRecord(
+        record = SourceRecord(
             version=fields["version"],
             stamp=FileStamp(**fields["stamp"]),
             facts=Facts(**{**facts, "size": tuple(facts["size"])}) if facts else None,
@@ -207,8 +236,13 @@ def unpack_record(data: bytes) -> SourceRecord | None:
                 FailedVariant(each["key"], NegativeEntry(**each["negative"])) for each in fields.get("failed", ())
             ),
         )
-    except (ValueError, LookupError, TypeError):  # complete, but written by a version with other fields
+    except (ValueError, LookupError, TypeError, AttributeError):  # complete, but of a version with other fields
         return None
+    return record if is_sound(record, SourceRecord) and _is_possible(record.facts) else None
+
+
+def _is_possible(facts: Facts | None) -> bool:
+    return facts is None or (facts.format in FORMATS and min(*facts.size, facts.frames) > 0)
 
 
 def _unpack_origin(fields: dict[str, Any]) -> OriginState:

@@ -1,20 +1,31 @@
 """The subfolders of the cache folder, the tag that marks it as ours, and the names of files that are not finished."""
 
 import contextlib
+import errno
 import fcntl
+import logging
 import os
 import re
 import secrets
+import stat as stat_flags
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from imgcdn.errors import ConfigError
+from imgcdn.store.files import remove_file, write_file
+from imgcdn.store.opening import FOLDER, read_file
+
+_log = logging.getLogger(__name__)
 
 #: Subfolders: files that are being written, folders that were purged, and the link to the tree of sources.
 TEMP_FOLDER, TRASH_FOLDER, CURRENT = "tmp", "trash", "current"
 
+#: The file whose time says until when stored variants were verified again.
+VERIFIED = "verified"
+
 #: The names that `new_temp_name` and `new_tree_name` make. Other files are left alone.
-TEMP_NAME = re.compile(r"[0-9]+-[0-9a-f]{16}|tree-[0-9a-f]{8}")
+TEMP_NAME = re.compile(r"[0-9]+-[0-9a-f]{16}(\.[0-9a-f]{16})?|tree-[0-9a-f]{8}")
 TREE_NAME = re.compile(r"tree-[0-9a-f]{8}")
 
 # The first line is from the Cache Directory Tagging Specification. Backup tools skip folders with this file.
@@ -33,7 +44,7 @@ def lay_out(folder: Path) -> None:
     with _locked(folder):
         _check_tag(folder)
         for name in (TEMP_FOLDER, TRASH_FOLDER):
-            (folder / name).mkdir(exist_ok=True)
+            _make_folder(folder / name)
         if not (folder / CURRENT).is_dir():
             _point_current(folder)
 
@@ -50,14 +61,28 @@ def new_tree_name() -> str:
 
 def _check_tag(folder: Path) -> None:
     tag, unfinished = folder / "CACHEDIR.TAG", folder / "CACHEDIR.TAG.new"
-    if tag.is_file():
-        if tag.read_bytes() != _TAG:
+    try:
+        if read_file(str(tag)) != _TAG:
             raise ConfigError(f"cache_dir: {folder} is the cache of another program; name another folder")
-    elif any(path != unfinished for path in folder.iterdir()):
-        raise ConfigError(f"cache_dir: {folder} holds files that are not imgcdn's; name an empty folder")
-    else:
-        unfinished.write_bytes(_TAG)
+    except FileNotFoundError:
+        if any(path != unfinished for path in folder.iterdir()):
+            text = f"cache_dir: {folder} holds files that are not imgcdn's; name an empty folder"
+            raise ConfigError(text) from None
+        remove_file(str(unfinished))
+        if failed := write_file(str(unfinished), _TAG):
+            raise failed from None
         unfinished.rename(tag)
+
+
+def _make_folder(path: Path) -> None:
+    """Create a subfolder. If something else has its name, that is renamed: it is not ours to remove."""
+    with contextlib.suppress(FileExistsError):
+        path.mkdir()
+    if not stat_flags.S_ISDIR(path.lstat().st_mode):
+        aside = path.with_name(f"{path.name}-{secrets.token_hex(4)}")
+        path.rename(aside)
+        path.mkdir()
+        _log.warning("renamed %s, which is not a folder, to %s", path, aside.name)
 
 
 def _point_current(folder: Path) -> None:
@@ -69,8 +94,56 @@ def _point_current(folder: Path) -> None:
 
 
 @contextlib.contextmanager
+def elected(folder: Path) -> Iterator[bool]:
+    """
+    Try to become the one process that sweeps. Yield whether that succeeded; if so, it lasts until the end of the block.
+
+    Args:
+        folder: The cache folder.
+
+    Raises:
+        OSError: The folder cannot be opened.
+    """
+    fd = os.open(folder / TRASH_FOLDER, FOLDER)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(fd)
+
+
+def spill_folder(*, create: bool) -> Path:
+    """
+    Return the folder for originals that the cache folder cannot take. Only this user can enter it.
+
+    It is in TMPDIR, or in /tmp.
+
+    Args:
+        create: Whether to create it if it is missing.
+
+    Raises:
+        OSError: It is missing, it cannot be created, or it belongs to another user.
+    """
+    folder = Path(tempfile.gettempdir(), f"imgcdn-originals-{os.getuid()}")
+    if create:
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if not stat_flags.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise PermissionError(
+            errno.EPERM, "not a folder that only this user can enter; remove it or set TMPDIR", folder
+        )
+    return folder
+
+
+@contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Hold a lock while the folders are created. It is not the lock of a sweep, which is held for longer."""
+    # The folder itself may be a link.
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)

@@ -19,8 +19,8 @@ class StoreSettings:
     cache_max_bytes: int = setting(
         2**30,
         byte_count,
-        "Bytes of variants and records to keep. Above it, the least recently used variants are evicted within seconds. "
-        "With 0, nothing is kept.",
+        "Bytes of variants and records to keep, as the disk counts them: whole blocks, and folders. Above it, the "
+        "least recently used variants are evicted within seconds. With 0, nothing is kept.",
     )
     originals_max_bytes: int = setting(
         2**30,

@@ -40,6 +40,6 @@ class Usage:
         for path in list(counts):  # a hit in another thread may still count into it
             # Evicted files are gone, and on a read-only disk nothing is evicted.
             with contextlib.suppress(OSError):
-                if now - os.stat(path).st_mtime > TOUCH_AFTER_S:
-                    os.utime(path, (now, now))
+                if now - os.lstat(path).st_mtime > TOUCH_AFTER_S:
+                    os.utime(path, (now, now), follow_symlinks=False)
         return counts

@@ -14,8 +14,9 @@ from imgcdn.core.output.formats import OUTPUTS
 from imgcdn.core.values import OriginState, SourceRecord
 from imgcdn.store.files import HEADER_BYTES, pack_record, read_variant, unpack_record, unpack_variant
 from tests.fuzz.target import Check, Target, ready, spliced
-from tests.support.stored import RECORD, variant_file
+from tests.support.stored import RECORD, key, variant_file
 
+_KEY = key(1)
 _VARIANTS = [variant_file(), variant_file(b""), variant_file(bytes(300_000))]
 _ORIGIN = OriginState("https://a.example/b.jpg", (("etag", '"1"'),), 1.0, 2.0, storable=True, seen=("1",))
 _RECORDS = [pack_record(RECORD), pack_record(SourceRecord("", RECORD.stamp, None, RECORD.negative, _ORIGIN))]
@@ -40,7 +41,10 @@ def _open_variants() -> Iterator[Check[bytes]]:
             path.write_bytes(data)
             fd = os.open(path, os.O_RDONLY)
             try:
-                for variant in (unpack_variant(data, len(data)), read_variant(fd, len(data), known=None)):
+                for variant in (
+                    unpack_variant(data, len(data), key=_KEY),
+                    read_variant(fd, len(data), key=_KEY, known=None),
+                ):
                     if variant is not None:
                         body = variant.body[:]
                         assert variant.format in OUTPUTS

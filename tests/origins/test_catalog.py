@@ -5,6 +5,7 @@ import hashlib
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import BinaryIO
 
 import pytest
@@ -139,7 +140,7 @@ def test_the_version_of_an_original_is_its_hash(bench: Bench, source: Source) ->
             assert original.record.version == hashlib.sha256(PHOTO).hexdigest()
             file = await catalog.open(source, original)
             assert file is not None
-            assert file.path.read_bytes() == PHOTO
+            assert Path(str(file.path)).read_bytes() == PHOTO
 
     asyncio.run(scenario())
 

@@ -47,7 +47,9 @@ class Kind:
         """Fetch as the catalogue does, and return the bytes."""
         into = io.BytesIO() if self.fetcher.copies else None
         answer = self.fetcher.fetch(source or self.source, known, into=into, stop=stop or Stop())
-        return answer, into.getvalue() if into else b"" if answer.file is None else answer.file.path.read_bytes()
+        if into is not None:
+            return answer, into.getvalue()
+        return answer, b"" if answer.file is None else Path(str(answer.file.path)).read_bytes()
 
 
 class Folder(Kind):

@@ -9,9 +9,11 @@ import pytest
 from imgcdn.core.values import FileStamp, Source
 from imgcdn.errors import SourceNotFound
 from imgcdn.origins.base import Located, Stop
+from imgcdn.origins.listing import first_pictures
 from imgcdn.origins.local import LocalFetcher
 from imgcdn.origins.settings import OriginSettings
 from imgcdn.store.files import file_stamp
+from tests.support.users import as_nobody, open_to_others
 
 _TRIES = 20_000
 
@@ -54,7 +56,7 @@ def files(root: Path) -> LocalFetcher:
 
 def _find(files: LocalFetcher, location: str) -> tuple[FileStamp, Path]:
     """Do both steps of a request."""
-    return files.stamp(Source("local", location)), _fetch(files, location).path
+    return files.stamp(Source("local", location)), Path(str(_fetch(files, location).path))
 
 
 def _fetch(files: LocalFetcher, location: str) -> Located:
@@ -154,7 +156,7 @@ def test_the_root_may_be_a_slash() -> None:
     location = os.path.realpath(os.__file__).lstrip("/")
     if any(part.startswith(".") for part in location.split("/")):
         location = "etc/passwd"
-    assert _fetch(LocalFetcher(OriginSettings(root=Path("/"))), location).path.is_file()
+    assert _fetch(LocalFetcher(OriginSettings(root=Path("/"))), location).stamp.size > 0
 
 
 @pytest.mark.parametrize(
@@ -288,3 +290,25 @@ def _point(link: Path, target: str) -> None:
     new = link.with_name("new-link")
     new.symlink_to(target)
     new.rename(link)
+
+
+def test_names_that_are_not_text_are_left_out(tmp_path: Path) -> None:
+    for name in (b"a.jpg", b"caf\xe9.jpg", b"\xff\xfe.png", "café.jpg".encode(), b"back\\slash.jpg"):
+        (tmp_path / os.fsdecode(name)).write_bytes(b"bytes")
+    files = LocalFetcher(OriginSettings(root=tmp_path))
+
+    assert first_pictures(tmp_path, 10) == ["a.jpg", "café.jpg"]
+    for find in (lambda: files.stamp(Source("local", "caf\udce9.jpg")), lambda: _fetch(files, "caf\udce9.jpg")):
+        with pytest.raises(SourceNotFound):
+            find()
+
+
+def test_a_file_that_may_not_be_read_is_not_found_and_the_log_names_it(root: Path, files: LocalFetcher) -> None:
+    path = root / "a.jpg"
+    path.chmod(0)
+    open_to_others(root.parent)
+    with as_nobody(), pytest.raises(SourceNotFound) as caught:
+        _fetch(files, "a.jpg")
+
+    assert str(path) in caught.value.log
+    assert str(path) not in caught.value.detail

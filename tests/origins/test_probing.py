@@ -8,6 +8,8 @@ import pytest
 
 from imgcdn.core.interest import ALWAYS, Interest
 from imgcdn.core.output.geometry import Crop
+from imgcdn.core.output.keys import variant_key
+from imgcdn.core.output.plan import plan_for
 from imgcdn.core.request.params import Params
 from imgcdn.errors import CorruptImage, ImgcdnError, InvalidParam, RenderFailed, RenderTimeout
 from imgcdn.origins.base import Located
@@ -16,7 +18,7 @@ from imgcdn.renderers.client import RenderClient
 from imgcdn.renderers.jobs import NO_CLAIM, Claim, Failed, FirstRender, Job, Outcome, Rendered
 from imgcdn.store.files import unpack_header
 from tests.support import pictures
-from tests.support.brokers import rendering, settings, stamp
+from tests.support.brokers import beneath, rendering, settings, stamp
 from tests.support.planning import FAST, LIMITS
 
 
@@ -41,7 +43,7 @@ def _probe(folder: Path, tmp_path: Path, errors: list[ImgcdnError], first: First
     async def scenario() -> ProbedOriginal:
         async with rendering(folder) as renderers:
             prober = Prober(_FailingClient(renderers, folder, errors), max_pixels=10**6, timeout_s=20)
-            probed = await prober.probe(Located(path, stamp(path)), version=None, first=first)
+            probed = await prober.probe(Located(beneath(path), stamp(path)), version=None, first=first)
             assert probed is not None
             return probed
 
@@ -84,7 +86,9 @@ def test_a_render_may_come_with_the_header(folder: Path, tmp_path: Path) -> None
 
     assert probed.record.facts is not None
     assert isinstance(probed.rendered, Rendered)
-    header = unpack_header(data := (tmp_path / "temp").read_bytes(), len(data))
+    plan = plan_for(probed.record.facts, Params(width=30), ("webp",), LIMITS)
+    data = (tmp_path / "temp").read_bytes()
+    header = unpack_header(data, len(data), key=variant_key(probed.record.version, plan))
     assert header is not None
     assert (header.format, header.size[0], probed.rendered.file_bytes) == ("webp", 30, len(data))
 

@@ -8,17 +8,20 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from imgcdn.core.values import PathBeneath
 from imgcdn.errors import ImgcdnError, RenderFailed, SourceNotFound
 from imgcdn.renderers.jobs import Changed, Probed, Rendered
 from imgcdn.renderers.priority import BACKGROUND_NICE
 from imgcdn.store.files import unpack_header
 from tests.support.brokers import (
+    KEY,
     children,
     probe_job,
     render_job,
@@ -35,16 +38,16 @@ def test_a_variant_is_written_to_the_path_in_the_job(folder: Path, small: Path, 
             outcome = await renderers.run(render_job(small, temp=tmp_path / "temp"))
             data = (tmp_path / "temp").read_bytes()
             assert outcome == Rendered(None, file_bytes=len(data))
-            header = unpack_header(data, len(data))
+            header = unpack_header(data, len(data), key=KEY)
             assert header
             assert (header.format, header.size) == ("webp", (45, 30))
 
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("place", ["missing/temp", "taken"], ids=["no such folder", "a file is there"])
+@pytest.mark.parametrize("place", ["missing/temp", "taken"], ids=["no such folder", "a folder is there"])
 def test_a_variant_that_cannot_be_written_is_returned(folder: Path, small: Path, tmp_path: Path, place: str) -> None:
-    (tmp_path / "taken").write_text("somebody's")
+    (tmp_path / "taken").mkdir()
 
     async def scenario() -> None:
         async with rendering(folder) as renderers:
@@ -54,7 +57,19 @@ def test_a_variant_that_cannot_be_written_is_returned(folder: Path, small: Path,
             assert outcome.errno
 
     asyncio.run(scenario())
-    assert (tmp_path / "taken").read_text() == "somebody's"
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["taken"]
+
+
+def test_what_a_killed_child_left_is_replaced(folder: Path, small: Path, tmp_path: Path) -> None:
+    (tmp_path / "temp").write_bytes(b"half a variant")
+
+    async def scenario() -> None:
+        async with rendering(folder) as renderers:
+            outcome = await renderers.run(render_job(small, temp=tmp_path / "temp"))
+            assert outcome == Rendered(None, file_bytes=(tmp_path / "temp").stat().st_size)
+
+    asyncio.run(scenario())
+    assert len(list(tmp_path.glob("temp*"))) == 1
 
 
 def test_a_child_can_write_beneath_one_folder_only(folder: Path, small: Path, tmp_path: Path) -> None:
@@ -90,7 +105,7 @@ def test_a_result_of_many_megabytes_is_returned_complete(folder: Path, tmp_path:
             assert isinstance(outcome, Rendered)
             assert outcome.file
             assert len(outcome.file) > 5 * 2**20
-            assert unpack_header(outcome.file, len(outcome.file))
+            assert unpack_header(outcome.file, len(outcome.file), key=KEY)
 
     asyncio.run(scenario())
 
@@ -146,6 +161,20 @@ class TestOriginals:
 
         asyncio.run(scenario())
 
+    def test_a_folder_that_became_a_link_is_not_followed(self, folder: Path, small: Path, tmp_path: Path) -> None:
+        (tmp_path / "root" / "sub").mkdir(parents=True)
+        moved = small.rename(tmp_path / "root" / "sub" / "a.png")
+        job = replace(probe_job(moved), path=PathBeneath(str(tmp_path / "root"), "sub/a.png"))
+
+        async def scenario() -> None:
+            async with rendering(folder) as renderers:
+                assert works(await renderers.run(job))
+                (tmp_path / "root" / "sub").rename(tmp_path / "outside")
+                (tmp_path / "root" / "sub").symlink_to(tmp_path / "outside")
+                assert await renderers.run(job) == Changed(), "also if it leads to the same file"
+
+        asyncio.run(scenario())
+
     def test_the_error_about_an_original_comes_with_its_version(self, folder: Path, tmp_path: Path) -> None:
         text = tmp_path / "text.jpg"
         text.write_text("not a picture")
@@ -158,6 +187,28 @@ class TestOriginals:
                 assert len(outcome.version) == 64
 
         asyncio.run(scenario())
+
+
+def test_an_original_that_is_cut_off_while_it_is_read_is_changed_and_not_damaged(folder: Path, tmp_path: Path) -> None:
+    """An error about the half that is left would be remembered, and other errors would be our fault."""
+    path, size = tmp_path / "noise.png", (300, 300)
+    noise = Image.frombytes("RGB", size, os.urandom(3 * size[0] * size[1]))
+
+    async def scenario() -> None:
+        outcomes = []
+        async with rendering(folder) as renderers:
+            for number in range(40):
+                noise.save(path, compress_level=1)
+                job = render_job(path, size=size) if number % 2 else probe_job(path)
+                cut = threading.Timer(number / 4000, os.truncate, (path, 1000))
+                cut.start()
+                outcomes.append(await renderers.run(job))
+                cut.join()
+        assert {type(outcome) for outcome in outcomes} <= {Changed, Rendered, Probed}
+        assert all(outcome.error is None for outcome in outcomes if isinstance(outcome, Probed))
+        assert Changed() in outcomes
+
+    asyncio.run(scenario())
 
 
 _UNREADABLE = """

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from imgcdn.core.values import PathBeneath
 from imgcdn.renderers.killings import Killings
 from tests.support.brokers import render_job
 
@@ -34,5 +35,5 @@ def test_two_killings_with_more_than_a_minute_between_them_are_forgiven(small: P
 def test_the_memory_of_killings_is_bounded(small: Path) -> None:
     killings = Killings(lambda: 100.0)
     for number in range(3_000):
-        killings.note(replace(render_job(small), path=Path(f"/{number}")))
+        killings.note(replace(render_job(small), path=PathBeneath("/", str(number))))
     assert len(killings) <= 1_024

@@ -12,6 +12,7 @@ from imgcdn.store.disk import DiskStore
 from imgcdn.store.files import HEADER_BYTES, LARGE_BYTES
 from imgcdn.store.usage import TOUCH_AFTER_S
 from tests.support.stored import (
+    NAME,
     OTHER_SOURCE,
     RECORD,
     SOURCE,
@@ -274,7 +275,7 @@ class TestPurgeRace:
         Path(temp).write_bytes(variant_file())
         with store.open_folder(SOURCE) as folder:
             variant_path(store).parent.rmdir()
-            kept, variant = store.keep(folder, temp, "name", file=None)
+            kept, variant = store.keep(folder, temp, NAME, file=None)
 
         assert not kept
         assert variant

@@ -14,7 +14,7 @@ import pytest
 
 from imgcdn.store.disk import DiskStore
 from tests.support.paths import ROOT
-from tests.support.stored import RECORD, SOURCE, key, open_store, publish, variant_file, variant_path
+from tests.support.stored import NAME, RECORD, SOURCE, key, open_store, publish, variant_file, variant_path
 
 
 @contextlib.contextmanager
@@ -61,7 +61,7 @@ def test_a_probe_of_a_good_disk_leaves_nothing(store: DiskStore) -> None:
 
 def test_a_variant_that_cannot_be_written_is_returned_and_the_fault_is_reported(store: DiskStore) -> None:
     with store.open_folder(SOURCE) as folder:
-        kept, variant = store.keep(folder, store.temp_path(), "name", file=variant_file(), error_number=errno.ENOSPC)
+        kept, variant = store.keep(folder, store.temp_path(), NAME, file=variant_file(), error_number=errno.ENOSPC)
 
     assert not kept
     assert variant
@@ -69,22 +69,15 @@ def test_a_variant_that_cannot_be_written_is_returned_and_the_fault_is_reported(
     assert "space" in store.degraded
 
 
-def test_a_file_that_a_killed_child_left_is_no_fault_of_the_disk(store: DiskStore) -> None:
-    with store.open_folder(SOURCE) as folder:
-        kept, variant = store.keep(folder, store.temp_path(), "name", file=variant_file(), error_number=errno.EEXIST)
-
-    assert (kept, variant is not None, store.degraded) == (False, True, "")
-
-
 def test_a_damaged_variant_is_not_stored(store: DiskStore) -> None:
     temp = store.temp_path()
     assert temp
     Path(temp).write_bytes(variant_file()[:-1])
     with store.open_folder(SOURCE) as folder:
-        assert store.keep(folder, temp, "name", file=None) == (False, None)
+        assert store.keep(folder, temp, NAME, file=None) == (False, None)
 
     assert not Path(temp).exists()
-    assert not variant_path(store).with_name("name").exists()
+    assert not variant_path(store).with_name(NAME).exists()
 
 
 def test_a_file_whose_place_is_taken_by_a_folder_is_not_stored_and_the_fault_is_reported(store: DiskStore) -> None:

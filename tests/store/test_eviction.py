@@ -11,15 +11,19 @@ import pytest
 
 from imgcdn.store.disk import DiskStore
 from imgcdn.store.eviction import Evictor, run_eviction
+from imgcdn.store.files import HEADER_BYTES
+from imgcdn.store.survey import disk_bytes
 from tests.support.stored import (
     OTHER_SOURCE,
     RECORD,
     SOURCE,
+    TEN_BLOCKS,
     age,
     numbers_kept,
     open_store,
     publish,
     record_path,
+    size_on_disk,
     variant_path,
 )
 
@@ -27,25 +31,25 @@ _DAY_S = 86_400
 
 
 def _fill(folder: Path, *, max_bytes: int) -> DiskStore:
-    """Make a store with ten variants of 1,000 bytes and a header; variant 0 was used longest ago."""
+    """Make a store with ten variants of ten blocks; variant 0 was used longest ago."""
     store = open_store(folder, max_bytes=max_bytes)
     for number in range(10):
-        publish(store, number, bytes(1000))
+        publish(store, number, bytes(TEN_BLOCKS - HEADER_BYTES))
         age(variant_path(store, number), 1000 - number)
     return store
 
 
 def test_the_least_recently_used_are_evicted_until_a_tenth_is_free(tmp_path: Path) -> None:
-    store = _fill(tmp_path / "cache", max_bytes=6000)
+    store = _fill(tmp_path / "cache", max_bytes=6 * TEN_BLOCKS)
     done = run_eviction(store)
 
     assert done
-    assert done.kept_bytes <= 5400
+    assert done.kept_bytes <= 0.9 * 6 * TEN_BLOCKS
     assert numbers_kept(store, range(10)) == list(range(done.evicted, 10))
 
 
 def test_a_folder_below_its_limit_loses_nothing(tmp_path: Path) -> None:
-    store = _fill(tmp_path / "cache", max_bytes=20_000)
+    store = _fill(tmp_path / "cache", max_bytes=11 * TEN_BLOCKS)
     done = run_eviction(store)
 
     assert done
@@ -53,14 +57,15 @@ def test_a_folder_below_its_limit_loses_nothing(tmp_path: Path) -> None:
     assert len(numbers_kept(store, range(10))) == 10
 
 
-def test_records_count_towards_the_limit(tmp_path: Path) -> None:
+def test_records_and_folders_count_towards_the_limit(tmp_path: Path) -> None:
     store = open_store(tmp_path / "cache", max_bytes=10**6)
     with store.open_folder(SOURCE) as folder:
         store.save_record(folder, RECORD)
     done = run_eviction(store)
 
     assert done
-    assert done.kept_bytes == record_path(store).stat().st_size
+    tree = (store.folder / "current").resolve()
+    assert done.kept_bytes == size_on_disk(tree) - disk_bytes(tree.stat())
 
 
 @pytest.mark.parametrize(
@@ -225,7 +230,7 @@ def test_a_missing_folder_is_not_an_error(tmp_path: Path) -> None:
 
 
 def test_the_sweeper_brings_a_full_folder_below_its_limit_again_and_again(tmp_path: Path) -> None:
-    store = _fill(tmp_path / "cache", max_bytes=6000)
+    store = _fill(tmp_path / "cache", max_bytes=6 * TEN_BLOCKS)
     evictor = Evictor(store, pause_s=0.05)
     evictor.start()
     try:
@@ -234,7 +239,7 @@ def test_the_sweeper_brings_a_full_folder_below_its_limit_again_and_again(tmp_pa
             while len(numbers_kept(store, range(10))) >= 6 and time.monotonic() < deadline:
                 time.sleep(0.02)
             assert len(numbers_kept(store, range(10))) < 6
-            _fill(tmp_path / "cache", max_bytes=6000)
+            _fill(tmp_path / "cache", max_bytes=6 * TEN_BLOCKS)
     finally:
         evictor.stop()
 

@@ -8,17 +8,28 @@ import pytest
 
 from imgcdn.store.disk import DiskStore
 from imgcdn.store.eviction import run_eviction
-from tests.support.stored import RECORD, age, keep_original, key, numbers_kept, open_store, publish, record_path
+from imgcdn.store.survey import disk_bytes
+from tests.support.stored import (
+    RECORD,
+    TEN_BLOCKS,
+    age,
+    keep_original,
+    key,
+    numbers_kept,
+    open_store,
+    publish,
+    record_path,
+)
 
 _DAY_S = 86_400
 
 
 def fill(folder: Path, *, originals_max_bytes: int) -> tuple[DiskStore, list[Path]]:
-    """Make a store with a variant and ten sources with copies of 1,000 bytes; copy 0 was used longest ago."""
+    """Make a store with a variant and ten sources with copies of ten blocks; copy 0 was used longest ago."""
     store = open_store(folder, originals_max_bytes=originals_max_bytes)
     copies = []
     for number in range(10):
-        copies.append(keep_original(store, bytes(1000), key(number)))
+        copies.append(keep_original(store, bytes(TEN_BLOCKS), key(number)))
         age(copies[number], 1000 * number)
         age(record_path(store, key(number)), 1000 - number)
     publish(store)
@@ -32,8 +43,8 @@ def kept_of(copies: list[Path]) -> list[int]:
 @pytest.mark.parametrize(
     ("limit", "kept"),
     [
-        pytest.param(10_000, range(10), id="exactly the limit"),
-        pytest.param(9_999, range(2, 10), id="a byte more: until a tenth is free"),
+        pytest.param(10 * TEN_BLOCKS, range(10), id="exactly the limit"),
+        pytest.param(10 * TEN_BLOCKS - 1, range(2, 10), id="a byte more: until a tenth is free"),
         pytest.param(0, range(0), id="a limit of 0"),
     ],
 )
@@ -45,19 +56,19 @@ def test_the_least_recently_used_copies_are_evicted_by_the_time_of_their_record(
 
     assert done
     assert kept_of(copies) == list(kept)
-    assert (done.original_bytes, done.evicted) == (1000 * len(kept), 10 - len(kept))
+    assert (done.original_bytes, done.evicted) == (TEN_BLOCKS * len(kept), 10 - len(kept))
     assert numbers_kept(store, range(2)) == [1]
     assert store.record(key(0)) == RECORD
 
 
 def test_the_bytes_of_variants_records_and_copies_are_counted_apart(tmp_path: Path) -> None:
     store, _ = fill(tmp_path / "cache", originals_max_bytes=10**6)
-    files = [path for path in (tmp_path / "cache" / "current").rglob("*") if path.is_file()]
+    files = list((tmp_path / "cache" / "current").resolve().rglob("*"))
     done = run_eviction(store)
 
     assert done
-    assert done.original_bytes == 10_000
-    assert done.kept_bytes == sum(path.stat().st_size for path in files if path.name != "original")
+    assert done.original_bytes == 10 * TEN_BLOCKS
+    assert done.kept_bytes == sum(disk_bytes(path.stat()) for path in files if path.name != "original")
 
 
 def test_a_disk_with_enough_free_space_loses_nothing(tmp_path: Path) -> None:
@@ -73,7 +84,7 @@ def test_a_disk_with_enough_free_space_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_a_copy_without_a_record_goes_by_its_own_time_and_its_folder_stays(tmp_path: Path) -> None:
-    store, copies = fill(tmp_path / "cache", originals_max_bytes=9_999)
+    store, copies = fill(tmp_path / "cache", originals_max_bytes=10 * TEN_BLOCKS - 1)
     for path in copies:
         record_path(store, path.parent.name).unlink()
         age(path.parent, 10 * _DAY_S)
@@ -94,7 +105,8 @@ def test_an_old_record_beside_a_copy_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("limit", "logged"), [pytest.param(9_999, 1, id="evicted"), pytest.param(10_000, 0, id="nothing evicted")]
+    ("limit", "logged"),
+    [pytest.param(TEN_BLOCKS, 1, id="evicted"), pytest.param(10 * TEN_BLOCKS, 0, id="nothing evicted")],
 )
 def test_a_sweep_is_logged_if_it_evicts(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, limit: int, logged: int

@@ -31,15 +31,15 @@ def _reseal(data: bytes) -> bytes:
 
 
 def _reads(data: bytes) -> bool:
-    return unpack_variant(data, len(data)) is not None
+    return unpack_variant(data, len(data), key=key(1)) is not None
 
 
 @pytest.mark.parametrize("name", OUTPUTS)
 @pytest.mark.parametrize("body", [b"", b"x", bytes(100_000)], ids=["empty", "one byte", "large"])
 def test_a_variant_reads_back_as_it_was_packed(name: str, body: bytes) -> None:
-    data = pack_variant(EncodedImage(body, name, (16_383, 1), 1, Effort.FAST), made_at=NOW)
-    assert unpack_header(data[:HEADER_BYTES], len(data))
-    variant = unpack_variant(data, len(data))
+    data = pack_variant(EncodedImage(body, name, (16_383, 1), 1, Effort.FAST), key=key(1), made_at=NOW)
+    assert unpack_header(data[:HEADER_BYTES], len(data), key=key(1))
+    variant = unpack_variant(data, len(data), key=key(1))
 
     assert variant
     assert (variant.body, variant.format, variant.size) == (body, name, (16_383, 1))
@@ -72,7 +72,7 @@ def test_trailing_bytes_are_noticed(tail: bytes) -> None:
 @pytest.mark.parametrize(
     ("offset", "value"),
     [
-        pytest.param(7, b"\x01", id="another layout"),
+        pytest.param(7, b"\x02", id="the last layout"),
         pytest.param(8, b"jxl\x00\x00\x00\x00\x00", id="an unknown format"),
         pytest.param(48, b"\x09", id="an unknown effort"),
     ],
@@ -81,6 +81,14 @@ def test_a_header_of_another_version_is_a_miss_even_with_a_correct_checksum(offs
     data = variant_file()
     assert _reads(_reseal(data))
     assert not _reads(_reseal(data[:offset] + value + data[offset + len(value) :]))
+
+
+def test_a_file_of_another_variant_is_a_miss() -> None:
+    data = variant_file(number=2)
+
+    assert unpack_variant(data, len(data), key=key(2))
+    assert not unpack_variant(data, len(data), key=key(1))
+    assert not unpack_header(data[:HEADER_BYTES], len(data), key=key(1))
 
 
 @pytest.mark.parametrize("name", OUTPUTS)

@@ -11,13 +11,16 @@ from pathlib import Path
 
 from imgcdn.core.encoders.effort import Budget
 from imgcdn.core.output.plan import Plan
-from imgcdn.core.values import Effort, FileStamp
+from imgcdn.core.values import Effort, FileStamp, PathBeneath
 from imgcdn.renderers.client import RenderClient
 from imgcdn.renderers.jobs import Probed, ProbeJob, RenderJob
 from imgcdn.renderers.settings import Allowance, BrokerSettings
 from tests.support.planning import FAST
 
 _PATIENCE_S = 20.0
+
+#: The key of all variants that jobs of the tests make.
+KEY = "5e" * 32
 
 
 async def until(condition: Callable[[], object], what: str) -> None:
@@ -143,8 +146,13 @@ def stamp(path: Path) -> FileStamp:
     return FileStamp(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
 
 
+def beneath(path: Path) -> PathBeneath:
+    """Return the path of a file beneath its folder."""
+    return PathBeneath(str(path.parent), path.name)
+
+
 def probe_job(path: Path, *, timeout_s: float = 20.0, version: str | None = None) -> ProbeJob:
-    return ProbeJob(path, stamp(path), version, 10**9, timeout_s)
+    return ProbeJob(beneath(path), stamp(path), version, 10**9, timeout_s)
 
 
 def render_job(
@@ -158,7 +166,9 @@ def render_job(
     fmt = {"svt": "avif", "aom": "avif"}.get(encoder, encoder)
     plan = Plan(size=size, format=fmt, q=None if encoder == "png" else 70)
     budget = replace(FAST, avif_max_pixels=0) if encoder == "svt" else FAST
-    return RenderJob(path, stamp(path), plan, str(temp) if temp else None, 1_700_000_000, budget, timeout_s)
+    return RenderJob(
+        beneath(path), stamp(path), plan, KEY, str(temp) if temp else None, 1_700_000_000, budget, timeout_s
+    )
 
 
 def slow_job(huge: Path, *, timeout_s: float = 30.0, temp: Path | None = None) -> RenderJob:

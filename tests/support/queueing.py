@@ -3,16 +3,15 @@
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from imgcdn.core.interest import ALWAYS, Interest
-from imgcdn.core.values import FileStamp
+from imgcdn.core.values import FileStamp, PathBeneath
 from imgcdn.renderers.jobs import Claim, Job, Outcome, Probed, ProbeJob
 from imgcdn.renderers.queue import JobQueue
 
 
 def job(name: str, *, timeout_s: float = 20.0) -> ProbeJob:
-    return ProbeJob(Path(name), FileStamp(0, 0, 0, 0), None, 1, timeout_s)
+    return ProbeJob(PathBeneath("/", name), FileStamp(0, 0, 0, 0), None, 1, timeout_s)
 
 
 #: A claim of a job that is not short.

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from imgcdn.core.values import Effort, EncodedImage, Facts, FileStamp, NegativeEntry, SourceRecord
@@ -12,6 +12,12 @@ from imgcdn.store.settings import StoreSettings
 
 SOURCE, OTHER_SOURCE = "ab" * 32, "cd" * 32
 NOW = 1_700_000_000
+
+#: Ten blocks of a usual disk. A file of this length takes just as much of it.
+TEN_BLOCKS = 40_960
+
+#: The name of variant 1 in its source's folder.
+NAME = f"{1:064x}.webp"
 
 RECORD = SourceRecord(
     version="12" * 32,
@@ -44,24 +50,26 @@ def key(number: int) -> str:
     return f"{number:064x}"
 
 
-def variant_file(body: bytes = b"picture") -> bytes:
+def variant_file(body: bytes = b"picture", number: int = 1) -> bytes:
     """Return the bytes of a variant file with this body."""
-    return pack_variant(EncodedImage(body, "webp", (90, 60), 1, Effort.THOROUGH), made_at=NOW)
+    image = EncodedImage(body, "webp", (90, 60), 1, Effort.THOROUGH)
+    return pack_variant(image, key=key(number), made_at=NOW)
 
 
 def publish(store: DiskStore, number: int = 1, body: bytes = b"picture", source: str = SOURCE) -> bool:
     """Put a variant into the store as the service does, and tell whether the store kept it."""
     temp = store.temp_path()
-    data = variant_file(body)
+    data = variant_file(body, number)
+    name = variant_name(key(number), "webp")
     with store.open_folder(source) as folder:
         if temp is None:
-            return store.keep(folder, None, "", file=data)[0]
+            return store.keep(folder, None, name, file=data)[0]
         try:
             Path(temp).write_bytes(data)
         except OSError as error:
             store.discard(temp)
-            return store.keep(folder, temp, "", file=data, error_number=error.errno or 0)[0]
-        return store.keep(folder, temp, variant_name(key(number), "webp"), file=None)[0]
+            return store.keep(folder, temp, name, file=data, error_number=error.errno or 0)[0]
+        return store.keep(folder, temp, name, file=None)[0]
 
 
 def keep_original(store: DiskStore, body: bytes = b"an original", source: str = SOURCE) -> Path:
@@ -85,9 +93,14 @@ def record_path(store: DiskStore, source: str = SOURCE) -> Path:
     return store.folder / "current" / source[:2] / source / "record"
 
 
-def numbers_kept(store: DiskStore, numbers: Iterator[int] | range) -> list[int]:
+def numbers_kept(store: DiskStore, numbers: Iterable[int]) -> list[int]:
     """Return the numbers whose variants are on disk."""
     return [number for number in numbers if variant_path(store, number).exists()]
+
+
+def size_on_disk(folder: Path) -> int:
+    """Return the bytes that a folder takes with everything in it, as `du` counts."""
+    return 512 * sum(path.lstat().st_blocks for path in (folder, *folder.rglob("*")))
 
 
 def age(path: Path, seconds: float) -> None:

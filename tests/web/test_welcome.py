@@ -10,7 +10,7 @@ from PIL import Image
 
 from imgcdn.config import load
 from imgcdn.web.settings import WebSettings, Welcome
-from tests.support import browser, serving
+from tests.support import browser, pictures, serving
 from tests.support.paths import SAMPLES
 from tests.support.serving import CHROME, Service
 from tests.web.conftest import Start
@@ -125,3 +125,16 @@ def test_a_browser_shows_the_samples_in_its_best_format(tmp_path: Path) -> None:
         picture = Image.open(browser.screenshot(url, tmp_path)).convert("RGB")
         # Without the pictures, the page would have only a few greys: cards on a pale background.
         assert len(picture.resize((128, 200)).getcolors(128 * 200) or []) > 4_000
+
+
+def test_names_that_are_not_text_stop_neither_the_start_nor_the_page(tmp_path: Path) -> None:
+    root = tmp_path / os.fsdecode(b"caf\xe9")
+    root.mkdir()
+    for name in (b"a.png", b"\xff\xfe.png", b"b\xe9.png"):
+        (root / os.fsdecode(name)).write_bytes(pictures.png())
+    with serving.edge(root, tmp_path) as service:
+        page = service.get("/")
+        assert page.status == 200
+        assert len(_srcsets(page.body)) == 1
+        assert service.get("/img/a.png?w=20").status == 200
+        assert service.get("/img/b%E9.png?w=20").status in (400, 404)

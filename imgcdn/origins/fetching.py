@@ -1,0 +1,135 @@
+"""
+Running fetchers: in which threads, how many at the same time, and into which file.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from imgcdn.core.interest import Interest
+from imgcdn.core.values import PathBeneath, Source, SourceRecord
+from imgcdn.errors import InternalError, OriginError, Overloaded
+from imgcdn.origins.base import Answer, Fetcher, OriginalFile, Stop, Validators
+from imgcdn.origins.places import Places
+from imgcdn.origins.settings import OriginSettings
+from imgcdn.store.disk import DiskStore
+
+#: Threads that look files up. A look-up takes a few system calls, and up to 20 ms if the file was just written.
+_LOOKUP_THREADS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """The result of a fetch: the answer, the file with the bytes (None after a 304), and the path to publish from."""
+
+    answer: Answer
+    file: OriginalFile | None
+    temp: str | None
+
+
+#: The part of a fetch that runs in a thread.
+_Work = Callable[[Fetcher, Source, SourceRecord | None, Stop], Copy]
+
+
+class Fetching:
+    """
+    The fetches of one process.
+
+    Args:
+        settings: How many run at the same time.
+        store: Where the bytes go.
+    """
+
+    def __init__(self, settings: OriginSettings, store: DiskStore) -> None:
+        self._store = store
+        # Two pools: files must not wait for slow origins.
+        self._fetching = ThreadPoolExecutor(settings.fetchers, thread_name_prefix="fetch")
+        self._looking = ThreadPoolExecutor(_LOOKUP_THREADS, thread_name_prefix="lookup")
+        self._places = Places(settings.fetchers, per_host=settings.fetches_per_host)
+        self._stops: set[Stop] = set()
+
+    async def copy(self, fetcher: Fetcher, source: Source, known: SourceRecord | None, interest: Interest) -> Copy:
+        """
+        Find or fetch an original. A fetcher that copies waits for a place of its host first.
+
+        Args:
+            known: The record, if there is one.
+            interest: Who waits.
+
+        Raises:
+            ImgcdnError: The source or its origin failed, or the process ends.
+            Withdrawn: Nobody waited, and the fetch made way for others.
+        """
+        stop = Stop()
+        if not fetcher.copies:
+            return await self._run(self._looking, stop, _locate, fetcher, source, known)
+        async with self._places.take(fetcher.host(source), stop, interest):
+            return await self._run(self._fetching, stop, self._download, fetcher, source, known)
+
+    async def _run(
+        self,
+        threads: ThreadPoolExecutor,
+        stop: Stop,
+        work: _Work,
+        fetcher: Fetcher,
+        source: Source,
+        known: SourceRecord | None,
+    ) -> Copy:
+        self._stops.add(stop)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(threads, work, fetcher, source, known, stop)
+        except OriginError as error:
+            if stop.requested:  # not the origin's fault, so no negative entry
+                raise Overloaded("The service is shutting down. Try again in a second.") from error
+            raise
+        finally:
+            self._stops.discard(stop)
+            stop.request()  # ends a cancelled fetch, which would keep its thread; no effect on one that has ended
+
+    def _download(self, fetcher: Fetcher, source: Source, known: SourceRecord | None, stop: Stop) -> Copy:
+        """Fetch into a file of the store. If that fails, fetch into a temporary file for the waiting requests alone."""
+        temp = self._store.temp_path()
+        if temp is not None:
+            try:
+                return _download_to(temp, fetcher, source, known, stop)
+            except OSError as error:
+                self._store.note(error)
+        try:
+            return replace(_download_to(self._store.spill_path(), fetcher, source, known, stop), temp=None)
+        except OSError as error:
+            raise InternalError("The disk has no space for the original. Try again later.", log=str(error)) from error
+
+    def close(self) -> None:
+        """End the fetches that are under way."""
+        for stop in list(self._stops):
+            stop.request()
+        for threads in (self._fetching, self._looking):
+            threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _locate(fetcher: Fetcher, source: Source, known: SourceRecord | None, stop: Stop) -> Copy:
+    """Find a file. `known` is not used; the signature is that of a download."""
+    answer = fetcher.fetch(source, None, into=None, stop=stop)
+    assert answer.file is not None
+    return Copy(answer, OriginalFile(answer.file.path), None)
+
+
+def _download_to(path: str, fetcher: Fetcher, source: Source, known: SourceRecord | None, stop: Stop) -> Copy:
+    file = OriginalFile(PathBeneath(*os.path.split(path)), temporary=True)
+    answer = None
+    try:
+        with open(path, "xb") as into:
+            answer = fetcher.fetch(source, _validators(known), into=into, stop=stop)
+    finally:
+        if answer is None or not answer.modified:
+            file.discard()
+    return Copy(answer, file if answer.modified else None, path)
+
+
+def _validators(known: SourceRecord | None) -> Validators | None:
+    if known is None or known.origin is None or known.facts is None:
+        return None
+    headers = dict(known.origin.headers)
+    return Validators(known.origin.url, headers.get("etag", ""), headers.get("last-modified", ""))

@@ -24,12 +24,12 @@ from tests.support.stored import (
 _DAY_S = 86_400
 
 
-def fill(folder: Path, *, originals_max_bytes: int) -> tuple[DiskStore, list[Path]]:
-    """Make a store with a variant and ten sources with copies of ten blocks; copy 0 was used longest ago."""
+def fill(folder: Path, *, originals_max_bytes: int, copy_bytes: int = TEN_BLOCKS) -> tuple[DiskStore, list[Path]]:
+    """Make a store with a variant and ten sources with copies; copy 0 was used longest ago."""
     store = open_store(folder, originals_max_bytes=originals_max_bytes)
     copies = []
     for number in range(10):
-        copies.append(keep_original(store, bytes(TEN_BLOCKS), key(number)))
+        copies.append(keep_original(store, bytes(copy_bytes), key(number)))
         age(copies[number], 1000 * number)
         age(record_path(store, key(number)), 1000 - number)
     publish(store)

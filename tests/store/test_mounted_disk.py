@@ -132,7 +132,7 @@ def test_exactly_the_space_that_must_stay_free_is_enough(small_disk: SmallDisk) 
 
 
 def test_a_disk_that_is_short_of_space_loses_all_copies_and_then_the_variants(small_disk: SmallDisk) -> None:
-    store, copies = fill(small_disk.folder / "cache", originals_max_bytes=10**6)
+    store, copies = fill(small_disk.folder / "cache", originals_max_bytes=10**6, copy_bytes=1_000)
     small_disk.fill()
     done = run_eviction(open_store(store.folder, min_free_bytes=100_000))
 

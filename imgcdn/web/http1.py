@@ -26,6 +26,9 @@ from imgcdn.web.request import Request, length_is_unknown
 MAX_HEAD_BYTES = 32 * 1024
 MAX_HEADERS = 100
 MAX_TARGET_LENGTH = 8_000
+
+#: Of a host and a port. The name of a host has at most 253 characters (RFC 1035, section 2.3.4).
+MAX_HOST_LENGTH = 260
 MAX_BODY_BYTES = 64 * 1024
 
 #: Requests that may wait for their turn on one connection.
@@ -168,6 +171,8 @@ class RequestReader:
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take one header."""
         self._header_count += 1
+        if self._header_count > MAX_HEADERS:
+            return  # refused when the head is complete; each joined value would be copied with all before it
         name = name.lower()
         headers = self._headers
         headers[name] = headers[name] + b", " + value.rstrip() if name in headers else value.rstrip()
@@ -222,7 +227,7 @@ class RequestReader:
         host = headers.get(b"host")
         if host is None and version == "1.1":
             return BadRequest("A request of HTTP/1.1 needs a Host header (RFC 9112, section 3.2).")
-        if host is not None and not _HOST_CHARACTERS.issuperset(host):
+        if host is not None and not _is_host(host):
             return BadRequest("Send one Host header, with a host and perhaps a port.")
         return self._judge_target() or self._judge_body(version)
 
@@ -238,7 +243,7 @@ class RequestReader:
         ends = [at for at in (rest.find(b"/"), rest.find(b"?")) if at >= 0]
         authority_ends = min(ends, default=len(rest))
         host = rest[:authority_ends]
-        if not host or not _HOST_CHARACTERS.issuperset(host):
+        if not host or not _is_host(host):
             return BadRequest("A target that begins with http:// needs a host, and perhaps a port.")
         self._headers[b"host"] = host
         path = rest[authority_ends:]
@@ -273,6 +278,10 @@ class RequestReader:
         method = self._parser.get_method().decode() if self._target else "-"
         target, headers = self._target.decode("latin-1"), self._headers
         return Request(method, target, headers, b"".join(self._body), self._peer, self._ids.next(self._peer, headers))
+
+
+def _is_host(text: bytes) -> bool:
+    return len(text) <= MAX_HOST_LENGTH and _HOST_CHARACTERS.issuperset(text)
 
 
 def _explain(error: HttpParserError) -> str:

@@ -64,11 +64,11 @@ class Exit:
 
     def _write(self, level: int, response: Response, request: Request, began: float, note: str = "") -> None:
         headers = dict(response.headers)
-        target = request.target[:_MAX_LOGGED]
+        method, target = request.method[:_MAX_LOGGED], request.target[:_MAX_LOGGED]
         _log.log(
             level,
             "%s %s",
-            request.method,
+            method,
             target,
             extra={
                 "status": response.status,
@@ -79,7 +79,7 @@ class Exit:
                 "client": self._proxies.client(request.peer, request.headers),
                 "request_id": request.id,
                 "note": note,
-                "method": request.method,
+                "method": method,
                 "target": target,
                 "host": (request.header(b"host") or "-")[:_MAX_LOGGED],
                 "user_agent": (request.header(b"user-agent") or "-")[:_MAX_LOGGED],

@@ -27,7 +27,8 @@ class Allowlist:
 
     def admits(self, url: RemoteUrl) -> bool:
         """Tell whether any pattern matches this URL."""
-        return any(pattern.covers(url) for pattern in self._patterns)
+        segments = url.path[1:].split("/")  # once for all patterns: a path may have thousands
+        return any(pattern.covers(url, segments) for pattern in self._patterns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +47,12 @@ class _Pattern:
     segments: tuple[str, ...] | None
     query: str | None
 
-    def covers(self, url: RemoteUrl) -> bool:
+    def covers(self, url: RemoteUrl, segments: Sequence[str]) -> bool:
         if (self.scheme, self.port) != (url.scheme, url.port) or not self._covers_host(url.host):
             return False
         if self.query is not None and url.target.partition("?")[2] != self.query:
             return False
-        return self.segments is None or _covers_path(self.segments, url.path[1:].split("/"))
+        return self.segments is None or _covers_path(self.segments, segments)
 
     def _covers_host(self, host: str) -> bool:
         if not self.labels:

@@ -16,7 +16,7 @@ _FAILED_VARIANT = 200
 _ORIGIN = 220
 
 #: A plan with its key and the version of its source.
-PLAN_BYTES = 1_000
+PLAN_BYTES = 800
 
 #: A variant without its body, and the identity of its file.
 VARIANT_BYTES = 560

@@ -26,13 +26,13 @@ class Memo(Generic[K, V]):
     lock: `get` is that of a dict, which is atomic in CPython. A lost entry only costs another computation.
 
     Args:
-        limit_bytes: The limit.
+        limit_bytes: The limit of all entries.
         size_of: Returns how many bytes a key and a value take. They are immutable, and their size never changes.
     """
 
     def __init__(self, limit_bytes: int, size_of: Callable[[K, V], int]) -> None:
         self.limit_bytes = limit_bytes
-        self._size_of = size_of
+        self.size_of = size_of
         self._held_bytes = 0
         self._lock = Lock()
         # To find the oldest entry of a plain dict, Python passes the places of all entries that were removed since the
@@ -42,7 +42,7 @@ class Memo(Generic[K, V]):
 
     def put(self, key: K, value: V) -> None:
         """Remember a value, and forget the oldest ones above the limit. One that is too large alone is not kept."""
-        size = self._size_of(key, value) + SLOT_BYTES
+        size = self.size_of(key, value) + SLOT_BYTES
         if size > self.limit_bytes:
             self.forget(key)
             return
@@ -61,7 +61,7 @@ class Memo(Generic[K, V]):
 
     def _release(self, key: K, value: V | None) -> None:
         if value is not None:
-            self._held_bytes -= self._size_of(key, value) + SLOT_BYTES
+            self._held_bytes -= self.size_of(key, value) + SLOT_BYTES
 
 
 def memoised(

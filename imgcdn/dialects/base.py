@@ -15,7 +15,7 @@ from imgcdn.core.values import Source
 from imgcdn.errors import ImgcdnError
 
 # An ImageRequest and its params, without texts.
-_REQUEST_BYTES = 600
+_REQUEST_BYTES = 420
 
 
 class Target(NamedTuple):

@@ -21,6 +21,8 @@ MAX_ACCEPT_LENGTH = 2_000
 
 _WEIGHT = re.compile(r"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 _ALWAYS_SHOWN = ("image/jpeg", "image/png")
+# The ranges whose weights count. A header may list a thousand others.
+_READ = frozenset([*(fmt.media_type for fmt in NEGOTIATED), *_ALWAYS_SHOWN, "image/*", "*/*"])
 _ORDER = tuple(fmt.name for fmt in NEGOTIATED)
 
 
@@ -59,7 +61,11 @@ def _parse(accept: str) -> dict[str, float]:
         return {}
     weights: dict[str, float] = {}
     for part in visible.split(","):
-        media_type, *parameters = (piece.strip(" \t") for piece in part.split(";"))
+        media_type, _, rest = part.partition(";")
+        media_type = media_type.strip(" \t")
+        if media_type not in _READ:
+            continue
+        parameters = [piece.strip(" \t") for piece in rest.split(";")]
         # If a type is listed twice, the lower weight counts, so that a refusal has an effect.
         weights[media_type] = min(_weight(parameters), weights.get(media_type, 1.0))
     return weights

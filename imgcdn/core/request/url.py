@@ -160,10 +160,11 @@ def join_base(base: RemoteUrl, segments: Sequence[str], *, query: str = "") -> R
         if segment[:1] in ("", ".") or _MISLEADING.search(segment) or _has_surrogates(segment):
             raise SourceNotFound("There is no image at this path. Check its spelling.")
     path = "/" + quote("/".join(segments), safe="/")
+    target = base.path.rstrip("/") + path + (f"?{query}" if query else "")
+    _check_length(target)
     _check_characters(query)
     if "#" in query:
         raise Forbidden("a fragment in the URL")
-    target = base.path.rstrip("/") + path + (f"?{query}" if query else "")
     return _of_limited_length(RemoteUrl(base.scheme, base.host, base.port, _checked_target(target)))
 
 

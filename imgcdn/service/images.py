@@ -12,7 +12,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any
 
-from imgcdn.core.memo import Memo
+from imgcdn.core.footprint import PLAN_BYTES
+from imgcdn.core.memo import MIB, Memo, bytes_of
 from imgcdn.core.output.keys import source_key, variant_key
 from imgcdn.core.output.plan import Plan, plan_for
 from imgcdn.core.request.negotiation import ClientClass
@@ -84,7 +85,9 @@ class ImageService:
         self._clock = clock
         # Not shared between processes: each verifies by itself that a file is complete.
         self._reads = SingleFlight()
-        self._plans: Memo[tuple[ImageRequest, ClientClass], _Planned] = Memo(32_768)
+        self._plans: Memo[tuple[ImageRequest, ClientClass], _Planned] = Memo(
+            16 * MIB, lambda key, _: bytes_of(key) + key[0].memory_bytes + PLAN_BYTES
+        )
 
     def lookup(self, request: ImageRequest, client: ClientClass, *, body: bool = True) -> Delivery | None:
         """

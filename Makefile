@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 QUICK := tests/cli tests/config tests/core tests/dialects tests/markup tests/origins tests/scripts tests/store \
-	tests/test_errors.py tests/test_layers.py tests/test_readme.py tests/web/test_http1.py tests/web/test_proxies.py \
-	tests/web/test_responses.py tests/web/test_router.py \
+	tests/test_errors.py tests/test_layers.py tests/test_parsers.py tests/test_readme.py tests/web/test_http1.py \
+	tests/web/test_proxies.py tests/web/test_responses.py tests/web/test_router.py \
 	imgcdn/core imgcdn/dialects imgcdn/errors.py imgcdn/markup
 
 SECONDS ?= 60

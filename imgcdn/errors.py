@@ -37,6 +37,9 @@ operator. Both survive pickling, since render children send errors to their pare
 from collections.abc import Collection
 from typing import ClassVar
 
+#: The text for the log may contain URLs of clients and origins. It also goes into negative entries.
+MAX_LOG_LENGTH = 1_000
+
 
 class ImgcdnError(Exception):
     """Base of every error this package raises on purpose."""
@@ -48,7 +51,7 @@ class ImgcdnError(Exception):
     def __init__(self, detail: str, *, log: str = "") -> None:
         super().__init__(detail)
         self.detail = detail
-        self.log = log
+        self.log = _without_middle(log)
         #: The status that the URL's dialect gives; None if the error did not come from a dialect.
         self.dialect_status: int | None = None
 
@@ -399,6 +402,15 @@ class ConfigError(ImgcdnError):
 
 class ListenError(ImgcdnError):
     """The service cannot listen on its address."""
+
+
+def _without_middle(text: str) -> str:
+    """Shorten a text for the log. Both ends stay, because a URL is often followed by what happened to it."""
+    if len(text) <= MAX_LOG_LENGTH:
+        return text
+    end = MAX_LOG_LENGTH // 4
+    gap = " [...] "
+    return text[: MAX_LOG_LENGTH - end - len(gap)] + gap + text[-end:]
 
 
 def public_errors() -> list[type[ImgcdnError]]:

@@ -5,6 +5,7 @@ import pytest
 
 from imgcdn import errors
 from imgcdn.errors import (
+    MAX_LOG_LENGTH,
     BadRequest,
     ConfigError,
     ContentTooLarge,
@@ -152,6 +153,15 @@ def test_overload_and_an_origins_retry_after_have_a_time_to_retry() -> None:
     assert {error.slug for error in EXAMPLES if error.retry_after_s is not None} == {"over-budget", "overloaded"}
     assert OriginError("x").retry_after_s is None
     assert OriginError("x", origin_retry_after_s=7).retry_after_s == 7
+
+
+def test_a_long_text_for_the_log_keeps_its_ends() -> None:
+    error = SourceNotFound("x", log="https://a.example/" + "x" * 8_000 + " answered 404")
+
+    assert len(error.log) == MAX_LOG_LENGTH
+    assert error.log.startswith("https://a.example/x")
+    assert error.log.endswith("x answered 404")
+    assert Forbidden("x" * MAX_LOG_LENGTH).log == "x" * MAX_LOG_LENGTH
 
 
 @pytest.mark.parametrize("problems", [("one",), "one"])

@@ -20,6 +20,7 @@ ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "core": {"errors"},
     "core/setting": set(),
+    "core/memo": set(),
     "config": _BASE | {f"{room}/settings" for room in _WITH_SETTINGS},
     "dialects": _BASE,
     "markup": _BASE,
@@ -94,7 +95,10 @@ PURE_MODULES = frozenset(
 
 
 #: Module of a pure room -> further modules that it may use.
-PURE_EXCEPTIONS = {"core/setting": {"pathlib"}}  # some settings are folders, and it returns them as paths
+PURE_EXCEPTIONS = {
+    "core/setting": {"pathlib"},  # some settings are folders, and it returns them as paths
+    "core/memo": {"sys", "threading"},  # it measures values, and threads share it
+}
 
 
 def _room_of(path: Path) -> str:

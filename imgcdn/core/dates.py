@@ -3,6 +3,9 @@
 import re
 from calendar import timegm
 
+#: A longer text is no date. The longest one, with a day's whole name, has 33 characters.
+MAX_DATE_LENGTH = 100
+
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _TIME = r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
 _DATES = tuple(
@@ -28,6 +31,8 @@ def http_date(text: str, *, now: float) -> int | None:
     >>> http_date("Sun, 06 Nov 1994 08:49:37 GMT", now=0)
     784111777
     """
+    if len(text) > MAX_DATE_LENGTH:
+        return None
     match = next(filter(None, (pattern.fullmatch(text.strip()) for pattern in _DATES)), None)
     if match is None or match["month"].lower() not in _MONTHS:
         return None

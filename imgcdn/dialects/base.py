@@ -7,10 +7,15 @@ A dialect is a module with the functions of `Dialect` and one line in `imgcdn.di
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from imgcdn.core.footprint import source_bytes
+from imgcdn.core.memo import bytes_of
 from imgcdn.core.request.params import Params
 from imgcdn.core.request.rules import Rules
 from imgcdn.core.values import Source
 from imgcdn.errors import ImgcdnError
+
+# An ImageRequest and its params, without texts.
+_REQUEST_BYTES = 420
 
 
 class Target(NamedTuple):
@@ -66,6 +71,11 @@ class ImageRequest:
 
     def __hash__(self) -> int:
         return self._hash
+
+    @property
+    def memory_bytes(self) -> int:
+        """Its size in memory, for memos."""
+        return _REQUEST_BYTES + source_bytes(self.source) + bytes_of(self.v, self.download)
 
 
 class Dialect(Protocol):

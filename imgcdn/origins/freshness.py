@@ -6,10 +6,11 @@ section 5.3). Times are Unix times.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from imgcdn.core.dates import http_date
+from imgcdn.core.quoting import split_list
 from imgcdn.core.values import FileStamp, SourceRecord
 from imgcdn.origins.base import Freshness
 from imgcdn.origins.negative import has_live_entry
@@ -17,17 +18,30 @@ from imgcdn.origins.negative import has_live_entry
 #: Larger numbers of seconds are read as this one (RFC 9111, section 1.2.2).
 MAX_DELTA_S = 2**31
 
-#: A longer Cache-Control is not parsed. It counts as no-store, because its end might say so.
-MAX_CACHE_CONTROL_LENGTH = 2_000
+#: Longer headers of an origin are not read and not kept. A record is in memory, and each hit uses one.
+MAX_HEADER_LENGTH = 1_000
+
+#: The headers that freshness, validation and the log need -> what a longer one counts as: the reading with which the
+#: response is kept for the shortest time. None: as absent.
+_KEPT_HEADERS: dict[str, str | None] = {
+    "age": str(MAX_DELTA_S),
+    "cache-control": "no-store",
+    "content-type": None,
+    "date": None,
+    "etag": None,
+    "expires": "0",
+    "last-modified": None,
+    "retry-after": None,
+    "vary": "*",
+}
 
 _HEURISTIC_SHARE = 0.1
 _HEURISTIC_MAX_S = 86_400.0
 
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-# A quoted string may contain commas and names of directives, so it is matched as a whole. A malformed directive ends at
-# the next comma: `max-age =1` is a max-age with an invalid value.
-_DIRECTIVE = re.compile(rf'[\s,]*({_NAME})((?:"(?:[^"\\]|\\.)*"|[^,"]|")*?)\s*(?=,|$)', re.DOTALL)
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+# What follows the name belongs to the directive: `max-age =1` is a max-age with an invalid value.
+_DIRECTIVE = re.compile(rf"({_NAME})(.*)", re.DOTALL)
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)"', re.DOTALL)
 _DIGITS = re.compile(r"[0-9]+")
 
 
@@ -109,6 +123,24 @@ def lifetime(
     )
 
 
+def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return the headers of a response that are kept in a record, none of them longer than `MAX_HEADER_LENGTH`.
+
+    Args:
+        headers: All headers of a response. Here, upper and lower case do not matter.
+
+    >>> kept_headers({"vary": "Accept, " * 500, "etag": '"1"', "server": "x"})
+    {'etag': '"1"', 'vary': '*'}
+    """
+    found = {name: headers.get(name) for name in _KEPT_HEADERS}
+    kept = {
+        name: _KEPT_HEADERS[name] if value is not None and len(value) > MAX_HEADER_LENGTH else value
+        for name, value in found.items()
+    }
+    return {name: value for name, value in kept.items() if value is not None}
+
+
 def cache_control(value: str) -> dict[str, tuple[str, ...]]:
     """
     Read a Cache-Control header: directive -> its arguments, one for each time that it occurs.
@@ -116,18 +148,24 @@ def cache_control(value: str) -> dict[str, tuple[str, ...]]:
     >>> cache_control('Max-Age=1, x="max-age=2, no-store", private, max-age="3"')
     {'max-age': ('1', '3'), 'x': ('max-age=2, no-store',), 'private': ('',)}
     """
-    if len(value) > MAX_CACHE_CONTROL_LENGTH:
-        return {"no-store": ("",)}
-    found: dict[str, tuple[str, ...]] = {}
-    for match in _DIRECTIVE.finditer(value):
-        name = match[1].lower()
-        found[name] = (*found.get(name, ()), _argument(match[2]))
-    return found
+    if len(value) > MAX_HEADER_LENGTH:
+        return {"no-store": ("",)}  # its end might say so
+    found: dict[str, list[str]] = {}
+    for match in _directives(value):
+        found.setdefault(match[1].lower(), []).append(_argument(match[2].rstrip()))
+    return {name: tuple(arguments) for name, arguments in found.items()}
+
+
+def _directives(value: str) -> Iterator[re.Match[str]]:
+    for item in split_list(value):
+        directive = _DIRECTIVE.match(item.strip())
+        # A quote that follows no name opens no string, so what it seems to hide counts, too: it may be no-store.
+        yield from [directive] if directive else filter(None, map(_DIRECTIVE.search, item.split(",")))
 
 
 def retry_after(headers: Mapping[str, str], *, now: float) -> int | None:
     """Return the seconds of Retry-After, which may be a number or a date; None if it is absent or not valid."""
-    text = headers.get("retry-after", "").strip()
+    text = headers.get("retry-after", "")[:MAX_HEADER_LENGTH].strip()
     if _DIGITS.fullmatch(text):
         return _seconds(text)
     at = http_date(text, now=now)

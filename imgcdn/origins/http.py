@@ -22,6 +22,7 @@ from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 from urllib3.response import BaseHTTPResponse
 
 from imgcdn import __version__
+from imgcdn.core.quoting import hide_quoted
 from imgcdn.core.request.routes import Hop
 from imgcdn.core.request.url import RemoteUrl, join_reference, parse_override, parse_remote
 from imgcdn.core.values import Source
@@ -29,7 +30,7 @@ from imgcdn.errors import Forbidden, ImageTooLarge, InvalidParam, OriginError, O
 from imgcdn.origins.addresses import AddressRule
 from imgcdn.origins.base import NOT_SENT, Answer, Stop, Validators, too_many_bytes
 from imgcdn.origins.connections import Attempt, Dialler, Resolver, Transport, system_resolver, tls_context
-from imgcdn.origins.freshness import retry_after
+from imgcdn.origins.freshness import kept_headers, retry_after
 from imgcdn.origins.settings import OriginSettings
 from imgcdn.origins.watch import Watch
 
@@ -39,16 +40,15 @@ ACCEPT = "image/avif,image/webp,image/apng,image/png,image/jpeg,image/gif,image/
 #: Longest Retry-After of an origin that is respected, in seconds.
 MAX_RETRY_AFTER_S = 60
 
+#: A longer CDN-Loop is not read. One of this length names 50 networks.
+MAX_CDN_LOOP_LENGTH = 2_000
+
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _WHOLE = frozenset({200, 203})
 _GONE = frozenset({404, 410})
 _READ_BYTES = 65_536
 # An unwanted body is read to its end only if that costs less than a new connection.
 _DRAIN_BYTES = 16_384
-# The headers that freshness, validation and the log need.
-_KEPT_HEADERS = (
-    "age", "cache-control", "content-type", "date", "etag", "expires", "last-modified", "retry-after", "vary",
-)  # fmt: skip
 _VALIDATOR = re.compile(r"[\x20-\x7e\x80-\xff]{1,1000}")
 
 
@@ -136,13 +136,14 @@ class HttpFetcher:
 
 def is_loop(header: str | None, loop_id: str) -> bool:
     """
-    Tell whether a request came from this service (RFC 8586).
+    Tell whether a request came from this service (RFC 8586). A header that is too long to be read counts as a loop.
 
     >>> is_loop('other.example; a="imgcdn-1", imgcdn-1;v=2', "imgcdn-1")
     True
     """
-    items = re.sub(r'"(?:[^"\\]|\\.)*"', "", header or "").split(",")
-    return loop_id in (item.partition(";")[0].strip() for item in items)
+    if header is None or len(header) > MAX_CDN_LOOP_LENGTH:
+        return header is not None
+    return loop_id in (item.partition(";")[0].strip() for item in hide_quoted(header).split(","))
 
 
 @dataclass(slots=True)
@@ -219,7 +220,7 @@ class _Fetch:
         self, url: RemoteUrl, response: BaseHTTPResponse, into: BinaryIO, *, conditional: bool
     ) -> Answer:
         received_at = self.clock()
-        headers = {name: value for name in _KEPT_HEADERS if (value := response.headers.get(name)) is not None}
+        headers = kept_headers(response.headers)
         if response.status == 304 and conditional:
             _drain(url, response)
             return _answer(url, headers, received_at, version=None)

@@ -14,10 +14,10 @@ import os
 import stat as stat_flags
 import time
 from collections.abc import Iterable
-from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
+from imgcdn.core.memo import MIB, bytes_of, memoised
 from imgcdn.core.values import FileStamp, PathBeneath, Source
 from imgcdn.errors import SourceNotFound
 from imgcdn.origins.base import Answer, Located, Stop, Validators, too_many_bytes
@@ -133,7 +133,7 @@ def _check_name(location: str) -> None:
         raise _not_found()
 
 
-@lru_cache(maxsize=16_384)  # called in every hit
+@memoised(2 * MIB, bytes_of)  # called in every hit
 def _is_servable(location: str) -> bool:
     """Tell whether a name may be looked up: it is text, without an empty segment or one that begins with a dot."""
     segments = location.split("/")

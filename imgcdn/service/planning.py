@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from imgcdn.core.encoders.cost import cost_ms
-from imgcdn.core.memo import Memo
+from imgcdn.core.footprint import PLAN_BYTES
+from imgcdn.core.memo import MIB, Memo, bytes_of
 from imgcdn.core.output.keys import variant_key
 from imgcdn.core.output.plan import Plan, plan_for
 from imgcdn.core.request.negotiation import ClientClass
@@ -44,7 +45,9 @@ class Planner:
 
     def __init__(self, policy: RenderPolicy) -> None:
         self._policy = policy
-        self._plans: Memo[tuple[ImageRequest, ClientClass], Planned] = Memo(32_768)
+        self._plans: Memo[tuple[ImageRequest, ClientClass], Planned] = Memo(
+            16 * MIB, lambda key, _: bytes_of(key) + key[0].memory_bytes + PLAN_BYTES
+        )
 
     def plan(self, record: SourceRecord, request: ImageRequest, client: ClientClass) -> Planned:
         """Return the plan of a request for an original whose probe facts are known."""

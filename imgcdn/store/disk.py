@@ -25,10 +25,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from imgcdn.core.memo import Memo
+from imgcdn.core.footprint import VARIANT_BYTES, record_bytes
+from imgcdn.core.memo import MIB, Memo, bytes_of
 from imgcdn.core.values import SourceRecord, Variant
 from imgcdn.store.files import (
     LARGE_BYTES,
+    MAX_RECORD_BYTES,
     ORIGINAL_NAME,
     RECORD_NAME,
     key_in,
@@ -76,9 +78,13 @@ class DiskStore:
         self.usage = Usage(clock=clock)
         self.health = Health(self.folder, self.space)
         self.note = self.health.note
-        self._records: Memo[str, tuple[tuple[int, int], SourceRecord]] = Memo(16_384)
-        self._unsaved: Memo[str, SourceRecord] = Memo(1_024)
-        self._headers: Memo[str, tuple[tuple[int, int, int], Variant]] = Memo(16_384)
+        self._records: Memo[str, tuple[tuple[int, int], SourceRecord]] = Memo(
+            12 * MIB, lambda key, entry: bytes_of(key, *entry, *entry[0]) + record_bytes(entry[1])
+        )
+        self._unsaved: Memo[str, SourceRecord] = Memo(2 * MIB, lambda key, record: bytes_of(key) + record_bytes(record))
+        self._headers: Memo[str, tuple[tuple[int, int, int], Variant]] = Memo(
+            12 * MIB, lambda path, _: bytes_of(path) + VARIANT_BYTES
+        )
         self._current = os.path.join(self.folder, CURRENT)
         if self.max_bytes:
             self._lay_out()
@@ -182,7 +188,7 @@ class DiskStore:
 
     def _load_record(self, path: str) -> SourceRecord | None:
         try:
-            record = unpack_record(read_file(path))
+            record = unpack_record(read_file(path, MAX_RECORD_BYTES + 1))
         except OSError as error:
             _log.warning("cannot read a record: %s", error)
             return None

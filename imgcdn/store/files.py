@@ -46,6 +46,10 @@ HEADER_BYTES = _FIELDS.size + _CHECKSUM.size
 #: Larger files are read in slices. Otherwise 500 readers of a file of 5 MB would copy 2.5 GB before the next response.
 LARGE_BYTES = 256 * 1024
 
+#: No record is longer: its URL, headers and negative entries have greatest lengths, and JSON writes a character in at
+#: most six bytes (`origins` holds the limits).
+MAX_RECORD_BYTES = 256 * 1024
+
 VARIANT_NAME = re.compile(r"[0-9a-f]{64}\.(" + "|".join(sorted({fmt.extension for fmt in OUTPUTS.values()})) + r")")
 RECORD_NAME = "record"
 ORIGINAL_NAME = "original"
@@ -219,7 +223,9 @@ def pack_record(record: SourceRecord) -> bytes:
 
 
 def unpack_record(data: bytes) -> SourceRecord | None:
-    """Read a record. Return None if it is damaged or has another layout."""
+    """Read a record. Return None if it is damaged, too long, or has another layout."""
+    if len(data) > MAX_RECORD_BYTES:
+        return None
     head, _, text = data.partition(b"\n")
     if head != b"%s %08x" % (_RECORD_MAGIC, zlib.crc32(text)):
         return None
@@ -236,7 +242,13 @@ def unpack_record(data: bytes) -> SourceRecord | None:
                 FailedVariant(each["key"], NegativeEntry(**each["negative"])) for each in fields.get("failed", ())
             ),
         )
-    except (ValueError, LookupError, TypeError, AttributeError):  # complete, but of a version with other fields
+    except (
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ):  # complete, but of a version with other fields
         return None
     return record if is_sound(record, SourceRecord) and _is_possible(record.facts) else None
 

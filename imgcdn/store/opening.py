@@ -72,16 +72,19 @@ def open_beneath(root: str, name: str, *, openat2: bool = True) -> tuple[int, os
         os.close(folder)
 
 
-def read_file(path: str) -> bytes:
+def read_file(path: str, most: int = -1) -> bytes:
     """
-    Read a whole small file.
+    Read a small file.
+
+    Args:
+        most: Bytes to read at most; -1 for all.
 
     Raises:
         OSError: As for `open_regular`, or the disk fails.
     """
     fd, _ = open_regular(path)
     with os.fdopen(fd, "rb") as file:
-        return file.read()
+        return file.read(most)
 
 
 def _only_regular(fd: int) -> tuple[int, os.stat_result]:

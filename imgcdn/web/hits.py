@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from imgcdn import dialects
-from imgcdn.core.memo import Memo
-from imgcdn.core.request.negotiation import ClientClass, client_class
+from imgcdn.core.memo import MIB, Memo, bytes_of
+from imgcdn.core.request.negotiation import MAX_ACCEPT_LENGTH, ClientClass, client_class
 from imgcdn.core.request.save_data import lower_quality, wants_less
 from imgcdn.core.request.settings import RequestSettings
 from imgcdn.core.request.url import parse_remote
@@ -24,8 +24,6 @@ from imgcdn.web.request import Request
 from imgcdn.web.responses import Lifetimes, Response, deliver, is_conditional, options
 from imgcdn.web.settings import WebSettings
 
-#: Longer targets are parsed every time. If they were memoised, a client could fill the memory with them.
-_MEMO_TARGET_LENGTH = 512
 _METHODS = ("GET", "HEAD")
 
 
@@ -55,8 +53,10 @@ class Hits:
         self._signatures = request_settings.signatures
         self._clock = clock
         # The key has everything that the result of a parse depends on.
-        self._requests: Memo[tuple[str, bool], ImageRequest] = Memo(16_384)
-        self._classes: Memo[str | None, ClientClass] = Memo(1_024)
+        self._requests: Memo[tuple[str, bool], ImageRequest] = Memo(
+            12 * MIB, lambda key, image: bytes_of(key, key[0]) + image.memory_bytes
+        )
+        self._classes: Memo[str, ClientClass] = Memo(MIB, bytes_of)
 
     def is_image(self, request: Request) -> bool:
         """Tell whether a request's path belongs to a dialect."""
@@ -102,8 +102,7 @@ class Hits:
             image = self._parse_target(request.target)
             if thrifty:
                 image = replace(image, params=lower_quality(image.params))
-            if len(request.target) <= _MEMO_TARGET_LENGTH:
-                self._requests.put((request.target, thrifty), image)
+            self._requests.put((request.target, thrifty), image)
         # At every request, because a parse is memoised and a URL expires afterwards.
         if image.expires is not None and image.expires <= self._clock():
             raise Forbidden(f"the signed URL has expired; its exp is {image.expires}")
@@ -135,9 +134,10 @@ class Hits:
         return replace(parsed, source=self._parts.routes.route(parsed.source), expires=expires)
 
     def _client_class(self, accept: str | None) -> ClientClass:
+        accept = accept or ""
         client = self._classes.get(accept)
         if client is None:
             client = client_class(accept, self._request_settings.formats)
-            if accept is None or len(accept) <= _MEMO_TARGET_LENGTH:
+            if len(accept) <= MAX_ACCEPT_LENGTH:
                 self._classes.put(accept, client)
         return client

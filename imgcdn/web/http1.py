@@ -21,7 +21,7 @@ from imgcdn.errors import (
     TargetTooLong,
     UnknownVersion,
 )
-from imgcdn.web.limits import MAX_BODY_BYTES, MAX_HEAD_BYTES, MAX_HEADERS, MAX_TARGET_LENGTH
+from imgcdn.web.limits import MAX_BODY_BYTES, MAX_HEAD_BYTES, MAX_HEADERS, MAX_HOST_LENGTH, MAX_TARGET_LENGTH
 from imgcdn.web.proxies import Peer, RequestIds
 from imgcdn.web.request import Request, length_is_unknown
 
@@ -178,6 +178,8 @@ class RequestReader:
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take one header."""
         self._header_count += 1
+        if self._header_count > MAX_HEADERS:
+            return  # refused when the head is complete; each joined value would be copied with all before it
         name = name.lower()
         headers = self._headers
         headers[name] = headers[name] + b", " + value.rstrip() if name in headers else value.rstrip()
@@ -235,7 +237,7 @@ class RequestReader:
         host = headers.get(b"host")
         if host is None and version == "1.1":
             return BadRequest("A request of HTTP/1.1 needs a Host header (RFC 9112, section 3.2).")
-        if host is not None and not _HOST_CHARACTERS.issuperset(host):
+        if host is not None and not _is_host(host):
             return BadRequest("Send one Host header, with a host and perhaps a port.")
         return self._judge_target() or self._judge_body(version)
 
@@ -251,7 +253,7 @@ class RequestReader:
         ends = [at for at in (rest.find(b"/"), rest.find(b"?")) if at >= 0]
         authority_ends = min(ends, default=len(rest))
         host = rest[:authority_ends]
-        if not host or not _HOST_CHARACTERS.issuperset(host):
+        if not host or not _is_host(host):
             return BadRequest("A target that begins with http:// needs a host, and perhaps a port.")
         self._headers[b"host"] = host
         path = rest[authority_ends:]
@@ -333,6 +335,10 @@ class _RequestLines:
         """Note that the request is complete."""
         self._body_bytes = sum(map(len, body)) if body else 0
         self._has_ended = True
+
+
+def _is_host(text: bytes) -> bool:
+    return len(text) <= MAX_HOST_LENGTH and _HOST_CHARACTERS.issuperset(text)
 
 
 def _explain(error: HttpParserError) -> str:

@@ -9,6 +9,9 @@ from ipaddress import IPv6Address, ip_address, ip_network
 
 from imgcdn.web.settings import UNIX
 
+#: Only the end of a longer `X-Forwarded-For` is read: 40 to 200 proxies.
+MAX_FORWARDED_LENGTH = 2_000
+
 _ID = re.compile(rb"[A-Za-z0-9._:+/=-]{1,128}")
 
 
@@ -52,7 +55,7 @@ class Proxies:
         address = peer.address
         if not peer.trusted:
             return address
-        for part in reversed(headers.get(b"x-forwarded-for", b"").decode("latin-1")[-2_000:].split(",")):
+        for part in reversed(_last_parts(headers.get(b"x-forwarded-for", b""))):
             if not _is_address(part.strip()):
                 break
             address = part.strip()
@@ -82,6 +85,12 @@ class Proxies:
             return False
         found = getattr(found, "ipv4_mapped", None) or found
         return any(found in network for network in self._networks)
+
+
+def _last_parts(forwarded: bytes) -> list[str]:
+    """Return the addresses at the end of an `X-Forwarded-For`; without the one that a limit cuts in two."""
+    end = forwarded[-MAX_FORWARDED_LENGTH:]
+    return end.decode("latin-1").split(",")[len(end) < len(forwarded) :]
 
 
 def _is_address(text: str) -> bool:

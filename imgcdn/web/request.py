@@ -122,7 +122,7 @@ def _is_below(target: str, prefix: str) -> bool:
 
 def _join_repeated(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     """Return the headers as a dict, with the values of a repeated header joined (RFC 9110, section 5.3)."""
-    headers: dict[bytes, bytes] = {}
+    headers: dict[bytes, list[bytes]] = {}
     for name, value in pairs:
-        headers[name] = headers[name] + b", " + value if name in headers else value
-    return headers
+        headers.setdefault(name, []).append(value)
+    return {name: b", ".join(values) for name, values in headers.items()}

@@ -9,6 +9,7 @@ from functools import lru_cache
 from imgcdn.core.redaction import redact, redact_host
 from imgcdn.errors import ImageError, ImgcdnError, InternalError
 from imgcdn.web.counts import Counts
+from imgcdn.web.limits import MAX_TARGET_LENGTH
 from imgcdn.web.proxies import Proxies
 from imgcdn.web.request import Request
 from imgcdn.web.responses import Header, Response, refuse
@@ -72,12 +73,11 @@ class Exit:
 
     def _write(self, level: int, response: Response, request: Request, note: str = "") -> None:
         headers = dict(response.headers)
-        # Here and in `web.logs`: a mounted service is logged by the handlers of its site.
-        target = redact(request.target)[:_MAX_LOGGED]
+        method, target = request.method[:_MAX_LOGGED], _for_log(request.target)
         _log.log(
             level,
             "%s %s",
-            request.method,
+            method,
             target,
             extra={
                 "status": response.status,
@@ -89,12 +89,21 @@ class Exit:
                 "client": self._proxies.client(request.peer, request.headers),
                 "request_id": request.id,
                 "note": redact(note),
-                "method": request.method,
+                "method": method,
                 "target": target,
                 "host": redact_host(request.header(b"host") or "-")[:_MAX_LOGGED],
-                "user_agent": redact(request.header(b"user-agent") or "-")[:_MAX_LOGGED],
+                "user_agent": _for_log(request.header(b"user-agent") or "-"),
             },
         )
+
+
+def _for_log(text: str) -> str:
+    """
+    Return a text of a client's choice without secrets, cut.
+
+    They are removed here and in `web.logs`: a mounted service is logged by the handlers of its site.
+    """
+    return redact(text[:MAX_TARGET_LENGTH])[:_MAX_LOGGED]
 
 
 def _level_of(error: ImgcdnError) -> int:

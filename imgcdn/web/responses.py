@@ -11,14 +11,14 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from email.utils import formatdate
-from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
 
 from imgcdn.core.dates import http_date
+from imgcdn.core.memo import MIB, bytes_of, memoised
 from imgcdn.core.output.formats import OUTPUTS
 from imgcdn.core.output.keys import etag
-from imgcdn.core.request.negotiation import VARY
+from imgcdn.core.request.negotiation import MAX_ACCEPT_LENGTH, VARY
 from imgcdn.core.request.save_data import vary
 from imgcdn.core.values import Body, Variant
 from imgcdn.dialects.base import ImageRequest
@@ -35,7 +35,12 @@ STATIC_PATH = "/-/static/"
 #: An error may soon pass, so no cache may keep it. A missing file is an exception: every visitor of a page requests it.
 _NOT_FOUND_MAX_AGE_S = 10
 _IMMUTABLE = "public, max-age=31536000, immutable"
-_FILE_NAME_MAX_BYTES = 100
+
+#: The name of an original in Content-Disposition is cut to this many bytes. That of `dl` is limited when it is read.
+_STEM_MAX_BYTES = 100
+
+#: A longer If-None-Match is not read. One of this length has 55 of our tags.
+MAX_TAGS_LENGTH = 2_000
 
 #: Larger bodies are sent in slices of this size.
 SLICE_BYTES = 32 * 1024
@@ -119,7 +124,9 @@ def deliver(
     shared = _shared_headers(variant.digest, variant.made_at, vary(image.params, save_data=save_data), cache_control)
     if is_conditional(request) and is_unchanged(variant, request):
         return Response(304, [*shared, _cache_status(delivery, lifetimes)], b"", delivery.status)
-    described = _content_headers(variant.format, variant.length, image.source.stem, image.download)
+    # Cut first, because a memo keeps it. No character has less than one byte.
+    stem = image.source.stem[:_STEM_MAX_BYTES]
+    described = _content_headers(variant.format, variant.length, stem, image.download)
     headers = [*described, *shared, *_OPEN_TO_ALL, _cache_status(delivery, lifetimes)]
     return Response(200, headers, variant.body, delivery.status)
 
@@ -145,17 +152,21 @@ def is_unchanged(variant: Variant, request: Request) -> bool:
 
 def names_tag(tags: str | None, tag: str) -> bool:
     """
-    Tell whether an If-None-Match names a tag, in a list, as weak, or by `*`.
+    Tell whether an If-None-Match names a tag, in a list, as weak, or by `*`. One above the limit counts as one of other
+    tags, so the client is sent the whole response.
 
     >>> names_tag('"a", W/"b"', '"b"'), names_tag(None, '"b"')
     (True, False)
     """
-    return tags is not None and (tags.strip() == "*" or tag in re.findall(r'"[^"]*"', tags))
+    if tags is None or len(tags) > MAX_TAGS_LENGTH:
+        return False
+    return tags.strip() == "*" or tag in re.findall(r'"[^"]*"', tags)
 
 
 def refuse(error: ImgcdnError, request: Request) -> Response:
     """Return the response for an error: a small page if the client accepts HTML, otherwise a problem document."""
-    page = "text/html" in (request.header(b"accept") or "").lower()
+    accept = request.header(b"accept") or ""
+    page = len(accept) <= MAX_ACCEPT_LENGTH and "text/html" in accept.lower()
     kind = f"{request.mounted_at}{PROBLEMS_PATH}{error.slug}"
     body = _page(error, kind) if page else _problem(error, kind)
     cache_control = f"public, max-age={_NOT_FOUND_MAX_AGE_S}" if isinstance(error, SourceNotFound) else "no-store"
@@ -199,8 +210,12 @@ def document(status: int, fields: Mapping[str, object]) -> Response:
     return Response(status, headers, body)
 
 
+def _size_of_headers(headers: tuple[Header, ...], *arguments: object) -> int:
+    return bytes_of(headers, *arguments) + sum(bytes_of(header, header[1]) for header in headers)
+
+
 # Memoised: hits repeat the same headers thousands of times, and building them is a third of the cost of a hit.
-@lru_cache(maxsize=8_192)
+@memoised(8 * MIB, _size_of_headers)
 def _shared_headers(digest: bytes, made_at: int, varies: str, cache_control: str) -> tuple[Header, ...]:
     """Return the headers that a 200 and a 304 share."""
     headers = [
@@ -213,10 +228,11 @@ def _shared_headers(digest: bytes, made_at: int, varies: str, cache_control: str
     return tuple(headers)
 
 
-@lru_cache(maxsize=8_192)
+@memoised(8 * MIB, _size_of_headers)
 def _content_headers(format_name: str, length: int, stem: str, download: str | None) -> tuple[Header, ...]:
     fmt = OUTPUTS[format_name]
-    disposition = _disposition("inline", stem, fmt.extension)
+    short = stem.encode("utf-8")[:_STEM_MAX_BYTES].decode("utf-8", "ignore")
+    disposition = _disposition("inline", short, fmt.extension)
     if download is not None:
         disposition = _disposition("attachment", download, fmt.extension)
     return (
@@ -228,9 +244,8 @@ def _content_headers(format_name: str, length: int, stem: str, download: str | N
 
 def _disposition(kind: str, stem: str, extension: str) -> str:
     """Name the file for saving, once in ASCII and once in UTF-8 (RFC 6266, appendix D)."""
-    short = stem.encode("utf-8")[:_FILE_NAME_MAX_BYTES].decode("utf-8", "ignore")
-    plain = re.sub(r"[^A-Za-z0-9 ._()-]", "_", short)
-    encoded = quote(f"{short}.{extension}", safe="")
+    plain = re.sub(r"[^A-Za-z0-9 ._()-]", "_", stem)
+    encoded = quote(f"{stem}.{extension}", safe="")
     return f"{kind}; filename=\"{plain}.{extension}\"; filename*=UTF-8''{encoded}"
 
 
@@ -256,7 +271,7 @@ def _cache_status(delivery: Delivery, lifetimes: Lifetimes) -> Header:
     return _cache_status_header(delivery.status, ttl_s, delivery.stored)
 
 
-@lru_cache(maxsize=8_192)
+@memoised(MIB, lambda header, *arguments: bytes_of(header, *header, *arguments))
 def _cache_status_header(status: CacheStatus, ttl_s: int, stored: bool) -> Header:
     words = f"imgcdn; {status.value}"
     if status is CacheStatus.HIT:

@@ -40,6 +40,8 @@ NOW = 1_767_225_600  # Thu, 01 Jan 2026 00:00:00 GMT
         pytest.param("Thu, 18 Aug 2050 02:60:18 GMT", None, id="minute 60"),
         pytest.param("Thu, 18 Aug 2050 02:01:61 GMT", None, id="second 61"),
         pytest.param("0", None, id="zero"),
+        pytest.param("Thu, 18 Aug 2050 02:01:18 GMT".ljust(100), 2_544_400_878, id="of the greatest length"),
+        pytest.param("Thu, 18 Aug 2050 02:01:18 GMT".ljust(101), None, id="longer"),
     ],
 )
 def test_a_date_is_read_in_the_three_formats_of_http(text: str, seconds: int | None) -> None:

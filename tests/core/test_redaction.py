@@ -41,6 +41,7 @@ from imgcdn.core.redaction import redact, redact_host
         pytest.param(r"https://me:pw\@b.example/a", "https://***@b.example/a", id="with a backslash"),
         pytest.param("url=https:/me:pw@b.example", "url=https:/***@b.example", id="with one slash"),
         pytest.param("to '//me:pw@b.example/'", "to '//***@b.example/'", id="without a scheme"),
+        pytest.param("http:a-http:/me:pw@b.example", "http:a-http:/***@b.example", id="after another scheme"),
         pytest.param("%68ttps%3A%2F%2Fme%3Apw%40b", "%68ttps%3A%2F%2F***%40b", id="encoded userinfo"),
         pytest.param("https://b.example/photo@2x.jpg", "https://b.example/photo@2x.jpg", id="an at sign in a path"),
         pytest.param(
@@ -70,7 +71,24 @@ def test_no_depth_of_encoding_keeps_a_secret(user: str, signature: str, token: s
 
 
 @pytest.mark.parametrize(
-    "piece", ["%25", "&a", "&a=", "https://", "a", "@", "%2F%2F", "s=", "?s=%26", "%40", "%2541", "://@", "=%3D"]
+    "piece",
+    [
+        "%25",
+        "&a",
+        "&a=",
+        "https://",
+        "a",
+        "@",
+        "%2F%2F",
+        "s=",
+        "?s=%26",
+        "%40",
+        "%2541",
+        "://@",
+        "=%3D",
+        "\\",
+        "https:",
+    ],
 )
 def test_the_time_is_linear(piece: str) -> None:
     began = time.perf_counter()

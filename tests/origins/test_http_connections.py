@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from imgcdn.errors import OriginError, OriginTimeout
-from imgcdn.origins.http import is_loop
+from imgcdn.origins.http import MAX_CDN_LOOP_LENGTH, is_loop
 from tests.support import origin as at
 from tests.support.fetching import BODY, DEADLINE_S, HEAD_OF_TEN, Make, fetch_error, get
 from tests.support.origin import running
@@ -87,6 +87,10 @@ def test_after_a_silence_the_request_is_not_sent_again(make: Make, script: at.Sc
         pytest.param("imgcdn-12", False, id="id of another imgcdn"),
         pytest.param('a; x="imgcdn-1"', False, id="in a parameter"),
         pytest.param('a; x=", imgcdn-1, "', False, id="in a quoted list"),
+        pytest.param('a; x="\\", imgcdn-1, "', False, id="after an escaped quote"),
+        pytest.param('a; x=", imgcdn-1', True, id="after a quote that is not closed"),
+        pytest.param("a".ljust(MAX_CDN_LOOP_LENGTH), False, id="of the greatest length"),
+        pytest.param("a".ljust(MAX_CDN_LOOP_LENGTH + 1), True, id="longer, so that it may hide our id"),
     ],
 )
 def test_a_request_with_our_id_is_a_loop(header: str | None, loop: bool) -> None:

@@ -9,6 +9,7 @@ from imgcdn.core.output.formats import OUTPUTS
 from imgcdn.core.values import Effort, EncodedImage, OriginState, SourceRecord
 from imgcdn.store.files import (
     HEADER_BYTES,
+    MAX_RECORD_BYTES,
     VARIANT_NAME,
     pack_record,
     pack_variant,
@@ -134,8 +135,23 @@ def test_every_damaged_or_truncated_record_is_noticed() -> None:
     ],
 )
 def test_a_complete_record_of_another_layout_is_a_miss(fields: object) -> None:
-    text = json.dumps(fields).encode()
-    assert unpack_record(b"imgcdn-record 1 %08x\n%s" % (zlib.crc32(text), text)) is None
+    assert unpack_record(sealed(json.dumps(fields).encode())) is None
+
+
+def sealed(text: bytes) -> bytes:
+    return b"imgcdn-record 1 %08x\n%s" % (zlib.crc32(text), text)
+
+
+def test_a_record_is_read_up_to_a_length() -> None:
+    _, _, text = pack_record(RECORD).partition(b"\n")
+    head = len(sealed(text)) - len(text)
+
+    assert unpack_record(sealed(text.ljust(MAX_RECORD_BYTES - head))) == RECORD
+    assert unpack_record(sealed(text.ljust(MAX_RECORD_BYTES - head + 1))) is None
+
+
+def test_a_record_that_is_nested_deeply_is_a_miss() -> None:
+    assert unpack_record(sealed(b"[" * 100_000)) is None
 
 
 @pytest.mark.parametrize("data", [b"", b"\n", b"imgcdn-record 1 00000000\n", b"\xff" * 100], ids=repr)

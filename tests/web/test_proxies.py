@@ -2,7 +2,7 @@
 
 import pytest
 
-from imgcdn.web.proxies import Peer, Proxies, RequestIds
+from imgcdn.web.proxies import MAX_FORWARDED_LENGTH, Peer, Proxies, RequestIds
 
 TRUSTED = ("10.0.0.0/8", "2001:db8::/32", "unix:")
 
@@ -29,6 +29,14 @@ def test_the_client_is_the_last_address_that_is_no_proxy(peer: str, forwarded: s
     headers = {} if forwarded is None else {b"x-forwarded-for": forwarded.encode()}
 
     assert proxies.client(proxies.peer(peer), headers) == expected
+
+
+def test_of_a_long_field_only_whole_addresses_at_its_end_are_read() -> None:
+    proxies = Proxies(TRUSTED)
+    forwarded = b"10.0.0.100, " * 166 + b"10.0.0.10"
+
+    assert forwarded[-MAX_FORWARDED_LENGTH:].startswith(b"0.0.0.100,")  # the rest of a proxy's address
+    assert proxies.client(proxies.peer("10.0.0.1"), {b"x-forwarded-for": forwarded}) == "10.0.0.100"
 
 
 def test_without_proxies_the_peer_is_the_client() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from imgcdn.core.request.negotiation import MAX_ACCEPT_LENGTH
 from imgcdn.core.request.params import Params
 from imgcdn.core.values import Effort, Source, Variant
 from imgcdn.dialects.base import ImageRequest
@@ -132,6 +133,13 @@ def test_vary(fmt: str | None, save_data: bool, expected: str | None, asked: dic
         pytest.param({"if_none_match": f'"x", {TAG}'}, True, id="in a list"),
         pytest.param({"if_none_match": "*"}, True, id="any"),
         pytest.param({"if_none_match": '"x"'}, False, id="another"),
+        pytest.param({"if_none_match": TAG + ", " * 983}, True, id="in a list of the greatest length"),
+        pytest.param({"if_none_match": TAG + ", " * 984}, False, id="in a longer list"),
+        pytest.param(
+            {"if_none_match": "x" * 2_001, "if_modified_since": "Tue, 01 Jan 2030 00:00:00 GMT"},
+            False,
+            id="a longer list takes precedence, too",
+        ),
         pytest.param({"if_none_match": TAG[1:-1]}, False, id="without quotes"),
         pytest.param({"if_modified_since": "Sun, 06 Nov 1994 08:49:37 GMT"}, True, id="the date"),
         pytest.param({"if_modified_since": "Sunday, 06-Nov-94 08:49:37 GMT"}, True, id="the date as in RFC 850"),
@@ -163,6 +171,12 @@ def test_a_condition_tells_whether_the_client_has_the_picture(asked: dict[str, s
         ),
         pytest.param("a.jpg", "me", "attachment; filename=\"me.webp\"; filename*=UTF-8''me.webp", id="download"),
         pytest.param(
+            "a.jpg",
+            "ü" * 100,
+            f"attachment; filename=\"{'_' * 100}.webp\"; filename*=UTF-8''{'%C3%BC' * 100}.webp",
+            id="a download is not cut",
+        ),
+        pytest.param(
             "ü" * 80 + ".jpg",
             None,
             f"inline; filename=\"{'_' * 50}.webp\"; filename*=UTF-8''{'%C3%BC' * 50}.webp",
@@ -174,6 +188,16 @@ def test_content_disposition(location: str, download: str | None, expected: str)
     image = ImageRequest(Source("local", location), Params(), None, download)
 
     assert headers_of(Delivery(VARIANT, CacheStatus.HIT), image)["content-disposition"] == expected
+
+
+def test_a_page_is_sent_to_a_client_that_accepts_html() -> None:
+    def is_page(accept: str) -> bool:
+        return refuse(Forbidden(), request(accept=accept)).body[:9] == b"<!doctype"
+
+    assert is_page("text/html")
+    assert is_page("text/html".rjust(MAX_ACCEPT_LENGTH, ","))
+    assert not is_page("text/html".rjust(MAX_ACCEPT_LENGTH + 1, ","))
+    assert not is_page("image/webp")
 
 
 def test_last_modified_and_etag_are_those_of_the_variant() -> None:

@@ -5,8 +5,9 @@ import json
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import Enum
-from functools import lru_cache
 
+from imgcdn.core.footprint import source_bytes
+from imgcdn.core.memo import MIB, bytes_of, memoised
 from imgcdn.core.output.plan import Plan
 from imgcdn.core.values import Source
 
@@ -15,7 +16,7 @@ from imgcdn.core.values import Source
 OUTPUT_VERSION = 2
 
 
-@lru_cache(maxsize=16_384)  # called twice in every hit
+@memoised(6 * MIB, lambda key, source: bytes_of(key) + source_bytes(source))  # called twice in every hit
 def source_key(source: Source) -> str:
     """Return the hex name of a source's folder."""
     return _digest(source.scheme, source.location, *([source.mount] if source.mount else []))

@@ -41,15 +41,18 @@ class Pattern:
         options = self.options.written
         return {"pattern": self.text, **options} if options else self.text
 
-    def covers(self, url: RemoteUrl) -> bool:
-        """Tell whether a URL matches."""
+    def covers(self, url: RemoteUrl, path: "_Path | None") -> bool:
+        """
+        Tell whether a URL matches.
+
+        Args:
+            path: Its path; None if it has an escape that is not UTF-8.
+        """
         if (self.scheme, self.port) != (url.scheme, url.port) or not self._covers_host(url.host):
             return False
         if self.query is not None and url.target.partition("?")[2] != self.query:
             return False
-        if self.segments is None:
-            return True
-        return decode_completely(url.path) is not None and _covers_path(self.segments, url.path[1:].split("/"))
+        return self.segments is None or (path is not None and path.is_covered_by(self.segments))
 
     def _covers_host(self, host: str) -> bool:
         if not self.labels:
@@ -58,23 +61,40 @@ class Pattern:
         return before not in (host, "") and (self.labels == "**" or "." not in before)
 
 
-def _covers_path(pattern: Sequence[str], segments: Sequence[str]) -> bool:
-    if pattern[-1] == "**":
-        fixed = len(pattern) - 1
-        return len(segments) > fixed and _covers_each(pattern[:fixed], segments[:fixed])
-    return len(pattern) == len(segments) and _covers_each(pattern, segments)
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """
+    The path of a URL, taken apart once for all patterns: it may have thousands of segments.
+
+    Args:
+        segments: The segments as they are sent.
+        decoded: The same segments, decoded until no escape is left.
+    """
+
+    segments: Sequence[str]
+    decoded: Sequence[str]
+
+    @classmethod
+    def of(cls, url: RemoteUrl) -> "_Path | None":
+        """Return the path of a URL; None if it has an escape that is not UTF-8."""
+        path = url.path[1:]
+        # One pass for all segments. No path has an encoded control character.
+        decoded = decode_completely(path.replace("/", "\0"))
+        return None if decoded is None else cls(path.split("/"), decoded.split("\0"))
+
+    def is_covered_by(self, pattern: Sequence[str]) -> bool:
+        has_rest = pattern[-1] == "**"
+        fixed = pattern[:-1] if has_rest else pattern
+        if len(self.segments) <= len(fixed) if has_rest else len(self.segments) != len(fixed):
+            return False
+        return all(
+            wanted == given or (wanted == "*" and _is_one_segment(decoded))
+            for wanted, given, decoded in zip(fixed, self.segments, self.decoded, strict=False)
+        )
 
 
-def _covers_each(pattern: Sequence[str], segments: Sequence[str]) -> bool:
-    return all(
-        wanted == given or (wanted == "*" and _is_one_segment(given))
-        for wanted, given in zip(pattern, segments, strict=True)
-    )
-
-
-def _is_one_segment(given: str) -> bool:
+def _is_one_segment(decoded: str) -> bool:
     """Tell whether every server reads this as one segment. Some read %2F, %252F or %5C as a slash."""
-    decoded = decode_completely(given) or ""
     return decoded != "" and "/" not in decoded and "\\" not in decoded
 
 
@@ -91,7 +111,8 @@ class Allowlist:
 
     def match(self, url: RemoteUrl) -> Pattern | None:
         """Return the pattern that admits a URL; None if there is none."""
-        return next((pattern for pattern in self._patterns if pattern.covers(url)), None)
+        path = _Path.of(url)
+        return next((pattern for pattern in self._patterns if pattern.covers(url, path)), None)
 
 
 def parse_pattern(text: str) -> Pattern:

@@ -22,8 +22,15 @@ RGBA = tuple[int, int, int, int]
 Value = TypeVar("Value")
 Value_co = TypeVar("Value_co", covariant=True)
 
+#: The greatest length of a name to save a file under, in bytes. Linux and macOS allow 255, and an extension and a
+#: browser's ` (1)` follow it.
+MAX_NAME_BYTES = 200
+
 #: The largest integer of any parameter.
 MOST = 999_999_999
+
+# A refused text is compared with the accepted ones by this many of its characters.
+_LONGEST_COMPARED = 64
 
 # The largest number of pixels in a crop.
 _MOST_CROPPED = 999_999
@@ -229,7 +236,7 @@ class Crops:
         return "x,y,w,h in pixels, or fractions from 0 to 1 when any has a point"
 
     def parse(self, text: str, name: str) -> Crop:
-        parts = text.split(",")
+        parts = text.split(",", 4)
         relative = "." in text
         pattern = _SHARE if relative else _PIXELS
         if len(parts) == 4 and all(pattern.fullmatch(part) for part in parts):
@@ -293,9 +300,11 @@ class FileNames:
 
     @property
     def summary(self) -> str:
-        return "a file name such as photo.jpg"
+        return f"a file name such as photo.jpg, in at most {MAX_NAME_BYTES} bytes of UTF-8"
 
     def parse(self, text: str, name: str) -> str:
+        if len(text.encode("utf-8", "surrogatepass")) > MAX_NAME_BYTES:
+            raise InvalidParam(f"{name} must be {self.summary}", param=name)
         stem = _EXTENSION.sub("", text.strip(" ."))
         stem = "".join(char if char.isprintable() and char not in _NOT_IN_NAMES else "_" for char in stem).strip(" .")
         stem = re.sub(r"^-", "_", stem)
@@ -316,7 +325,7 @@ class Texts:
 
 def closest(text: str, allowed: Iterable[str]) -> str:
     """Return the allowed word that is most like a text; empty if none is similar."""
-    return "".join(difflib.get_close_matches(text[:64].lower(), list(allowed), n=1, cutoff=0.5))
+    return "".join(difflib.get_close_matches(text[:_LONGEST_COMPARED].lower(), list(allowed), n=1, cutoff=0.5))
 
 
 def _suggestion(nearest: str) -> str:
@@ -325,7 +334,7 @@ def _suggestion(nearest: str) -> str:
 
 def _number(text: str) -> Decimal | None:
     """Read a refused number leniently, so that the error can name the nearest allowed one."""
-    match = re.fullmatch(r" *([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)) *(?:px|x|%)? *", text[:64])
+    match = re.fullmatch(r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)) *(?:px|x|%)?", text[:_LONGEST_COMPARED].strip(" "))
     return Decimal(match[1]) if match else None
 
 

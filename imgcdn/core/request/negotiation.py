@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from imgcdn.core.output.formats import FORMATS, NEGOTIATED
+from imgcdn.core.quoting import hide_quoted
 
 #: The formats of NEGOTIATED that a client can show, in its order of preference.
 ClientClass = tuple[str, ...]
@@ -19,8 +20,9 @@ VARY = "Accept"
 MAX_ACCEPT_LENGTH = 2_000
 
 _WEIGHT = re.compile(r"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _ALWAYS_SHOWN = ("image/jpeg", "image/png")
+# The ranges whose weights count. A header may list a thousand others.
+_READ = frozenset([*(fmt.media_type for fmt in NEGOTIATED), *_ALWAYS_SHOWN, "image/*", "*/*"])
 _ORDER = tuple(fmt.name for fmt in NEGOTIATED)
 
 
@@ -54,12 +56,16 @@ def _weight_of(weights: Mapping[str, float], media_type: str) -> float:
 
 def _parse(accept: str) -> dict[str, float]:
     # A quoted value may contain separators. Its content has no effect here.
-    unquoted = _QUOTED.sub("_", accept.lower())
-    if '"' in unquoted:
+    visible = hide_quoted(accept.lower())
+    if '"' in visible:
         return {}
     weights: dict[str, float] = {}
-    for part in unquoted.split(","):
-        media_type, *parameters = (piece.strip(" \t") for piece in part.split(";"))
+    for part in visible.split(","):
+        media_type, _, rest = part.partition(";")
+        media_type = media_type.strip(" \t")
+        if media_type not in _READ:
+            continue
+        parameters = [piece.strip(" \t") for piece in rest.split(";")]
         # If a type is listed twice, the lower weight counts, so that a refusal has an effect.
         weights[media_type] = min(_weight(parameters), weights.get(media_type, 1.0))
     return weights

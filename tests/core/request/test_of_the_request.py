@@ -38,6 +38,7 @@ def test_a_version_with_other_characters_is_refused(value: str) -> None:
         pytest.param("-rf.png", "_rf", id="hyphen first"),
         pytest.param(".htaccess.png", "htaccess", id="dot first"),
         pytest.param("Grüße 日本.avif", "Grüße 日本", id="other scripts"),
+        pytest.param("ü" * 98 + ".jpg", "ü" * 98, id="200 bytes"),
     ],
 )
 def test_a_download_has_a_harmless_name(written: str, name: str) -> None:
@@ -46,6 +47,14 @@ def test_a_download_has_a_harmless_name(written: str, name: str) -> None:
 
 def test_a_download_is_optional() -> None:
     assert parse_download({}) is None
+
+
+@pytest.mark.parametrize("written", ["x" * 201, "ü" * 101, "\ud800" * 67], ids=ascii)
+def test_a_download_of_more_than_200_bytes_is_refused(written: str) -> None:
+    with pytest.raises(InvalidParam, match="dl must be a file name") as caught:
+        parse_download({"dl": written})
+
+    assert caught.value.param == "dl"
 
 
 @pytest.mark.parametrize("written", [".", "..", "/", "...", " ", "\x00", "_", "///.png"])

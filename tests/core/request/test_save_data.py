@@ -17,6 +17,7 @@ from imgcdn.core.request.save_data import lower_quality, vary, wants_less
         pytest.param(None, False, id="absent"),
         pytest.param("", False, id="empty"),
         pytest.param("off", False, id="off"),
+        pytest.param("on".ljust(101), False, id="above the greatest length"),
         pytest.param("only", False, id="a longer word"),
         pytest.param("1", False, id="a number"),
         pytest.param("?1", False, id="a structured boolean"),

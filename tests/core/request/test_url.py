@@ -276,6 +276,33 @@ def test_the_query_of_a_mount_follows_the_rules_of_urls(query: str, error: type[
 
 
 @pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param("x" * (MAX_URL_LENGTH - len("https://a.example/")), id="as it is written"),
+        pytest.param("ü" * ((MAX_URL_LENGTH - len("https://a.example/")) // 6) + "xx", id="as it is sent"),
+    ],
+)
+def test_a_url_has_a_greatest_length(path: str) -> None:
+    base = parse_remote("https://a.example/m")
+    longest = f"https://a.example/{path}"
+
+    assert len(parse_remote(longest).url) == len(join_reference(base, f"/{path}").url) == MAX_URL_LENGTH
+    with pytest.raises(InvalidParam, match="longer than 8000"):
+        parse_remote(f"{longest}x")
+    with pytest.raises(InvalidParam, match="longer than 8000"):
+        join_reference(base, f"/{path}x")
+
+
+def test_a_url_beneath_a_mount_has_a_greatest_length() -> None:
+    base = parse_remote("http://media/b")
+    longest = "ü" * ((MAX_URL_LENGTH - len("http://media/b/")) // 6)
+
+    assert len(join_base(base, [longest]).url) <= MAX_URL_LENGTH
+    with pytest.raises(InvalidParam, match="longer than 8000"):
+        join_base(base, [longest + "ü"])
+
+
+@pytest.mark.parametrize(
     "url",
     [
         pytest.param("http://media/b-evil/x", id="a folder whose name begins with the same letters"),

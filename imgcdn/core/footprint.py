@@ -1,0 +1,46 @@
+"""
+How many bytes of memory the values in memos take (`core.memo`).
+
+Texts are measured, because clients and origins choose their length. The rest of each kind of value is a constant, which
+a test compares with what tracemalloc measures. To measure every field would take longer than to make the value.
+"""
+
+from imgcdn.core.memo import bytes_of
+from imgcdn.core.values import NegativeEntry, OriginState, Source, SourceRecord
+
+# Objects, numbers and texts of a fixed length: hashes, slugs, names of formats.
+_SOURCE = 72
+_RECORD = 640
+_NEGATIVE_ENTRY = 260
+_FAILED_VARIANT = 200
+_ORIGIN = 220
+
+#: A plan with its key and the version of its source.
+PLAN_BYTES = 800
+
+#: A variant without its body, and the identity of its file.
+VARIANT_BYTES = 560
+
+
+def source_bytes(source: Source) -> int:
+    """Return the size of a source."""
+    return _SOURCE + bytes_of(source.location, source.query)
+
+
+def record_bytes(record: SourceRecord) -> int:
+    """Return the size of a record."""
+    size = _RECORD
+    if record.negative is not None:
+        size += _negative_bytes(record.negative)
+    if record.origin is not None:
+        size += _origin_bytes(record.origin)
+    return size + sum(_FAILED_VARIANT + _negative_bytes(each.negative) for each in record.failed)
+
+
+def _negative_bytes(negative: NegativeEntry) -> int:
+    return _NEGATIVE_ENTRY + bytes_of(negative.detail)
+
+
+def _origin_bytes(origin: OriginState) -> int:
+    headers = sum(bytes_of(header, *header) for header in origin.headers)
+    return _ORIGIN + bytes_of(origin.url, origin.headers, origin.seen, *origin.seen) + headers

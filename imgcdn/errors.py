@@ -34,6 +34,7 @@ ImgcdnError
 operator. Both survive pickling, since render children send errors to their parent.
 """
 
+import math
 from collections.abc import Collection
 from typing import ClassVar
 
@@ -294,7 +295,7 @@ class TooCostly(ImageError):
 
     Args:
         detail: The public text.
-        limit: The deadline of a render, in seconds.
+        limit: Seconds that an estimate may have.
     """
 
     status = 422
@@ -307,7 +308,7 @@ class TooCostly(ImageError):
 
     @property
     def members(self) -> dict[str, str | int]:
-        return {"limit": round(self.limit), "unit": "seconds"}
+        return {"limit": math.ceil(self.limit), "unit": "seconds"}
 
 
 class OriginError(ImgcdnError):

@@ -1,7 +1,7 @@
 """
 Who waits for a piece of work, and until when.
 
-Whoever does the work can watch this, and give way to work that is waited for.
+The code that does the work watches this. When nobody waits any more, it gives way to work that somebody waits for.
 """
 
 import math
@@ -17,7 +17,7 @@ class Withdrawn(Exception):
 @dataclass(frozen=True, slots=True)
 class Requester:
     """
-    The request that began a piece of work.
+    One request: whose it is, and when it gives up.
 
     Args:
         client: The client's address, or the network that counts as one client; empty if it is not known.
@@ -32,7 +32,7 @@ class Requester:
     ends_at: float = math.inf
 
 
-#: Of work that the service does for itself.
+#: Stands for the service itself, when it does work that no request asked for.
 NOBODY = Requester()
 
 
@@ -45,7 +45,7 @@ class Interest:
     Attributes:
         requester: The request that began the work.
         ends_at: When the last of all requests gives up, on the event loop's clock.
-        waited_s: Seconds for which another process did the work before this one began.
+        waited_s: Seconds for which another process held the work's key before this one began (`service.key_locks`).
     """
 
     def __init__(self, requester: Requester = NOBODY) -> None:
@@ -56,7 +56,7 @@ class Interest:
         self._watchers: list[Callable[[bool], None]] = []
 
     def as_requester(self) -> Requester:
-        """Return all who wait as one request, for work that this work waits for."""
+        """Return one request that stands for all who wait, to start further work with."""
         return replace(self.requester, ends_at=self.ends_at)
 
     def join(self, requester: Requester) -> None:
@@ -89,5 +89,5 @@ class Interest:
             self._watchers.remove(watcher)
 
 
-#: Of work that somebody always waits for.
+#: Stands for somebody who always waits. It never changes, so every event loop may use it.
 ALWAYS = Interest()

@@ -3,9 +3,9 @@ The render broker: one process for each service. It owns the render children and
 
     HTTP workers --(private Unix socket, one connection each)--> broker --(socket pair)--> children
 
-A child is killed with SIGKILL and replaced if it takes too long, or if its client has left. Other jobs are not
-affected. A child that has done many jobs or uses much memory exits by itself. The broker runs while any HTTP worker is
-connected and exits after the last one, so it needs no pid file and leaves no orphan.
+A child is killed with SIGKILL and replaced if it takes too long, if its job gives way to another one, or if its worker
+has gone. Other jobs are not affected. A child that has done many jobs or uses much memory exits by itself. The broker
+runs while any HTTP worker is connected and exits after the last one, so it needs no pid file and leaves no orphan.
 """
 
 import argparse
@@ -33,7 +33,6 @@ from imgcdn.renderers.jobs import (
     Outcome,
     Probed,
     ProbeJob,
-    Rendered,
     remove_half_written,
 )
 from imgcdn.renderers.killings import Killings
@@ -55,6 +54,10 @@ _KILLED_BY_OTHERS = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.S
 
 #: A child closes its socket a moment before its exit status is known.
 _ENDING_S = 1.0
+_ENDING_POLL_S = 0.005
+
+#: How often a job is done whose child somebody else kills.
+_ATTEMPTS = 2
 
 #: How long the broker waits for its first client, and for another after the last one left.
 _FIRST_CLIENT_S = 30.0
@@ -121,7 +124,7 @@ class Child:
             self.kill()
             return Failed(RenderTimeout(f"Rendering took more than {job.timeout_s:g} seconds and was stopped."))
         except (asyncio.IncompleteReadError, ConnectionError):
-            status = self._bury()
+            status = await self._bury()
             if status in _KILLED_BY_OTHERS:
                 _log.warning("a render child was killed by another process or the kernel: is memory short?")
                 return Killed()
@@ -163,12 +166,13 @@ class Child:
         self._process = None
         self._writer.close()
 
-    def _bury(self) -> int | None:
-        """Return the exit status of a child that has closed its socket; None if it hangs on its way out."""
-        if self._process is None:
-            return None
-        self._process.join(_ENDING_S)
-        status: int | None = self._process.exitcode
+    async def _bury(self) -> int | None:
+        """Return the exit status of a child that has closed its socket; None if it does not end."""
+        ends, status = asyncio.get_running_loop().time() + _ENDING_S, None
+        while self._process is not None and status is None and asyncio.get_running_loop().time() < ends:
+            status = self._process.exitcode
+            if status is None:
+                await asyncio.sleep(_ENDING_POLL_S)
         self.kill()
         return status
 
@@ -218,12 +222,12 @@ class Broker:
         if job.then is not None and self._budgets.refusal(claim) is not None:
             job = replace(job, then=None)
         outcome = await self._perform(job, claim, interest)
-        if isinstance(outcome, Probed) and isinstance(outcome.rendered, Rendered):
+        if isinstance(outcome, Probed) and outcome.rendered is not None:
             self._budgets.charge(claim)
         return outcome
 
     async def _perform(self, job: Job, claim: Claim, interest: Interest) -> Outcome:
-        while True:
+        for _ in range(_ATTEMPTS):
             refused = self._killings.refusal(job)
             if refused is not None:
                 return Failed(refused)
@@ -232,6 +236,7 @@ class Broker:
                 return outcome
             remove_half_written(job)
             self._killings.note(job)
+        return Failed(self._killings.refusal(job) or Overloaded("Rendering was stopped twice. Try again later."))
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one HTTP worker. While its connection is open, the broker runs."""

@@ -1,8 +1,8 @@
 """
 Budgets of new variants: how many a client, or the requests for a source, may have rendered in a minute.
 
-Each is a token bucket that holds one minute's allowance. Only what is rendered is charged: hits cost nothing, and of
-the requests that share a render, the one that began it pays.
+Each is a token bucket that holds one minute's allowance. Only renders are charged: hits cost nothing, and of the
+requests that share a render, the one that began it pays.
 """
 
 import math
@@ -13,10 +13,13 @@ from imgcdn.errors import OverBudget
 from imgcdn.renderers.jobs import Claim
 from imgcdn.renderers.settings import Allowance
 
-#: Buckets that are remembered at most. Above it, the one that was charged first is forgotten.
+#: Buckets that are remembered at most. Above it, the one that was not charged for longest is forgotten.
 _MOST_BUCKETS = 20_000
 
 _MINUTE_S = 60.0
+
+#: With so little left of an allowance of seconds, a render may begin. It may take more, and the bucket is then in debt.
+_SOME_SECONDS = 0.001
 
 
 class Budgets:
@@ -69,11 +72,9 @@ class Budgets:
         ]
 
     def _wait_s(self, allowance: Allowance, name: str) -> float:
-        """Return the seconds until a bucket has enough for a variant, or any time at all."""
-        left = self._now_left(allowance, name)
-        least = 0.0 if allowance.counts_seconds else 1.0
-        is_enough = left > 0 if allowance.counts_seconds else left >= least
-        return 0.0 if is_enough else max(1.0, (least - left) * _MINUTE_S / allowance.amount)
+        """Return the seconds until a bucket has enough for a render: a whole variant, or any part of a second."""
+        missing = (_SOME_SECONDS if allowance.counts_seconds else 1.0) - self._now_left(allowance, name)
+        return max(1.0, missing * _MINUTE_S / allowance.amount) if missing > 0 else 0.0
 
     def _now_left(self, allowance: Allowance, name: str) -> float:
         left, at = self._left.get((allowance, name), (allowance.amount, 0.0))

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import pickle
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -19,8 +20,8 @@ from imgcdn.renderers.messages import pack, read_message
 
 _log = logging.getLogger(__name__)
 
-#: Raised when the other side has closed the connection.
-CLOSED = (asyncio.IncompleteReadError, ConnectionError)
+#: Raised when the other side has closed the connection, or sends what no message is.
+CLOSED = (asyncio.IncompleteReadError, ConnectionError, pickle.UnpicklingError)
 
 
 class Channel:

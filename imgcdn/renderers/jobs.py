@@ -128,7 +128,7 @@ def remove_half_written(job: Job) -> None:
             os.unlink(written.temp)
 
 
-#: Of a job that nobody in particular waits for.
+#: The claim of a job that no request in particular waits for.
 NO_CLAIM = Claim()
 
 

@@ -47,6 +47,7 @@ async def read_message(reader: asyncio.StreamReader) -> Any:
 
     Raises:
         asyncio.IncompleteReadError: The other side has closed the connection.
+        pickle.UnpicklingError: The message is too long.
     """
     return pickle.loads(await _read_pickle(reader))  # noqa: S301  # the socket is private, see above
 
@@ -59,9 +60,10 @@ async def read_outcome(reader: asyncio.StreamReader) -> ChildOutcome:
         asyncio.IncompleteReadError: The child has ended.
         GarbledOutcome: It has sent something else.
     """
-    data = await _read_pickle(reader)
     try:
-        outcome = _OutcomeReader(io.BytesIO(data)).load()
+        outcome = _OutcomeReader(io.BytesIO(await _read_pickle(reader))).load()
+    except asyncio.IncompleteReadError:
+        raise
     except Exception as error:  # a broken pickle can raise anything
         raise GarbledOutcome(f"{type(error).__name__}: {error}") from error
     if not isinstance(outcome, ChildOutcome):
@@ -100,5 +102,5 @@ class _OutcomeReader(pickle.Unpickler):
 async def _read_pickle(reader: asyncio.StreamReader) -> bytes:
     (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
     if length > _MAX_MESSAGE_BYTES:
-        raise asyncio.IncompleteReadError(b"", length)
+        raise pickle.UnpicklingError(f"a message of {length} bytes")
     return await reader.readexactly(length)

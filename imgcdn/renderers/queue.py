@@ -4,8 +4,8 @@ The queue for the render children.
 A client's job gets the next free child, by turns (`renderers.turns`). One child more than the others takes short jobs
 alone, so that they are never behind long ones. A background job gets a child only while no client's job waits.
 
-Some running jobs give way: background jobs, and those of clients that have all left. When a client's job comes and
-every child is busy, one of them is ended. A background job then goes back into the queue.
+Some running jobs give way: background jobs (nothing sends one yet), and those of clients that have all left. When a
+client's job comes and every child is busy, one of them is ended. A background job then goes back into the queue.
 """
 
 import asyncio
@@ -30,8 +30,8 @@ _BACKGROUND_PLACES = 64
 #: A job with fewer seconds left than this is not ended.
 _LAST_S = 0.3
 
-#: From this interruption on, a background job waits this long before it begins again.
-_MAX_INTERRUPTIONS = 2
+#: After so many interruptions, a background job waits this long before it begins again.
+_PUT_OFF_AFTER = 2
 _PUT_OFF_S = 60.0
 
 #: How much the newest job counts in the measured rate, and the limits of the rate.
@@ -112,10 +112,10 @@ class JobQueue:
         self._rate = 1.0  # measured milliseconds for an estimated one
         self._any, self._short = _Children(), _Children()
         self._short_child: Child | None = None
-        self._behind: deque[_Ticket] = deque()
+        self._background_waiting: deque[_Ticket] = deque()
         self._background_places = _BACKGROUND_PLACES
         self._running: set[_Running] = set()
-        self._looking: asyncio.TimerHandle | None = None
+        self._next_look: asyncio.TimerHandle | None = None
 
     def add(self, child: Child, *, for_short_jobs: bool = False) -> None:
         """Take in a new child."""
@@ -131,10 +131,10 @@ class JobQueue:
             interest: When nobody waits any more, a job that has not begun is withdrawn, and one that runs gives way.
         """
         if claim.is_background:
-            return await self._perform_behind(job, claim)
-        ticket = self._ticket(job, claim)
+            return await self._perform_in_background(job, claim)
+        ticket = self._new_ticket(job, claim)
         try:
-            child = self._idle_child(ticket) or await self._wait_for_child(ticket, interest)
+            child = self._take_idle_child(ticket) or await self._wait_for_child(ticket, interest)
         except Withdrawn:
             return GaveWay()
         except ImgcdnError as error:
@@ -144,16 +144,16 @@ class JobQueue:
             outcome = await self._finish(running)
         return GaveWay() if outcome is None else outcome
 
-    async def _perform_behind(self, job: Job, claim: Claim) -> Outcome:
+    async def _perform_in_background(self, job: Job, claim: Claim) -> Outcome:
         if not self._background_places:
             return Failed(Overloaded("Too much background work is waiting."))
         self._background_places -= 1
         try:
             for interruptions in itertools.count():
-                if interruptions >= _MAX_INTERRUPTIONS:
+                if interruptions >= _PUT_OFF_AFTER:
                     await asyncio.sleep(self._put_off_s)
-                ticket = self._ticket(job, claim)
-                running = self._begin(ticket, await self._take_behind(ticket), gives_way=True)
+                ticket = self._new_ticket(job, claim)
+                running = self._begin(ticket, await self._wait_in_background(ticket), gives_way=True)
                 outcome = await self._finish(running)
                 if outcome is not None:
                     return outcome
@@ -161,11 +161,11 @@ class JobQueue:
         finally:
             self._background_places += 1
 
-    def _ticket(self, job: Job, claim: Claim) -> _Ticket:
+    def _new_ticket(self, job: Job, claim: Claim) -> _Ticket:
         loop = asyncio.get_running_loop()
         return _Ticket(job, claim, loop.time() * 1000, loop.create_future())
 
-    def _idle_child(self, ticket: _Ticket) -> Child | None:
+    def _take_idle_child(self, ticket: _Ticket) -> Child | None:
         kinds = (self._short, self._any) if ticket.is_short else (self._any,)
         return next((kind.idle.popleft() for kind in kinds if kind.idle), None)
 
@@ -174,20 +174,19 @@ class JobQueue:
         self._line_up(ticket)
         try:
             self._refuse_excess(ticket)
-            with interest.watched_by(lambda is_wanted: None if is_wanted else _give_up(ticket)):
-                self._make_room()
+            with interest.watched_by(lambda is_wanted: None if is_wanted else self._end_wait(ticket, Withdrawn())):
+                self._end_one_that_gives_way()
                 return await ticket.child
         except asyncio.CancelledError:
             _return_child(ticket, self._free)
             raise
         finally:
-            self._any.waiting.remove(ticket)
-            self._short.waiting.remove(ticket)
+            self._leave(ticket)
 
-    async def _take_behind(self, ticket: _Ticket) -> Child:
+    async def _wait_in_background(self, ticket: _Ticket) -> Child:
         if self._any.idle:
             return self._any.idle.popleft()
-        self._behind.append(ticket)
+        self._background_waiting.append(ticket)
         try:
             return await ticket.child
         except asyncio.CancelledError:
@@ -204,13 +203,12 @@ class JobQueue:
         kind = self._short if child is self._short_child else self._any
         while kind.waiting:
             ticket = kind.waiting.next()
-            self._any.waiting.remove(ticket)
-            self._short.waiting.remove(ticket)
+            self._leave(ticket)
             if not ticket.child.done():
                 ticket.child.set_result(child)
                 return
-        while kind is self._any and self._behind:
-            ticket = self._behind.popleft()
+        while kind is self._any and self._background_waiting:
+            ticket = self._background_waiting.popleft()
             if not ticket.child.done():
                 ticket.child.set_result(child)
                 return
@@ -243,9 +241,9 @@ class JobQueue:
 
     def _let_give_way(self, running: _Running, *, gives_way: bool) -> None:
         running.gives_way = gives_way
-        self._make_room()
+        self._end_one_that_gives_way()
 
-    def _make_room(self) -> None:
+    def _end_one_that_gives_way(self) -> None:
         """If a client's job waits, end a job that gives way: the one with the most time left has lost the least."""
         giving_way = [each for each in self._running if each.gives_way]
         if not giving_way or not self._any.waiting:
@@ -255,12 +253,12 @@ class JobQueue:
         ready = [each for each in giving_way if each.may_end(loop.time()) and self._helps(each)]
         if len(self._any.waiting) > ending and ready:
             max(ready, key=lambda each: each.ends_at).task.cancel()
-        if self._looking is None:  # one that is too young now may be ended later
-            self._looking = loop.call_later(SHORT_MS / 1000, self._look_again)
+        if self._next_look is None:  # one that is too young now may be ended later
+            self._next_look = loop.call_later(SHORT_MS / 1000, self._look_again)
 
     def _look_again(self) -> None:
-        self._looking = None
-        self._make_room()
+        self._next_look = None
+        self._end_one_that_gives_way()
 
     def _helps(self, running: _Running) -> bool:
         """Tell whether a job that waits could take the place of one that runs."""
@@ -269,25 +267,33 @@ class JobQueue:
     def _refuse_excess(self, ticket: _Ticket) -> None:
         """Refuse the newest jobs of the largest client while all would take too long, and a job that would be late."""
         while self._any.waiting and self._seconds(self._any.waiting.cost_ms) > self._full_after_s:
-            victim = self._any.waiting.newest_of_largest()
-            self._refuse(victim, self._seconds(self._any.waiting.cost_ms))
+            newest = self._any.waiting.newest_of_largest()
+            self._end_wait(newest, _overloaded(self._seconds(self._any.waiting.cost_ms)))
         if not ticket.child.done():
-            expected_s = self._seconds(self._any.waiting.ahead_ms(ticket) + ticket.claim.cost_ms)
-            if ticket.is_short:
-                alone_s = self._rate * (self._short.waiting.ahead_ms(ticket) + ticket.claim.cost_ms) / 1000
-                expected_s = min(expected_s, alone_s)
+            expected_s = self._expected_s(ticket)
             if expected_s > ticket.claim.patience_s:
-                self._refuse(ticket, expected_s)
+                self._end_wait(ticket, _overloaded(expected_s))
 
-    def _refuse(self, ticket: _Ticket, expected_s: float) -> None:
+    def _expected_s(self, ticket: _Ticket) -> float:
+        """Estimate the seconds until a job that waits is done."""
+        cost_ms = ticket.claim.cost_ms
+        expected_s = self._seconds(self._any.waiting.ahead_ms(ticket) + cost_ms)
+        if ticket.is_short:
+            expected_s = min(expected_s, self._rate * (self._short.waiting.ahead_ms(ticket) + cost_ms) / 1000)
+        return expected_s
+
+    def _end_wait(self, ticket: _Ticket, error: Exception) -> None:
+        """Take a job out of the queue and give it an error. One whose wait has ended just now keeps what it has."""
+        self._leave(ticket)
+        if not ticket.child.done():
+            ticket.child.set_exception(error)
+
+    def _leave(self, ticket: _Ticket) -> None:
         self._any.waiting.remove(ticket)
         self._short.waiting.remove(ticket)
-        after_s = max(1, min(math.ceil(expected_s), _LONGEST_RETRY_S))
-        text = f"Too many pictures are waiting to be rendered. Try again in {after_s} s."
-        ticket.child.set_exception(Overloaded(text, after_s=after_s))
 
     def _seconds(self, waiting_ms: float) -> float:
-        """Return the seconds until work would be done that waits behind what runs, at the measured rate."""
+        """Estimate the seconds until the running jobs and some work after them are done, at the measured rate."""
         now = asyncio.get_running_loop().time()
         left_ms = sum(
             max(0.0, self._rate * each.claim.cost_ms - 1000 * (now - each.began))
@@ -304,9 +310,9 @@ class JobQueue:
         self._rate += _WEIGHT * (rate - self._rate)
 
 
-def _give_up(ticket: _Ticket) -> None:
-    if not ticket.child.done():
-        ticket.child.set_exception(Withdrawn())
+def _overloaded(expected_s: float) -> Overloaded:
+    after_s = max(1, min(math.ceil(expected_s), _LONGEST_RETRY_S))
+    return Overloaded(f"Too many pictures are waiting to be rendered. Try again in {after_s} s.", after_s=after_s)
 
 
 def _return_child(ticket: _Ticket, free: Callable[[Child], None]) -> None:

@@ -1,9 +1,10 @@
 """
 The order in which waiting jobs get a child.
 
-Clients are served by turns, and the hosts of one client too: whoever has been given the least work is next. So one
-visitor, or one site with a large gallery, delays the others by one job. The jobs of one host and one client go the
-shortest first, and each millisecond of waiting makes up for a millisecond of cost, so that long ones get their turn.
+Clients are served by turns, and the hosts of one client too: whoever has been given the least work is next (of hosts,
+since their client last had no job waiting). So one visitor, or one site with a large gallery, delays the others by one
+job. The jobs of one host and one client go the shortest first, and each millisecond of waiting makes up for a
+millisecond of cost, so that long ones get their turn.
 """
 
 import bisect
@@ -20,6 +21,9 @@ class Waiting(Protocol):
     claim: Claim
     since_ms: float
 
+
+#: Groups without a waiting job that are remembered at most.
+_MOST_PAST = 1_000
 
 W = TypeVar("W", bound=Waiting)
 _Entry = tuple[float, int, W]
@@ -119,8 +123,9 @@ class _Level(Generic[W]):
     """
     Groups that are served by turns: the one that has been given the least work is next.
 
-    A group that comes anew begins with what the group that was served last had been given (start-time fair queueing,
-    Goyal, Vin and Cheng 1996). So nobody saves up turns.
+    A group that comes anew begins with what the group that was served last had been given before, so nobody saves up
+    turns. A group that comes back begins with what it had been given, if that is more, so nobody gains by leaving
+    (start-time fair queueing, Goyal, Vin and Cheng 1996).
 
     Args:
         name_of: Returns the name of a job's group.
@@ -140,7 +145,8 @@ class _Level(Generic[W]):
         name = self._name_of(item)
         if name not in self._groups:
             self._groups[name] = self._new_group()
-            self._given_ms[name] = self._reached_ms
+            self._given_ms[name] = max(self._reached_ms, self._given_ms.get(name, 0.0))
+            self._forget_past()
         self._groups[name].add(item)
         self.count += 1
         self.cost_ms += item.claim.cost_ms
@@ -156,10 +162,17 @@ class _Level(Generic[W]):
             self.count -= 1
             self.cost_ms -= item.claim.cost_ms
         if not group.count:
-            del self._groups[name], self._given_ms[name]
+            del self._groups[name]
+
+    def _forget_past(self) -> None:
+        """If too many groups without a waiting job are remembered, forget those that have been given the least."""
+        if len(self._given_ms) - len(self._groups) > _MOST_PAST:
+            past = sorted(self._given_ms.keys() - self._groups.keys(), key=self._given_ms.__getitem__)
+            for name in past[: len(past) // 2]:
+                del self._given_ms[name]
 
     def first(self) -> W:
-        return self._groups[min(self._given_ms, key=self._given_ms.__getitem__)].first()
+        return self._groups[min(self._groups, key=self._given_ms.__getitem__)].first()
 
     def charge(self, item: W) -> None:
         name = self._name_of(item)

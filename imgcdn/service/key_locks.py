@@ -126,7 +126,7 @@ def _place(key: str) -> int:
 
 
 def _lock(fd: int, kind: int, place: int) -> bool:
-    """Lock or unlock a byte. Return whether no other process stood in the way."""
+    """Lock or unlock a byte. Return False if another process holds it."""
     try:
         fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _FLOCK.pack(kind, os.SEEK_SET, place, 1, 0))
     except OSError as error:

@@ -65,9 +65,9 @@ class Planner:
         Refuse what cannot be made in time. Only the estimate decides, so a URL always gets the same answer.
 
         Raises:
-            TooCostly: The estimate is far above the deadline.
+            TooCostly: The estimate is above twice the deadline of a render.
         """
-        limit_s = self._policy.timeout_s
-        if planned.cost_ms > _TOO_COSTLY * limit_s * 1000:
-            detail = f"This variant would take far longer than {limit_s:g} seconds. Ask for a smaller one, or fm=jpg."
+        limit_s = _TOO_COSTLY * self._policy.timeout_s
+        if planned.cost_ms > limit_s * 1000:
+            detail = f"This image would take more than {limit_s:g} seconds. Ask for a smaller size, or for JPEG."
             raise TooCostly(detail, limit=limit_s)

@@ -13,5 +13,6 @@ class ServiceSettings:
     max_waiting: int = setting(
         1024,
         integer(1, 100_000),
-        "Requests of one HTTP worker that may wait for a render, half of them for one host; more are refused with 503.",
+        "Requests of one HTTP worker that may wait for a render; more are refused with 503. One host gets half of them, and "
+        "so does the folder.",
     )

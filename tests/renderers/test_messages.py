@@ -63,8 +63,8 @@ def test_garbage_is_no_outcome(data: bytes) -> None:
         read(framed(data))
 
 
-def test_a_length_above_the_limit_counts_as_the_end_of_the_child() -> None:
-    with pytest.raises(asyncio.IncompleteReadError):
+def test_a_length_above_the_limit_is_no_outcome() -> None:
+    with pytest.raises(GarbledOutcome, match="bytes"):
         read(b"\x7f" + bytes(7))
 
 

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from imgcdn.core.interest import ALWAYS, Interest
 from imgcdn.errors import Overloaded
-from imgcdn.renderers.jobs import Claim, Failed, Outcome
+from imgcdn.renderers.jobs import Claim, Failed, GaveWay, Outcome
 from imgcdn.renderers.queue import SHORT_MS, JobQueue
-from tests.support.queueing import BEHIND, LONG, Hand, begin, end, outcome, queue_of, run, settle, work_off
+from tests.support.queueing import BEHIND, LONG, Hand, begin, end, job, outcome, queue_of, run, settle, work_off
 
 SHORT = Claim(cost_ms=SHORT_MS - 1)
 
@@ -177,5 +178,24 @@ def test_a_queue_is_empty_again_after_all() -> None:
                 hand.finish.set()
             await settle()
         assert sorted(name for hand in hands for name in hand.begun) == sorted(map(str, range(20)))
+
+    run(scenario())
+
+
+def test_a_job_that_was_withdrawn_just_now_is_not_refused_as_well() -> None:
+    async def scenario() -> None:
+        interest = Interest()
+        queue = queue_of(Hand(), full_after_s=2.0)
+        claim = Claim(cost_ms=900.0)
+        running = await begin(queue, "running", claim)
+        leaving = await begin(queue, "leaving", claim, interest)
+        new = asyncio.create_task(queue.perform(job("new"), replace(claim, cost_ms=800.0), ALWAYS))
+        newer = asyncio.create_task(queue.perform(job("newer"), claim, ALWAYS))
+        interest.change(is_wanted=False)  # before the new jobs come, and before the other one has left the queue
+        await settle()
+        assert await leaving == GaveWay()
+        outcomes = [task.result() for task in (new, newer) if task.done()]
+        assert all(isinstance(each, Failed) and isinstance(each.error, Overloaded) for each in outcomes)
+        await end(running, new, newer)
 
     run(scenario())

@@ -118,3 +118,22 @@ def test_the_newest_of_the_largest_is_of_the_client_with_the_most_work() -> None
         item("newest", 100, client="c"),
     )
     assert turns.newest_of_largest().name == "newer"
+
+
+def test_a_client_that_comes_back_does_not_gain_by_it() -> None:
+    turns = turns_of(*(item(f"small {number}", 10, client="many") for number in range(100)))
+    turns.add(item("large", 1000, client="few"))
+    order = []
+    for _ in range(60):
+        order.append(turns.next().name)
+        if order[-1] == "large":  # this client has one job at a time
+            turns.add(item("large", 1000, client="few"))
+    assert order.count("large") == 1, "sixty small jobs are less work than one large"
+
+
+def test_past_clients_are_forgotten() -> None:
+    turns = turns_of()
+    for number in range(5_000):
+        turns.add(item("job", 10, client=str(number)))
+        turns.next()
+    assert len(turns._clients._given_ms) < 2_000

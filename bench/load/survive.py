@@ -100,7 +100,7 @@ def survive(folder: Path, originals: Iterable[bytes], count: int, seed: int) -> 
     for number, data in enumerate([*originals, *damaged(count, seed)]):
         names.append(str(number))
         (root / names[-1]).write_bytes(data)
-    with service(root, cache, min_free_bytes=0, render_queue=64) as (base, process):
+    with service(root, cache, min_free_bytes=0) as (base, process):
         before = _workers(process.pid, cache)
         outcome = asyncio.run(_ask_all(int(base.rpartition(":")[2]), names, random.Random(seed)))
         after = _workers(process.pid, cache)

@@ -13,6 +13,6 @@ class ServiceSettings:
     max_waiting: int = setting(
         1024,
         integer(1, 100_000),
-        "Requests of one HTTP worker that may wait for a render; more are refused with 503. One host gets half of them, and "
-        "so does the folder.",
+        "Requests of one HTTP worker that may wait for a render; more are refused with 503. One host gets half of "
+        "them, and so does the folder.",
     )

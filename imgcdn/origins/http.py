@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_network
+from traceback import clear_frames
 from typing import BinaryIO
 
 from requests import PreparedRequest
@@ -199,6 +200,7 @@ class _Fetch:
         try:
             return self._attempt(transport, request, attempt)
         except (RequestException, HTTPError) as error:
+            _empty_frames(error)
             if self.watch.fired or not (attempt.reused and _was_closed(error)):
                 raise _failure(url, error) from error
         # The origin closed a kept-alive connection just when it was used again, so try once more. The pool replaces the
@@ -315,10 +317,23 @@ def _was_closed(error: RequestException | HTTPError) -> bool:
 
 
 def _failure(url: RemoteUrl, error: RequestException | HTTPError) -> OriginError:
+    _empty_frames(error)
     log = f"{url}: {type(error).__name__}: {error}"
     if isinstance(error, Timeout | ReadTimeoutError):
         return OriginTimeout("The origin did not answer in time.", log=log)
     return OriginError(NOT_SENT, log=log)
+
+
+def _empty_frames(error: BaseException | None) -> None:
+    """
+    Drop the variables of the frames in which an error and its causes were raised.
+
+    urllib3 keeps an error in a variable of a frame that it passes. That is a cycle, with the connection and the whole
+    fetch, which only the collector would free.
+    """
+    while error is not None:
+        clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 def _too_slow(url: RemoteUrl) -> OriginTimeout:

@@ -102,7 +102,7 @@ class RenderClient:
                 await asyncio.sleep(_PAUSE_S * attempt)
                 continue
             if isinstance(outcome, Failed):
-                raise outcome.error
+                outcome.raise_error()
             if isinstance(outcome, GaveWay):
                 raise Withdrawn
             return outcome

@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import os
 import signal
+from copy import copy
 from dataclasses import dataclass
+from typing import NoReturn
 
 from imgcdn.core.encoders.effort import Budget
 from imgcdn.core.interest import Interest
@@ -162,6 +164,14 @@ class Failed:
     """The job failed. The request gets the error."""
 
     error: ImgcdnError
+
+    def raise_error(self) -> NoReturn:
+        """
+        Raise a copy of the error.
+
+        The error itself would refer to the caller's frame, which has this value in a variable: a cycle.
+        """
+        raise copy(self.error)
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,7 +153,10 @@ class ImageService:
                 refresh = functools.partial(self._fetch_and_render, request, client, first)
             original = await self._original(request.source, request.v, refresh, requester)
             if first.error is not None:
-                raise first.error
+                try:
+                    raise first.error
+                finally:
+                    first.error = None  # else it and this frame would be a cycle (`service.single_flight`)
             delivery = first.delivery or await self._share(
                 request, client, original, requester, was_unknown=was_unknown
             )
@@ -279,7 +282,7 @@ class ImageService:
             try:
                 outcome = await self._renderers.run(job, claim(planned.cost_ms, interest), interest)
             except (ImageError, RenderTimeout) as error:
-                outcome = Failed(error)
+                outcome = Failed(error.with_traceback(None))
             if isinstance(outcome, Changed):
                 return None
             assert isinstance(outcome, Rendered | Failed)
@@ -300,7 +303,7 @@ class ImageService:
             is_storable = record.origin is None or record.origin.storable
             if is_storable and isinstance(outcome.error, ImageError | RenderTimeout):
                 self._remember(folder, record, planned, outcome.error)
-            raise outcome.error
+            outcome.raise_error()
         publish = functools.partial(self._publish, folder, temp, outcome, planned)
         # To hash a large variant takes longer than to hand it to a thread.
         is_large = outcome.file_bytes > LARGE_BYTES

@@ -6,12 +6,17 @@ same error. Across processes, the leader holds the lock on its key (`service.key
 
 When the last request of a flight leaves, nobody waits for its work, and the work may make way for other work
 (`core.interest`). Until it does, another request can join it again.
+
+An error refers to the frames that it has passed, with their variables, and a task refers to its error. A frame that is
+left with an error must therefore not keep a task in a variable. Else both are a cycle, with everything that the request
+holds: its connection, its buffers and its headers. The collector of cycles runs too rarely for that (`web.worker`).
 """
 
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from imgcdn.core.interest import NOBODY, Interest, Requester, Withdrawn
@@ -90,6 +95,8 @@ class SingleFlight:
                 return Shared(await self._wait(flight, requester), leads)
             except Withdrawn:  # it made way just when this request joined it
                 self._forget(flight)
+            finally:
+                del flight  # see the docstring of the module
 
     async def share_within(self, outer: Interest, key: str, work: Work[T]) -> Shared[T]:
         """
@@ -103,15 +110,15 @@ class SingleFlight:
         """
         waiting = asyncio.create_task(self.share(key, work, outer.as_requester()))
         try:
-            with outer.watched_by(lambda is_wanted: None if is_wanted else _cancel(waiting)):
+            with outer.watched_by(partial(_cancel_unwanted, waiting)):
                 return await waiting
         except asyncio.CancelledError:
-            current = asyncio.current_task()
-            if current is not None and current.cancelling():
+            if _is_being_cancelled():
                 raise
             raise Withdrawn from None
         finally:
             waiting.cancel()
+            del waiting
 
     async def stop(self) -> None:
         """Cancel every flight, and wait until it has ended. Requests that still wait for one get `Overloaded`."""
@@ -143,8 +150,7 @@ class SingleFlight:
         try:
             return await asyncio.shield(flight.task)
         except asyncio.CancelledError:
-            waiting = asyncio.current_task()
-            if flight.task.cancelled() and waiting is not None and not waiting.cancelling():
+            if flight.task.cancelled() and not _is_being_cancelled():
                 raise Overloaded("The service is shutting down. Try again in a second.") from None
             raise
         finally:
@@ -152,6 +158,7 @@ class SingleFlight:
             if not flight.waiting and not flight.task.done():
                 self._abandoned[flight.interest.requester.host] += 1
                 self._look_elsewhere(flight)
+            del flight
 
     def _end_looking(self, flight: _Flight) -> None:
         if flight.looking is not None:
@@ -179,5 +186,12 @@ class SingleFlight:
             del self._flights[flight.key]
 
 
-def _cancel(task: "asyncio.Task[Any]") -> None:
-    task.cancel()
+def _is_being_cancelled() -> bool:
+    """Tell whether the running task is cancelled itself, and not only what it waits for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _cancel_unwanted(task: "asyncio.Task[Any]", is_wanted: bool) -> None:
+    if not is_wanted:
+        task.cancel()

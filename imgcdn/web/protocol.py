@@ -113,6 +113,7 @@ class Connection(asyncio.BufferedProtocol):
         self._reader.close()
         if self._task is not None:
             self._task.cancel()
+            self._task = None  # the error that ends it refers to this object: no cycle is left for the collector
         if self._body is not None:
             self._body.drop()
             self._body = None

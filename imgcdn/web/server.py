@@ -14,6 +14,7 @@ from gunicorn.app.base import BaseApplication
 from imgcdn.config import Config
 from imgcdn.renderers.priority import drop_realtime_capability
 from imgcdn.service.assembly import assemble
+from imgcdn.web.arenas import bound_arenas
 from imgcdn.web.front import Front
 from imgcdn.web.listening import inherits_sockets, listen, tune
 from imgcdn.web.worker import STOPPING
@@ -129,6 +130,7 @@ def serve(config: Config, *, when_ready: Callable[[str], None]) -> None:
         ListenError: The address cannot be used.
     """
     drop_realtime_capability()
+    bound_arenas()
     _raise_file_limit()
     _hold_signals_over_forks()
     Server(config, when_ready=when_ready).run()

@@ -10,6 +10,7 @@ from imgcdn.core.interest import Interest, Withdrawn
 from imgcdn.errors import OriginTimeout
 from imgcdn.origins.base import Stop
 from imgcdn.origins.places import Places
+from tests.support.collecting import cycles, errors_among
 
 
 class Fetch:
@@ -258,5 +259,25 @@ def test_a_fetch_that_ends_just_when_it_is_stopped_keeps_its_result() -> None:
             interest.change(is_wanted=False)
             await started(places, "b")
             assert stop.requested
+
+    play(scenario())
+
+
+def test_a_fetch_that_is_withdrawn_leaves_no_cycle() -> None:
+    async def wait_in_vain(places: Places, interest: Interest) -> None:
+        async with places.take("a", Stop(), interest):
+            pass
+
+    async def scenario() -> None:
+        places, interest = Places(1, per_host=1), Interest()
+        await started(places, "a")
+        with cycles() as left:
+            waiting = asyncio.create_task(wait_in_vain(places, interest))
+            await turns()
+            interest.change(is_wanted=False)
+            await turns()
+            assert isinstance(waiting.exception(), Withdrawn)
+            del waiting
+        assert errors_among(left) == []
 
     play(scenario())

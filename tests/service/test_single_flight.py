@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import pytest
@@ -10,6 +11,7 @@ from imgcdn.core.interest import Interest, Requester, Withdrawn
 from imgcdn.errors import CorruptImage, Overloaded
 from imgcdn.service.single_flight import Shared, SingleFlight
 from tests.support.brokers import until
+from tests.support.collecting import cycles, errors_among
 from tests.support.flights import board, for_ever
 
 T = TypeVar("T")
@@ -233,3 +235,49 @@ def test_a_stop_ends_all_flights_even_those_that_begin_during_it() -> None:
         assert [type(each) for each in outcomes] == [Overloaded] * 2
 
     asyncio.run(scenario())
+
+
+async def _fail(_: Interest) -> None:
+    await asyncio.sleep(0)
+    raise CorruptImage("damaged")
+
+
+async def _make_way(interest: Interest) -> None:
+    while interest.is_wanted:
+        await asyncio.sleep(0)
+    raise Withdrawn
+
+
+async def _fail_for_all(flights: SingleFlight) -> None:
+    await asyncio.gather(*await board(flights, 3, _fail), return_exceptions=True)
+
+
+async def _fail_within(flights: SingleFlight) -> None:
+    outer = await board(flights, 3, lambda interest: flights.share_within(interest, "inner", _fail))
+    await asyncio.gather(*outer, return_exceptions=True)
+
+
+async def _leave_all(flights: SingleFlight) -> None:
+    waiting = await board(flights, 3, _make_way)
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    await until(lambda: not flights.abandoned(), "the flight has made way")
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        pytest.param(_fail_for_all, id="work that fails"),
+        pytest.param(_fail_within, id="a flight within a flight that fails"),
+        pytest.param(_leave_all, id="requests that leave"),
+    ],
+)
+def test_errors_leave_no_cycles(scenario: Callable[[SingleFlight], Awaitable[None]]) -> None:
+    async def play() -> list[str]:
+        with cycles() as left:
+            await scenario(SingleFlight())
+            await asyncio.sleep(0)  # the event loop lets go of the futures that it has just handled
+        return errors_among(left)
+
+    assert asyncio.run(play()) == []

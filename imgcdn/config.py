@@ -10,7 +10,7 @@ import os
 import re
 import sys
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from difflib import get_close_matches
 from enum import Enum
@@ -141,19 +141,21 @@ def load(
     return explain(flags, environ, file)[0]
 
 
-def load_values(environ: Mapping[str, str] | None = None, file: Path | None = None) -> Config:
+def load_rooms(*rooms: str, environ: Mapping[str, str] | None = None, file: Path | None = None) -> Config:
     """
     Gather the settings for a command that serves nothing.
 
-    Each value is checked, but neither whether the values work together nor whether folders exist.
+    Each value is checked, but not whether the values work together. The settings of other rooms are not read, and have
+    their defaults: what they name, such as a file with the header of an origin, may be on the service's machine alone.
 
     Args:
+        rooms: The rooms whose settings the command needs.
         environ, file: As for `load`.
 
     Raises:
         ConfigError: As for `load`.
     """
-    gathered = _gather({}, os.environ if environ is None else environ, file)
+    gathered = _gather({}, os.environ if environ is None else environ, file, rooms)
     if gathered.problems:
         raise ConfigError(tuple(gathered.problems))
     return _compose(gathered.values)
@@ -185,7 +187,9 @@ def explain(
     return config, explained
 
 
-def _gather(flags: Mapping[str, object], environ: Mapping[str, str], file: Path | None) -> _Gathered:
+def _gather(
+    flags: Mapping[str, object], environ: Mapping[str, str], file: Path | None, rooms: Collection[str] = tuple(ROOMS)
+) -> _Gathered:
     gathered = _Gathered()
     given = {name: value for name, value in flags.items() if value is not None}
     layers: list[list[tuple[str, str, object]]] = [
@@ -194,6 +198,8 @@ def _gather(flags: Mapping[str, object], environ: Mapping[str, str], file: Path 
         [(name, _ARGUMENTS.get(name) or f"--{name.replace('_', '-')}", value) for name, value in given.items()],
     ]
     for name, written, raw in (item for layer in layers for item in layer):
+        if name in DECLARED and DECLARED[name][0] not in rooms:
+            continue
         try:
             gathered.values[name] = _read(name, raw)
             gathered.given_by[name] = written

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from imgcdn.cli import serve
-from imgcdn.config import Config, load_values
+from imgcdn.config import Config, load_rooms
 from imgcdn.core.request.signing import SigningKey, sign
 from imgcdn.dialects import DIALECTS, find
 from imgcdn.dialects.base import Target
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ConfigError: There is no such key, or a setting is not valid.
     """
-    config = load_values(file=serve.config_file(options))
+    config = load_rooms("request", "web", file=serve.config_file(options))
     key = _key(config, options.kid)
     exp = options.exp if options.expires_in is None else int(time.time()) + options.expires_in
     for url in options.urls or _lines(sys.stdin):

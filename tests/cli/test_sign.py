@@ -89,6 +89,16 @@ def test_the_keys_may_be_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert main(["sign", "--config", "keys.toml", "/img/a.jpg"]) == 0
 
 
+def test_what_only_the_service_needs_may_be_missing(tmp_path: Path) -> None:
+    header = '{ file = "/nonexistent/secret" }'
+    (tmp_path / "imgcdn.toml").write_text(
+        f'mounts."/cms" = {{ base = "https://cms.test/", headers = {{ Authorization = {header} }} }}', encoding="utf-8"
+    )
+
+    assert main(["check"]) == 2
+    assert main(["sign", "/img/a.jpg"]) == 0
+
+
 @pytest.mark.parametrize(
     ("url", "reason"),
     [

@@ -59,6 +59,10 @@ _ENDING_POLL_S = 0.005
 #: How often a job is done whose child somebody else kills.
 _ATTEMPTS = 2
 
+#: How long an idle child has to accept a job, and the fork server to fork.
+_ACCEPT_S = 3.0
+_FORK_S = 10.0
+
 #: How long the broker waits for its first client, and for another after the last one left.
 _FIRST_CLIENT_S = 30.0
 _LINGER_S = 0.5
@@ -91,7 +95,24 @@ class Child:
         self._process: ForkServerProcess | None = None
 
     async def start(self) -> None:
-        """Fork a child from the fork server, which has already loaded the codecs."""
+        """
+        Fork a child from the fork server, which has already loaded the codecs.
+
+        If the fork server hangs, no child can ever be started, so the broker exits. The next job starts another one.
+
+        Raises:
+            _NoChild: The fork server fails three times in a row.
+        """
+        for attempt in range(1, _MOST_CHILDREN_TRIED + 1):
+            try:
+                await self._start()
+                break
+            except (OSError, EOFError) as error:  # somebody killed the fork server; the next attempt starts another one
+                self._writer.close()
+                if attempt == _MOST_CHILDREN_TRIED:
+                    raise _NoChild(f"a render child does not start: {error}") from error
+
+    async def _start(self) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             self._reader, self._writer = await asyncio.open_connection(sock=ours)
@@ -99,10 +120,11 @@ class Child:
                 target=_run_child, args=(theirs, *self._arguments), name="render-child"
             )
             try:
-                process.start()
-            except (OSError, EOFError) as error:
-                self._writer.close()
-                raise _NoChild(f"a render child does not start: {error}") from error
+                async with asyncio.timeout(_FORK_S):
+                    await asyncio.to_thread(process.start)  # in a thread, because it waits for the fork server
+            except TimeoutError:
+                _log.error("the fork server hangs; the broker exits, and the next job starts another one")
+                os._exit(1)  # not by the usual way, which waits for the thread
         self._process = process
 
     async def perform(self, job: Job, *, anew: bool = False) -> Outcome:
@@ -117,8 +139,8 @@ class Child:
         if anew:
             self.kill()
         try:
+            await self._hand_over(job)  # no part of the deadline: if this takes long, the original is not at fault
             async with asyncio.timeout(job.timeout_s):
-                await self._hand_over(job)
                 return await read_outcome(self._reader)
         except TimeoutError:
             self.kill()
@@ -148,8 +170,9 @@ class Child:
                 await self.start()
             self._writer.write(pack(job))
             try:
-                await self._reader.readexactly(len(TAKEN))
-            except (asyncio.IncompleteReadError, ConnectionError):
+                async with asyncio.timeout(_ACCEPT_S):
+                    await self._reader.readexactly(len(TAKEN))
+            except (asyncio.IncompleteReadError, ConnectionError, TimeoutError):
                 self.kill()
             else:
                 return
@@ -161,8 +184,9 @@ class Child:
             return
         if self._process.is_alive():  # the pid of a dead child may already be another process's
             self._process.kill()
-        self._process.join()
-        self._process.close()
+        self._process.join(_ENDING_S)
+        if self._process.exitcode is not None:  # a fork server that hangs does not report it
+            self._process.close()
         self._process = None
         self._writer.close()
 
@@ -219,11 +243,11 @@ class Broker:
 
     async def _probe(self, job: ProbeJob, claim: Claim, interest: Interest) -> Outcome:
         """Do a probe, which costs nothing. The render that comes with it does; without a budget it is left out."""
-        if job.then is not None and self._budgets.refusal(claim) is not None:
+        if job.then is not None and self._budgets.charge(claim) is not None:
             job = replace(job, then=None)
         outcome = await self._perform(job, claim, interest)
-        if isinstance(outcome, Probed) and outcome.rendered is not None:
-            self._budgets.charge(claim)
+        if job.then is not None and not (isinstance(outcome, Probed) and outcome.rendered is not None):
+            self._budgets.refund(claim)
         return outcome
 
     async def _perform(self, job: Job, claim: Claim, interest: Interest) -> Outcome:

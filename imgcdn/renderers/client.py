@@ -47,6 +47,10 @@ _ATTEMPTS = 3
 _PAUSE_S = 0.1
 
 
+class _NoBroker(InternalError):
+    """The broker does not start."""
+
+
 class RenderClient:
     """
     Sends jobs to the broker.
@@ -92,11 +96,11 @@ class RenderClient:
             Withdrawn: Nobody waited any more.
         """
         for attempt in range(1, _ATTEMPTS + 1):
-            channel = await self.connect()
             try:
+                channel = await self.connect()
                 outcome = await channel.run(job, claim, interest)
-            except ConnectionError as error:
-                # The broker itself has exited. This job is not the cause.
+            except (ConnectionError, _NoBroker) as error:
+                # The broker has exited, or it did not start. This job is not the cause.
                 _log.warning("%s, attempt %d", error, attempt)
                 remove_half_written(job)
                 await asyncio.sleep(_PAUSE_S * attempt)
@@ -156,7 +160,7 @@ class RenderClient:
                     self._command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=_environment()
                 )
             except OSError as error:
-                raise InternalError(_NO_BROKER, log=str(error)) from error
+                raise _NoBroker(_NO_BROKER, log=str(error)) from error
             finally:
                 signal.pthread_sigmask(signal.SIG_SETMASK, previous)
             # If the broker exits before this process, a thread must read its exit status.
@@ -165,7 +169,7 @@ class RenderClient:
             while not _listens(self._socket):
                 if process.returncode is not None or time.monotonic() > deadline:
                     process.kill()
-                    raise InternalError(_NO_BROKER, log=f"exit status {process.returncode}")
+                    raise _NoBroker(_NO_BROKER, log=f"exit status {process.returncode}")
                 time.sleep(0.01)
 
     def _command(self) -> list[str]:

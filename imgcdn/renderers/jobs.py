@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import glob
 import os
 import signal
 from copy import copy
@@ -123,11 +124,13 @@ class Claim:
 
 
 def remove_half_written(job: Job) -> None:
-    """Remove what a child that was killed has written of a variant, so that another child can write it."""
+    """Remove what a child that was killed has written of a variant, so that nothing of it is left."""
     written = job.then if isinstance(job, ProbeJob) else job
     if written is not None and written.temp is not None:
-        with contextlib.suppress(OSError):
-            os.unlink(written.temp)
+        # The file, and the one with a longer name that it is written under first (`store.files.write_file`).
+        for path in (written.temp, *glob.glob(f"{glob.escape(written.temp)}.*")):
+            with contextlib.suppress(OSError):
+                os.unlink(path)
 
 
 #: The claim of a job that no request in particular waits for.

@@ -48,7 +48,8 @@ class ObservedRenderClient(RenderClient):
 
     async def try_to_connect(self) -> None:
         """Connect to the broker, or start it. If that fails, the log and the vitals have it, and the next job tries."""
-        with contextlib.suppress(ImgcdnError, OSError):
+        # RuntimeError: the interpreter ends, and starts no more threads.
+        with contextlib.suppress(ImgcdnError, OSError, RuntimeError):
             await self.connect()
 
     def _note(self, error: ImgcdnError | None) -> None:

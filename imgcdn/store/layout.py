@@ -62,7 +62,7 @@ def new_tree_name() -> str:
 def _check_tag(folder: Path) -> None:
     tag, unfinished = folder / "CACHEDIR.TAG", folder / "CACHEDIR.TAG.new"
     try:
-        if read_file(str(tag)) != _TAG:
+        if read_file(str(tag), len(_TAG) + 1) != _TAG:
             raise ConfigError(f"cache_dir: {folder} is the cache of another program; name another folder")
     except FileNotFoundError:
         if any(path != unfinished for path in folder.iterdir()):

@@ -1,5 +1,6 @@
 """Whether values that were read from a file have the types that their classes state."""
 
+import math
 from dataclasses import fields, is_dataclass
 from types import UnionType
 from typing import Any, get_args, get_origin
@@ -7,7 +8,7 @@ from typing import Any, get_args, get_origin
 
 def is_sound(value: object, kind: Any) -> bool:
     """
-    Tell whether a value is of a type, and each of its parts too.
+    Tell whether a value is of a type, and each of its parts too. Texts must be Unicode, and numbers finite.
 
     Args:
         kind: A class; a dataclass, whose fields are looked at; a tuple type; or a union of such.
@@ -20,6 +21,10 @@ def is_sound(value: object, kind: Any) -> bool:
     if get_origin(kind) is tuple:
         return isinstance(value, tuple) and _are_sound(value, get_args(kind))
     if isinstance(value, bool) and kind is not bool:
+        return False
+    if isinstance(value, str) and any("\ud800" <= each <= "\udfff" for each in value):
+        return False  # half of a pair, which cannot be written
+    if isinstance(value, float) and not math.isfinite(value):
         return False
     if not isinstance(value, int | float if kind is float else kind):  # JSON may write 1.0 as 1
         return False

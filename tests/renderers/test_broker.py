@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -191,5 +192,34 @@ def test_the_settings_are_not_in_the_environment_of_codecs(folder: Path, monkeyp
             environments = [Path(f"/proc/{pid}/environ").read_bytes() for pid in processes(folder)]
             assert all(environments)
             assert not any(b"IMGCDN_" in each for each in environments)
+
+    asyncio.run(scenario())
+
+
+def test_a_fork_server_that_hangs_is_replaced_with_its_broker(folder: Path, small: Path) -> None:
+    async def scenario() -> None:
+        async with rendering(folder) as renderers:
+            hanging = fork_server(folder)
+            os.kill(hanging, signal.SIGSTOP)
+            try:
+                for child in children(folder):
+                    kill(child)
+                assert works(await renderers.run(probe_job(small)))
+            finally:
+                kill(hanging)
+
+    asyncio.run(scenario())
+
+
+def test_a_broker_whose_fork_server_dies_at_its_start_starts_nevertheless(folder: Path, small: Path) -> None:
+    async def scenario() -> None:
+        renderers = RenderClient(settings(), folder=folder)
+        running = asyncio.create_task(renderers.run(probe_job(small)))
+        await until(lambda: len(processes(folder)) > 1, "there is a fork server")
+        for pid in processes(folder)[1:]:
+            kill(pid)
+        assert works(await running)
+        renderers.disconnect()
+        await until(lambda: not processes(folder), "the broker has ended")
 
     asyncio.run(scenario())

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from imgcdn.core.request.params import Params
 from imgcdn.errors import OverBudget
 from imgcdn.renderers.budgets import Budgets
-from imgcdn.renderers.jobs import Claim
+from imgcdn.renderers.jobs import Claim, FirstRender, Probed
 from imgcdn.renderers.settings import Allowance
 from tests.support.brokers import probe_job, render_job, rendering, settings, works
+from tests.support.planning import FAST, LIMITS
 
 VARIANTS = Allowance(is_for_source=False, counts_seconds=False, amount=3)
 SECONDS = replace(VARIANTS, counts_seconds=True, amount=2)
@@ -103,5 +105,21 @@ def test_the_broker_counts_for_all_workers(folder: Path, small: Path) -> None:
             await one.run(render_job(small), replace(CLAIM, client="198.51.100.9"))
             assert works(await one.run(probe_job(small), CLAIM))
             one.disconnect()
+
+    asyncio.run(scenario())
+
+
+def test_a_crowd_of_new_originals_gets_no_more_than_the_budget(folder: Path, small: Path, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with rendering(folder, settings(budget=(VARIANTS,))) as renderers:
+
+            async def first(number: int) -> bool:
+                then = FirstRender(Params(width=30), ("webp",), LIMITS, FAST, str(tmp_path / f"{number}"), 1)
+                outcome = await renderers.run(replace(probe_job(small), then=then), CLAIM)
+                assert works(outcome)
+                return isinstance(outcome, Probed) and outcome.rendered is not None
+
+            rendered = await asyncio.gather(*(first(number) for number in range(12)))
+            assert sum(rendered) == 3
 
     asyncio.run(scenario())

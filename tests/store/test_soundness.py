@@ -42,6 +42,9 @@ def test_a_record_is_read_as_it_was_written() -> None:
     [
         ("version", None),
         ("version", 5),
+        ("version", "\ud800"),
+        ("origin.fresh_until", float("nan")),
+        ("origin.fresh_until", float("inf")),
         ("stamp.size", "5"),
         ("stamp.inode", 1.5),
         ("facts.size", [3]),

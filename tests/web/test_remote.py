@@ -31,7 +31,8 @@ def origin() -> Iterator[Origin]:
 @pytest.fixture(scope="module")
 def shared(originals: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, Origin]]:
     """Run one service with short timeouts and one origin; each test uses its own path."""
-    limits = {"fetch_timeout_s": 1, "read_timeout_s": 1, "max_source_bytes": 1_000_000}
+    # One worker, because each remembers the failures that it has seen.
+    limits = {"workers": 1, "fetch_timeout_s": 1, "read_timeout_s": 1, "max_source_bytes": 1_000_000}
     with (
         at.running() as running,
         serving.edge(originals, tmp_path_factory.mktemp("shared"), **settings_for(running, **limits)) as service,

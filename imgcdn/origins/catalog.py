@@ -25,7 +25,7 @@ from imgcdn.origins.base import (
 )
 from imgcdn.origins.fetching import Fetched, Fetching
 from imgcdn.origins.freshness import judge, lifetime
-from imgcdn.origins.limits import Limits
+from imgcdn.origins.limits import OriginalLimits
 from imgcdn.origins.negative import negative_entry, raise_remembered
 from imgcdn.origins.negative_memo import NegativeMemo
 from imgcdn.origins.probing import Prober
@@ -67,7 +67,7 @@ class Catalog:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
-        self._limits = Limits.of(settings)
+        self._limits = OriginalLimits.of(settings)
         self._fetchers = fetchers
         self._store = store
         self._prober = prober

@@ -28,7 +28,7 @@ _MAX_PART_S = 86_400
 #: A part begins when it is this long, because the names of all variants are listed for it.
 _MIN_PART_S = 3_600
 
-#: A call ends when it has worked for this long, because sweeps wait for it. The next call goes on where it stopped.
+#: A call ends when it has worked for this long, because sweeps wait for it. A later call goes on where it stopped.
 _CALL_S = 1.0
 
 #: How much is read at a time, and the pause after it: at most 100 MB a second, and hits come in between.

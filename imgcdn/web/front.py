@@ -89,7 +89,7 @@ class Front:
         """
         Return the response to a request that `answer` left open.
 
-        If this is cancelled, because the client has left, a render that others wait for goes on.
+        If this is cancelled, because the client has left, a render goes on until others need its child.
         """
         request = self._at_its_prefix(request)
         request_id.set(request.id)

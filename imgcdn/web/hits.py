@@ -13,7 +13,6 @@ from imgcdn.core.memo import MIB, Memo, bytes_of
 from imgcdn.core.request.negotiation import MAX_ACCEPT_LENGTH, ClientClass, client_class
 from imgcdn.core.request.save_data import lower_quality, wants_less
 from imgcdn.core.request.settings import RequestSettings
-from imgcdn.core.request.url import parse_remote
 from imgcdn.dialects.base import ImageRequest, Target
 from imgcdn.errors import Forbidden, MethodNotAllowed, TargetTooLong
 from imgcdn.origins.http import is_loop
@@ -117,9 +116,7 @@ class Hits:
         """
         keys = ((request.target, False), (request.target, True))
         image = next(filter(None, map(self._requests.get, keys)), None)
-        if image is None or image.source.scheme == "local":
-            return ""
-        return parse_remote(image.source.location).host
+        return "" if image is None else self._parts.catalog.host(image.source)
 
     def respond(self, delivery: Delivery, image: ImageRequest, request: Request) -> Response:
         """Return the response for a delivery of the service."""

@@ -10,10 +10,11 @@ from urllib.parse import quote, unquote
 
 from imgcdn.cli import serve
 from imgcdn.config import Config, load_rooms
+from imgcdn.core.request.parameters import EXPIRY
 from imgcdn.core.request.signing import SigningKey, sign
 from imgcdn.dialects import DIALECTS, find
 from imgcdn.dialects.base import Target
-from imgcdn.errors import ConfigError
+from imgcdn.errors import ConfigError, InvalidParam
 
 NAME = "sign"
 HELP = "sign URLs with a key from the settings"
@@ -48,7 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """
-    Print the signed URLs. A URL that cannot be signed ends the command, so that no output is short of a line unnoticed.
+    Print the signed URLs.
+
+    Stop at the first URL that cannot be signed, so that the lines of output and input still match.
 
     Raises:
         ConfigError: There is no such key, or a setting is not valid.
@@ -109,12 +112,19 @@ def _duration(text: str) -> int:
     match = re.fullmatch(r"([0-9]{1,9})([smhd])", text)
     if match is None or not int(match[1]):
         raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 90s, 15m, 1h or 7d")
-    return int(match[1]) * _SECONDS[match[2]]
+    seconds = int(match[1]) * _SECONDS[match[2]]
+    try:
+        EXPIRY.parse(str(int(time.time()) + seconds), "exp")
+    except InvalidParam:
+        raise argparse.ArgumentTypeError(f"{text!r} is too long; for a URL that never expires, omit it") from None
+    return seconds
 
 
 def _timestamp(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,12}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a unix time in seconds")
-    if int(text) <= time.time():
+    try:
+        exp = EXPIRY.parse(text, "exp")
+    except InvalidParam:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {EXPIRY.summary}") from None
+    if exp <= time.time():
         raise argparse.ArgumentTypeError(f"{text} has passed; give a unix time in the future")
-    return int(text)
+    return exp

@@ -148,7 +148,7 @@ def candidates_for(
     * fixed: always as wide as the slot. The candidates are the width and twice the width.
     * none: one picture, no srcset.
 
-    If the slot has steps, each candidate is rounded up to the next one.
+    If the slot has steps, the width in each URL is the next step, or the largest one.
 
     A candidate wider than the source gets the source's width. Astro drops it instead, so that sharp screens do not get
     the full size.

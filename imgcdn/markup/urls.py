@@ -131,7 +131,8 @@ class Output:
             widths.resolve(params.width, name="width", dpr=dpr)
             widths.resolve(params.height, name="height", dpr=dpr)
         except InvalidParam as error:
-            raise ValueError(f"{error.detail}; {error.nearest or 'none'} is nearest") from error
+            hint = f"; {error.nearest} is nearest" if error.nearest else ""
+            raise ValueError(error.detail + hint) from error
 
 
 def normalise_base(base_url: str) -> str:

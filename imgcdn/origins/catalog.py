@@ -23,9 +23,9 @@ from imgcdn.origins.base import (
     OriginalFile,
     keeps_changing,
 )
-from imgcdn.origins.fetching import Copy, Fetching
+from imgcdn.origins.fetching import Fetched, Fetching
 from imgcdn.origins.freshness import judge, lifetime
-from imgcdn.origins.limits import Limits
+from imgcdn.origins.limits import OriginalLimits
 from imgcdn.origins.negative import negative_entry, raise_remembered
 from imgcdn.origins.negative_memo import NegativeMemo
 from imgcdn.origins.probing import Prober
@@ -67,7 +67,7 @@ class Catalog:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
-        self._limits = Limits.of(settings)
+        self._limits = OriginalLimits.of(settings)
         self._fetchers = fetchers
         self._store = store
         self._prober = prober
@@ -85,6 +85,7 @@ class Catalog:
         Raises:
             SourceNotFound: The file is not there.
             ImageTooLarge: A limit was lowered since the record was made.
+            UnsupportedImage: A format was refused since the record was made.
         """
         stamp = self._fetchers[source.scheme].stamp(source)
         key = source_key(source)
@@ -112,7 +113,7 @@ class Catalog:
         Args:
             v: The caller's version of the source.
             first: What to render if the original is new and may be stored; None for nothing.
-            interest: Whether anybody waits for the original.
+            interest: Who waits for the original.
 
         Raises:
             ImgcdnError: The source or its origin failed.
@@ -123,12 +124,9 @@ class Catalog:
             return Original(record)
         return await self._fetch(source, self._store.record(source_key(source)), v, first, interest)
 
-    async def open(self, source: Source, original: Original, *, interest: Interest = ALWAYS) -> OriginalFile | None:
+    async def open(self, source: Source, original: Original) -> OriginalFile | None:
         """
         Return the file of an original; None if the copy was evicted, so that the original has to be fetched again.
-
-        Args:
-            interest: Whether anybody waits for the original.
 
         Raises:
             ImgcdnError: The original is opened where it lies, and is not there or not allowed any more.
@@ -138,7 +136,7 @@ class Catalog:
         fetcher = self._fetchers[source.scheme]
         if not fetcher.copies:
             # The render child checks that it is still the same file.
-            return (await self._fetching.copy(fetcher, source, None, interest)).file
+            return (await self._fetching.locate(fetcher, source)).file
         path = self._store.original(source_key(source))
         if path is None or path_stamp(path) != original.record.stamp:
             return None
@@ -149,7 +147,7 @@ class Catalog:
         Fetch an original whose copy was evicted.
 
         Args:
-            interest: Whether anybody waits for the original.
+            interest: Who waits for the original.
 
         Raises:
             ImgcdnError: As `refresh`, or the last attempt failed a moment ago.
@@ -182,16 +180,16 @@ class Catalog:
         with self._store.open_folder(source_key(source)) as folder:
             for _ in range(ATTEMPTS):
                 try:
-                    copy = await self._fetching.copy(fetcher, source, known, interest)
+                    fetched = await self._fetching.fetch(fetcher, source, known, interest)
                 except (SourceNotFound, OriginError, ImageTooLarge, Forbidden) as error:
                     if fetcher.copies:  # for a file, another look-up costs less than a negative entry
                         self._remember_failure(folder, known, fetcher.host(source), error)
                     raise
-                if not copy.answer.modified:
-                    return self._record_validation(folder, known, copy.answer, v)
+                if not fetched.answer.modified:
+                    return self._record_validation(folder, known, fetched.answer, v)
                 original = await self._record_new_bytes(
                     folder,
-                    copy,
+                    fetched,
                     v,
                     first,
                     host=fetcher.host(source),
@@ -213,7 +211,7 @@ class Catalog:
     async def _record_new_bytes(
         self,
         folder: Folder,
-        copy: Copy,
+        fetched: Fetched,
         v: str | None,
         first: FirstRender | None,
         *,
@@ -222,12 +220,12 @@ class Catalog:
         interest: Interest,
     ) -> Original | None:
         """Probe a fetched original and save its record. Return None if the file was replaced meanwhile."""
-        assert copy.file is not None
+        assert fetched.file is not None
         before = self._store.record(folder.source_key)
-        answer, file, origin = copy.answer, copy.file, None
+        answer, file, origin = fetched.answer, fetched.file, None
         if answer.file is None:
             origin = self._state(answer, dict(answer.headers), v, before.origin if before else None)
-            file = self._keep_copy(folder, copy) if origin.storable else copy.file
+            file = self._keep(folder, fetched) if origin.storable else fetched.file
         located = answer.file or Located(file.path, path_stamp(str(file.path)) or _NO_FILE)
         storable = origin is None or origin.storable
         first = first if storable else None
@@ -248,14 +246,14 @@ class Catalog:
         status = 200 if origin is not None and was_known else 0
         return Original(record, file, origin_status=status, rendered=probed.rendered)
 
-    def _keep_copy(self, folder: Folder, copy: Copy) -> OriginalFile:
+    def _keep(self, folder: Folder, fetched: Fetched) -> OriginalFile:
         """Move the file into the source's folder. If that fails, it stays where it is, for the waiting requests."""
-        assert copy.file is not None
-        if copy.temp is not None and folder.publish(copy.temp, ORIGINAL_NAME):
+        assert fetched.file is not None
+        if fetched.temp is not None and folder.publish(fetched.temp, ORIGINAL_NAME):
             path = self._store.original(folder.source_key)
             if path is not None:
                 return OriginalFile(PathBeneath(str(path.parent), path.name))
-        return copy.file
+        return fetched.file
 
     def _remember_failure(
         self,

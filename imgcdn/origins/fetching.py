@@ -21,7 +21,7 @@ _LOOKUP_THREADS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class Fetched:
     """The result of a fetch: the answer, the file with the bytes (None after a 304), and the path to publish from."""
 
     answer: Answer
@@ -30,7 +30,7 @@ class Copy:
 
 
 #: The part of a fetch that runs in a thread.
-_Work = Callable[[Fetcher, Source, SourceRecord | None, Stop], Copy]
+_Work = Callable[[Fetcher, Source, SourceRecord | None, Stop], Fetched]
 
 
 class Fetching:
@@ -45,28 +45,37 @@ class Fetching:
     def __init__(self, settings: OriginSettings, store: DiskStore) -> None:
         self._store = store
         # Two pools: files must not wait for slow origins.
-        self._fetching = ThreadPoolExecutor(settings.fetchers, thread_name_prefix="fetch")
-        self._looking = ThreadPoolExecutor(_LOOKUP_THREADS, thread_name_prefix="lookup")
+        self._fetch_threads = ThreadPoolExecutor(settings.fetchers, thread_name_prefix="fetch")
+        self._lookup_threads = ThreadPoolExecutor(_LOOKUP_THREADS, thread_name_prefix="lookup")
         self._places = Places(settings.fetchers, per_host=settings.fetches_per_host)
         self._stops: set[Stop] = set()
 
-    async def copy(self, fetcher: Fetcher, source: Source, known: SourceRecord | None, interest: Interest) -> Copy:
+    async def locate(self, fetcher: Fetcher, source: Source) -> Fetched:
+        """
+        Find an original that is opened where it lies.
+
+        Raises:
+            ImgcdnError: It is not there or not allowed, or the process ends.
+        """
+        return await self._run(self._lookup_threads, Stop(), _locate, fetcher, source, None)
+
+    async def fetch(self, fetcher: Fetcher, source: Source, known: SourceRecord | None, interest: Interest) -> Fetched:
         """
         Find or fetch an original. A fetcher that copies waits for a place of its host first.
 
         Args:
             known: The record, if there is one.
-            interest: Who waits.
+            interest: Who waits for the original.
 
         Raises:
             ImgcdnError: The source or its origin failed, or the process ends.
             Withdrawn: Nobody waited, and the fetch made way for others.
         """
-        stop = Stop()
         if not fetcher.copies:
-            return await self._run(self._looking, stop, _locate, fetcher, source, known)
+            return await self.locate(fetcher, source)
+        stop = Stop()
         async with self._places.take(fetcher.host(source), stop, interest):
-            return await self._run(self._fetching, stop, self._download, fetcher, source, known)
+            return await self._run(self._fetch_threads, stop, self._download, fetcher, source, known)
 
     async def _run(
         self,
@@ -76,7 +85,7 @@ class Fetching:
         fetcher: Fetcher,
         source: Source,
         known: SourceRecord | None,
-    ) -> Copy:
+    ) -> Fetched:
         self._stops.add(stop)
         try:
             return await asyncio.get_running_loop().run_in_executor(threads, work, fetcher, source, known, stop)
@@ -88,14 +97,14 @@ class Fetching:
             self._stops.discard(stop)
             stop.request()  # ends a cancelled fetch, which would keep its thread; no effect on one that has ended
 
-    def _download(self, fetcher: Fetcher, source: Source, known: SourceRecord | None, stop: Stop) -> Copy:
+    def _download(self, fetcher: Fetcher, source: Source, known: SourceRecord | None, stop: Stop) -> Fetched:
         """Fetch into a file of the store. If that fails, fetch into a temporary file for the waiting requests alone."""
         temp = self._store.temp_path()
         if temp is not None:
             try:
                 return _download_to(temp, fetcher, source, known, stop)
             except OSError as error:
-                self._store.note(error)
+                self._store.health.note(error)
         try:
             return replace(_download_to(self._store.spill_path(), fetcher, source, known, stop), temp=None)
         except OSError as error:
@@ -105,18 +114,18 @@ class Fetching:
         """End the fetches that are under way."""
         for stop in list(self._stops):
             stop.request()
-        for threads in (self._fetching, self._looking):
+        for threads in (self._fetch_threads, self._lookup_threads):
             threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _locate(fetcher: Fetcher, source: Source, known: SourceRecord | None, stop: Stop) -> Copy:
-    """Find a file. `known` is not used; the signature is that of a download."""
+def _locate(fetcher: Fetcher, source: Source, known: SourceRecord | None, stop: Stop) -> Fetched:
+    """Find a file. `known` is not used; the parameters are those of `_download`."""
     answer = fetcher.fetch(source, None, into=None, stop=stop)
     assert answer.file is not None
-    return Copy(answer, OriginalFile(answer.file.path), None)
+    return Fetched(answer, OriginalFile(answer.file.path), None)
 
 
-def _download_to(path: str, fetcher: Fetcher, source: Source, known: SourceRecord | None, stop: Stop) -> Copy:
+def _download_to(path: str, fetcher: Fetcher, source: Source, known: SourceRecord | None, stop: Stop) -> Fetched:
     file = OriginalFile(PathBeneath(*os.path.split(path)), temporary=True)
     answer = None
     try:
@@ -125,7 +134,7 @@ def _download_to(path: str, fetcher: Fetcher, source: Source, known: SourceRecor
     finally:
         if answer is None or not answer.modified:
             file.discard()
-    return Copy(answer, file if answer.modified else None, path)
+    return Fetched(answer, file if answer.modified else None, path)
 
 
 def _validators(known: SourceRecord | None) -> Validators | None:

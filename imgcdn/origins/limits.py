@@ -14,7 +14,7 @@ from imgcdn.origins.settings import OriginSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class OriginalLimits:
     """
     The limits of originals.
 
@@ -31,7 +31,7 @@ class Limits:
     refused: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, settings: OriginSettings) -> "Limits":
+    def of(cls, settings: OriginSettings) -> "OriginalLimits":
         """Return the limits that the settings state."""
         return cls(settings.max_pixels, settings.max_source_bytes, settings.max_ttl, settings.refused)
 

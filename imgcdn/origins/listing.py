@@ -16,7 +16,7 @@ from imgcdn.core.output.formats import FORMATS
 #: Most entries that are looked at in one folder, folders that are looked at, and seconds for all of it.
 _MOST_ENTRIES = 2_000
 _MOST_FOLDERS = 1_000
-_PATIENCE_S = 0.25
+_MAX_WALK_S = 0.25
 
 _EXTENSIONS = (".jpeg", *(f".{fmt.extension}" for fmt in FORMATS.values()))
 
@@ -49,7 +49,7 @@ def first_pictures(root: str | os.PathLike[str], most: int) -> list[str]:
 
 def _walk(root: str) -> Iterator[list[str]]:
     """Yield the pictures of each folder, the outermost folders first."""
-    waiting, ends = deque([""]), time.monotonic() + _PATIENCE_S
+    waiting, ends = deque([""]), time.monotonic() + _MAX_WALK_S
     accepted = 1
     while waiting and time.monotonic() < ends:
         found = _read(root, waiting.popleft(), ends)

@@ -78,7 +78,7 @@ class Parts:
         return [*([f"storage: {storage}"] if storage else []), *self.vitals.problems()]
 
     async def _probe_storage(self) -> None:
-        await asyncio.to_thread(self.service.store.probe_writing)
+        await asyncio.to_thread(self.service.store.try_writing)
 
     async def _write_usage(self) -> None:
         await asyncio.to_thread(self.service.store.usage.write)

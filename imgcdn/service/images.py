@@ -234,7 +234,7 @@ class ImageService:
 
     async def _open(self, source: Source, original: Original, interest: Interest) -> Original:
         """Return the original with its file. If it had to be fetched again, its version may be another."""
-        file = await self._catalog.open(source, original, interest=interest)
+        file = await self._catalog.open(source, original)
         if file is not None:
             return replace(original, file=file)
         fetch: Work[Original] = lambda fetching: self._catalog.fetch_again(source, interest=fetching)  # noqa: E731

@@ -43,10 +43,10 @@ from imgcdn.store.files import (
     variant_name,
     write_file,
 )
-from imgcdn.store.folder import Folder
+from imgcdn.store.folder import Folder, create_and_open
 from imgcdn.store.health import Health
 from imgcdn.store.layout import CURRENT, TEMP_FOLDER, TRASH_FOLDER, lay_out, new_temp_name, spill_folder
-from imgcdn.store.opening import FOLDER, READ, open_regular, read_file
+from imgcdn.store.opening import READ, open_regular, read_file
 from imgcdn.store.settings import StoreSettings
 from imgcdn.store.space import Space
 from imgcdn.store.usage import TOUCH_AFTER_S, Usage
@@ -54,7 +54,7 @@ from imgcdn.store.usage import TOUCH_AFTER_S, Usage
 _log = logging.getLogger(__name__)
 
 #: Size of the file that tests whether the disk can be written: a whole block, which a smaller file may not need.
-_PROBE_BYTES = 4096
+_TRIED_BYTES = 4096
 
 
 class DiskStore:
@@ -77,7 +77,6 @@ class DiskStore:
         self.clock = clock
         self.usage = Usage(clock=clock)
         self.health = Health(self.folder, self.space)
-        self.note = self.health.note
         self._records: Memo[str, tuple[tuple[int, int], SourceRecord]] = Memo(
             12 * MIB, lambda key, entry: bytes_of(key, *entry, *entry[0]) + record_bytes(entry[1])
         )
@@ -99,10 +98,10 @@ class DiskStore:
         """The folder of files that are being written."""
         return self.folder / TEMP_FOLDER
 
-    def probe_writing(self) -> str:
+    def try_writing(self) -> str:
         """Write and remove a small file. Return why nothing can be stored; empty if all is well."""
         temp = self.temp_path()
-        if temp is not None and self._write(temp, bytes(_PROBE_BYTES)):
+        if temp is not None and self._write(temp, bytes(_TRIED_BYTES)):
             remove_file(temp)
         return self.degraded
 
@@ -227,7 +226,7 @@ class DiskStore:
             try:
                 self._move_to_trash(source_key)
             except OSError as error:
-                self.note(error)
+                self.health.note(error)
 
     def _move_to_trash(self, source_key: str) -> None:
         folder = self._path(source_key, "").rstrip("/")
@@ -252,16 +251,11 @@ class DiskStore:
         """
         fd = -1
         if self.max_bytes:
-            path = self._path(source_key, "").rstrip("/")
             try:
-                try:
-                    fd = _create_and_open(path)
-                except FileNotFoundError:  # an empty folder may have been removed meanwhile
-                    fd = _create_and_open(path)
-                os.utime(fd)  # an empty folder is removed after it was not opened for a while
+                fd = create_and_open(self._path(source_key, "").rstrip("/"))
             except OSError as error:
-                self.note(error)
-        return Folder(source_key, fd, note=self.note)
+                self.health.note(error)
+        return Folder(source_key, fd, note=self.health.note)
 
     def drop_if_empty(self, source_key: str) -> None:
         """Remove a source's folder if there is nothing in it. What is published into it later is not stored."""
@@ -271,7 +265,7 @@ class DiskStore:
 
     def temp_path(self) -> str | None:
         """Return a new path under `tmp/` to write a file to; None if nothing can be stored."""
-        if not self.max_bytes or not self.space.is_enough:
+        if not self.max_bytes or not self.space.suffices():
             return None
         return os.path.join(self.temp_folder, new_temp_name())
 
@@ -322,7 +316,7 @@ class DiskStore:
         """
         if file is not None:
             if error_number:
-                self.note(OSError(error_number, "while writing a variant"))
+                self.health.note(OSError(error_number, "while writing a variant"))
             return False, unpack_variant(file, len(file), key=key_in(name))
         assert temp is not None
         fd, stat = open_regular(temp)
@@ -330,7 +324,7 @@ class DiskStore:
             variant = read_variant(fd, stat.st_size, key=key_in(name), known=None)
         finally:
             os.close(fd)
-        self.note(None)
+        self.health.note(None)
         if variant is not None and folder.publish(temp, name):
             return True, variant
         self.discard(temp)
@@ -338,7 +332,7 @@ class DiskStore:
 
     def _write(self, path: str, data: bytes) -> bool:
         failed = write_file(path, data)
-        self.note(failed)
+        self.health.note(failed)
         return failed is None
 
     def _path(self, source_key: str, name: str) -> str:
@@ -349,11 +343,4 @@ class DiskStore:
             lay_out(self.folder)
             self.space.announce()
         except OSError as error:
-            self.note(error)
-
-
-def _create_and_open(path: str) -> int:
-    for folder in (os.path.dirname(path), path):
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(folder)
-    return os.open(path, FOLDER)
+            self.health.note(error)

@@ -27,6 +27,7 @@ from imgcdn.store.layout import (
     elected,
     spill_folder,
 )
+from imgcdn.store.opening import FOLDER
 from imgcdn.store.survey import Shard, StoredFile, StoredSource, entries, list_shards
 from imgcdn.store.verification import verify_part
 
@@ -72,7 +73,7 @@ def run_eviction(store: DiskStore) -> EvictionPass | None:
     If that fails, `store.health` has the reason.
 
     Returns:
-        None if another process is sweeping, or the folder cannot be swept.
+        None if another process is sweeping, the folder cannot be swept, or nothing is stored.
     """
     _sweep_spilled(store.clock())
     if not store.max_bytes:
@@ -120,13 +121,13 @@ class Evictor:
         pause_s = 0.1
         while not self._stopping.wait(pause_s):
             began = time.monotonic()
-            self._attempt()
+            self._attempt(lambda: run_eviction(self._store))
             pause_s = max(self._pause_s, _PAUSE_RATIO * (time.monotonic() - began))
+            self._attempt(lambda: verify_part(self._store, pause=self._stopping.wait))
 
-    def _attempt(self) -> None:
+    def _attempt(self, work: Callable[[], object]) -> None:
         try:
-            run_eviction(self._store)
-            verify_part(self._store, pause=self._stopping.wait)
+            work()
         except Exception:  # noqa: BLE001  # the end of a thread: nobody else gets its error, and it must go on
             if self._store.health.note_sweep("it failed; the log has the reason"):
                 _log.exception("a sweep failed")
@@ -138,7 +139,7 @@ def _mend(store: DiskStore) -> bool:
 
 
 def _run_if_elected(store: DiskStore) -> EvictionPass | None:
-    with elected(store.folder) as won:
+    with elected(store.folder / TRASH_FOLDER, FOLDER) as won:
         return _run(store) if won else None
 
 

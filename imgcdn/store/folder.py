@@ -1,9 +1,27 @@
 """The folder of one source, held open to publish files into it."""
 
+import contextlib
 import errno
 import os
 from collections.abc import Callable
 from types import TracebackType
+
+from imgcdn.store.opening import FOLDER
+
+
+def create_and_open(path: str) -> int:
+    """
+    Open a source's folder, and create it and its shard if they are missing. Return its descriptor.
+
+    Raises:
+        OSError: It cannot be created or opened.
+    """
+    try:
+        fd = _create_and_open(path)
+    except FileNotFoundError:  # an empty folder may have been removed meanwhile
+        fd = _create_and_open(path)
+    os.utime(fd)  # an empty folder is removed after it was not opened for a while
+    return fd
 
 
 class Folder:
@@ -56,3 +74,10 @@ class Folder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _create_and_open(path: str) -> int:
+    for folder in (os.path.dirname(path), path):
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(folder)
+    return os.open(path, FOLDER)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from imgcdn.errors import ConfigError
 from imgcdn.store.files import remove_file, write_file
-from imgcdn.store.opening import FOLDER, read_file
+from imgcdn.store.opening import read_file
 
 _log = logging.getLogger(__name__)
 
@@ -94,17 +94,19 @@ def _point_current(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def elected(folder: Path) -> Iterator[bool]:
+def elected(path: str | Path, flags: int) -> Iterator[bool]:
     """
-    Try to become the one process that sweeps. Yield whether that succeeded; if so, it lasts until the end of the block.
+    Try to become the one process that does some work. Yield whether that succeeded; if so, it lasts until the end of
+    the block.
 
     Args:
-        folder: The cache folder.
+        path: The file or folder whose lock elects the process.
+        flags: How to open it.
 
     Raises:
-        OSError: The folder cannot be opened.
+        OSError: It cannot be opened.
     """
-    fd = os.open(folder / TRASH_FOLDER, FOLDER)
+    fd = os.open(path, flags)
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

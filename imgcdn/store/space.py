@@ -8,8 +8,8 @@ from pathlib import Path
 
 _log = logging.getLogger(__name__)
 
-#: Share of the disk that is left free at most. With the default of 256 MB, a small disk would keep nothing.
-_MOST = 10
+#: The largest share of the disk that is left free. With the default of 256 MB, a small disk would keep nothing.
+_MAX_FREE_SHARE = 0.1
 
 #: Seconds for which a measurement is used again.
 _MEMO_S = 1.0
@@ -33,9 +33,12 @@ class Space:
         self._seen = (-math.inf, True)
         self._said_at = -math.inf
 
-    @property
-    def is_enough(self) -> bool:
-        """Whether more may be written. An error counts as yes: a write will show it."""
+    def suffices(self) -> bool:
+        """
+        Return whether more may be written. Log it if not.
+
+        The disk is asked once a second at most. An error counts as yes: a write will show it.
+        """
         now = time.monotonic()
         if now - self._seen[0] > _MEMO_S:
             try:
@@ -72,6 +75,6 @@ class Space:
     def _measured(self) -> tuple[int, int]:
         """Return the free bytes, and how many must be free."""
         disk = os.statvfs(self._folder)
-        tenth = disk.f_blocks * disk.f_frsize // _MOST
+        share = int(disk.f_blocks * disk.f_frsize * _MAX_FREE_SHARE)
         # Some network file systems do not know their size.
-        return disk.f_bavail * disk.f_frsize, min(self._min_free_bytes, tenth) if tenth else self._min_free_bytes
+        return disk.f_bavail * disk.f_frsize, min(self._min_free_bytes, share) if share else self._min_free_bytes

@@ -102,6 +102,22 @@ def list_shards(tree: Path) -> list[Shard]:
     return shards
 
 
+def variant_paths(tree: str | Path) -> Iterator[str]:
+    """
+    Yield the path of each variant beneath a tree of sources. Nothing but names is read.
+
+    Raises:
+        OSError: A folder cannot be read.
+    """
+    for shard in entries(tree):
+        if not _SHARD_NAME.fullmatch(shard.name) or not shard.is_dir(follow_symlinks=False):
+            continue
+        for source in entries(shard.path):
+            for each in entries(source.path) if source.is_dir(follow_symlinks=False) else ():
+                if VARIANT_NAME.fullmatch(each.name):
+                    yield each.path
+
+
 def entries(folder: str | Path) -> list[os.DirEntry[str]]:
     """
     List a folder. One that is gone is empty.

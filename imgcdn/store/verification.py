@@ -1,5 +1,5 @@
 """
-Verifying stored variants again, a part each day.
+Verifying stored variants again, a part at a time.
 
 A process hashes a variant when it reads it for the first time, and not again. A disk may damage the file later. So each
 variant is hashed once in 30 days, at a time that follows from its key. The time until which that was done is the mtime
@@ -9,33 +9,46 @@ of a file that all processes share. After a longer stop, at most one day's part 
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
 
 from imgcdn.store.disk import DiskStore
-from imgcdn.store.files import HEADER_BYTES, VARIANT_NAME, key_in, remove_file, unpack_header, write_file
+from imgcdn.store.files import HEADER_BYTES, key_in, remove_file, unpack_header, write_file
 from imgcdn.store.layout import CURRENT, VERIFIED, elected
-from imgcdn.store.opening import open_regular
-from imgcdn.store.survey import entries
+from imgcdn.store.opening import READ, open_regular
+from imgcdn.store.survey import variant_paths
 
 _log = logging.getLogger(__name__)
 
 _PERIOD_S = 30 * 86_400
-_MOST_S = 86_400
 
-#: A part is done at most once an hour, because the names of all variants are listed for it.
-_EVERY_S = 3_600
+#: The part that is done after a longer stop. What was due before that is left for its next time.
+_MAX_PART_S = 86_400
+
+#: A part begins when it is this long, because the names of all variants are listed for it.
+_MIN_PART_S = 3_600
+
+#: A call ends when it has worked for this long, because sweeps wait for it. A later call goes on where it stopped.
+_CALL_S = 1.0
 
 #: How much is read at a time, and the pause after it: at most 100 MB a second, and hits come in between.
 _READ_BYTES = 2**20
 _PAUSE_S = 0.01
 
 
-def verify_part(store: DiskStore, *, pause: Callable[[float], bool]) -> int | None:
+class _Ended(Exception):  # not an error: the process ends
+    """The work shall end now."""
+
+
+def verify_part(
+    store: DiskStore, *, pause: Callable[[float], bool], monotonic: Callable[[], float] = time.monotonic
+) -> int | None:
     """
-    Hash the variants whose time has come since the last part. Remove the damaged ones.
+    Hash variants whose time has come, for about a second. Remove the damaged ones.
 
     Args:
         pause: Waits for some seconds, and returns True if the work shall end.
+        monotonic: The time in seconds, of a clock that is never set back.
 
     Returns:
         The number of variants that were hashed; None if it is too early, or another process does it, or nothing is
@@ -43,68 +56,81 @@ def verify_part(store: DiskStore, *, pause: Callable[[float], bool]) -> int | No
     """
     if not store.max_bytes:
         return None
-    marker, now = os.path.join(store.folder, VERIFIED), store.clock()
+    marker = os.path.join(store.folder, VERIFIED)
     try:
-        done_until = os.lstat(marker).st_mtime
-    except OSError:
+        # Not the lock of a sweep: eviction goes on in another process meanwhile.
+        with elected(marker, READ) as won:
+            return _verify(store, marker, pause, monotonic) if won else None
+    except FileNotFoundError:
         write_file(marker, b"")
         return None
-    if done_until <= now < done_until + _EVERY_S:
-        return None
-    try:
-        with elected(store.folder) as won:
-            if not won:
-                return None
-            hashed = _verify(store, max(done_until, now - _MOST_S), now, pause)
-            if hashed is not None:
-                os.utime(marker, (now, now), follow_symlinks=False)
-            return hashed
     except OSError as error:
         _log.warning("stored variants cannot be verified: %s", error)
         return None
 
 
-def is_due(key: str, since: float, until: float) -> bool:
+def due_after(key: str, since: int) -> int:
     """
-    Tell whether a variant's time, once in 30 days, lies in a span of Unix time.
+    Return the first time from a given one on at which a variant is due. It is due once in 30 days.
 
     Args:
         key: The key of the variant.
-        since, until: The span, without its end.
+        since: The given time. Both are Unix times in whole seconds, which every file system can store.
     """
-    own = int(key[:8], 16) / 2**32 * _PERIOD_S
-    return (own - since) % _PERIOD_S < until - since
+    own = int(key[:8], 16) * _PERIOD_S >> 32
+    return since + (own - since) % _PERIOD_S
 
 
-def _verify(store: DiskStore, since: float, until: float, pause: Callable[[float], bool]) -> int | None:
-    hashed = 0
-    for path in _variants(os.path.join(store.folder, CURRENT)):
-        if not is_due(os.path.basename(path), since, until):
-            continue
-        is_good = _is_good(path, pause)
-        if is_good is None:
-            return None
-        hashed += 1
-        if not is_good:
-            _log.warning("removed a variant that was damaged on the disk")
-            remove_file(path)
+def _verify(
+    store: DiskStore, marker: str, pause: Callable[[float], bool], monotonic: Callable[[], float]
+) -> int | None:
+    done_until, now = int(os.lstat(marker).st_mtime), int(store.clock())
+    if done_until <= now < done_until + _MIN_PART_S:
+        return None
+    since, ends_at = max(done_until, now - _MAX_PART_S), monotonic() + _CALL_S
+    hashed, reached = 0, since
+    for number, (due, path) in enumerate(_due_variants(os.path.join(store.folder, CURRENT), since, now)):
+        # All that are due in one second are done in one call, so each call makes progress.
+        if number and due > reached and monotonic() >= ends_at:
+            now = due
+            break
+        reached = due
+        try:
+            hashed += _verify_file(path, pause)
+        except _Ended:
+            now = due
+            break
+    os.utime(marker, (now, now), follow_symlinks=False)
     return hashed
 
 
-def _variants(tree: str) -> Iterator[str]:
-    for shard in entries(tree):
-        for source in entries(shard.path) if shard.is_dir(follow_symlinks=False) else ():
-            for each in entries(source.path) if source.is_dir(follow_symlinks=False) else ():
-                if VARIANT_NAME.fullmatch(each.name):
-                    yield each.path
+def _due_variants(tree: str, since: int, until: int) -> list[tuple[int, str]]:
+    """Return the variants that are due in a span of time, without its end, in the order in which they are due."""
+    found = ((due_after(os.path.basename(path), since), path) for path in variant_paths(tree))
+    return sorted((due, path) for due, path in found if due < until)
 
 
-def _is_good(path: str, pause: Callable[[float], bool]) -> bool | None:
-    """Hash a variant. Return None if the work shall end. A file that cannot be read is left to its next reader."""
+def _verify_file(path: str, pause: Callable[[float], bool]) -> bool:
+    """
+    Hash a variant, and remove it if it is damaged. Return whether it could be read.
+
+    A file that cannot be read stays. A reader takes it for missing, so it is rendered and replaced.
+    """
     try:
-        fd, stat = open_regular(path)
-    except OSError:
-        return True
+        is_good = _is_good(path, pause)
+    except FileNotFoundError:  # evicted meanwhile
+        return False
+    except OSError as error:
+        _log.warning("a stored variant cannot be read: %s", error)
+        return False
+    if not is_good:
+        _log.warning("removed a variant that was damaged on the disk")
+        remove_file(path)
+    return True
+
+
+def _is_good(path: str, pause: Callable[[float], bool]) -> bool:
+    fd, stat = open_regular(path)
     try:
         header = unpack_header(os.pread(fd, HEADER_BYTES, 0), stat.st_size, key=key_in(os.path.basename(path)))
         if header is None:
@@ -113,9 +139,7 @@ def _is_good(path: str, pause: Callable[[float], bool]) -> bool | None:
         for start in range(HEADER_BYTES, stat.st_size, _READ_BYTES):
             hasher.update(os.pread(fd, _READ_BYTES, start))
             if pause(_PAUSE_S):
-                return None
+                raise _Ended
         return hasher.digest() == header.digest
-    except OSError:  # the disk cannot read it any more
-        return False
     finally:
         os.close(fd)

@@ -1,4 +1,4 @@
-"""The end of a response's life in caches: Cache-Control for a URL that expires."""
+"""Cache-Control for the response to a URL that expires."""
 
 import re
 
@@ -8,16 +8,16 @@ _STALE = re.compile(r"(?<![\w-])(stale-while-revalidate|stale-if-error) *= *\"?(
 _MAX_AGE = re.compile(r"(?<![\w-])(max-age *=|no-store)", re.IGNORECASE)
 
 
-def limited(cache_control: str, left_s: int) -> str:
+def limit_lifetimes(cache_control: str, left_s: int) -> str:
     """
     Return a Cache-Control under which no cache uses a response for longer than a number of seconds.
 
     Stale use comes after the freshness lifetime (RFC 5861), so the two together must not be longer. Without a max-age,
     a cache would choose a lifetime itself (RFC 9111, section 4.2.2), so one is added.
 
-    >>> limited("public, max-age=3600, stale-while-revalidate=86400", 600)
+    >>> limit_lifetimes("public, max-age=3600, stale-while-revalidate=86400", 600)
     'public, max-age=600, stale-while-revalidate=0'
-    >>> limited("public", 600)
+    >>> limit_lifetimes("public", 600)
     'public, max-age=600'
     """
     if not _MAX_AGE.search(cache_control):

@@ -1,7 +1,8 @@
 """
-The line with the versions of the codecs in the start-up log: flaws of image libraries are known by these numbers.
+The log line with the versions of the codecs: security advisories name the affected versions.
 
-A process of its own writes it. The HTTP workers load no codec, and their start does not wait for the line.
+A process of its own writes it, a moment after `imgcdn serve` has started. The HTTP workers load no codec, and their
+start does not wait for the line.
 """
 
 import logging

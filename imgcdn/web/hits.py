@@ -13,9 +13,8 @@ from imgcdn.core.memo import MIB, Memo, bytes_of
 from imgcdn.core.request.negotiation import MAX_ACCEPT_LENGTH, ClientClass, client_class
 from imgcdn.core.request.save_data import lower_quality, wants_less
 from imgcdn.core.request.settings import RequestSettings
-from imgcdn.core.request.url import parse_remote
 from imgcdn.dialects.base import ImageRequest, Target
-from imgcdn.errors import Forbidden, ImgcdnError, MethodNotAllowed, TargetTooLong
+from imgcdn.errors import Forbidden, MethodNotAllowed, TargetTooLong
 from imgcdn.origins.http import is_loop
 from imgcdn.service.assembly import Parts
 from imgcdn.service.delivery import Delivery
@@ -109,14 +108,15 @@ class Hits:
         return image, self._client_class(request.header(b"accept"))
 
     def source_host(self, request: Request) -> str:
-        """Return the host of the source that a request names; empty for a file, and if it names no valid source."""
-        if not self.is_image(request):
-            return ""
-        try:
-            source = self.parse(request)[0].source
-        except ImgcdnError:
-            return ""
-        return "" if source.scheme == "local" else parse_remote(source.location).host
+        """
+        Return the host of the source of a request that was parsed; empty for a file.
+
+        It is also empty for a request that could not be parsed. To parse it again, for its line in the log alone, would
+        double its cost.
+        """
+        keys = ((request.target, False), (request.target, True))
+        image = next(filter(None, map(self._requests.get, keys)), None)
+        return "" if image is None else self._parts.catalog.host(image.source)
 
     def respond(self, delivery: Delivery, image: ImageRequest, request: Request) -> Response:
         """Return the response for a delivery of the service."""

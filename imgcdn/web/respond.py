@@ -31,7 +31,7 @@ class Exit:
     Args:
         access_log: Which requests are logged.
         proxies: Which proxies are believed about the client.
-        source_host: Returns the host of the source that a request names; empty if it names none.
+        source_host: Returns the host of a request's source; empty for a file, and for a request that was not parsed.
     """
 
     def __init__(self, access_log: AccessLog, proxies: Proxies, source_host: Callable[[Request], str]) -> None:

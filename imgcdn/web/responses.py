@@ -24,7 +24,7 @@ from imgcdn.core.values import Body, Variant
 from imgcdn.dialects.base import ImageRequest
 from imgcdn.errors import ImgcdnError, MethodNotAllowed, SourceNotFound
 from imgcdn.service.delivery import CacheStatus, Delivery
-from imgcdn.web.cache_control import limited
+from imgcdn.web.cache_control import limit_lifetimes
 from imgcdn.web.request import Request
 
 Header = tuple[bytes, bytes]
@@ -118,7 +118,7 @@ def deliver(
     variant = delivery.variant
     cache_control = _cache_control(delivery, lifetimes, versioned=image.v is not None and delivery.is_final)
     if left_s is not None:
-        cache_control = limited(cache_control, left_s)
+        cache_control = limit_lifetimes(cache_control, left_s)
         fresh_for_s = min(left_s, lifetimes.max_age_s if delivery.fresh_for_s is None else delivery.fresh_for_s)
         delivery = replace(delivery, fresh_for_s=fresh_for_s)
     shared = _shared_headers(variant.digest, variant.made_at, vary(image.params, save_data=save_data), cache_control)

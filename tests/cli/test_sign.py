@@ -110,6 +110,7 @@ def test_what_only_the_service_needs_may_be_missing(tmp_path: Path) -> None:
         pytest.param("/img/%2E%2e/a.jpg", "has . or .. in its path", id="a dot segment, encoded"),
         pytest.param("/img/a.jpg?w=1&w=2", "has 'w' twice", id="a parameter twice"),
         pytest.param("/img/a.jpg?s=x", "has s already", id="a signature"),
+        pytest.param("/img/a.jpg?exp=soon", "has an exp that is not a unix time", id="an expiry that is no time"),
     ],
 )
 def test_a_url_that_cannot_be_signed_is_refused(url: str, reason: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,6 +130,8 @@ def test_a_url_that_cannot_be_signed_is_refused(url: str, reason: str, capsys: p
         pytest.param(["--exp", "soon"], 2, "'soon' is not a unix time", id="no time"),
         pytest.param(["--expires-in", "1w"], 2, "is not a time such as", id="another unit"),
         pytest.param(["--expires-in", "0s"], 2, "is not a time such as", id="at once"),
+        pytest.param(["--expires-in", "999999999d"], 2, "'999999999d' is too long", id="later than a service reads"),
+        pytest.param(["--exp", "9" * 13], 2, "is not a unix time", id="a time later than a service reads"),
         pytest.param(["--expires-in", "1h", "--exp", "99999999999"], 2, "not allowed with", id="both"),
     ],
 )

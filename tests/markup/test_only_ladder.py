@@ -66,6 +66,12 @@ def test_one_url_with_another_edge_is_refused_with_the_nearest() -> None:
         CDN.url("a.jpg", height=250, dpr=2.0)
 
 
+def test_no_step_is_named_where_none_can_be_reached() -> None:
+    # With dpr=2, w=160 leads to 320 and w=161 to 322.
+    with pytest.raises(ValueError, match=r"width times dpr must be one of 321$"):
+        ImageCDN(only_ladder=True, ladder=(321,)).url("a.jpg", width=100, dpr=2.0)
+
+
 def test_without_a_size_nothing_is_rounded() -> None:
     assert CDN.url("a.jpg") == "/img/a.jpg"
     assert img(CDN.img("a.jpg", alt="", layout="none"))["src"] == "/img/a.jpg"

@@ -6,12 +6,12 @@ import pytest
 
 from imgcdn.core.values import Facts, FileStamp, OriginState, SourceRecord
 from imgcdn.errors import ImageTooLarge
-from imgcdn.origins.limits import Limits
+from imgcdn.origins.limits import OriginalLimits
 from imgcdn.origins.settings import OriginSettings
 
 RECORD = SourceRecord("ab", FileStamp(1000, 1, 2, 3), Facts("gif", (30, 20), 4, alpha=False))
 REMOTE = replace(RECORD, origin=OriginState("https://a.test/", (), 100.0, fresh_until=700.0, storable=True))
-LIMITS = Limits(max_pixels=2_400, max_source_bytes=1_000, max_ttl_s=600)
+LIMITS = OriginalLimits(max_pixels=2_400, max_source_bytes=1_000, max_ttl_s=600)
 
 
 def test_a_record_within_the_limits_stays_as_it_is() -> None:
@@ -26,7 +26,7 @@ def test_a_record_within_the_limits_stays_as_it_is() -> None:
         pytest.param(replace(LIMITS, max_source_bytes=999), 999, "bytes", id="a byte more"),
     ],
 )
-def test_an_original_above_a_limit_is_refused(limits: Limits, limit: int, unit: str) -> None:
+def test_an_original_above_a_limit_is_refused(limits: OriginalLimits, limit: int, unit: str) -> None:
     with pytest.raises(ImageTooLarge) as caught:
         limits.check(RECORD)
     assert (caught.value.limit, caught.value.unit) == (limit, unit)
@@ -48,4 +48,4 @@ def test_freshness_ends_with_max_ttl(max_ttl_s: float, fresh_until: float) -> No
 
 def test_the_limits_are_those_of_the_settings() -> None:
     settings = OriginSettings(max_pixels=1, max_source_bytes=2, max_ttl=3, default_ttl=3, min_ttl=3)
-    assert Limits.of(settings) == Limits(1, 2, 3)
+    assert OriginalLimits.of(settings) == OriginalLimits(1, 2, 3)

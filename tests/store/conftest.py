@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,15 @@ class SmallDisk:
     def read_only(self, *, yes: bool) -> None:
         """Remount it."""
         _mount("-o", f"remount,{'ro' if yes else 'rw'}", str(self.folder))
+
+    @contextmanager
+    def unreadable(self, file: Path) -> Iterator[None]:
+        """Let each attempt to read a file fail with EIO, as the first page of a process's memory does."""
+        _mount("--bind", f"/proc/{os.getpid()}/mem", str(file))
+        try:
+            yield
+        finally:
+            subprocess.run(["umount", str(file)], check=True)
 
     def fill(self) -> None:
         """Fill the disk completely."""

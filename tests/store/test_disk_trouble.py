@@ -47,15 +47,15 @@ def test_a_record_that_cannot_be_written_stays_in_memory(store: DiskStore) -> No
     assert list((store.folder / "tmp").iterdir()) == []
 
 
-def test_a_probe_of_the_disk_reports_the_fault(store: DiskStore) -> None:
+def test_an_attempt_to_write_reports_the_fault(store: DiskStore) -> None:
     with no_file_may_grow():
-        said = store.probe_writing()
+        said = store.try_writing()
 
     assert "too large" in said
 
 
-def test_a_probe_of_a_good_disk_leaves_nothing(store: DiskStore) -> None:
-    assert store.probe_writing() == ""
+def test_an_attempt_to_write_to_a_good_disk_leaves_nothing(store: DiskStore) -> None:
+    assert store.try_writing() == ""
     assert list((store.folder / "tmp").iterdir()) == []
 
 
@@ -93,14 +93,14 @@ def test_each_new_fault_is_logged_once(store: DiskStore, caplog: pytest.LogCaptu
     logged = []
     for number in faults:
         caplog.clear()
-        store.note(None if number is None else OSError(number, ""))
+        store.health.note(None if number is None else OSError(number, ""))
         logged.append(len(caplog.records))
 
     assert logged == [1, 0, 1, 0, 1, 0, 0]
 
 
 def test_the_fault_ends_with_the_next_successful_write(store: DiskStore) -> None:
-    store.note(OSError(errno.ENOSPC, ""))
+    store.health.note(OSError(errno.ENOSPC, ""))
     publish(store)
     assert store.degraded == ""
 

@@ -8,6 +8,7 @@ import pytest
 
 from imgcdn.store.disk import DiskStore
 from imgcdn.store.eviction import run_eviction
+from imgcdn.store.verification import verify_part
 from tests.store.conftest import SmallDisk
 from tests.store.test_eviction_originals import fill, kept_of
 from tests.support.stored import RECORD, SOURCE, key, open_store, publish, variant_path
@@ -53,6 +54,26 @@ def test_a_read_only_disk_still_serves_what_it_has(small_disk: SmallDisk, disk_s
     for store in (disk_store, restarted):
         assert publish(store, 3)
         assert store.degraded == ""
+
+
+def test_a_variant_that_the_disk_cannot_read_is_logged_and_stays(
+    small_disk: SmallDisk, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = 1_800_000_000.0
+    store = open_store(small_disk.folder / "cache", clock=lambda: now)
+    assert publish(store, 1)
+    assert verify_part(store, pause=lambda seconds: False) is None, "it notes the time"
+    os.utime(store.folder / "verified", (now, now))
+    path = variant_path(store, 1)
+    with small_disk.unreadable(path):
+        for _ in range(30):
+            now += 86_400
+            assert verify_part(store, pause=lambda seconds: False) == 0
+
+    assert [record.getMessage() for record in caplog.records if "read" in record.getMessage()] == [
+        "a stored variant cannot be read: [Errno 5] Input/output error"
+    ]
+    assert path.exists()
 
 
 def test_a_read_only_disk_without_a_cache_serves_without_storing(small_disk: SmallDisk) -> None:

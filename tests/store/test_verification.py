@@ -1,15 +1,16 @@
 """Stored variants are hashed again, a part at a time, and the damaged ones are removed."""
 
+import itertools
 import os
 import subprocess
 import sys
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from imgcdn.store.disk import DiskStore
-from imgcdn.store.verification import is_due, verify_part
+from imgcdn.store.eviction import run_eviction
+from imgcdn.store.verification import due_after, verify_part
 from tests.support.stored import OTHER_SOURCE, SOURCE, key, numbers_kept, open_store, publish, variant_path
 
 _HOUR_S, _DAY_S = 3_600, 86_400
@@ -72,8 +73,8 @@ def test_each_variant_is_verified_once_in_thirty_days(cache: _Cache) -> None:
 
 def test_each_time_belongs_to_one_part() -> None:
     keys = [key(_spread(number)) for number in range(60)] + ["f" * 64, "0" * 64]
-    times = [_START + hour * _HOUR_S for hour in range(30 * 24 + 1)]
-    found = [sum(is_due(each, since, until) for since, until in pairwise(times)) for each in keys]
+    times = [int(_START) + hour * _HOUR_S for hour in range(30 * 24 + 1)]
+    found = [sum(due_after(each, since) < until for since, until in itertools.pairwise(times)) for each in keys]
 
     assert found == [1] * len(keys)
 
@@ -144,8 +145,40 @@ def test_links_and_other_files_are_left_alone(cache: _Cache) -> None:
 def test_a_part_that_is_ended_is_done_again(cache: _Cache) -> None:
     cache.begin()
     cache.now += _DAY_S
-    assert verify_part(cache.store, pause=lambda seconds: True) is None
+    assert verify_part(cache.store, pause=lambda seconds: True) == 0
     assert cache.verify() == 2
+
+
+def test_a_call_works_for_about_a_second_and_the_next_one_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "cache", clock=lambda: _START + _DAY_S)
+    due_together = 3
+    numbers = [_spread(number) + each for number in range(60) for each in range(due_together)]
+    for number in numbers:
+        publish(store, number, b"picture")
+    seconds = itertools.count()
+
+    def verify() -> int | None:
+        return verify_part(store, pause=_go_on, monotonic=lambda: next(seconds))
+
+    assert verify() is None, "the first process notes the time"
+    os.utime(store.folder / "verified", (_START, _START))
+    counts = [verify() for _ in range(3)]
+
+    assert counts == [due_together, due_together, None]
+
+
+def test_a_sweep_runs_while_variants_are_verified(cache: _Cache) -> None:
+    cache.begin()
+    cache.now += _DAY_S
+    other, passes = cache.open(cache.store.folder), []
+
+    def sweep(seconds: float) -> bool:
+        passes.append(run_eviction(other))
+        return False
+
+    assert verify_part(cache.store, pause=sweep) == 2
+    assert passes
+    assert None not in passes
 
 
 _HOLDER = """
@@ -160,7 +193,7 @@ sys.stdin.read()
 def test_one_process_at_a_time_verifies(cache: _Cache) -> None:
     cache.begin()
     cache.now += _DAY_S
-    command = [sys.executable, "-c", _HOLDER, str(cache.store.folder / "trash")]
+    command = [sys.executable, "-c", _HOLDER, str(cache.store.folder / "verified")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout
         other.stdout.readline()

@@ -295,7 +295,12 @@ OF_SETTINGS = (
     Parser(signing.parse_signing_key, signing.parse_signing_key, _SETTING, "k:"),
     Parser(origin_options.header_name, origin_options.header_name, _SETTING, "X-"),
     Parser(origin_options.is_header_value, origin_options.is_header_value, _SETTING),
-    Parser(cache_control.limited, lambda text: cache_control.limited(text, 9), _SETTING, of="the operator's own"),
+    Parser(
+        cache_control.limit_lifetimes,
+        lambda text: cache_control.limit_lifetimes(text, 9),
+        _SETTING,
+        of="the operator's own",
+    ),
     Parser(url.parse_override, url.parse_override, _SETTING, "a:80:"),
     Parser(rules.parse_preset, lambda text: rules.parse_preset("a", text), _SETTING),
     *(

@@ -11,7 +11,7 @@ from imgcdn.core.request.params import Params
 from imgcdn.core.values import Effort, Source, Variant
 from imgcdn.dialects.base import ImageRequest
 from imgcdn.service.delivery import CacheStatus, Delivery
-from imgcdn.web.cache_control import limited
+from imgcdn.web.cache_control import limit_lifetimes
 from imgcdn.web.request import Request
 from imgcdn.web.responses import Lifetimes, deliver
 
@@ -45,7 +45,7 @@ LIFETIMES = Lifetimes(3600, 86_400, "")
     ],
 )
 def test_no_cache_uses_a_response_after_its_url_has_expired(value: str, expected: str) -> None:
-    assert limited(value, 600) == expected
+    assert limit_lifetimes(value, 600) == expected
 
 
 _SECONDS = st.integers(0, 10**6)
@@ -58,7 +58,7 @@ _SECONDS = st.integers(0, 10**6)
     left_s=_SECONDS,
 )
 def test_freshness_and_stale_use_together_end_with_the_url(given_s: dict[str, int], left_s: int) -> None:
-    value = limited(", ".join(f"{name}={number}" for name, number in given_s.items()) or "public", left_s)
+    value = limit_lifetimes(", ".join(f"{name}={number}" for name, number in given_s.items()) or "public", left_s)
 
     found = {name: int(number) for name, number in re.findall(r"([a-z-]+)=([0-9]+)", value)}
     fresh = max(found["max-age"], found.get("s-maxage", 0))

@@ -91,7 +91,7 @@ def test_fifty_requests_at_once_cause_one_fetch_and_one_render(
 
 
 @pytest.mark.parametrize("start", FLAVOURS)
-def test_fifty_requests_at_once_for_a_failing_origin_cause_one_fetch(
+def test_fifty_requests_at_once_for_a_failing_origin_cause_one_fetch_in_each_worker(
     root: Path, tmp_path: Path, origin: Origin, start: Start
 ) -> None:
     origin.scripts["/a.jpg"] = at.respond(b"out of order", status=503, retry_after="30")
@@ -99,7 +99,7 @@ def test_fifty_requests_at_once_for_a_failing_origin_cause_one_fetch(
         responses = _get_fifty_times(service, image(origin))
     assert {response.status for response in responses} == {502}
     assert all(0 < int(response.headers["retry-after"]) <= 30 for response in responses)
-    assert origin.count("/a.jpg") == 1
+    assert origin.count("/a.jpg") <= 2, "a worker does not know what another one has seen"
 
 
 def _get_fifty_times(service: Service, target: str) -> list[serving.Response]:

@@ -14,7 +14,7 @@ from imgcdn.core.setting import Mistake, Problem, choice, integer, list_of, name
 from imgcdn.errors import InvalidParam
 
 # The longest edge that both negotiated formats have.
-_MOST = min(fmt.max_edge for fmt in NEGOTIATED)
+_LONGEST_EDGE = min(fmt.max_edge for fmt in NEGOTIATED)
 
 _EXAMPLE_WIDTH = 640
 
@@ -57,7 +57,7 @@ def _signing_keys(raw: object) -> tuple[SigningKey, ...]:
 
 def _widths(raw: object) -> tuple[int, ...]:
     """Read a list of widths; they come out ascending, each once."""
-    found = list_of(integer(1, _MOST))(raw)
+    found = list_of(integer(1, _LONGEST_EDGE))(raw)
     if not found:
         raise Mistake("must list widths in pixels, such as 320 640 1280", raw)
     return tuple(sorted(set(found)))
@@ -73,7 +73,7 @@ class RequestSettings:
         "Formats that are negotiated by `Accept`, the preferred one first: `avif`, `webp`, both, or an empty list.",
     )
     max_dimension: int = setting(
-        MAX_DIMENSION, integer(1, _MOST), "Largest `w` and `h` that a URL may ask for, in pixels."
+        MAX_DIMENSION, integer(1, _LONGEST_EDGE), "Largest `w` and `h` that a URL may ask for, in pixels."
     )
     width_policy: WidthPolicy = setting(
         WidthPolicy.ANY,

@@ -77,7 +77,8 @@ def sign(target: str, key: SigningKey, *, exp: int | None = None) -> str:
         exp: Unix time at which the URL expires; None for a URL that does not, or that has an `exp` already.
 
     Raises:
-        ValueError: The target is not percent-encoded, has a parameter twice, or is signed already.
+        ValueError: The target is not percent-encoded, has a parameter twice, is signed already, or has an `exp` that no
+            service reads.
 
     >>> sign("/img/cat.jpg?w=640", parse_signing_key("k1:" + "0f" * 32))
     '/img/cat.jpg?w=640&kid=k1&s=3xIfS-hwwHQUpmuVmqrz5lbRGoqMGIXs'
@@ -93,6 +94,7 @@ def sign(target: str, key: SigningKey, *, exp: int | None = None) -> str:
     pairs = _pairs(query)
     if repeated := _repeated(pairs):
         raise ValueError(f"has {repeated} twice; give it once")
+    _check_expiry(dict(pairs).get(b"exp"))
     return f"{path}?{query}&s={_signature(key, path, pairs).decode()}"
 
 
@@ -161,7 +163,8 @@ def _repeated(pairs: Pairs) -> str:
     """
     Return the name of a parameter that is given twice; empty if there is none.
 
-    Some dialects take the first of two. The order does not count in a signature, so it could not tell which is first.
+    Some dialects take the first of two. A signature does not cover the order, so swapping two values of one name would
+    not break it.
     """
     seen: set[bytes] = set()
     for name, _ in pairs:
@@ -177,6 +180,13 @@ def _signature(key: SigningKey, path: str, pairs: Pairs) -> bytes:
     # Each part follows its length, so that no two lists of parts have the same message.
     message = b"".join(b"%d:%b" % (len(part), part) for part in parts)
     return urlsafe_b64encode(hmac.digest(key.secret, message, "sha256")[:_TAG_BYTES])
+
+
+def _check_expiry(exp: bytes | None) -> None:
+    try:
+        _expiry(exp)
+    except Forbidden as error:
+        raise ValueError(f"has an exp that is not {EXPIRY.summary}, of at most 12 digits; correct it") from error
 
 
 def _expiry(exp: bytes | None) -> int | None:

@@ -1,4 +1,6 @@
+import hmac
 import random
+from base64 import urlsafe_b64encode
 from urllib.parse import parse_qsl, quote_from_bytes, unquote_to_bytes
 
 import pytest
@@ -153,7 +155,25 @@ def test_the_same_key_id_with_another_secret_is_refused() -> None:
 
 
 def test_an_expiry_that_is_no_time_is_refused() -> None:
-    assert "exp must be a unix time" in cause(sign("/img/a.jpg?exp=soon", KEY))
+    message = b"10:/img/a.jpg3:exp4:soon3:kid4:2026"
+    signature = urlsafe_b64encode(hmac.digest(KEY.secret, message, "sha256"))[:32].decode()
+
+    assert "exp must be a unix time" in cause(f"/img/a.jpg?exp=soon&kid=2026&s={signature}")
+
+
+@pytest.mark.parametrize(
+    ("target", "exp"),
+    [
+        pytest.param("/img/a.jpg?exp=soon", None, id="no number"),
+        pytest.param("/img/a.jpg?exp=", None, id="empty"),
+        pytest.param("/img/a.jpg?%65xp=-1", None, id="negative, and its name encoded"),
+        pytest.param("/img/a.jpg", 10**12, id="too many digits"),
+        pytest.param("/img/a.jpg", -1, id="a negative argument"),
+    ],
+)
+def test_a_url_whose_exp_no_service_reads_is_not_signed(target: str, exp: int | None) -> None:
+    with pytest.raises(ValueError, match="has an exp that is not a unix time in seconds, of at most 12 digits"):
+        sign(target, KEY, exp=exp)
 
 
 def test_the_cause_repeats_no_signature() -> None:

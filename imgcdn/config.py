@@ -23,7 +23,8 @@ from imgcdn.core.request.routes import Mount
 from imgcdn.core.request.rules import Preset
 from imgcdn.core.request.settings import RequestSettings
 from imgcdn.core.request.signing import SigningKey
-from imgcdn.core.setting import Mistake, Problem, key_part, word_of
+from imgcdn.core.setting import Mistake, Problem, word_of
+from imgcdn.core.setting_tables import key_part
 from imgcdn.errors import ConfigError
 from imgcdn.origins.settings import OriginSettings
 from imgcdn.renderers.settings import Allowance, RendererSettings
@@ -106,7 +107,7 @@ def as_toml(value: object) -> str:
 
 def _entry(item: Preset | Mount | Allowance) -> tuple[str, object]:
     if isinstance(item, Allowance):
-        return item.name, str(item.amount)
+        return item.name, item.amount
     if isinstance(item, Preset):
         return item.name, "&".join(f"{key}={value}" for key, value in item.arguments)
     return f"/{item.prefix}", item.written

@@ -62,7 +62,7 @@ class Slot:
         if self.steps and height is not None and height not in self.steps:
             raise ValueError(
                 f"height would be {height} in a URL, which is not in the ladder; add it to the ladders of the helper "
-                "and the service, or use a preset"
+                "and the service, or write the URL with url() and a preset, whose edges need not be in a ladder"
             )
         return width, height
 

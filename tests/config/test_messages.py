@@ -13,6 +13,7 @@ from tests.support.planning import RULES
 
 SECRET = "00112233445566778899aabbccddeeff"
 KEY_HINT = "; write KID:HEX, with a key from `openssl rand -hex 32`"
+NO_JSON = " must be valid JSON, because it has braces or brackets; write all entries as one JSON array or object"
 
 #: Setting, a mistake that is typical of it as a variable gives it, and what follows the variable's name in the message.
 TYPICAL = [
@@ -51,7 +52,7 @@ TYPICAL = [
     (
         "allow",
         '["a.test"',
-        " must be valid JSON, because it has braces or brackets: Expecting ',' delimiter: line 1 column 10 (char 9)",
+        f"{NO_JSON}: Expecting ',' delimiter: line 1 column 10 (char 9)",
     ),
     ("mounts", "cms=https://a.test", ".cms must be a path such as /cms"),
     ("mounts", "/cms//a=https://a.test", """."/cms//a" must be a path such as /cms"""),
@@ -77,9 +78,14 @@ TYPICAL = [
         """."/cms" must lead to a base URL such as https://cms.internal/media; this one has a query""",
     ),
     (
+        "allow",
+        'a.test {"pattern": "b.test"}',
+        f"{NO_JSON}: Expecting value: line 1 column 1 (char 0)",
+    ),
+    (
         "mounts",
         '{"/cms": ',
-        " must be valid JSON, because it has braces or brackets: Expecting value: line 1 column 10 (char 9)",
+        f"{NO_JSON}: Expecting value: line 1 column 10 (char 9)",
     ),
     ("mounts", "/a=https://a.test /b", "[1] must be NAME=VALUE, such as /cms=https://cms.internal/media, not '/b'"),
     ("allow_addresses", "10.0.0.0/99", "[0]: '10.0.0.0/99' is not a network such as 10.0.0.0/8"),
@@ -173,6 +179,19 @@ def test_every_setting_has_a_row() -> None:
             {"a": 5},
             "--presets.a must be text such as w=200&h=200&fit=cover, not 5",
             id="a number for parameters",
+        ),
+        pytest.param(
+            "budget",
+            {"client_variants": True},
+            "--budget.client_variants must be an integer from 1 to 999999999, not True",
+            id="true for a budget",
+        ),
+        pytest.param(
+            "budget",
+            {"client_variant": 60},
+            "--budget.client_variant is not a budget; there are client_variants, client_seconds, source_variants, "
+            "source_seconds",
+            id="the unknown name of a budget",
         ),
         pytest.param(
             "presets",
@@ -333,13 +352,18 @@ def test_every_item_that_is_wrong_is_named() -> None:
             id="beyond max_dimension",
         ),
         pytest.param(
-            {"presets": "a=w=9", "width_policy": "strict", "widths": "320"},
-            ["presets.a: w must be one of 320"],
-            id="not a step",
+            {"params": "presets"},
+            ["params = presets needs presets; without one, every URL is refused"],
+            id="presets alone, without one",
         ),
         pytest.param(
             {"width_policy": "snap", "max_dimension": "800"},
-            ["widths must not be above max_dimension (800), but the largest is 3840"],
+            [
+                (
+                    "widths must not be above max_dimension (800), but the largest is 3840; "
+                    "set widths to the ones that you offer, or raise max_dimension"
+                )
+            ],
             id="widths out of reach",
         ),
         pytest.param({"params": "some"}, ["--params must be one of any, presets, not 'some'"], id="params"),

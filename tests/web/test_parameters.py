@@ -207,6 +207,7 @@ def test_the_welcome_page_of_a_closed_service_says_why_it_has_no_pictures(closed
 
     assert (page.status, b"<img" in page.body) == (200, False)
     assert b"URLs must name a preset" in page.body
+    assert b"change <code>w</code>" not in page.body
 
 
 def test_the_welcome_page_has_only_widths_of_the_ladder(strict: Service) -> None:

@@ -24,6 +24,7 @@ TYPICAL = [
         " must not begin with a path of the service (/img, /.netlify, /_image, /-, /favicon.ico), not '/img'",
     ),
     ("trusted_proxies", "10.0.0.1/8", "[0]: '10.0.0.1/8' is an address within a network; write 10.0.0.0/8"),
+    ("trusted_proxies", "unix", "[0]: 'unix' is not a network; write unix: for all clients of a Unix socket"),
     ("bind", "8000", " must be HOST:PORT, [IPV6]:PORT or unix:/PATH, not '8000'"),
     ("workers", "0", " must be an integer from 1 to 256, not '0'"),
     ("header_timeout_s", "10s", " must be a number of seconds from 0.1 to 600, not '10s'"),
@@ -112,7 +113,7 @@ TYPICAL = [
     ("max_dimension", "20000", " must be an integer from 1 to 16383, not '20000'"),
     ("width_policy", "round", " must be one of any, snap, strict, not 'round'"),
     ("widths", "320 0 640", "[1] must be an integer from 1 to 16383, not '0'"),
-    ("widths", "", " must list widths in pixels, such as 320 640 1280, not ''"),
+    ("widths", "", " is empty; list widths in pixels: [320, 640, 1280] in a file, 320 640 1280 in a variable"),
     ("presets", "thumb=w=wide", ".thumb: w must be an integer from 1 to 999999999"),
     ("presets", "thumb=p=other", ".thumb: p belongs to a request; a preset cannot have it"),
     ("presets", "a=w=1 thumb", "[1] must be NAME=VALUE, such as thumb=w=200&h=200&fit=cover, not 'thumb'"),
@@ -258,7 +259,17 @@ def test_the_message_names_the_part_of_a_value_from_a_file(name: str, raw: objec
 
 
 def test_an_unknown_setting_is_reported_with_the_nearest() -> None:
-    assert mistakes(environ={"IMGCDN_WORK": "1"}) == ("IMGCDN_WORK is not a setting; did you mean workers?",)
+    assert mistakes(environ={"IMGCDN_WORK": "1"}) == ("IMGCDN_WORK is not a setting; did you mean IMGCDN_WORKERS?",)
+    assert mistakes({"work": "1"}) == ("--work is not a setting; did you mean workers?",)
+
+
+def test_a_setting_of_an_earlier_version_is_reported_with_what_has_replaced_it() -> None:
+    assert mistakes({"render_queue": "64"}) == (
+        (
+            "--render-queue was removed, so leave it out; "
+            "a request is refused if its picture would not be ready within request_timeout_s"
+        ),
+    )
 
 
 def test_every_entry_of_a_table_that_is_wrong_is_named() -> None:

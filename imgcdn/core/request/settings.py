@@ -65,7 +65,7 @@ def _widths(raw: object) -> tuple[int, ...]:
     """Read a list of widths; they come out ascending, each once."""
     found = list_of(integer(1, _MOST))(raw)
     if not found:
-        raise Mistake("must list widths in pixels, such as 320 640 1280", raw)
+        raise Mistake("is empty; list widths in pixels: [320, 640, 1280] in a file, 320 640 1280 in a variable")
     return tuple(sorted(set(found)))
 
 

@@ -30,7 +30,7 @@ full: test release-check  ## All of it: the tests, a round of mutation testing, 
 mutate: $(VENV)/.test-stamp  ## Change the code, and see whether the tests notice; ARGS="--room core --count 100"
 	@$(BIN)/python -m scripts.mutate $(ARGS)
 
-fuzz: $(VENV)/.test-stamp  ## Inputs that nobody thought of, for SECONDS a target; ARGS="--target bytes --seed 7"
+fuzz: $(VENV)/.test-stamp  ## Inputs that nobody thought of, for SECONDS (60) for each target; ARGS="--target bytes --seed 7"
 	@$(BIN)/python -m scripts.fuzz --seconds $(SECONDS) $(ARGS)
 
 lint: $(VENV)/.lint-stamp  ## Formatting, lint and types

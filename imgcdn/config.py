@@ -23,7 +23,8 @@ from imgcdn.core.request.routes import Mount
 from imgcdn.core.request.rules import Preset
 from imgcdn.core.request.settings import RequestSettings
 from imgcdn.core.request.signing import SigningKey
-from imgcdn.core.setting import Mistake, Problem, key_part, word_of
+from imgcdn.core.setting import Mistake, Problem, word_of
+from imgcdn.core.setting_tables import key_part
 from imgcdn.errors import ConfigError
 from imgcdn.origins.settings import OriginSettings
 from imgcdn.renderers.settings import Allowance, RendererSettings
@@ -33,8 +34,17 @@ from imgcdn.web.settings import WebSettings
 
 DEFAULT_FILE = "imgcdn.toml"
 
+_PREFIX = "IMGCDN_"
+
 #: Settings that the command line takes as an argument without a flag -> the name that `--help` gives it.
 _ARGUMENTS = {"root": "FOLDER"}
+
+#: Settings of earlier versions -> what has replaced them. The nearest name would mislead.
+_RETIRED = {
+    "render_queue": (
+        "was removed, so leave it out; a request is refused if its picture would not be ready within request_timeout_s"
+    ),
+}
 
 # Kubernetes sets these variables in every pod beside a Service named imgcdn. Its IMGCDN_PORT, for example, is a URL.
 _SERVICE_LINK = re.compile(r"service_(host|port(_\w+)?)=.*|port=[a-z]+://.*|port_[0-9]+_(tcp|udp|sctp)(_\w+)?=.*")
@@ -106,7 +116,7 @@ def as_toml(value: object) -> str:
 
 def _entry(item: Preset | Mount | Allowance) -> tuple[str, object]:
     if isinstance(item, Allowance):
-        return item.name, str(item.amount)
+        return item.name, item.amount
     if isinstance(item, Preset):
         return item.name, "&".join(f"{key}={value}" for key, value in item.arguments)
     return f"/{item.prefix}", item.written
@@ -192,21 +202,29 @@ def _gather(
 ) -> _Gathered:
     gathered = _Gathered()
     given = {name: value for name, value in flags.items() if value is not None}
+    from_file = _from_file(file, gathered.problems)
+    is_unreadable = bool(gathered.problems)
     layers: list[list[tuple[str, str, object]]] = [
-        _from_file(file, gathered.problems),
-        [(name, f"IMGCDN_{name.upper()}", value) for name, value in _from_environ(environ)],
+        from_file,
+        [(name, _variable(name), value) for name, value in _from_environ(environ)],
         [(name, _ARGUMENTS.get(name) or f"--{name.replace('_', '-')}", value) for name, value in given.items()],
     ]
     for name, written, raw in (item for layer in layers for item in layer):
         if name in DECLARED and DECLARED[name][0] not in rooms:
             continue
         try:
-            gathered.values[name] = _read(name, raw)
+            gathered.values[name] = _read(name, raw, as_variable=written.startswith(_PREFIX))
             gathered.given_by[name] = written
         except Mistake as mistake:
             gathered.refused.add(name)
             gathered.problems += [_sentence(written, each) for each in mistake.all]
+    if is_unreadable:  # it may contain any setting that is given nowhere else, so the default must not be judged
+        gathered.refused.update(DECLARED.keys() - gathered.given_by.keys())
     return gathered
+
+
+def _variable(name: str) -> str:
+    return f"{_PREFIX}{name.upper()}"
 
 
 def _sentence(written: str, mistake: Mistake) -> str:
@@ -231,8 +249,11 @@ def _from_file(file: Path | None, problems: list[str]) -> list[tuple[str, str, o
     except OSError as error:
         problems.append(f"{path}: cannot be read: {error.strerror}")
         return []
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        problems.append(f"{path}: cannot be read: {error}")
+    except UnicodeDecodeError as error:
+        problems.append(f"{path}: cannot be read: {error}; save it as UTF-8")
+        return []
+    except tomllib.TOMLDecodeError as error:
+        problems.append(f"{path}: cannot be read: {error}; write each setting as NAME = VALUE, with text in quotes")
         return []
     except ValueError:  # int()'s, which tomllib does not translate
         problems.append(f"{path}: cannot be read: a number has more than {sys.get_int_max_str_digits()} digits")
@@ -246,17 +267,27 @@ def _from_file(file: Path | None, problems: list[str]) -> list[tuple[str, str, o
 def _from_environ(environ: Mapping[str, str]) -> Iterable[tuple[str, str]]:
     """Yield the variables that give settings. IMGCDN_TEST_* is for the tests, IMGCDN_CONFIG for the command line."""
     for variable, value in environ.items():
-        name = variable.removeprefix("IMGCDN_").lower()
+        name = variable.removeprefix(_PREFIX).lower()
         is_other = name == "config" or name.startswith("test_") or _SERVICE_LINK.fullmatch(f"{name}={value}")
-        if variable.startswith("IMGCDN_") and not is_other:
+        if variable.startswith(_PREFIX) and not is_other:
             yield name, value
 
 
-def _read(name: str, raw: object) -> object:
+def _read(name: str, raw: object, *, as_variable: bool) -> object:
     if name not in DECLARED:
-        close = get_close_matches(name, DECLARED, n=1)
-        raise Mistake("is not a setting" + (f"; did you mean {close[0]}?" if close else ""))
+        raise _unknown(name, raw, as_variable=as_variable)
     return DECLARED[name][1].metadata["parse"](raw)
+
+
+def _unknown(name: str, raw: object, *, as_variable: bool) -> Mistake:
+    if name in _RETIRED:
+        return Mistake(_RETIRED[name])
+    close = get_close_matches(name, DECLARED, n=1)
+    if close:
+        return Mistake(f"is not a setting; did you mean {_variable(close[0]) if as_variable else close[0]}?")
+    if isinstance(raw, dict):
+        return Mistake("is not a setting; settings have no sections, so write them above the first [table]")
+    return Mistake("is not a setting")
 
 
 def _problems(config: Config) -> Iterable[Problem]:

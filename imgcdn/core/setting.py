@@ -6,7 +6,6 @@ line in README's table stand in one place. A parser takes what TOML or the envir
 """
 
 import ipaddress
-import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import field
@@ -271,54 +270,6 @@ def checked(check: Callable[[str], object]) -> Callable[[object], tuple[str, ...
         return item
 
     return list_of(parse_item)
-
-
-def table_of(parse_item: Callable[[str, str], T], *, example: str) -> Callable[[object], tuple[T, ...]]:
-    """
-    Return a parser of a table, or of a list of `NAME=VALUE`. Each mistake names its entry.
-
-    Args:
-        parse_item: Reads a name and its value.
-        example: An entry of such a list.
-    """
-
-    def read(entry: tuple[str, object] | Mistake) -> T:
-        if isinstance(entry, Mistake):
-            raise entry
-        name, value = entry
-        if not isinstance(value, str):
-            raise Mistake(f"must be text such as {example.partition('=')[2]}", value)
-        return parse_item(name, value)
-
-    def parse(raw: object) -> tuple[T, ...]:
-        return read_each(table_entries(raw, example), read)
-
-    return parse
-
-
-def table_entries(raw: object, example: str) -> Iterable[tuple[str, tuple[str, object] | Mistake]]:
-    """Yield, for each entry, its part of the setting and either its (name, value) or the Mistake in it."""
-    if isinstance(raw, dict):
-        yield from ((key_part(name), (name, value)) for name, value in raw.items())
-        return
-    items = raw.split() if isinstance(raw, str) else raw
-    if not isinstance(items, list | tuple):
-        raise Mistake(f"must be a table, or a list such as {example}", raw)
-    names: set[str] = set()
-    for index, item in enumerate(items):
-        name, equals, value = item.partition("=") if isinstance(item, str) else ("", "", "")
-        if not equals:
-            yield f"[{index}]", Mistake(f"must be NAME=VALUE, such as {example}", item)
-        elif name in names:
-            yield f"[{index}]", Mistake(f"repeats {name}; list each once")
-        else:
-            yield key_part(name), (name, value)
-        names.add(name)
-
-
-def key_part(name: str) -> str:
-    """Write a key of a table as TOML does, with quotes where a bare key could not be written."""
-    return f".{name}" if re.fullmatch(r"[A-Za-z0-9_-]+", name) else f".{json.dumps(name, ensure_ascii=False)}"
 
 
 def read_each(items: Iterable[tuple[str, X]], read: Callable[[X], T]) -> tuple[T, ...]:

@@ -110,7 +110,7 @@ def _params(arguments: dict[str, str], rules: Rules) -> Params:
         arguments["q"] = _quality(arguments["q"])
     if "bg" in arguments:
         arguments["bg"] = _colour(arguments["bg"])
-    return rules.params(arguments, fits=_FITS, positions=_POSITIONS, formats=_FORMATS)
+    return rules.params(arguments, fits=_FITS, positions=_POSITIONS, formats=_FORMATS, has_presets=False)
 
 
 def _quality(text: str) -> str:

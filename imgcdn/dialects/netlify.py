@@ -68,4 +68,6 @@ def _params(arguments: dict[str, str], rules: Rules) -> Params:
         arguments["position"] = " ".join(arguments["position"].replace(",", " ").split())
     if "q" in arguments:
         Integers(Q.low, Q.high).parse(arguments["q"], "q")  # Netlify has no q=auto
-    return rules.params(arguments, fits=_FITS, positions=SHARP_POSITIONS, formats=PICTURE_FORMAT_WORDS)
+    return rules.params(
+        arguments, fits=_FITS, positions=SHARP_POSITIONS, formats=PICTURE_FORMAT_WORDS, has_presets=False
+    )

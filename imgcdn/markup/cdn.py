@@ -20,9 +20,10 @@ from imgcdn.markup.layout import (
     candidates_for,
     check_edge,
     check_source,
+    listed,
     slot_for,
 )
-from imgcdn.markup.tags import Html, tag
+from imgcdn.markup.tags import Html, check_text, tag
 from imgcdn.markup.urls import Output, ParamArgs, UrlParams, image_url, normalise_base
 
 _FORMATS = {**FORMATS, "jpg": JPEG}
@@ -88,10 +89,11 @@ class ImageCDN:
     def __post_init__(self) -> None:
         # object.__setattr__, because the dataclass is frozen. Normalised, so that equal helpers compare equal.
         object.__setattr__(self, "base_url", normalise_base(self.base_url))
-        object.__setattr__(self, "ladder", tuple(sorted(set(self.ladder))))
+        object.__setattr__(self, "ladder", tuple(listed("ladder", self.ladder)))
         check_edge("max_dimension", self.max_dimension, most=MOST_PIXELS)
         for width in self.ladder:
             check_edge("each step of ladder", width, most=self.max_dimension)
+        object.__setattr__(self, "ladder", tuple(sorted(set(self.ladder))))
         if not self.ladder:
             raise ValueError("ladder is empty; name at least one width, or leave it out")
         if self.signing_key:
@@ -267,6 +269,7 @@ class ImageCDN:
         return tag("source", {"type": media_type, "srcset": srcset, **_given(sizes=candidates.sizes)})
 
     def _img(self, src: str, query: UrlParams, candidates: Candidates, *, alt: str, others: Mapping[str, str]) -> str:
+        check_text("alt (empty for a decoration)", alt)
         slot = candidates.slot
         return tag(
             "img",
@@ -288,7 +291,9 @@ def _given(**attributes: str | int | None) -> dict[str, str]:
     return {name: str(value) for name, value in attributes.items() if value}
 
 
-def _read_key(signing_key: str) -> SigningKey:
+def _read_key(signing_key: object) -> SigningKey:
+    if not isinstance(signing_key, str):
+        raise ValueError("signing_key must be text, as KID:HEX")
     try:
         return parse_signing_key(signing_key)
     except ValueError as error:
@@ -308,8 +313,8 @@ def _fit(fit: str | None, *, boxed: bool) -> str | None:
 
 def _split(formats: Sequence[str]) -> tuple[list[Format], str]:
     """Divide the formats into those of the `<source>` elements and the one of the `<img>`."""
-    unknown = [name for name in formats if name not in _FORMATS]
-    if unknown or not formats or isinstance(formats, str):
+    # A tuple, because what is not text may not be hashable.
+    if not isinstance(formats, list | tuple) or not formats or any(name not in tuple(_FORMATS) for name in formats):
         raise ValueError(f"formats must list some of {', '.join(_FORMATS)}, not {formats!r}")
     last = _FORMATS[formats[-1]]
     sources, fallback = (formats, "jpg") if last in NEGOTIATED else (formats[:-1], formats[-1])
@@ -322,6 +327,7 @@ def _split(formats: Sequence[str]) -> tuple[list[Format], str]:
 
 def _other_attributes(*, priority: bool, placeholder: str | None, attributes: Mapping[str, str]) -> dict[str, str]:
     """Return the attributes of an `<img>` that do not depend on its candidates."""
+    _check_attributes(attributes)
     given = {name.lower(): value for name, value in attributes.items()}
     if own := _OWN & given.keys():
         raise ValueError(f"attributes must not have {', '.join(sorted(own))}: give the argument of that name")
@@ -333,7 +339,13 @@ def _other_attributes(*, priority: bool, placeholder: str | None, attributes: Ma
     return loading | given
 
 
+def _check_attributes(attributes: object) -> None:
+    if not isinstance(attributes, Mapping) or not all(isinstance(name, str) for name in attributes):
+        raise ValueError(f"attributes must be a dict of names and values, not {attributes!r}")
+
+
 def _style(placeholder: str) -> str:
+    check_text("placeholder", placeholder)
     if _HEX_COLOUR.fullmatch(placeholder):
         return f"background-color: {placeholder}"
     if _DATA_URI.fullmatch(placeholder):

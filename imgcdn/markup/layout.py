@@ -4,10 +4,14 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, get_args
+from numbers import Real
+from typing import Literal, TypeVar, get_args
 
 from imgcdn.core.output.geometry import Size, plan_resize, round_edge
 from imgcdn.core.request import widths as service_widths
+from imgcdn.markup.tags import check_text
+
+T = TypeVar("T")
 
 Layout = Literal["constrained", "full-width", "fixed", "none"]
 
@@ -62,7 +66,7 @@ class Slot:
         if self.steps and height is not None and height not in self.steps:
             raise ValueError(
                 f"height would be {height} in a URL, which is not in the ladder; add it to the ladders of the helper "
-                "and the service, or use a preset"
+                "and the service, or write the URL with url() and a preset, whose edges need not be in a ladder"
             )
         return width, height
 
@@ -165,6 +169,8 @@ def candidates_for(
     >>> candidates_for(slot, layout="constrained", ladder=LADDER).widths
     (320, 400, 480, 640, 666)
     """
+    if sizes is not None:
+        check_text("sizes", sizes)
     if layout not in get_args(Layout):
         raise ValueError(f"layout must be one of {', '.join(get_args(Layout))}, not {layout!r}")
     wanted = _wanted(slot, layout, ladder, widths=widths, densities=densities)
@@ -184,12 +190,28 @@ def check_edge(name: str, edge: int | None, *, most: int) -> None:
     raise ValueError(f"{name} must be a whole number of pixels from 1 to {most}, not {edge!r}")
 
 
-def check_source(source_size: Size) -> None:
+def check_source(source_size: object) -> None:
     """Raise ValueError unless the size of an original is a pair of valid edges."""
-    if len(source_size) != 2:
+    if not isinstance(source_size, tuple | list) or len(source_size) != 2:
         raise ValueError(f"source_size must be (width, height) of the original, not {source_size!r}")
     for edge in source_size:
         check_edge("each edge of source_size", edge, most=MOST_PIXELS)
+
+
+def listed(name: str, values: Iterable[T]) -> list[T]:
+    """Return the numbers that an argument lists. Raise ValueError if it is not a list."""
+    if not _is_list(values):
+        raise ValueError(f"{name} must be a list of numbers, not {values!r}")
+    return list(values)
+
+
+# These two take any object, because a template gives what it likes, and mypy believes the types of its callers.
+def _is_list(values: object) -> bool:
+    return isinstance(values, Iterable) and not isinstance(values, str)
+
+
+def _is_density(value: object) -> bool:
+    return isinstance(value, Real) and 0 < float(value) <= 10
 
 
 def _box(box: Size, source_size: Size | None, max_dimension: int) -> Slot:
@@ -230,7 +252,7 @@ def _width(slot: Slot, why: str) -> int:
 
 
 def _given_widths(widths: Iterable[int]) -> list[int]:
-    given = list(widths)
+    given = listed("widths", widths)
     for width in given:
         check_edge("each of widths", width, most=MOST_PIXELS)
     if not given:
@@ -239,8 +261,8 @@ def _given_widths(widths: Iterable[int]) -> list[int]:
 
 
 def _multiples(width: int, densities: Iterable[float]) -> list[int]:
-    given = list(densities)
-    if not given or any(not 0 < density <= 10 for density in given):
+    given = listed("densities", densities)
+    if not given or not all(_is_density(density) for density in given):
         raise ValueError(f"densities must be numbers above 0 and at most 10, such as (1, 2), not {given!r}")
     return [round_edge(Fraction(density) * width) for density in given]
 

@@ -22,7 +22,7 @@ def tag(name: str, attributes: Mapping[str, str]) -> str:
     Write a start tag.
 
     Raises:
-        ValueError: A name is not valid for an attribute.
+        ValueError: A name is not valid for an attribute, or a value is not text.
 
     >>> tag("img", {"src": "/a?w=1&q=2", "alt": 'a "b"'})
     '<img src="/a?w=1&amp;q=2" alt="a &quot;b&quot;">'
@@ -30,7 +30,14 @@ def tag(name: str, attributes: Mapping[str, str]) -> str:
     return f"<{name}{''.join(_attribute(*pair) for pair in attributes.items())}>"
 
 
+def check_text(name: str, value: object) -> None:
+    """Raise ValueError unless the value of an argument is text."""
+    if not isinstance(value, str):
+        raise ValueError(f"{name} must be text, not {value!r}")
+
+
 def _attribute(name: str, value: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} is not the name of an attribute")
+    check_text(f"the attribute {name}", value)
     return f' {name}="{html.escape(value)}"'

@@ -12,6 +12,7 @@ from imgcdn.core.request.signing import SigningKey, sign
 from imgcdn.core.request.url import has_control_characters, is_absolute
 from imgcdn.core.request.widths import Widths
 from imgcdn.errors import InvalidParam
+from imgcdn.markup.tags import check_text
 
 #: Argument of the helper -> parameter, where their names differ.
 SPELLED = {"src": "url", "width": "w", "height": "h", "format": "fm", "preset": "p", "download": "dl", "expires": "exp"}
@@ -24,7 +25,7 @@ _BASE = re.compile(r"((https?:)?//[^/?#\s]+)?(/[^?#\s]*)?", re.IGNORECASE)
 
 class ParamArgs(TypedDict, total=False):
     """
-    The service's parameters as arguments of the helper. Four of them have longer names.
+    The service's parameters as arguments of the helper, without its size. Four of them have longer names.
 
     A parameter that is None or False is left out of the URL.
     """
@@ -67,7 +68,7 @@ class UrlParams:
     def __post_init__(self) -> None:
         for name in self.args:
             if name not in ParamArgs.__annotations__:
-                raise TypeError(f"{name} is not an argument; there are {', '.join(ParamArgs.__annotations__)}")
+                raise TypeError(f"{name} is not an argument; {_nearest_argument(name)}")
         _check(self.pairs(), max_dimension=1)
 
     def replace(self, **args: str | int | None) -> "UrlParams":
@@ -112,7 +113,7 @@ class Output:
 
     def pairs(self) -> list[tuple[str, str]]:
         """Return the given parameters, with their names and values in a query."""
-        given = {"w": self.width, "h": self.height, "dpr": None if self.dpr is None else f"{self.dpr:g}"}
+        given = {"w": self.width, "h": self.height, "dpr": None if self.dpr is None else _text(self.dpr)}
         return [(name, str(value)) for name, value in given.items() if value is not None]
 
     def check(self, max_dimension: int, widths: Widths | None = None) -> None:
@@ -142,6 +143,7 @@ def normalise_base(base_url: str) -> str:
     Raises:
         ValueError: It must be empty, a path, or an http(s) URL without a query.
     """
+    check_text("base_url", base_url)
     if _BASE.fullmatch(base_url):
         return base_url.rstrip("/")
     raise ValueError(f"base_url must be like 'https://img.example.com', '/path' or '', not {base_url!r}")
@@ -168,6 +170,11 @@ def image_url(base: str, src: str, params: UrlParams, output: Output, key: Signi
     return base + (target if key is None else sign(target, key))
 
 
+def _nearest_argument(name: str) -> str:
+    own = next((argument for argument, parameter in SPELLED.items() if parameter == name), None)
+    return f"write {own}" if own else f"there are width, height, {', '.join(ParamArgs.__annotations__)}"
+
+
 def _text(value: object) -> str:
     if value is True:
         return "1"
@@ -187,6 +194,7 @@ def _check(pairs: list[tuple[str, str]], *, max_dimension: int) -> Params:
 
 
 def _encoded(src: str) -> str:
+    check_text("src", src)
     if has_control_characters(src):
         raise ValueError(f"src must not contain control characters: {src!r}")
     if is_absolute(src):

@@ -4,7 +4,6 @@ How the entries of `allow` and `mounts` are written: as a text, or as a table wi
 The value of a header is never part of a message.
 """
 
-import json
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -22,7 +21,8 @@ from imgcdn.core.request.origin_options import (
 )
 from imgcdn.core.request.routes import Mount
 from imgcdn.core.request.url import RemoteUrl, parse_remote
-from imgcdn.core.setting import Mistake, key_part, list_of, read_each, table_entries, text
+from imgcdn.core.setting import Mistake, list_of, read_each, text
+from imgcdn.core.setting_tables import from_json, key_part, table_entries
 from imgcdn.errors import Forbidden, InvalidParam
 
 T = TypeVar("T")
@@ -35,34 +35,19 @@ _MAX_FILE_BYTES = 16_384
 
 _MISSING = object()
 
-# In a variable or a flag, a list or a table is JSON. A text that tries to be JSON must not be taken for patterns, since
-# the message about such a pattern would show it.
-_JSON_LIST = re.compile(r'\s*\[\s*["\]]')
-
 
 def patterns(raw: object) -> tuple[Pattern, ...]:
     """Read the setting `allow`."""
-    return list_of(_pattern)(_from_json(raw))
+    return list_of(_pattern)(from_json(raw))
 
 
 def mounts(raw: object) -> tuple[Mount, ...]:
     """Read the setting `mounts`."""
-    return read_each(table_entries(_from_json(raw), _MOUNT_EXAMPLE), _mount)
-
-
-def _from_json(raw: object) -> object:
-    if not isinstance(raw, str) or not ("{" in raw or _JSON_LIST.match(raw)):
-        return raw
-    try:
-        return json.loads(raw)
-    except json.JSONDecodeError as error:
-        raise Mistake(f"must be valid JSON, because it has braces or brackets: {error}") from error
-    except RecursionError as error:
-        raise Mistake("is nested too deeply") from error
+    return read_each(table_entries(from_json(raw), _MOUNT_EXAMPLE), _mount)
 
 
 def _pattern(raw: object) -> Pattern:
-    raw = _from_json(raw)
+    raw = from_json(raw)
     if not isinstance(raw, dict):
         return _pattern_alone(raw)
     pattern, options = _with_options(raw, "pattern", _pattern_alone)

@@ -64,8 +64,8 @@ class OriginSettings:
     fetches_per_host: int = setting(
         8,
         integer(1, 1024),
-        "Originals that one HTTP worker fetches from one host at the same time. A host gets another place only while "
-        "more of the `fetchers` are free than it holds, so that hosts that hang leave places for the others.",
+        "Originals that one HTTP worker fetches from one host at the same time. Hosts that hang leave places for the "
+        "others: a host that holds N of the `fetchers` gets another one only while more than N are free.",
     )
     connect_timeout_s: float = setting(
         3.0, seconds(0.1, 600), "Seconds for looking up and connecting to an origin, and again for the TLS handshake."

@@ -2,12 +2,12 @@
 
 import json
 import os
-import re
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from imgcdn.core.setting import Mistake, byte_count, integer, seconds, setting, table_of
+from imgcdn.core.setting import Mistake, byte_count, integer, seconds, setting
+from imgcdn.core.setting_tables import table_of
 
 #: Where Linux tells a container its share of the CPUs: "quota period" in microseconds, or "max period".
 _CPU_SHARE = Path("/sys/fs/cgroup/cpu.max")
@@ -58,12 +58,13 @@ _ALLOWANCES = {
 }
 
 
-def _allowance(name: str, value: str) -> Allowance:
+_amount = integer(1, 999_999_999)
+
+
+def _allowance(name: str, raw: object) -> Allowance:
     if name not in _ALLOWANCES:
-        raise Mistake(f"must be one of {', '.join(_ALLOWANCES)}", name)
-    if not re.fullmatch(r"[1-9][0-9]{0,8}", value):
-        raise Mistake("must be an integer from 1 to 999999999", value)
-    return Allowance(*_ALLOWANCES[name], int(value))
+        raise Mistake(f"is not a budget; there are {', '.join(_ALLOWANCES)}")
+    return Allowance(*_ALLOWANCES[name], _amount(raw))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +111,10 @@ class RendererSettings:
     budget: tuple[Allowance, ...] = setting(
         (),
         table_of(_allowance, example="client_variants=120"),
-        "What may be rendered in a minute; more is 429. `client_variants` and `source_variants` count new variants for "
-        "each client address (of IPv6 the /64) and for each source, `client_seconds` and `source_seconds` their "
-        "estimated time. Behind a CDN set `trusted_proxies` first, or all visitors share one budget.",
+        "What may be rendered in a minute; more is 429. `client_variants` and `source_variants` limit the new "
+        "variants for each client address (of IPv6 the /64) and for each source. `client_seconds` and `source_seconds` "
+        "limit the seconds that their rendering is expected to take. Behind a CDN set `trusted_proxies` first, or all "
+        "visitors share one budget.",
     )
     renderer_memory_bytes: int = setting(
         4 * 2**30, byte_count, "Address space of one render child. A render that needs more fails."

@@ -168,7 +168,7 @@ def refuse(error: ImgcdnError, request: Request) -> Response:
     accept = request.header(b"accept") or ""
     page = len(accept) <= MAX_ACCEPT_LENGTH and "text/html" in accept.lower()
     kind = f"{request.mounted_at}{PROBLEMS_PATH}{error.slug}"
-    body = _page(error, kind) if page else _problem(error, kind)
+    body = _page(error, kind, request.id) if page else _problem(error, kind, request.id)
     cache_control = f"public, max-age={_NOT_FOUND_MAX_AGE_S}" if isinstance(error, SourceNotFound) else "no-store"
     headers = [
         (b"content-type", b"text/html; charset=utf-8" if page else b"application/problem+json"),
@@ -281,18 +281,19 @@ def _cache_status_header(status: CacheStatus, ttl_s: int, stored: bool) -> Heade
     return b"cache-status", words.encode()
 
 
-def _problem(error: ImgcdnError, kind: str) -> bytes:
+def _problem(error: ImgcdnError, kind: str, request_id: str) -> bytes:
     fields = {
         "type": kind,
         "title": error.title,
         "status": error.http_status,
         "detail": error.detail,
         **error.members,
+        "request_id": request_id,
     }
     return json.dumps(fields, ensure_ascii=False).encode() + b"\n"
 
 
-def _page(error: ImgcdnError, kind: str) -> bytes:
+def _page(error: ImgcdnError, kind: str, request_id: str) -> bytes:
     title, detail = html.escape(error.title), html.escape(error.detail)
     return (
         "<!doctype html><html lang=en><meta charset=utf-8>"
@@ -300,5 +301,6 @@ def _page(error: ImgcdnError, kind: str) -> bytes:
         f"<title>{error.http_status} {title}</title>"
         "<style>body{font:1rem/1.5 system-ui;max-width:36rem;margin:15vh auto;padding:0 1rem}</style>"
         f"<h1>{title}</h1><p>{detail}</p>"
-        f"<p><a href='{html.escape(kind)}'>What this means</a> (status {error.http_status})</p>\n"
+        f"<p><a href='{html.escape(kind)}'>What this means</a> (status {error.http_status})</p>"
+        f"<p>Request id: <code>{html.escape(request_id)}</code></p>\n"
     ).encode()

@@ -74,6 +74,8 @@ def _path_prefix(raw: object) -> str:
 
 
 def _trusted_proxy(text: str) -> None:
+    if text == UNIX.removesuffix(":"):
+        raise ValueError(f"{text!r} is not a network; write {UNIX} for all clients of a Unix socket")
     if text != UNIX:
         network(text)
 

@@ -157,13 +157,17 @@ def test_every_mistake_is_reported_at_once() -> None:
 def test_an_unknown_setting_is_a_mistake_and_the_message_names_the_nearest_setting(
     name: str, nearest: str | None
 ) -> None:
-    expected = f"IMGCDN_{name.upper()} is not a setting" + (f"; did you mean {nearest}?" if nearest else "")
+    expected = f"IMGCDN_{name.upper()} is not a setting" + (
+        f"; did you mean IMGCDN_{nearest.upper()}?" if nearest else ""
+    )
 
     assert mistakes(environ={f"IMGCDN_{name.upper()}": "1"}) == (expected,)
 
 
 def test_a_table_of_the_file_is_an_unknown_setting() -> None:
-    assert mistakes(file=written("[server]\nworkers = 2\n")) == ("written.toml: server is not a setting",)
+    assert mistakes(file=written("[server]\nworkers = 2\n")) == (
+        "written.toml: server is not a setting; settings have no sections, so write them above the first [table]",
+    )
 
 
 @pytest.mark.parametrize(
@@ -201,17 +205,27 @@ def test_a_port_that_an_operator_wrote_is_a_mistake() -> None:
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "hint"),
     [
-        pytest.param(b"workers =", id="not TOML"),
-        pytest.param(b"workers = 1\nworkers = 2\n", id="a key twice"),
-        pytest.param(b"bind = '\xe9'", id="not UTF-8"),
+        pytest.param(b"workers =", "; write each setting as NAME = VALUE, with text in quotes", id="not TOML"),
+        pytest.param(b"root = /srv", "; write each setting as NAME = VALUE, with text in quotes", id="no quotes"),
+        pytest.param(b"workers = 1\nworkers = 2\n", "in quotes", id="a key twice"),
+        pytest.param(b"bind = '\xe9'", "; save it as UTF-8", id="not UTF-8"),
     ],
 )
-def test_a_file_that_does_not_parse_is_a_mistake(content: bytes) -> None:
+def test_a_file_that_does_not_parse_is_a_mistake(content: bytes, hint: str) -> None:
     Path("broken.toml").write_bytes(content)
 
-    assert mistakes(file=Path("broken.toml"))[0].startswith("broken.toml: cannot be read")
+    (problem,) = mistakes(file=Path("broken.toml"))
+    assert problem.startswith("broken.toml: cannot be read")
+    assert problem.endswith(hint)
+
+
+def test_beside_a_file_that_cannot_be_read_no_default_is_judged(folder: Path) -> None:
+    (folder / "sample_images").rmdir()
+
+    assert len(mistakes(file=Path("missing.toml"))) == 1
+    assert mistakes({"root": "absent"}, file=Path("missing.toml"))[1].startswith("root: there is no folder ")
 
 
 @pytest.mark.parametrize(

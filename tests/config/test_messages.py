@@ -10,6 +10,7 @@ from tests.support.configs import mistakes
 
 SECRET = "00112233445566778899aabbccddeeff"
 KEY_HINT = "; write KID:HEX, with a key from `openssl rand -hex 32`"
+NO_JSON = " must be valid JSON, because it has braces or brackets; write all entries as one JSON array or object"
 
 #: Setting, a mistake that is typical of it as a variable gives it, and what follows the variable's name in the message.
 TYPICAL = [
@@ -20,6 +21,7 @@ TYPICAL = [
         " must not begin with a path of the service (/img, /.netlify, /_image, /-, /favicon.ico), not '/img'",
     ),
     ("trusted_proxies", "10.0.0.1/8", "[0]: '10.0.0.1/8' is an address within a network; write 10.0.0.0/8"),
+    ("trusted_proxies", "unix", "[0]: 'unix' is not a network; write unix: for all clients of a Unix socket"),
     ("bind", "8000", " must be HOST:PORT, [IPV6]:PORT or unix:/PATH, not '8000'"),
     ("workers", "0", " must be an integer from 1 to 256, not '0'"),
     ("header_timeout_s", "10s", " must be a number of seconds from 0.1 to 600, not '10s'"),
@@ -48,7 +50,7 @@ TYPICAL = [
     (
         "allow",
         '["a.test"',
-        " must be valid JSON, because it has braces or brackets: Expecting ',' delimiter: line 1 column 10 (char 9)",
+        f"{NO_JSON}: Expecting ',' delimiter: line 1 column 10 (char 9)",
     ),
     ("mounts", "cms=https://a.test", ".cms must be a path such as /cms"),
     ("mounts", "/cms//a=https://a.test", """."/cms//a" must be a path such as /cms"""),
@@ -74,9 +76,14 @@ TYPICAL = [
         """."/cms" must lead to a base URL such as https://cms.internal/media; this one has a query""",
     ),
     (
+        "allow",
+        'a.test {"pattern": "b.test"}',
+        f"{NO_JSON}: Expecting value: line 1 column 1 (char 0)",
+    ),
+    (
         "mounts",
         '{"/cms": ',
-        " must be valid JSON, because it has braces or brackets: Expecting value: line 1 column 10 (char 9)",
+        f"{NO_JSON}: Expecting value: line 1 column 10 (char 9)",
     ),
     ("mounts", "/a=https://a.test /b", "[1] must be NAME=VALUE, such as /cms=https://cms.internal/media, not '/b'"),
     ("allow_addresses", "10.0.0.0/99", "[0]: '10.0.0.0/99' is not a network such as 10.0.0.0/8"),
@@ -103,7 +110,7 @@ TYPICAL = [
     ("max_dimension", "20000", " must be an integer from 1 to 16383, not '20000'"),
     ("width_policy", "round", " must be one of any, snap, strict, not 'round'"),
     ("widths", "320 0 640", "[1] must be an integer from 1 to 16383, not '0'"),
-    ("widths", "", " must list widths in pixels, such as 320 640 1280, not ''"),
+    ("widths", "", " is empty; list widths in pixels: [320, 640, 1280] in a file, 320 640 1280 in a variable"),
     ("presets", "thumb=w=wide", ".thumb: w must be an integer from 1 to 999999999"),
     ("presets", "thumb=p=other", ".thumb: p belongs to a request; a preset cannot have it"),
     ("presets", "a=w=1 thumb", "[1] must be NAME=VALUE, such as thumb=w=200&h=200&fit=cover, not 'thumb'"),
@@ -172,6 +179,19 @@ def test_every_setting_has_a_row() -> None:
             id="a number for parameters",
         ),
         pytest.param(
+            "budget",
+            {"client_variants": True},
+            "--budget.client_variants must be an integer from 1 to 999999999, not True",
+            id="true for a budget",
+        ),
+        pytest.param(
+            "budget",
+            {"client_variant": 60},
+            "--budget.client_variant is not a budget; there are client_variants, client_seconds, source_variants, "
+            "source_seconds",
+            id="the unknown name of a budget",
+        ),
+        pytest.param(
             "presets",
             ["a=w=1", 5],
             "--presets[1] must be NAME=VALUE, such as thumb=w=200&h=200&fit=cover, not 5",
@@ -236,7 +256,17 @@ def test_the_message_names_the_part_of_a_value_from_a_file(name: str, raw: objec
 
 
 def test_an_unknown_setting_is_reported_with_the_nearest() -> None:
-    assert mistakes(environ={"IMGCDN_WORK": "1"}) == ("IMGCDN_WORK is not a setting; did you mean workers?",)
+    assert mistakes(environ={"IMGCDN_WORK": "1"}) == ("IMGCDN_WORK is not a setting; did you mean IMGCDN_WORKERS?",)
+    assert mistakes({"work": "1"}) == ("--work is not a setting; did you mean workers?",)
+
+
+def test_a_setting_of_an_earlier_version_is_reported_with_what_has_replaced_it() -> None:
+    assert mistakes({"render_queue": "64"}) == (
+        (
+            "--render-queue was removed, so leave it out; "
+            "a request is refused if its picture would not be ready within request_timeout_s"
+        ),
+    )
 
 
 def test_every_entry_of_a_table_that_is_wrong_is_named() -> None:

@@ -39,13 +39,16 @@ from tests.support.planning import RULES
             id="beyond max_dimension",
         ),
         pytest.param(
-            {"presets": "a=w=9", "width_policy": "strict", "widths": "320"},
-            ["presets.a: w must be one of 320"],
-            id="not a step",
+            {"params": "presets"},
+            ["params = presets needs presets; without one, every URL is refused"],
+            id="presets alone, without one",
         ),
         pytest.param(
             {"width_policy": "snap", "max_dimension": "800"},
-            ["widths must not be above max_dimension (800), but the largest is 3840"],
+            [
+                "widths must not be above max_dimension (800), but the largest is 3840; "
+                "set widths to the ones that you offer, or raise max_dimension"
+            ],
             id="widths out of reach",
         ),
         pytest.param({"params": "some"}, ["--params must be one of any, presets, not 'some'"], id="params"),

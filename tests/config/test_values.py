@@ -7,12 +7,13 @@ from imgcdn.config import load
 from imgcdn.core.request.rules import Preset
 from imgcdn.core.request.settings import ParamsPolicy
 from imgcdn.core.request.widths import WidthPolicy
-from imgcdn.renderers.settings import cpu_count
+from imgcdn.renderers.settings import Allowance, cpu_count
 from imgcdn.web.settings import AccessLog
 from tests.support.configs import mistakes, value
 
 A = Preset("a", (("w", "9"), ("h", "8")))
 B = Preset("b", (("fm", "png"),))
+SIXTY = Allowance(is_for_source=False, counts_seconds=False, amount=60)
 
 
 @pytest.mark.parametrize(
@@ -52,10 +53,15 @@ B = Preset("b", (("fm", "png"),))
         pytest.param("widths", [640, 320, 640], (320, 640), id="widths, sorted"),
         pytest.param("widths", "640 320", (320, 640), id="widths as text"),
         pytest.param("width_policy", "snap", WidthPolicy.SNAP, id="width policy"),
-        pytest.param("params", "presets", ParamsPolicy.PRESETS, id="presets alone"),
+        pytest.param("params", "any", ParamsPolicy.ANY, id="any parameters"),
         pytest.param("presets", "a=w=9&h=8 b=fm=png", (A, B), id="presets as text"),
         pytest.param("presets", {"a": "w=9&h=8", "b": "fm=png"}, (A, B), id="presets as a table"),
         pytest.param("presets", {}, (), id="no presets"),
+        pytest.param("presets", '{"a": "w=9&h=8", "b": "fm=png"}', (A, B), id="presets as JSON"),
+        pytest.param("budget", {"client_variants": 60}, (SIXTY,), id="a budget as an integer"),
+        pytest.param("budget", {"client_variants": "60"}, (SIXTY,), id="a budget as text"),
+        pytest.param("budget", "client_variants=60", (SIXTY,), id="a budget as a list"),
+        pytest.param("budget", '{"client_variants": 60}', (SIXTY,), id="a budget as JSON"),
     ],
 )
 def test_a_value_is_read(name: str, raw: object, expected: object) -> None:

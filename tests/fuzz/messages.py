@@ -6,6 +6,7 @@ that anybody wrote could run code here. What a child sends is drawn whole.
 """
 
 import asyncio
+import pickle
 from typing import Any
 
 from hypothesis import strategies as st
@@ -57,7 +58,7 @@ async def _read(reader: asyncio.StreamReader) -> list[Any]:
     try:
         while True:
             found.append(await read_message(reader))
-    except asyncio.IncompleteReadError:
+    except (asyncio.IncompleteReadError, pickle.UnpicklingError):
         return found
 
 

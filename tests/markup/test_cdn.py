@@ -121,6 +121,20 @@ def test_each_source_of_a_picture_has_its_format(formats: list[str], expected: l
         pytest.param(
             {"attributes": {"x onload=alert(1) y": ""}}, "not the name", id="an attribute name with trailing text"
         ),
+        pytest.param({"attributes": {"class": None}}, "the attribute class must be text", id="an attribute of None"),
+        pytest.param({"attributes": "hero"}, "attributes must be a dict", id="attributes as text"),
+        pytest.param({"attributes": {5: "x"}}, "attributes must be a dict", id="a number as a name"),
+        pytest.param({"placeholder": 5}, "placeholder must be text", id="a number as a placeholder"),
+        pytest.param({"alt": None}, "alt .empty for a decoration. must be text, not None", id="alt of None"),
+        pytest.param({"sizes": 300}, "sizes must be text, not 300", id="a number as sizes"),
+        pytest.param({"source_size": 600}, "source_size must be .width, height.", id="a source of one edge"),
+        pytest.param({"source_size": "ab"}, "source_size must be", id="text as a source's size"),
+        pytest.param({"widths": 300}, "widths must be a list of numbers, not 300", id="one number as widths"),
+        pytest.param({"widths": "320"}, "widths must be a list of numbers", id="text as widths"),
+        pytest.param({"densities": 2}, "densities must be a list of numbers", id="one number as densities"),
+        pytest.param({"densities": ["2"]}, "densities must be numbers above 0", id="text as a density"),
+        pytest.param({"formats": None}, "formats must list", id="formats of None"),
+        pytest.param({"formats": [["avif"]]}, "formats must list", id="a list in formats"),
         pytest.param({"q": 101}, "q must be", id="a parameter"),
         pytest.param({"width": 0}, "width must be", id="width 0"),
     ],
@@ -128,6 +142,24 @@ def test_each_source_of_a_picture_has_its_format(formats: list[str], expected: l
 def test_invalid_arguments_are_refused(arguments: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         CDN.picture("a.jpg", **{"alt": "", "width": 9, **arguments})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        pytest.param({"base_url": None}, "base_url must be text", id="base_url"),
+        pytest.param({"signing_key": 5}, "signing_key must be text, as KID:HEX", id="signing_key"),
+    ],
+)
+def test_an_invalid_argument_of_the_helper_is_refused(arguments: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        ImageCDN(**arguments)
+
+
+@pytest.mark.parametrize("src", [None, 5])
+def test_a_src_that_is_not_text_is_refused(src: Any) -> None:
+    with pytest.raises(ValueError, match="src must be text"):
+        CDN.img(src, alt="", width=9)
 
 
 def test_alt_is_required() -> None:
@@ -140,8 +172,8 @@ def test_srcset_of_layout_none_is_refused() -> None:
         CDN.srcset("a.jpg", width=9, layout="none")
 
 
-@pytest.mark.parametrize("ladder", [(), (0,), (9000,), (1.5,)], ids=str)
-def test_a_ladder_that_cannot_work_is_refused(ladder: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("ladder", [(), (0,), (9000,), (1.5,), 9, None], ids=str)
+def test_a_ladder_that_cannot_work_is_refused(ladder: Any) -> None:
     with pytest.raises(ValueError, match="ladder"):
         ImageCDN(ladder=ladder)
 

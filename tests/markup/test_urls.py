@@ -1,3 +1,4 @@
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -96,6 +97,16 @@ def test_an_unknown_argument_is_a_type_error() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "hint"),
+    [("w", "write width"), ("fm", "write format"), ("url", "write src"), ("kid", "there are width, height, fit")],
+)
+def test_the_name_of_a_parameter_leads_to_that_of_its_argument(name: str, hint: str) -> None:
+    arguments: dict[str, Any] = {name: 9}
+    with pytest.raises(TypeError, match=f"{name} is not an argument; {hint}"):
+        CDN.url("a.jpg", **arguments)
+
+
+@pytest.mark.parametrize(
     ("arguments", "reason"),
     [
         pytest.param({"width": 0}, "width must be a whole number of pixels from 1 to 8192, not 0", id="width 0"),
@@ -106,6 +117,7 @@ def test_an_unknown_argument_is_a_type_error() -> None:
         pytest.param({"height": -1}, "height must be", id="a negative height"),
         pytest.param({"width": 5000, "dpr": 2.0}, "w times dpr must be at most 8192", id="width times dpr"),
         pytest.param({"dpr": 9.0}, "dpr must be a number from 0.5 to 4", id="dpr"),
+        pytest.param({"dpr": "two"}, "dpr must be a number from 0.5 to 4", id="dpr in words"),
         pytest.param({"fit": "covr"}, "did you mean cover", id="fit"),
         pytest.param({"position": "middle"}, "position must be center, top", id="position"),
         pytest.param({"format": "heic"}, "fm must be one of", id="format"),

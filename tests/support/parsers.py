@@ -18,7 +18,7 @@ from typing import Any
 from requests.structures import CaseInsensitiveDict
 
 from imgcdn import dialects
-from imgcdn.core import setting
+from imgcdn.core import setting, setting_tables
 from imgcdn.core.dates import MAX_DATE_LENGTH, http_date
 from imgcdn.core.quoting import hide_quoted, split_list
 from imgcdn.core.redaction import redact
@@ -310,7 +310,8 @@ OF_SETTINGS = (
     Parser(setting.integer, setting.integer(1, 9), _SETTING),
     Parser(setting.seconds, setting.seconds(1, 9), _SETTING),
     Parser(setting.list_of, setting.list_of(setting.text), _SETTING),
-    Parser(setting.table_of, setting.table_of(lambda name, value: value, example="a=b"), _SETTING),
+    Parser(setting_tables.table_of, setting_tables.table_of(lambda name, value: value, example="a=b"), _SETTING),
+    Parser(setting_tables.from_json, setting_tables.from_json, _SETTING, '[{"'),
     Parser(WebSettings, WebSettings.__dataclass_fields__["path_prefix"].metadata["parse"], _SETTING, of="path_prefix"),
 )
 

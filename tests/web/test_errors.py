@@ -90,6 +90,15 @@ def test_a_browser_gets_a_page(service: Service) -> None:
     assert b"<script" not in response.body
 
 
+def test_an_error_has_the_request_id_under_which_the_log_has_its_reason(service: Service) -> None:
+    for accept in ("*/*", "text/html"):
+        response = service.get("/img?url=https://example.com/a.jpg", accept)
+        request_id = response.headers["x-request-id"]
+        assert request_id.encode() in response.body
+        if accept == "*/*":
+            assert json.loads(response.body)["request_id"] == request_id
+
+
 def test_no_detail_names_a_path(service: Service) -> None:
     for parameter in ERRORS:
         body = service.get(str(parameter.values[0])).body.decode()

@@ -80,7 +80,8 @@ def test_a_changed_url_is_refused_like_any_other_that_is_forbidden(
     remote = closed.get(signed("/img?url=https://elsewhere.test/a.jpg"))
 
     assert refused.status == 403
-    assert refused.body == remote.body, "every cause has the same text"
+    texts = {each.body.replace(each.headers["x-request-id"].encode(), b"") for each in (refused, remote)}
+    assert len(texts) == 1, "every cause has the same text"
     assert refused.headers["cache-control"] == "no-store"
 
 

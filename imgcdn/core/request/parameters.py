@@ -212,7 +212,8 @@ PARAMETERS = (
     Parameter(
         "v",
         VERSION,
-        "Your version of the source. The response is then immutable; of a remote source, once its origin was asked.",
+        "Your version of the source. The response is then immutable, that of a remote source only after its "
+        "origin was asked for this version.",
         foreign=("version",),
         of_request=True,
     ),

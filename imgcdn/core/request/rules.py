@@ -36,7 +36,7 @@ class Rules:
         max_dimension: Largest output edge in pixels.
         presets: The presets that `p` may name.
         only_presets: Whether a URL must name a preset, and may have no other parameter of the output.
-        widths: The rule for `w` and `h`.
+        widths: The rule for `w` and `h` in a URL. Those of a preset are the operator's own choice and need not obey it.
         auto_target: SSIMULACRA2 that q=auto aims at.
     """
 
@@ -53,6 +53,7 @@ class Rules:
         fits: Mapping[str, Fit] = FITS,
         positions: Mapping[str, Position | Smart] = PLACES,
         formats: Mapping[str, str | None] = FORMAT_WORDS,
+        has_presets: bool = True,
     ) -> Params:
         """
         Read the parameters of the output, including those of a preset.
@@ -60,15 +61,22 @@ class Rules:
         Args:
             arguments: From `core.request.params.collect`.
             fits, positions, formats: As for `core.request.params.parse_params`.
+            has_presets: Whether a URL of this form can name a preset.
 
         Raises:
             InvalidParam: A value is out of range, or this service does not allow it.
         """
+        if self.only_presets and not has_presets:
+            example = f"/img/photo.jpg?p={self.presets[0].name}" if self.presets else "/img/photo.jpg?p=NAME"
+            detail = f"URLs of this form cannot name a preset, and this service requires one; use {example}"
+            raise InvalidParam(detail, param="p")
         full = self._expanded(arguments)
         params = parse_params(full, max_dimension=self.max_dimension, fits=fits, positions=positions, formats=formats)
+        # A `dpr` in the URL multiplies the edges of a preset, too, so that they are no longer what the operator chose.
+        chosen = full if "dpr" in arguments else arguments
         dpr = parse_dpr(full)
-        width = self.widths.resolve(params.width, name="w", dpr=dpr)
-        height = self.widths.resolve(params.height, name="h", dpr=dpr)
+        width = self.widths.resolve(params.width, name="w", dpr=dpr) if "w" in chosen else params.width
+        height = self.widths.resolve(params.height, name="h", dpr=dpr) if "h" in chosen else params.height
         return replace(params, width=width, height=height, target=self.auto_target)
 
     def _expanded(self, arguments: Mapping[str, str]) -> Mapping[str, str]:
@@ -82,8 +90,7 @@ class Rules:
         return {**dict(Choices(presets).parse(arguments["p"], "p")), **arguments}
 
     def _check_names_a_preset(self, arguments: Mapping[str, str]) -> None:
-        names = ", ".join(f"p={preset.name}" for preset in self.presets)
-        hint = f"use one of the presets: {names}" if names else "only presets are allowed, and this service has none"
+        hint = f"use one of the presets: {', '.join(f'p={preset.name}' for preset in self.presets)}"
         for name in arguments:
             if name not in OF_THE_REQUEST:
                 raise InvalidParam(f"{name} is not allowed here; {hint}", param=name)

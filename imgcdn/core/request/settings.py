@@ -10,7 +10,8 @@ from imgcdn.core.request.params import DEFAULT_TARGET, LEAST_TARGET
 from imgcdn.core.request.rules import Preset, Rules, parse_preset
 from imgcdn.core.request.signing import Signatures, SigningKey, parse_signing_key
 from imgcdn.core.request.widths import LADDER, WidthPolicy, Widths
-from imgcdn.core.setting import Mistake, Problem, choice, integer, list_of, names, setting, switch, table_of
+from imgcdn.core.setting import Mistake, Problem, choice, integer, list_of, names, setting, switch
+from imgcdn.core.setting_tables import table_of
 from imgcdn.errors import InvalidParam
 
 # The longest edge that both negotiated formats have.
@@ -26,9 +27,14 @@ class ParamsPolicy(Enum):
     PRESETS = 2
 
 
-def _preset(name: str, query: str) -> Preset:
+_PRESET_VALUE = "w=200&h=200&fit=cover"
+
+
+def _preset(name: str, raw: object) -> Preset:
+    if not isinstance(raw, str):
+        raise Mistake(f"must be text such as {_PRESET_VALUE}", raw)
     try:
-        return parse_preset(name, query)
+        return parse_preset(name, raw)
     except InvalidParam as error:
         raise Mistake(error.detail, complete=True) from error
 
@@ -59,7 +65,7 @@ def _widths(raw: object) -> tuple[int, ...]:
     """Read a list of widths; they come out ascending, each once."""
     found = list_of(integer(1, _LONGEST_EDGE))(raw)
     if not found:
-        raise Mistake("must list widths in pixels, such as 320 640 1280", raw)
+        raise Mistake("is empty; list widths in pixels: [320, 640, 1280] in a file, 320 640 1280 in a variable")
     return tuple(sorted(set(found)))
 
 
@@ -79,12 +85,12 @@ class RequestSettings:
         WidthPolicy.ANY,
         choice(WidthPolicy),
         "What happens to a `w` or `h` (times `dpr`) that is not in `widths`: it is served (`any`), rounded up (`snap`) "
-        "or refused (`strict`).",
+        "or refused (`strict`). The edges of a preset are always served.",
     )
     widths: tuple[int, ...] = setting(LADDER, _widths, "The ladder for `width_policy`, in pixels.")
     presets: tuple[Preset, ...] = setting(
         (),
-        table_of(_preset, example="thumb=w=200&h=200&fit=cover"),
+        table_of(_preset, example=f"thumb={_PRESET_VALUE}"),
         "Names for sets of parameters. With `thumb=w=200&h=200&fit=cover`, a URL may say `p=thumb`.",
     )
     params: ParamsPolicy = setting(
@@ -143,15 +149,23 @@ class RequestSettings:
         if self.width_policy is not WidthPolicy.ANY and self.widths[-1] > self.max_dimension:
             yield (
                 ("width_policy", "widths", "max_dimension"),
-                f"widths must not be above max_dimension ({self.max_dimension}), but the largest is {self.widths[-1]}",
+                (
+                    f"widths must not be above max_dimension ({self.max_dimension}), but the largest is "
+                    f"{self.widths[-1]}; set widths to the ones that you offer, or raise max_dimension"
+                ),
             )
         if self.require_signature and not self.signing_keys:
             yield (
                 ("require_signature", "signing_keys"),
                 "require_signature needs signing_keys; without a key, no URL can be signed",
             )
+        if self.params is ParamsPolicy.PRESETS and not self.presets:
+            yield (
+                ("params", "presets"),
+                "params = presets needs presets; without one, every URL is refused",
+            )
         for preset in self.presets:
             try:
                 self.rules.params({"p": preset.name})
             except InvalidParam as error:
-                yield ("presets", "widths", "max_dimension"), f"presets.{preset.name}: {error.detail}"
+                yield ("presets", "max_dimension"), f"presets.{preset.name}: {error.detail}"

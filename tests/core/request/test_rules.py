@@ -88,10 +88,37 @@ def test_the_error_about_a_width_names_the_parameter_and_dpr() -> None:
     assert error.detail == "h times dpr must be one of 320, 640"
 
 
-def test_the_widths_of_a_preset_follow_the_same_rule() -> None:
-    snapped = replace(WITH_PRESETS, widths=Widths(WidthPolicy.SNAP, (256,)))
+@pytest.mark.parametrize("policy", WidthPolicy)
+def test_the_edges_of_a_preset_need_not_be_in_the_ladder(policy: WidthPolicy) -> None:
+    rules = replace(WITH_PRESETS, widths=Widths(policy, (256, 480)))
 
-    assert params_of(snapped, p="thumb").width == 256
+    assert (params_of(rules, p="thumb").width, params_of(rules, p="thumb").height) == (200, 200)
+    assert params_of(rules, p="card").width == 1200  # its own dpr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        pytest.param({"p": "thumb", "w": "90"}, (256, 200), id="a width in the URL"),
+        pytest.param({"p": "thumb", "h": "300"}, (200, 480), id="a height in the URL"),
+        pytest.param({"p": "thumb", "dpr": "1.01"}, (256, 256), id="a dpr in the URL, which multiplies both"),
+        pytest.param({"p": "card", "w": "200"}, (480, None), id="a width in the URL, times the dpr of the preset"),
+    ],
+)
+def test_what_a_url_changes_in_a_preset_follows_the_ladder(
+    arguments: dict[str, str], expected: tuple[int, int | None]
+) -> None:
+    params = params_of(replace(WITH_PRESETS, widths=Widths(WidthPolicy.SNAP, (256, 480))), **arguments)
+
+    assert (params.width, params.height) == expected
+
+
+def test_strict_refuses_what_a_url_changes_in_a_preset() -> None:
+    strict = replace(WITH_PRESETS, widths=Widths(WidthPolicy.STRICT, (256, 480)))
+
+    assert error_of(strict, p="thumb", w="90").param == "w"
+    assert error_of(strict, p="thumb", h="90").param == "h"
+    assert error_of(strict, p="thumb", dpr="1.5").detail == "w times dpr must be one of 256, 480"
 
 
 @pytest.mark.parametrize(

@@ -227,7 +227,7 @@ def traced_bytes(fill: Callable[[], object]) -> int:
 def test_a_memo_of_entries_of_one_size_holds_as_much_as_its_limit_says(
     name: str, size: int, memos: "dict[str, Memo[Any, Any]]"
 ) -> None:
-    make, limit, size_of = ENTRIES[name][size], MIB, memos[name].size_of
+    make, limit, size_of = ENTRIES[name][size], MIB // 4, memos[name].size_of
 
     def fill() -> "Memo[Any, Any]":
         memo, put_bytes, count = Memo(limit, size_of), 0, 0

@@ -54,7 +54,9 @@ def family(master: int, cache: Path) -> list[Process]:
     brokers = [pid for pid, each in table.items() if "imgcdn.renderers" in each.command and str(cache) in each.command]
     servers = [pid for pid, each in table.items() if each.parent in brokers and "forkserver" in each.command]
     roles = {pid: Role.CHILD for pid, each in table.items() if each.parent in servers}
-    roles |= {pid: Role.WORKER for pid, each in table.items() if each.parent == master and pid not in brokers}
+    # A worker is a fork of its master, so it has the same command line.
+    command = table[master].command if master in table else None
+    roles |= {pid: Role.WORKER for pid, each in table.items() if each.parent == master and each.command == command}
     roles |= dict.fromkeys(servers, Role.FORK_SERVER) | dict.fromkeys(brokers, Role.BROKER)
     roles = {master: Role.MASTER, **roles}
     found = [_weigh(pid, role, table[pid].started) for pid, role in roles.items() if pid in table]

@@ -46,8 +46,10 @@ from tests.support.planning import RULES
         pytest.param(
             {"width_policy": "snap", "max_dimension": "800"},
             [
-                "widths must not be above max_dimension (800), but the largest is 3840; "
-                "set widths to the ones that you offer, or raise max_dimension"
+                (
+                    "widths must not be above max_dimension (800), but the largest is 3840; "
+                    "set widths to the ones that you offer, or raise max_dimension"
+                )
             ],
             id="widths out of reach",
         ),

@@ -63,8 +63,8 @@ _ATTEMPTS = 2
 _ACCEPT_S = 3.0
 _FORK_S = 10.0
 
-#: How long the broker waits for its first client, and for another after the last one left.
-_FIRST_CLIENT_S = 30.0
+#: How long the broker waits for its first HTTP worker, and for another after the last one left.
+_FIRST_WORKER_S = 30.0
 _LINGER_S = 0.5
 
 #: Loaded once, in the fork server.
@@ -79,6 +79,10 @@ def _run_child(connection: socket.socket, memory_bytes: int, writable: str) -> N
 
 class _NoChild(Exception):
     """No render child could be started, or none accepted the job."""
+
+
+def _crashed() -> Failed:
+    return Failed(RenderFailed("The decoder or the encoder crashed. Another size or format may work."))
 
 
 class Child:
@@ -108,23 +112,29 @@ class Child:
                 await self._start()
                 break
             except (OSError, EOFError) as error:  # somebody killed the fork server; the next attempt starts another one
-                self._writer.close()
                 if attempt == _MOST_CHILDREN_TRIED:
                     raise _NoChild(f"a render child does not start: {error}") from error
 
     async def _start(self) -> None:
         ours, theirs = socket.socketpair()
-        with theirs:
-            self._reader, self._writer = await asyncio.open_connection(sock=ours)
-            process = multiprocessing.get_context("forkserver").Process(
-                target=_run_child, args=(theirs, *self._arguments), name="render-child"
-            )
-            try:
-                async with asyncio.timeout(_FORK_S):
-                    await asyncio.to_thread(process.start)  # in a thread, because it waits for the fork server
-            except TimeoutError:
-                _log.error("the fork server hangs; the broker exits, and the next job starts another one")
-                os._exit(1)  # not by the usual way, which waits for the thread
+        self._reader, self._writer = await asyncio.open_connection(sock=ours)
+        process = multiprocessing.get_context("forkserver").Process(
+            target=_run_child, args=(theirs, *self._arguments), name="render-child"
+        )
+
+        def fork() -> None:
+            with theirs:  # closed here, because the thread goes on if the task is cancelled
+                process.start()
+
+        try:
+            async with asyncio.timeout(_FORK_S):
+                await asyncio.to_thread(fork)  # in a thread, because it waits for the fork server
+        except TimeoutError:
+            _log.error("the fork server hangs; the broker exits, and the next job starts another one")
+            os._exit(1)  # not by the usual way, which waits for the thread
+        except BaseException:  # if this was cancelled, a child that starts nevertheless ends with its socket
+            self._writer.close()
+            raise
         self._process = process
 
     async def perform(self, job: Job, *, anew: bool = False) -> Outcome:
@@ -151,11 +161,11 @@ class Child:
                 _log.warning("a render child was killed by another process or the kernel: is memory short?")
                 return Killed()
             _log.warning("a render child crashed on an original, with exit status %s", status)
-            return Failed(RenderFailed("The decoder or the encoder crashed. Another size or format may work."))
+            return _crashed()
         except GarbledOutcome as error:
             self.kill()
             _log.error("a render child sent no outcome; an original may have taken it over: %s", error)
-            return Failed(RenderFailed("The decoder or the encoder crashed. Another size or format may work."))
+            return _crashed()
         except _NoChild as error:
             return Failed(InternalError("Rendering failed. The log has the reason.", log=str(error)))
         except asyncio.CancelledError:
@@ -176,7 +186,7 @@ class Child:
                 self.kill()
             else:
                 return
-        raise _NoChild("a render child that was just started died before it took its job")
+        raise _NoChild(f"none of {_MOST_CHILDREN_TRIED} render children took the job within {_ACCEPT_S:g} seconds")
 
     def kill(self) -> None:
         """Kill the child. The next job starts another one."""
@@ -218,7 +228,7 @@ class Broker:
         self._queue = JobQueue(settings.renderers, full_after_s=settings.patience_s)
         self._budgets = Budgets(settings.budget)
         self._killings = Killings()
-        self._clients = 0
+        self._workers = 0
         self._leaving: asyncio.TimerHandle | None = None
         self.done = asyncio.Event()
 
@@ -227,7 +237,7 @@ class Broker:
         for child in (self._short_child, *self._children):
             await child.start()
             self._queue.add(child, for_short_jobs=child is self._short_child)
-        self._leave_after(_FIRST_CLIENT_S)
+        self._leave_after(_FIRST_WORKER_S)
 
     async def perform(self, job: Job, claim: Claim, interest: Interest) -> Outcome:
         """Do one job in a child. A job whose child somebody else killed is tried once more."""
@@ -264,11 +274,11 @@ class Broker:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one HTTP worker. While its connection is open, the broker runs."""
-        self._clients += 1
+        self._workers += 1
         try:
             await serve(reader, writer, self.perform)
         finally:
-            self._clients -= 1
+            self._workers -= 1
             self._leave_after(_LINGER_S)
 
     def _leave_after(self, delay_s: float) -> None:
@@ -277,7 +287,7 @@ class Broker:
         self._leaving = asyncio.get_running_loop().call_later(delay_s, self._leave)
 
     def _leave(self) -> None:
-        if self._clients == 0:
+        if self._workers == 0:
             self.done.set()
 
     def stop(self) -> None:
@@ -287,7 +297,7 @@ class Broker:
 
 
 async def run(path: str, settings: BrokerSettings) -> None:
-    """Listen on a Unix socket at `path` until no client was connected for a while."""
+    """Listen on a Unix socket at `path` until no HTTP worker was connected for a while."""
     broker = Broker(settings)
     await broker.start()
     previous = os.umask(0o177)  # the socket is created 0600

@@ -118,10 +118,6 @@ class RenderClient:
             return self._channel
         return await asyncio.shield(self._begin())
 
-    def connect_soon(self) -> None:
-        """Begin to connect to a broker, or to start one, without waiting. If it fails, the first job gets the error."""
-        self._begin()
-
     def disconnect(self) -> None:
         """Close the connection that keeps the broker running."""
         if self._channel is not None:

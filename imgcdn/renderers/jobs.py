@@ -99,6 +99,16 @@ class RenderJob:
 Job = ProbeJob | RenderJob
 
 
+def remove_half_written(job: Job) -> None:
+    """Remove what a child that was killed has written of a variant, so that nothing of it is left."""
+    written = job.then if isinstance(job, ProbeJob) else job
+    if written is not None and written.temp is not None:
+        # The file, and the one with a longer name that it is written under first (`store.files.write_file`).
+        for path in (written.temp, *glob.glob(f"{glob.escape(written.temp)}.*")):
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """
@@ -123,21 +133,11 @@ class Claim:
     needs_new_child: bool = False
 
 
-def remove_half_written(job: Job) -> None:
-    """Remove what a child that was killed has written of a variant, so that nothing of it is left."""
-    written = job.then if isinstance(job, ProbeJob) else job
-    if written is not None and written.temp is not None:
-        # The file, and the one with a longer name that it is written under first (`store.files.write_file`).
-        for path in (written.temp, *glob.glob(f"{glob.escape(written.temp)}.*")):
-            with contextlib.suppress(OSError):
-                os.unlink(path)
-
-
 #: The claim of a job that no request in particular waits for.
 NO_CLAIM = Claim()
 
 
-def claim(cost_ms: float, interest: Interest, *, needs_new_child: bool = False) -> Claim:
+def claim_for(cost_ms: float, interest: Interest, *, needs_new_child: bool = False) -> Claim:
     """Return the claim of a job for those who wait for it now."""
     requester = interest.requester
     patience_s = min(interest.ends_at - asyncio.get_running_loop().time(), _LONGEST_WAIT_S)

@@ -64,7 +64,7 @@ async def read_outcome(reader: asyncio.StreamReader) -> ChildOutcome:
         outcome = _OutcomeReader(io.BytesIO(await _read_pickle(reader))).load()
     except asyncio.IncompleteReadError:
         raise
-    except Exception as error:  # a broken pickle can raise anything
+    except Exception as error:  # a child that was taken over can send a pickle that raises anything
         raise GarbledOutcome(f"{type(error).__name__}: {error}") from error
     if not isinstance(outcome, ChildOutcome):
         raise GarbledOutcome(f"a {type(outcome).__name__}")

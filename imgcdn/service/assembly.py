@@ -56,7 +56,6 @@ class Parts:
     async def start(self) -> None:
         """Start what runs in the background. The first response does not need it."""
         self.evictor.start()
-        self.renderers.connect_soon()
         self.background.submit("broker", self.renderers.try_to_connect)
         self.background.repeat("usage", _USAGE_EVERY_S, self._write_usage)
         self.background.repeat("storage", _PROBE_EVERY_S, self._probe_storage)

@@ -1,6 +1,5 @@
 """The helper: one object for a site, one call for each picture."""
 
-import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
@@ -11,6 +10,7 @@ from imgcdn.core.output.geometry import Size
 from imgcdn.core.request.parameters import MAX_DIMENSION
 from imgcdn.core.request.signing import SigningKey, parse_signing_key
 from imgcdn.core.request.widths import WidthPolicy, Widths
+from imgcdn.markup.attributes import other_attributes
 from imgcdn.markup.layout import (
     LADDER,
     MOST_PIXELS,
@@ -28,13 +28,6 @@ from imgcdn.markup.urls import Output, ParamArgs, UrlParams, image_url, normalis
 
 _FORMATS = {**FORMATS, "jpg": JPEG}
 _NEGOTIATED = tuple(fmt.name for fmt in NEGOTIATED)
-_HEX_COLOUR = re.compile(r"#([0-9A-Fa-f]{3}){1,2}")
-
-# No character of this alphabet ends a CSS url() or its declaration.
-_DATA_URI = re.compile(r"data:image/(avif|gif|jpeg|png|webp);base64,[A-Za-z0-9+/]+={0,2}")
-
-#: Attributes that have an argument of their own.
-_OWN = frozenset(["src", "srcset", "sizes", "width", "height", "alt"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +177,7 @@ class ImageCDN:
         candidates = candidates_for(
             slot, layout=layout, ladder=self.ladder, widths=widths, densities=densities, sizes=sizes
         )
-        others = _other_attributes(priority=priority, placeholder=placeholder, attributes=attributes or {})
+        others = other_attributes(priority=priority, placeholder=placeholder, attributes=attributes or {})
         return Html(self._img(src, query, candidates, alt=alt, others=others))
 
     def picture(  # noqa: PLR0913  # keyword-only, as above
@@ -221,7 +214,7 @@ class ImageCDN:
         candidates = candidates_for(
             slot, layout=layout, ladder=self.ladder, widths=widths, densities=densities, sizes=sizes
         )
-        others = _other_attributes(priority=priority, placeholder=placeholder, attributes=attributes or {})
+        others = other_attributes(priority=priority, placeholder=placeholder, attributes=attributes or {})
         negotiated, fallback = _split(formats)
         sources = [self._source(src, query.replace(format=fmt.name), candidates, fmt.media_type) for fmt in negotiated]
         img = self._img(src, query.replace(format=fallback), candidates, alt=alt, others=others)
@@ -323,33 +316,3 @@ def _split(formats: Sequence[str]) -> tuple[list[Format], str]:
             f"formats must be avif and webp, each once, then at most one of jpg, png, gif, not {formats!r}"
         )
     return [_FORMATS[name] for name in sources], fallback
-
-
-def _other_attributes(*, priority: bool, placeholder: str | None, attributes: Mapping[str, str]) -> dict[str, str]:
-    """Return the attributes of an `<img>` that do not depend on its candidates."""
-    _check_attributes(attributes)
-    given = {name.lower(): value for name, value in attributes.items()}
-    if own := _OWN & given.keys():
-        raise ValueError(f"attributes must not have {', '.join(sorted(own))}: give the argument of that name")
-    loading = {"loading": "eager", "decoding": "sync", "fetchpriority": "high"}
-    if not priority:
-        loading = {"loading": "lazy", "decoding": "async"}
-    if placeholder is not None:
-        given["style"] = "; ".join(filter(None, [_style(placeholder), given.get("style")]))
-    return loading | given
-
-
-def _check_attributes(attributes: object) -> None:
-    if not isinstance(attributes, Mapping) or not all(isinstance(name, str) for name in attributes):
-        raise ValueError(f"attributes must be a dict of names and values, not {attributes!r}")
-
-
-def _style(placeholder: str) -> str:
-    check_text("placeholder", placeholder)
-    if _HEX_COLOUR.fullmatch(placeholder):
-        return f"background-color: {placeholder}"
-    if _DATA_URI.fullmatch(placeholder):
-        return f"background: url({placeholder}) center/cover no-repeat"
-    raise ValueError(
-        f"placeholder must be a colour such as '#d4c4a8' or the data URI of fm=lqip, not {placeholder[:80]!r}"
-    )

@@ -25,6 +25,7 @@ from imgcdn.core.redaction import redact
 from imgcdn.core.request import (
     allowlist,
     arguments,
+    nearest,
     negotiation,
     origin_options,
     params,
@@ -240,7 +241,7 @@ OF_TARGETS = (
     Parser(params.parse_version, lambda text: params.parse_version({"v": text}), _FIRST),
     Parser(params.parse_download, lambda text: params.parse_download({"dl": text}), _FIRST),
     Parser(rules.Rules.params, lambda text: RULES.params({"p": text}), _FIRST, of="p"),
-    Parser(arguments.closest, lambda text: arguments.closest(text, BY_NAME), _FIRST),
+    Parser(nearest.closest, lambda text: nearest.closest(text, BY_NAME), _FIRST),
     Parser(Source.stem.fget, lambda text: Source("remote", text).stem, _FIRST, "https://a.example/"),  # type: ignore[attr-defined]  # a property
     Parser(routes.Routes.route, lambda text: _MOUNTED.route(Source("local", text)), _FIRST, "m/", of="a mount"),
     Parser(

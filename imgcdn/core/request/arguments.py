@@ -5,15 +5,15 @@ README's table and the error messages are written from the same limits. An error
 if there is one.
 """
 
-import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from typing import Generic, Protocol, TypeVar
 
 from imgcdn.core.output.geometry import Crop, Position, Smart, round_half_up
+from imgcdn.core.request.nearest import closest, nearest_crop, number_in, shortened, suggestion
 from imgcdn.errors import InvalidParam
 
 RGB = tuple[int, int, int]
@@ -28,9 +28,6 @@ MAX_NAME_BYTES = 200
 
 #: The largest integer of any parameter.
 MOST = 999_999_999
-
-# A refused text is compared with the accepted ones by this many of its characters.
-_LONGEST_COMPARED = 64
 
 # The largest number of pixels in a crop.
 _MOST_CROPPED = 999_999
@@ -99,7 +96,7 @@ class Integers:
             return None
         if _DIGITS.fullmatch(text) and self.low <= int(text) <= self.high:
             return int(text)
-        number = _number(text)
+        number = number_in(text)
         if number is not None:
             nearest = str(min(max(round_half_up(Fraction(number)), self.low), self.high))
         else:
@@ -128,8 +125,8 @@ class Decimals:
     def parse(self, text: str, name: str) -> Decimal:
         if _TWO_DECIMALS.fullmatch(text) and self.low <= Decimal(text) <= self.high:
             return Decimal(text)
-        number = _number(text)
-        nearest = "" if number is None else _shortened(min(max(number, self.low), self.high))
+        number = number_in(text)
+        nearest = "" if number is None else shortened(min(max(number, self.low), self.high))
         detail = f"{name} must be a number from {self.low} to {self.high} with at most two decimals"
         raise InvalidParam(detail, param=name, nearest=nearest)
 
@@ -168,7 +165,7 @@ class Choices(Generic[Value]):
         if text in self.meanings:
             return self.meanings[text]
         nearest = closest(text, self.meanings)
-        detail = f"{name} must be one of {self.summary}{_suggestion(nearest)}"
+        detail = f"{name} must be one of {self.summary}{suggestion(nearest)}"
         raise InvalidParam(detail, param=name, nearest=nearest)
 
 
@@ -224,7 +221,7 @@ class Positions:
             across, down = (int(Decimal(share) * 100) for share in shares)
             return across, down
         nearest = closest(text, self.words)
-        raise InvalidParam(f"{name} must be {self.summary}{_suggestion(nearest)}", param=name, nearest=nearest)
+        raise InvalidParam(f"{name} must be {self.summary}{suggestion(nearest)}", param=name, nearest=nearest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +244,7 @@ class Crops:
             f"{name} must be {self.summary}; fractions have at most two decimals, w and h are above 0, "
             "and x and y inside the picture",
             param=name,
-            nearest=_nearest_crop(parts, relative=relative),
+            nearest=nearest_crop(parts, most=_MOST_CROPPED, relative=relative),
         )
 
 
@@ -321,34 +318,3 @@ class Texts:
 
     def parse(self, text: str, name: str) -> str:
         return text
-
-
-def closest(text: str, allowed: Iterable[str]) -> str:
-    """Return the allowed word that is most like a text; empty if none is similar."""
-    return "".join(difflib.get_close_matches(text[:_LONGEST_COMPARED].lower(), list(allowed), n=1, cutoff=0.5))
-
-
-def _suggestion(nearest: str) -> str:
-    return f"; did you mean {nearest}?" if nearest else ""
-
-
-def _number(text: str) -> Decimal | None:
-    """Read a refused number leniently, so that the error can name the nearest allowed one."""
-    match = re.fullmatch(r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)) *(?:px|x|%)?", text[:_LONGEST_COMPARED].strip(" "))
-    return Decimal(match[1]) if match else None
-
-
-def _shortened(number: Decimal) -> str:
-    text = f"{number:.2f}"
-    return text.rstrip("0").rstrip(".")
-
-
-def _nearest_crop(parts: list[str], *, relative: bool) -> str:
-    numbers = [number for number in map(_number, parts) if number is not None]
-    if len(parts) != 4 or len(numbers) != 4:
-        return ""
-    step, last = (Decimal("0.01"), Decimal(1)) if relative else (Decimal(1), Decimal(_MOST_CROPPED))
-    lows = (Decimal(0), Decimal(0), step, step)
-    highs = (last - step, last - step, last, last) if relative else (last,) * 4
-    near = [min(max(number, low), high) for number, low, high in zip(numbers, lows, highs, strict=True)]
-    return ",".join(f"{number:.2f}" if relative else f"{number:.0f}" for number in near)

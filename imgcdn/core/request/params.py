@@ -7,7 +7,8 @@ from fractions import Fraction
 from typing import Any
 
 from imgcdn.core.output.geometry import CENTER, UPRIGHT, Crop, Fit, Position, Smart, compose, round_edge
-from imgcdn.core.request.arguments import RGB, RGBA, Choices, Positions, Range, closest
+from imgcdn.core.request.arguments import RGB, RGBA, Choices, Positions, Range
+from imgcdn.core.request.nearest import closest
 from imgcdn.core.request.parameters import (
     ALIASES,
     BY_NAME,

@@ -229,7 +229,7 @@ class DiskStore:
                 self.health.note(error)
 
     def _move_to_trash(self, source_key: str) -> None:
-        folder = self._path(source_key, "").rstrip("/")
+        folder = self._folder(source_key)
         trash = self.folder / TRASH_FOLDER / f"{source_key[:16]}-{secrets.token_hex(8)}"
         with contextlib.suppress(OSError):
             os.rmdir(folder)  # an empty one needs no place in the trash
@@ -252,7 +252,7 @@ class DiskStore:
         fd = -1
         if self.max_bytes:
             try:
-                fd = create_and_open(self._path(source_key, "").rstrip("/"))
+                fd = create_and_open(self._folder(source_key))
             except OSError as error:
                 self.health.note(error)
         return Folder(source_key, fd, note=self.health.note)
@@ -261,7 +261,7 @@ class DiskStore:
         """Remove a source's folder if there is nothing in it. What is published into it later is not stored."""
         if self.max_bytes:
             with contextlib.suppress(OSError):
-                os.rmdir(self._path(source_key, ""))
+                os.rmdir(self._folder(source_key))
 
     def temp_path(self) -> str | None:
         """Return a new path under `tmp/` to write a file to; None if nothing can be stored."""
@@ -335,8 +335,11 @@ class DiskStore:
         self.health.note(failed)
         return failed is None
 
+    def _folder(self, source_key: str) -> str:
+        return f"{self._current}/{source_key[:2]}/{source_key}"
+
     def _path(self, source_key: str, name: str) -> str:
-        return f"{self._current}/{source_key[:2]}/{source_key}/{name}"
+        return f"{self._folder(source_key)}/{name}"
 
     def _lay_out(self) -> None:
         try:

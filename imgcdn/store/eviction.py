@@ -46,6 +46,9 @@ _RECORD_MAX_AGE_S = 86_400
 _MIN_PAUSE_S = 10.0
 _PAUSE_RATIO = 20.0
 
+#: The name of a piece of the work in the log, and of the one that `degraded` tells of.
+_SWEEP = "sweep"
+
 #: The errors of a file that is gone, and of a folder into which a file was just published.
 _NO_TROUBLE = (errno.ENOENT, errno.ENOTEMPTY)
 
@@ -102,6 +105,7 @@ class Evictor:
     def __init__(self, store: DiskStore, *, pause_s: float = _MIN_PAUSE_S) -> None:
         self._store = store
         self._pause_s = pause_s
+        self._failing: set[str] = set()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -121,16 +125,21 @@ class Evictor:
         pause_s = 0.1
         while not self._stopping.wait(pause_s):
             began = time.monotonic()
-            self._attempt(lambda: run_eviction(self._store))
+            self._attempt(_SWEEP, lambda: run_eviction(self._store))
             pause_s = max(self._pause_s, _PAUSE_RATIO * (time.monotonic() - began))
-            self._attempt(lambda: verify_part(self._store, pause=self._stopping.wait))
+            self._attempt("verification", lambda: verify_part(self._store, pause=self._stopping.wait))
 
-    def _attempt(self, work: Callable[[], object]) -> None:
+    def _attempt(self, name: str, work: Callable[[], object]) -> None:
+        """Do a piece of the work. If it goes on failing, the log has it once."""
         try:
             work()
+            self._failing.discard(name)
         except Exception:  # noqa: BLE001  # the end of a thread: nobody else gets its error, and it must go on
-            if self._store.health.note_sweep("it failed; the log has the reason"):
-                _log.exception("a sweep failed")
+            if name not in self._failing:
+                _log.exception("the cache folder: a %s failed", name)
+            self._failing.add(name)
+            if name == _SWEEP:
+                self._store.health.note_sweep("it failed; the log has the reason")
 
 
 def _mend(store: DiskStore) -> bool:

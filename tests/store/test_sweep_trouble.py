@@ -73,6 +73,30 @@ def test_a_sweep_that_breaks_is_told_and_the_next_one_runs(store: DiskStore, cap
     assert len([each for each in caplog.records if "a sweep failed" in each.getMessage()]) == 1
 
 
+def test_work_that_goes_on_failing_is_logged_once(store: DiskStore, caplog: pytest.LogCaptureFixture) -> None:
+    (store.folder / "verified").touch()
+    calls = 0
+
+    def clock() -> float:
+        nonlocal calls
+        calls += 1
+        raise ZeroDivisionError
+
+    store.clock = clock
+    evictor = Evictor(store, pause_s=0.01)
+    evictor.start()
+    try:
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline and calls < 10:
+            time.sleep(0.01)
+    finally:
+        evictor.stop()
+
+    assert calls >= 10
+    told = [each.getMessage() for each in caplog.records if each.levelname == "ERROR"]
+    assert told == ["the cache folder: a sweep failed", "the cache folder: a verification failed"]
+
+
 def test_only_a_new_reason_is_logged(store: DiskStore, caplog: pytest.LogCaptureFixture) -> None:
     logged = []
     for trouble in ("full", "full", "denied", "", "denied", ""):

@@ -105,7 +105,7 @@ class Catalog:
         return None
 
     async def refresh(
-        self, source: Source, v: str | None, first: FirstRender | None = None, *, interest: Interest = ALWAYS
+        self, source: Source, v: str | None, first: FirstRender | None = None, interest: Interest = ALWAYS
     ) -> Original:
         """
         Bring the record up to date: fetch the original, or validate it. Failures are remembered.
@@ -142,7 +142,7 @@ class Catalog:
             return None
         return OriginalFile(PathBeneath(str(path.parent), path.name))
 
-    async def fetch_again(self, source: Source, *, interest: Interest = ALWAYS) -> Original:
+    async def fetch_again(self, source: Source, interest: Interest = ALWAYS) -> Original:
         """
         Fetch an original whose copy was evicted.
 

@@ -11,7 +11,7 @@ from imgcdn.errors import CorruptImage, RenderFailed, RenderTimeout
 from imgcdn.origins.base import Located
 from imgcdn.origins.negative import negative_entry
 from imgcdn.renderers.client import RenderClient
-from imgcdn.renderers.jobs import Changed, Claim, Failed, FirstRender, Outcome, Probed, ProbeJob, Rendered, claim
+from imgcdn.renderers.jobs import Changed, Claim, Failed, FirstRender, Outcome, Probed, ProbeJob, Rendered, claim_for
 
 #: Estimated milliseconds for reading a header, and for a render in the same trip (`renderers.child`).
 _HEADER_MS = 2.0
@@ -120,4 +120,4 @@ class Prober:
 def _claim(job: ProbeJob, interest: Interest, *, needs_new_child: bool = False) -> Claim:
     hashing_ms = 0.0 if job.version else job.stamp.size / _HASHED_BYTES_PER_MS
     rendering_ms = 0.0 if job.then is None else _QUICK_RENDER_MS
-    return claim(_HEADER_MS + hashing_ms + rendering_ms, interest, needs_new_child=needs_new_child)
+    return claim_for(_HEADER_MS + hashing_ms + rendering_ms, interest, needs_new_child=needs_new_child)

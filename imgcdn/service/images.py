@@ -21,7 +21,7 @@ from imgcdn.origins.base import Original, keeps_changing
 from imgcdn.origins.catalog import ATTEMPTS, Catalog
 from imgcdn.origins.negative import blames_origin, negative_entry, raise_failed, raise_remembered, with_failed
 from imgcdn.renderers.client import RenderClient
-from imgcdn.renderers.jobs import Changed, Failed, FirstRender, Rendered, RenderJob, claim
+from imgcdn.renderers.jobs import Changed, Failed, FirstRender, Rendered, RenderJob, claim_for
 from imgcdn.service.delivery import OF_VALIDATION, CacheStatus, Delivery, delivery_of
 from imgcdn.service.planning import Planned, Planner
 from imgcdn.service.policy import RenderPolicy
@@ -34,10 +34,9 @@ from imgcdn.store.folder import Folder
 
 @dataclass(slots=True)
 class _First:
-    """The outcome of a first render: a delivery or an error, or neither if nothing was rendered."""
+    """The outcome of a first render; None if nothing was rendered."""
 
-    delivery: Delivery | None = None
-    error: ImgcdnError | None = None
+    outcome: Delivery | Failed | None = None
 
 
 class ImageService:
@@ -138,7 +137,8 @@ class ImageService:
             ImgcdnError: The original is not there, or it is refused.
         """
         requester = Requester(host=self.host(source), source=source_key(source))
-        facts = (await self._original(source, None, self._refreshing(source, None), requester)).record.facts
+        refresh = functools.partial(self._catalog.refresh, source, None, None)
+        facts = (await self._original(source, None, refresh, requester)).record.facts
         assert facts is not None
         return facts
 
@@ -148,18 +148,13 @@ class ImageService:
         for _ in range(ATTEMPTS):
             first = _First()
             # A known source may turn out to have the same bytes, and its variant may be stored.
-            refresh = self._refreshing(request.source, request.v)
+            refresh: Work[Original] = functools.partial(self._catalog.refresh, request.source, request.v, None)
             if was_unknown:
                 refresh = functools.partial(self._fetch_and_render, request, client, first)
             original = await self._original(request.source, request.v, refresh, requester)
-            if first.error is not None:
-                try:
-                    raise first.error
-                finally:
-                    first.error = None  # else it and this frame would be a cycle (`service.single_flight`)
-            delivery = first.delivery or await self._share(
-                request, client, original, requester, was_unknown=was_unknown
-            )
+            if isinstance(first.outcome, Failed):
+                first.outcome.raise_error()
+            delivery = first.outcome or await self._share(request, client, original, requester, was_unknown=was_unknown)
             if delivery is not None:
                 return delivery.for_version(request.v, original.record, self._clock())
         raise keeps_changing()
@@ -200,9 +195,6 @@ class ImageService:
             raise InternalError("The original was refused, but the reason was not kept.")
         return original
 
-    def _refreshing(self, source: Source, v: str | None) -> Work[Original]:
-        return lambda interest: self._catalog.refresh(source, v, interest=interest)
-
     async def _fetch_and_render(
         self, request: ImageRequest, client: ClientClass, first: _First, interest: Interest
     ) -> Original:
@@ -213,7 +205,7 @@ class ImageService:
             policy, made_at = self._policy, int(self._clock())
             wanted = FirstRender(request.params, client, policy.limits, policy.budget, temp, made_at)
         try:
-            original = await self._catalog.refresh(request.source, request.v, wanted, interest=interest)
+            original = await self._catalog.refresh(request.source, request.v, wanted, interest)
             if original.rendered is not None:
                 await self._finish_first(request, client, original, first, temp)
             return original
@@ -228,16 +220,16 @@ class ImageService:
         try:
             planned = self._planner.plan(original.record, request, client)
             with self.store.open_folder(source_key(request.source)) as folder:
-                first.delivery = await self._finish(folder, original.record, planned, temp, original.rendered)
+                first.outcome = await self._finish(folder, original.record, planned, temp, original.rendered)
         except ImgcdnError as error:
-            first.error = error
+            first.outcome = Failed(error.with_traceback(None))  # else a cycle (`service.single_flight`)
 
     async def _open(self, source: Source, original: Original, interest: Interest) -> Original:
         """Return the original with its file. If it had to be fetched again, its version may be another."""
         file = await self._catalog.open(source, original)
         if file is not None:
             return replace(original, file=file)
-        fetch: Work[Original] = lambda fetching: self._catalog.fetch_again(source, interest=fetching)  # noqa: E731
+        fetch = functools.partial(self._catalog.fetch_again, source)
         return (await self._flights.share_within(interest, f"original:{source_key(source)}", fetch)).value
 
     async def _make(self, source: Source, original: Original, planned: Planned, interest: Interest) -> Delivery | None:
@@ -280,7 +272,7 @@ class ImageService:
         )
         try:
             try:
-                outcome = await self._renderers.run(job, claim(planned.cost_ms, interest), interest)
+                outcome = await self._renderers.run(job, claim_for(planned.cost_ms, interest), interest)
             except (ImageError, RenderTimeout) as error:
                 outcome = Failed(error.with_traceback(None))
             if isinstance(outcome, Changed):
@@ -327,7 +319,10 @@ class ImageService:
         variant = self.store.read(source, *name, patient=False)
         if variant is not None or not self.store.holds(source, *name):
             return variant
-        read: Work[Variant | None] = lambda _: asyncio.to_thread(self.store.read, source, *name)  # noqa: E731
+
+        async def read(_: Interest) -> Variant | None:
+            return await asyncio.to_thread(self.store.read, source, *name)
+
         return (await self._reads.share(f"{source}:{planned.key}", read)).value
 
     def _delivery(self, variant: Variant, status: CacheStatus, record: SourceRecord) -> Delivery:

@@ -1,6 +1,5 @@
 import os
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from imgcdn.origins.listing import first_pictures
 from imgcdn.origins.local import LocalFetcher
 from imgcdn.origins.settings import OriginSettings
 from imgcdn.store.files import file_stamp
+from tests.support.swapping import exchanging
 from tests.support.users import as_nobody, open_to_others
 
 _TRIES = 20_000
@@ -256,24 +256,11 @@ def test_a_folder_replaced_by_a_link_during_the_check_lets_no_outside_file_in(tm
         folder.mkdir(parents=True)
         (folder / "a.jpg").write_bytes(body)
         _tick(folder / "a.jpg")
-    (root / ".link").symlink_to(outside)
     files = LocalFetcher(OriginSettings(root=root))
     allowed = files.stamp(Source("local", "sub/a.jpg"))
-    over = threading.Event()
 
-    def flip() -> None:
-        sub, aside, link = root / "sub", root / ".aside", root / ".link"
-        while not over.is_set():
-            for old, new in ((sub, aside), (link, sub), (sub, link), (aside, sub)):
-                old.rename(new)
-
-    attacker = threading.Thread(target=flip)
-    attacker.start()
-    try:
+    with exchanging(root, outside):
         stamps = {stamp for _ in range(_TRIES) if (stamp := _stamp_or_none(files)) is not None}
-    finally:
-        over.set()
-        attacker.join()
 
     assert stamps <= {allowed}
 

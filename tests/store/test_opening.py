@@ -2,12 +2,12 @@
 
 import os
 import socket
-import threading
 from pathlib import Path
 
 import pytest
 
 from imgcdn.store.opening import open_beneath, open_regular, read_file
+from tests.support.swapping import exchanging
 
 _TRIES = 20_000
 
@@ -99,22 +99,9 @@ def test_a_folder_that_is_exchanged_for_a_link_leads_nowhere(tmp_path: Path, *, 
     for folder, body in ((root / "sub", b"inside"), (outside, b"secret")):
         folder.mkdir(parents=True)
         (folder / "a.jpg").write_bytes(body)
-    (root / ".link").symlink_to(outside)
-    over = threading.Event()
 
-    def flip() -> None:
-        sub, aside, link = root / "sub", root / ".aside", root / ".link"
-        while not over.is_set():
-            for old, new in ((sub, aside), (link, sub), (sub, link), (aside, sub)):
-                old.rename(new)
-
-    attacker = threading.Thread(target=flip)
-    attacker.start()
-    try:
+    with exchanging(root, outside):
         found = {_read_or_nothing(root, "sub/a.jpg", openat2=openat2) for _ in range(_TRIES)}
-    finally:
-        over.set()
-        attacker.join()
 
     assert found <= {b"", b"inside"}
 

@@ -6,12 +6,12 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from math import ceil
 from typing import BinaryIO
 
 from PIL import ExifTags, Image, ImageFile
 
-from imgcdn.core.output.geometry import UPRIGHT, Box, Size, compose, turned_size
+from imgcdn.core.output.draft import draft_factor
+from imgcdn.core.output.geometry import UPRIGHT, Box
 from imgcdn.core.output.plan import Plan
 from imgcdn.engine import gif
 from imgcdn.engine.codecs import READABLE
@@ -35,10 +35,6 @@ _BROKEN = (
     zlib.error,
     Image.DecompressionBombError,
 )
-
-# A JPEG decoder can reduce to 1/2, 1/4 or 1/8 at no cost. Reducing to nearly the final size this way costs up to 12 dB
-# on fine texture. With edges at least a quarter longer than needed, the result has 50 dB (docs/why.md).
-_DRAFT_MARGIN = 1.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,17 +159,8 @@ def _first_frame(image: ImageFile.ImageFile, file: BinaryIO) -> Image.Image:
 
 def _draft(image: ImageFile.ImageFile, plan: Plan, orientation: int) -> int:
     """Ask the decoder for a smaller picture; return how many source pixels one of its pixels stands for."""
-    if plan.trim is not None:  # the border is measured on the source's own pixels
-        return 1
     stored = image.size
-    request = _least_size(stored, plan, orientation)
-    drafted = image.draft(None, request)
+    factor = draft_factor(stored, plan, orientation)
+    # Pillow takes the smallest draft that is at least this large.
+    drafted = image.draft(None, (max(1, stored[0] // factor), max(1, stored[1] // factor))) if factor > 1 else None
     return round(stored[0] / drafted[1][2]) if drafted else 1
-
-
-def _least_size(stored: Size, plan: Plan, orientation: int) -> Size:
-    """Return the smallest size at which each edge of the kept part is at least `_DRAFT_MARGIN` times the output's."""
-    width, height = plan.resampled
-    left, top, right, bottom = plan.crop or (0, 0, *turned_size(stored, compose(orientation, plan.turn)))
-    ratio = _DRAFT_MARGIN * max(width / (right - left), height / (bottom - top))
-    return ceil(stored[0] * ratio), ceil(stored[1] * ratio)

@@ -68,7 +68,7 @@ _FIRST_WORKER_S = 30.0
 _LINGER_S = 0.5
 
 #: Loaded once, in the fork server.
-_PRELOADED = ["imgcdn.renderers.child", "imgcdn.renderers.broker"]
+_PRELOADED = ["imgcdn.renderers.child", "imgcdn.renderers.broker", "imgcdn.renderers.inherited"]
 
 
 def _run_child(connection: socket.socket, memory_bytes: int, writable: str) -> None:

@@ -46,7 +46,7 @@ def _picture(mode: str) -> Image.Image:
     ("size", "box"),
     [
         pytest.param((120, 80), WHOLE, id="smaller"),
-        pytest.param((1, 1), WHOLE, id="one pixel"),
+        pytest.param((60, 40), WHOLE, id="a fifth"),
         pytest.param((299, 200), WHOLE, id="one column less"),
         pytest.param((450, 320), WHOLE, id="larger"),
         pytest.param((120, 80), (0.5, 10.25, 200.125, 199.999), id="a part between pixels"),
@@ -96,7 +96,7 @@ def test_missing_memory_is_an_error_and_not_the_end_of_the_process() -> None:
         "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
         "resource.setrlimit(resource.RLIMIT_AS, (used + 40 * 2**20,) * 2)\n"
         "try:\n"
-        "    resize(picture, (10, 2_000), (0.0, 0.0, 10_000.0, 1_000.0))\n"
+        "    resize(picture, (10_000, 2_000), (0.0, 0.0, 10_000.0, 1_000.0))\n"
         "except MemoryError:\n"
         "    print('too little memory')\n"
     )

@@ -14,7 +14,13 @@ from tests.support.paths import SAMPLES
 from tests.support.serving import CHROME, Service
 
 ACCEPTS = [CHROME, "image/webp,*/*;q=0.8", "image/avif,*/*;q=0.8", "*/*"]
-EVERYTHING = {"save_data": "true", "animation_formats": "avif webp"}
+# Thorough pictures take seconds, and longer beside other tests.
+EVERYTHING = {
+    "save_data": "true",
+    "animation_formats": "avif webp",
+    "render_timeout_s": "60",
+    "request_timeout_s": "90",
+}
 
 # The largest values of these ranges give pictures that take seconds.
 QUICK = {

@@ -18,8 +18,9 @@ ACCEPTS = [CHROME, "image/webp,*/*;q=0.8", "image/avif,*/*;q=0.8", "*/*"]
 EVERYTHING = {
     "save_data": "true",
     "animation_formats": "avif webp",
-    "render_timeout_s": "60",
-    "request_timeout_s": "90",
+    "thorough_s_per_megapixel": "2",
+    "render_timeout_s": "30",
+    "request_timeout_s": "60",
 }
 
 # The largest values of these ranges give pictures that take seconds.

@@ -20,8 +20,8 @@ _AOM_TUNE = {"c:tune": "ssimulacra2"}
 _WEBP_EFFORT = 80
 _LOSSLESS_METHOD = 4
 
-# At method 6 libwebp searches the lossless alpha plane for up to 14 seconds a megapixel, and saves 5 to 8 % of the bytes.
-# At 5 it takes 0.9.
+# At method 6 libwebp searches the lossless alpha plane for up to 14 seconds a megapixel, and saves 5 to 8 % of the
+# bytes. At 5 it takes 0.9.
 _ALPHA_METHOD = 5
 
 # SVT-AV1's tune for still pictures: a fifth fewer bytes at the same look.

@@ -9,7 +9,7 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from ipaddress import ip_network
 from traceback import clear_frames
@@ -186,7 +186,7 @@ class _Fetch:
 
     def _send(self, transport: Transport, url: RemoteUrl, headers: Mapping[str, str]) -> BaseHTTPResponse:
         request = PreparedRequest()  # filled by hand: its own methods rewrite URLs
-        request.method, request.url = "GET", url.url
+        request.method, request.url = "GET", url.root  # the attempt has the target
         request.headers = CaseInsensitiveDict(
             {
                 "User-Agent": USER_AGENT,
@@ -196,7 +196,7 @@ class _Fetch:
                 **headers,
             }
         )
-        attempt = Attempt(self.watch, self.settings.connect_timeout_s)
+        attempt = Attempt(url.target, self.watch, self.settings.connect_timeout_s)
         try:
             return self._attempt(transport, request, attempt)
         except (RequestException, HTTPError) as error:
@@ -206,7 +206,7 @@ class _Fetch:
         # The origin closed a kept-alive connection just when it was used again, so try once more. The pool replaces the
         # failed connection, so the next one is new.
         try:
-            return self._attempt(transport, request, Attempt(self.watch, self.settings.connect_timeout_s))
+            return self._attempt(transport, request, replace(attempt, reused=True))
         except (RequestException, HTTPError) as error:
             raise _failure(url, error) from error
 

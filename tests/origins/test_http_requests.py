@@ -83,6 +83,11 @@ TARGETS = [
     "/x?",
     "/x?u=https://b.example/../c",
     "/.../..a/a../~",
+    "/50%off.jpg?100%",
+    "/%c3%bc%?%zz%41%u4e2d",
+    "/a b\u202f\u200d\u3000.png?c d",
+    "//a:99999/x.jpg",
+    "//[x%5d/y",
 ]
 
 

@@ -12,7 +12,7 @@ import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import quote, unquote, urljoin
+from urllib.parse import quote, urljoin
 
 from imgcdn.errors import Forbidden, InvalidParam, SourceNotFound
 
@@ -36,8 +36,9 @@ _AMBIGUOUS = re.compile(r"[\x00-\x1f\x7f-\x9f\\]")
 _INVISIBLE = re.compile(r"[\s\u200b-\u200f\u2028-\u202e\ufeff]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?=:)")
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
-# To most servers the % of such an escape stands for itself; IIS reads %u002E as a full stop.
-_IIS_ESCAPE = re.compile(r"%[uU]([0-9A-Fa-f]{4})")
+# Escapes that follow each other, which may be one character; or one of IIS, which reads %u002E as a full stop. To other
+# servers, its % stands for itself.
+_ESCAPES = re.compile(r"%(?:([0-9A-Fa-f]{2}(?:%[0-9A-Fa-f]{2})*)|[uU]([0-9A-Fa-f]{4}))")
 _MISLEADING = re.compile(r"[\x00-\x1f\x7f/\\]|%[0-9A-Fa-f]{2}|%[uU][0-9A-Fa-f]{4}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _CONTROL_C1 = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -334,9 +335,14 @@ def _check_path(path: str) -> None:
 
 
 def _decoded_once(path: str, *, errors: str = "replace") -> str:
-    if "%u" in path or "%U" in path:
-        path = _IIS_ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), path)
-    return unquote(path, errors=errors)
+    """Decode as `unquote` does, and IIS's own escapes. `unquote` takes 4 ms for 8,000 percent signs alone."""
+
+    def decode(found: re.Match[str]) -> str:
+        if found[2]:
+            return chr(int(found[2], 16))
+        return bytes.fromhex(found[1].replace("%", "")).decode("utf-8", errors)
+
+    return _ESCAPES.sub(decode, path)
 
 
 def _has_surrogates(text: str) -> bool:

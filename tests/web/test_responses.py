@@ -14,9 +14,11 @@ from imgcdn.errors import (
     ImgcdnError,
     InvalidParam,
     MethodNotAllowed,
+    OriginBusy,
     OriginError,
     Overloaded,
     SourceNotFound,
+    SourceWithheld,
 )
 from imgcdn.service.delivery import CacheStatus, Delivery
 from imgcdn.web.request import Request
@@ -218,6 +220,8 @@ def test_last_modified_and_etag_are_those_of_the_variant() -> None:
         ),
         pytest.param(OriginError("x", origin_retry_after_s=7), (502, "no-store", "7", None), id="origin, in 7 s"),
         pytest.param(OriginError("x"), (502, "no-store", None, None), id="origin"),
+        pytest.param(OriginBusy("x"), (503, "no-store", "2", None), id="busy origin"),
+        pytest.param(SourceWithheld("x"), (404, "public, max-age=10", None, None), id="withheld"),
         pytest.param(Overloaded("x"), (503, "no-store", "1", None), id="overloaded"),
     ],
 )

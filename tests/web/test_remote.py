@@ -268,23 +268,6 @@ def test_an_error_at_validation_removes_nothing(validating: tuple[Service, Origi
     assert len(service.variants()) == before + 2
 
 
-def test_what_an_origin_withholds_is_a_404_that_the_log_explains(root: Path, tmp_path: Path, origin: Origin) -> None:
-    missing = [404, 401, 403, 451]
-    origin.scripts |= {f"/{status}": at.respond(b"secret words", status=status) for status in missing}
-    origin.scripts["/429"] = at.respond(b"", status=429, retry_after="3600")
-    with serving.edge(root, tmp_path, **settings_for(origin, log_format="json")) as service:
-        responses = [service.get(image(origin, f"/{status}")) for status in missing]
-        busy = service.get(image(origin, "/429"))
-        service.stop()
-        notes = [json.loads(line).get("note", "") for line in service.log.read_text().splitlines() if line[:1] == "{"]
-    assert {(each.status, each.headers["cache-control"]) for each in responses} == {(404, "public, max-age=10")}
-    texts = [{**json.loads(response.body), "request_id": ""} for response in responses]
-    assert all(text == texts[0] for text in texts)
-    assert (busy.status, busy.headers["retry-after"], busy.headers["cache-control"]) == (503, "60", "no-store")
-    for status in (*missing, 429):
-        assert any(f"answered {status}" in note for note in notes), status
-
-
 def test_every_403_has_the_same_text_and_the_log_has_the_cause(root: Path, tmp_path: Path, origin: Origin) -> None:
     settings = settings_for(origin, allow_addresses="", log_format="json")
     with serving.edge(root, tmp_path, **settings) as service:

@@ -203,7 +203,8 @@ def _encoded(src: str) -> str:
     if not path or {".", ".."} & set(path.split("/")):
         # A browser resolves dot segments before its request, so it would get another picture.
         raise ValueError(f"src must name an image, without '.' and '..' segments, not {src!r}")
-    return quote(path)
+    # The slash tells a file in a folder with the name http: from a URL of another host.
+    return quote(src if is_absolute(path) else path)
 
 
 def _remote(src: str) -> str:

@@ -2,7 +2,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from imgcdn import ImageCDN
@@ -27,6 +27,7 @@ CDN = ImageCDN()
         pytest.param("a%20b.jpg", "a%2520b.jpg", id="percent sign that looks like an escape"),
         pytest.param("what?.jpg", "what%3F.jpg", id="question mark"),
         pytest.param("#1.jpg", "%231.jpg", id="hash"),
+        pytest.param("/http:/a.jpg", "/http%3A/a.jpg", id="a folder whose name begins a URL"),
         pytest.param("a&b=c+d.jpg", "a%26b%3Dc%2Bd.jpg", id="characters with a meaning in a query"),
         pytest.param("a,b.jpg", "a%2Cb.jpg", id="a comma, which separates candidates in a srcset"),
         pytest.param('"><script>.jpg', "%22%3E%3Cscript%3E.jpg", id="markup"),
@@ -175,8 +176,9 @@ _NAMES = st.lists(_SEGMENTS.filter(lambda part: part not in (".", "..")), min_si
 
 
 @given(_NAMES)
+@example("https:/a.jpg")
 def test_the_service_reads_every_name_back(name: str) -> None:
-    assert read_url(CDN.url(name, width=9)) == (name, Params(width=9), None)
+    assert read_url(CDN.url(f"/{name}", width=9)) == (name, Params(width=9), None)
 
 
 @given(st.text(st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="#\\")))

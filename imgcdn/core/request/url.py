@@ -112,6 +112,11 @@ def has_control_characters(text: str) -> bool:
     return _CONTROL_C1.search(text) is not None
 
 
+def has_surrogates(text: str) -> bool:
+    """Tell whether a text has half of a surrogate pair, as Python reads bytes of a file name that are not UTF-8."""
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def parse_remote(url: str) -> RemoteUrl:
     """
     Read an absolute URL, written as in the `src` of a page. Spaces at its ends are dropped.
@@ -185,7 +190,7 @@ def join_base(base: RemoteUrl, segments: Sequence[str], *, query: str = "") -> R
         InvalidParam: The query does not parse.
     """
     for segment in segments:
-        if segment[:1] in ("", ".") or _MISLEADING.search(segment) or _has_surrogates(segment):
+        if segment[:1] in ("", ".") or _MISLEADING.search(segment) or has_surrogates(segment):
             raise SourceNotFound("There is no image at this path. Check its spelling.")
     path = "/" + quote("/".join(segments), safe="/")
     target = base.path.rstrip("/") + path + (f"?{query}" if query else "")
@@ -254,7 +259,7 @@ def parse_override(text: str) -> tuple[str, int, tuple[str, ...]]:
 
 def _check_characters(url: str) -> None:
     _check_length(url)
-    if _AMBIGUOUS.search(url) or _has_surrogates(url):
+    if _AMBIGUOUS.search(url) or has_surrogates(url):
         raise _invalid("contains a control character or a backslash")
 
 
@@ -315,7 +320,7 @@ def _checked_target(raw: str) -> str:
     path, _, query = raw.partition("?")
     _check_path(path)
     target = quote(path or "/", safe=_PATH_CHARACTERS)
-    # A question mark with nothing after it is dropped by requests, so it is dropped before anything is compared.
+    # A question mark with nothing after it is dropped, so that a URL with and without it are one source.
     target += f"?{quote(query, safe=_QUERY_CHARACTERS)}" if query else ""
     return _ESCAPE.sub(lambda escape: escape[0].upper(), target)
 
@@ -343,10 +348,6 @@ def _decoded_once(path: str, *, errors: str = "replace") -> str:
         return bytes.fromhex(found[1].replace("%", "")).decode("utf-8", errors)
 
     return _ESCAPES.sub(decode, path)
-
-
-def _has_surrogates(text: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _invalid(why: str) -> InvalidParam:

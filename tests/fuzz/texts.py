@@ -180,7 +180,7 @@ def _check_admitted(allowlist: Allowlist, pattern: str, url: RemoteUrl) -> None:
     scheme, _, rest = pattern.rpartition("://")
     stars, _, host = rest.partition("/")[0].lower().rpartition("*")
     assert url.scheme == (scheme.lower() or "https")
-    assert not allowlist.match(replace(url, host=f"{url.host}.evil.example"))
+    assert not allowlist.match(replace(url, host=f"{url.host}.evil.invalid"))
     if not stars and not host.startswith("."):
         assert not allowlist.match(replace(url, host=f"evil-{url.host}"))
     elif host.isascii():  # a domain, and never the domain itself

@@ -12,7 +12,7 @@ from dataclasses import replace
 from imgcdn.core.interest import ALWAYS, Interest
 from imgcdn.core.output.keys import source_key
 from imgcdn.core.values import FileStamp, OriginState, PathBeneath, Source, SourceRecord
-from imgcdn.errors import Forbidden, ImageTooLarge, OriginError, SourceNotFound
+from imgcdn.errors import Forbidden, ImageTooLarge, OriginError, SourceNotFound, SourceWithheld
 from imgcdn.origins.base import (
     NOT_SENT,
     Answer,
@@ -263,7 +263,8 @@ class Catalog:
         error: SourceNotFound | OriginError | ImageTooLarge | Forbidden,
     ) -> None:
         entry = negative_entry(error, now=self._clock())
-        if isinstance(error, SourceNotFound):  # the original is gone, so its variants go too
+        # An original that is gone takes its variants along. One that is withheld may be given again.
+        if isinstance(error, SourceNotFound) and not isinstance(error, SourceWithheld):
             self._store.purge(folder.source_key)
             known = None
         if known is not None and known.facts is not None:

@@ -250,20 +250,26 @@ def _disposition(kind: str, stem: str, extension: str) -> str:
 
 
 def _cache_control(delivery: Delivery, lifetimes: Lifetimes, *, versioned: bool) -> str:
-    """Return Cache-Control. Without `v`, max-age ends no later than the freshness of the original."""
+    """
+    Return Cache-Control. Without `v`, it permits nothing that the origin does not permit, and max-age ends no later
+    than the freshness of the original.
+    """
     if delivery.private:
         return "no-store"
     if lifetimes.cache_control:
         return lifetimes.cache_control
     if versioned:
         return _IMMUTABLE
-    max_age_s = _remaining_s(delivery, lifetimes)
-    return f"public, max-age={max_age_s}, stale-while-revalidate={lifetimes.stale_while_revalidate_s}"
-
-
-def _remaining_s(delivery: Delivery, lifetimes: Lifetimes) -> int:
-    fresh_s = delivery.fresh_for_s
-    return lifetimes.max_age_s if fresh_s is None else min(fresh_s, lifetimes.max_age_s)
+    permitted = delivery.downstream
+    if permitted.must_validate:
+        return "no-cache"
+    limits = (lifetimes.max_age_s, delivery.fresh_for_s, delivery.max_age_s)
+    fresh = f"public, max-age={min(limit for limit in limits if limit is not None)}"
+    if permitted.revalidation:
+        return f"{fresh}, {permitted.revalidation}"
+    stale_limits = (lifetimes.stale_while_revalidate_s, permitted.stale_while_revalidate_s)
+    stale_s = min(limit for limit in stale_limits if limit is not None)
+    return f"{fresh}, stale-while-revalidate={stale_s}" if stale_s else fresh
 
 
 def _cache_status(delivery: Delivery, lifetimes: Lifetimes) -> Header:

@@ -132,7 +132,8 @@ class WebSettings:
     stale_while_revalidate_s: int = setting(
         86_400,
         integer(0, _YEAR_S),
-        "Seconds after `max_age_s` for which a browser may show the old response while it asks for a new one.",
+        "Seconds after `max_age_s` for which a browser may show the old response while it asks for a new one. "
+        "An origin may permit less.",
     )
     access_log: AccessLog = setting(
         AccessLog.MISSES,

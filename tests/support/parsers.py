@@ -40,7 +40,7 @@ from imgcdn.core.values import Effort, Source, Variant
 from imgcdn.dialects import astro, native, netlify, reading
 from imgcdn.dialects.base import ImageRequest, Target
 from imgcdn.errors import Forbidden, ImgcdnError
-from imgcdn.origins import freshness, http, local
+from imgcdn.origins import codings, freshness, http, local
 from imgcdn.origins.addresses import AddressRule
 from imgcdn.origins.settings import OriginSettings
 from imgcdn.service.delivery import CacheStatus, Delivery
@@ -275,6 +275,9 @@ OF_ORIGINS = (
         freshness.kept_headers,
         lambda text: freshness.kept_headers(CaseInsensitiveDict({"vary": text, "etag": text, "age": text})),
         2 * _HEAD,
+    ),
+    Parser(
+        codings.codings_of, lambda text: codings.codings_of(text, "u"), codings.MAX_CODINGS_LENGTH, beyond=2 * _HEAD
     ),
     Parser(freshness.retry_after, lambda text: freshness.retry_after({"retry-after": text}, now=0), 2 * _HEAD),
     Parser(

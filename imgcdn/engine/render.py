@@ -72,9 +72,11 @@ def render(file: BinaryIO, plan: Plan, budget: Budget) -> EncodedImage:
     # From here on, the plan's size and format are those without the border.
     picture, plan = _transform(decode(file, plan), plan)
     if plan.format in PLACEHOLDERS:
-        return describe(picture.image, plan, original_bytes=file.seek(0, os.SEEK_END))
-    encoded = _smallest(picture, plan, budget)
-    return _never_larger(encoded, file, picture.profile) if plan.rewrap and not picture.altered else encoded
+        encoded = describe(picture.image, plan, original_bytes=file.seek(0, os.SEEK_END), partial=picture.partial)
+    else:
+        encoded = replace(_smallest(picture, plan, budget), partial=picture.partial)
+    may_rewrap = plan.rewrap and not picture.altered and plan.format not in PLACEHOLDERS
+    return _never_larger(encoded, file, picture.profile) if may_rewrap else encoded
 
 
 def resolve_plan(picture: Picture, plan: Plan) -> Plan:

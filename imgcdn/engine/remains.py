@@ -15,6 +15,7 @@ from PIL import Image, ImageChops, ImageFile
 
 from imgcdn.core.output.geometry import Size
 from imgcdn.engine import gif
+from imgcdn.engine.avif_meta import most_pixels, sound_avif
 from imgcdn.engine.codecs import READABLE
 from imgcdn.engine.gif_blocks import sound_gif
 from imgcdn.engine.jpeg_segments import sound_jpeg
@@ -56,7 +57,10 @@ def find_remains(file: BinaryIO) -> Remains | None:
         file: Seekable. The result reads from it.
 
     Returns:
-        None if nothing can be done: no browser shows the file, or it has a format that is not repaired.
+        None if nothing can be done.
+
+    Raises:
+        Image.DecompressionBombError: An AVIF declares more pixels than Pillow decodes.
     """
     file.seek(0)
     find = _FINDERS.get(kind_of(file.read(HEAD_BYTES)) or "")
@@ -85,7 +89,21 @@ def _remains_of_gif(file: BinaryIO) -> Remains | None:
     return None if found is None else Remains(found.file, ends_early=True, has_cut_frame=found.has_cut_frame)
 
 
-_FINDERS = {"png": _remains_of_png, "jpeg": _remains_of_jpeg, "webp": _remains_of_webp, "gif": _remains_of_gif}
+def _remains_of_avif(file: BinaryIO) -> Remains | None:
+    # libavif has a limit of its own, and says only that the file is damaged.
+    if most_pixels(file) > 2 * (Image.MAX_IMAGE_PIXELS or 0):
+        raise Image.DecompressionBombError("the AVIF declares too many pixels")
+    found = sound_avif(file)
+    return None if found is None else Remains(found)
+
+
+_FINDERS = {
+    "png": _remains_of_png,
+    "jpeg": _remains_of_jpeg,
+    "webp": _remains_of_webp,
+    "gif": _remains_of_gif,
+    "avif": _remains_of_avif,
+}
 
 
 @contextmanager

@@ -27,6 +27,9 @@ from imgcdn.engine.webp_chunks import sound_webp
 # Pictures are compared in strips of this height, because a difference takes as much memory as a picture.
 _STRIP_ROWS = 256
 
+# Largest progressive JPEG that is decoded twice more at its own size: about half a second.
+_MOST_COMPARED_PIXELS = 16_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Remains:
@@ -148,7 +151,23 @@ def load_remains(
         return clear_below(image, rows), True
     if rows < image.height and _is_empty(image):
         raise ValueError("the file ends before its pixels")
-    return image, rows < image.height or remains.ends_early
+    return image, rows < image.height or remains.ends_early or _lacks_detail(image, remains)
+
+
+def _lacks_detail(image: Image.Image, remains: Remains) -> bool:
+    """
+    Tell whether a progressive JPEG that was decoded to a smaller size lacks pixels at its own.
+
+    Its last scans refine details that a smaller size does not show. A large one counts as lacking them, because it
+    would take long to find out.
+    """
+    whole = Image.open(remains.file, formats=READABLE)
+    if whole.size == image.size or "progressive" not in whole.info:
+        return False
+    if whole.width * whole.height > _MOST_COMPARED_PIXELS:
+        return True
+    whole.load()
+    return _original_rows(whole, remains, lambda _: None) < whole.height
 
 
 def _is_empty(image: Image.Image) -> bool:
@@ -173,6 +192,9 @@ def _first_part(remains: Remains, size: Size) -> Image.Image:
     """Draw the first frame of a GIF on its canvas. Pixels that are missing are transparent."""
     remains.file.seek(0)
     part = next(gif.parts(remains.file.read()))
+    left, top, right, bottom = part.box
+    if (right - left) * (bottom - top) > (Image.MAX_IMAGE_PIXELS or 0):
+        raise ValueError("the first frame is much larger than its canvas")
     if not remains.has_cut_frame:
         return next(gif.draw_parts(iter([part]), size))[0]
     picture = _cut_part(part.file())

@@ -159,6 +159,12 @@ def test_a_jpeg_that_ends_before_its_last_scan_is_partial() -> None:
     assert variant(data[: min(last_scan, tables)], _FULL).partial
 
 
+@pytest.mark.parametrize("missing", [2, 200])
+def test_a_smaller_size_of_a_progressive_jpeg_knows_whether_all_is_there(missing: int) -> None:
+    original = pictures.saved(pictures.photograph((1600, 1200)), "JPEG", quality=90, progressive=True)[:-missing]
+    assert variant(original, Params(width=100)).partial == (missing > 2)
+
+
 def _interlaced_png() -> bytes:
     """Draw a PNG in seven passes."""
     image, rows = _photograph(), b""

@@ -156,6 +156,11 @@ def png_without_its_palette() -> bytes:
     return data[:start] + data[start + 12 + int.from_bytes(data[start : start + 4]) :]
 
 
+def png_without_pixels() -> bytes:
+    """The header is sound, and the file ends before the first row of pixels."""
+    return png()[:45]
+
+
 def keyed_png() -> bytes:
     """RGB where one colour, green, is declared transparent."""
     return saved(chart(), "PNG", transparency=GREEN)

@@ -294,6 +294,11 @@ class CorruptImage(ImageError):
     slug = "corrupt-image"
     title = "The original does not decode"
 
+    @classmethod
+    def for_partial(cls) -> "CorruptImage":
+        """Return the error for an original that ends early, where the settings refuse such originals."""
+        return cls("The original ends early, so a part of the picture is missing; export or upload it again.")
+
 
 class RenderFailed(ImageError):
     """The render crashed or exceeded a limit. Other variants of the original may succeed."""

@@ -11,7 +11,8 @@ from PIL import Image, ImageChops, ImageCms, ImageMath
 from imgcdn.core.output.formats import JPEG, OUTPUTS, PNG
 from imgcdn.core.output.plan import Plan
 from imgcdn.core.request.params import WHITE
-from imgcdn.engine.decode import Picture, reading
+from imgcdn.engine.decode import Picture
+from imgcdn.engine.originals import reading
 
 # Grey modes of more than 8 bits -> the factor that brings their values to 0..255. PNG's 16 bits arrive as I;16 (or I),
 # floats run from 0 to 1.

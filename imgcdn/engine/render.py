@@ -81,10 +81,10 @@ def render(file: BinaryIO, plan: Plan, budget: Budget) -> EncodedImage:
     # From here on, the plan's size and format are those without the border.
     picture, plan = _transform(decode(file, plan), plan)
     if plan.format in PLACEHOLDERS:
-        return describe(picture.image, plan, original_bytes=file.seek(0, os.SEEK_END))
+        return describe(picture.image, plan, original_bytes=file.seek(0, os.SEEK_END), partial=picture.partial)
     if picture.image.mode in ("L", "RGB"):
         plan = resolve_opaque(plan)
-    encoded = _smallest(picture, plan, budget)
+    encoded = replace(_smallest(picture, plan, budget), partial=picture.partial)
     return _never_larger(encoded, file, picture.profile) if plan.rewrap and not picture.altered else encoded
 
 

@@ -23,7 +23,7 @@ from imgcdn.core.output.plan import Plan, plan_for
 from imgcdn.core.values import EncodedImage, Facts
 from imgcdn.engine.probe import probe
 from imgcdn.engine.render import render
-from imgcdn.errors import ImageError, InternalError, RenderFailed, RequestError, SourceNotFound
+from imgcdn.errors import CorruptImage, ImageError, InternalError, RenderFailed, RequestError, SourceNotFound
 from imgcdn.renderers.jobs import Changed, Failed, FirstRender, Job, Outcome, Probed, ProbeJob, Rendered, RenderJob
 from imgcdn.renderers.messages import TAKEN, pack, receive_message
 from imgcdn.renderers.parent import end_with_parent
@@ -150,7 +150,9 @@ def _render_first(file: BufferedReader, version: str, facts: Facts, first: First
     if not _is_quick(facts, plan):
         return None
     file.seek(0)
-    return _written(render(file, plan, first.budget), variant_key(version, plan), first.temp, first.made_at)
+    return _written(
+        _complete(render(file, plan, first.budget), first), variant_key(version, plan), first.temp, first.made_at
+    )
 
 
 def _is_quick(facts: Facts, plan: Plan) -> bool:
@@ -160,7 +162,19 @@ def _is_quick(facts: Facts, plan: Plan) -> bool:
 
 
 def _render(file: BufferedReader, job: RenderJob) -> Rendered:
-    return _written(render(file, job.plan, job.budget), job.key, job.temp, job.made_at)
+    return _written(_complete(render(file, job.plan, job.budget), job), job.key, job.temp, job.made_at)
+
+
+def _complete(image: EncodedImage, job: RenderJob | FirstRender) -> EncodedImage:
+    """
+    Return a picture that the job permits.
+
+    Raises:
+        CorruptImage: Pixels are missing, and the job does not permit that.
+    """
+    if image.partial and not job.serves_partial:
+        raise CorruptImage.for_partial()
+    return image
 
 
 def _written(image: EncodedImage, key: str, temp: str | None, made_at: int) -> Rendered:

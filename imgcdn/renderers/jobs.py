@@ -35,6 +35,7 @@ class FirstRender:
         budget: The limits of encoders.
         temp: Path to write the variant's file to.
         made_at: Unix time in whole seconds, for the variant's header.
+        serves_partial: As in `RenderJob`.
     """
 
     params: Params
@@ -43,6 +44,7 @@ class FirstRender:
     budget: Budget
     temp: str
     made_at: int
+    serves_partial: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class RenderJob:
         made_at: Unix time in whole seconds, for the variant's header.
         budget: The limits of encoders.
         timeout_s: Wall-clock seconds after which the child is killed.
+        serves_partial: Whether an original that ends early is rendered as far as it goes; if not, it is refused.
     """
 
     path: PathBeneath
@@ -94,6 +97,7 @@ class RenderJob:
     made_at: int
     budget: Budget
     timeout_s: float
+    serves_partial: bool = True
 
 
 Job = ProbeJob | RenderJob

@@ -100,7 +100,7 @@ class ImageService:
             )
             if variant is not None:
                 now = self._clock()
-                delivery = delivery_of(variant, CacheStatus.HIT, record, now)
+                delivery = delivery_of(self._policy.check(variant), CacheStatus.HIT, record, now)
                 return delivery if request.v is None else delivery.for_version(request.v, record, now)
         self._raise_remembered(record, planned)
         return None
@@ -203,7 +203,8 @@ class ImageService:
         wanted = None
         if temp is not None:
             policy, made_at = self._policy, int(self._clock())
-            wanted = FirstRender(request.params, client, policy.limits, policy.budget, temp, made_at)
+            shared = policy.limits, policy.budget, temp, made_at, policy.serves_partial
+            wanted = FirstRender(request.params, client, *shared)
         try:
             original = await self._catalog.refresh(request.source, request.v, wanted, interest)
             if original.rendered is not None:
@@ -269,6 +270,7 @@ class ImageService:
             made_at=int(self._clock()),
             budget=self._policy.budget,
             timeout_s=self._policy.timeout_s,
+            serves_partial=self._policy.serves_partial,
         )
         try:
             try:
@@ -326,7 +328,7 @@ class ImageService:
         return (await self._reads.share(f"{source}:{planned.key}", read)).value
 
     def _delivery(self, variant: Variant, status: CacheStatus, record: SourceRecord) -> Delivery:
-        return delivery_of(variant, status, record, self._clock())
+        return delivery_of(self._policy.check(variant), status, record, self._clock())
 
     def _raise_remembered(self, record: SourceRecord, planned: Planned | None) -> None:
         now = self._clock()

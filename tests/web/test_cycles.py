@@ -80,7 +80,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "text.png").write_bytes(b"this is no picture")
-    (tmp_path / "root" / "half.png").write_bytes(pictures.png()[:-60])
+    (tmp_path / "root" / "half.png").write_bytes(pictures.png_without_pixels())
     (tmp_path / "root" / "photo.png").write_bytes(pictures.png())
     return tmp_path
 

@@ -121,6 +121,28 @@ def test_cache_control(changed: dict[str, Any], v: str | None, expected: str) ->
 
 
 @pytest.mark.parametrize(
+    ("changed", "v", "own", "expected"),
+    [
+        pytest.param({}, None, "", "public, max-age=60, stale-while-revalidate=0", id="a file"),
+        pytest.param({}, "1", "", "public, max-age=60", id="a version"),
+        pytest.param({"fresh_for_s": 5}, None, "", "public, max-age=5, stale-while-revalidate=55", id="5 s left"),
+        pytest.param({"private": True}, None, "", "no-store", id="private"),
+        pytest.param({}, None, "public, max-age=600, immutable", "public, max-age=60", id="the operator's own"),
+        pytest.param({}, None, "no-cache", "no-cache, max-age=60", id="the operator's own, without a lifetime"),
+    ],
+)
+def test_a_part_of_a_picture_is_kept_for_a_minute(
+    changed: dict[str, Any], v: str | None, own: str, expected: str
+) -> None:
+    delivery = Delivery(replace(VARIANT, partial=True), CacheStatus.HIT, **changed)
+    for asked in ({}, {"if_none_match": "*"}):
+        response = deliver(delivery, replace(IMAGE, v=v), request(**asked), replace(LIFETIMES, cache_control=own))
+        headers = dict(response.headers)
+        assert headers[b"cache-control"].decode() == expected
+        assert headers[b"cache-status"].endswith(b"; detail=partial")
+
+
+@pytest.mark.parametrize(
     ("changed", "v", "expected"),
     [
         pytest.param({}, None, "public, max-age=0, must-revalidate", id="instead of ours"),

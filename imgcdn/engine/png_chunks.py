@@ -211,12 +211,12 @@ class _Chunks:
     def _take_cut(self, chunk: _Chunk) -> None:
         """Take what is there of the chunk in which the file ends, as a whole chunk."""
         self.ends_early = True
-        start = chunk.start + _HEAD.size
-        if chunk.name == _FRAME or chunk.file_end <= start:
+        start, end = chunk.start + _HEAD.size, min(chunk.file_end, chunk.end - _SUM_BYTES)
+        if chunk.name == _FRAME or end <= start:
             return
         self.has_pixels |= chunk.name == _PIXELS
-        head = _HEAD.pack(chunk.file_end - start, chunk.name)
-        self.body += [(chunk.name, head), (chunk.name, Span(start, chunk.file_end)), (chunk.name, bytes(_SUM_BYTES))]
+        head = _HEAD.pack(end - start, chunk.name)
+        self.body += [(chunk.name, head), (chunk.name, Span(start, end)), (chunk.name, bytes(_SUM_BYTES))]
 
     def _is_key(self, data: bytes) -> bool:
         colour_type = self.head[b"IHDR"][9]

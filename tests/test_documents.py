@@ -49,12 +49,22 @@ def test_the_settings_of_the_compose_file_work_and_limit_the_widths() -> None:
     assert len(config.renderers.budget) == 2
 
 
+def test_the_units_read_the_settings_file_and_listen_on_this_machine_alone() -> None:
+    unit, listening = ((ROOT / "deploy" / name).read_text("utf-8") for name in ("imgcdn.service", "imgcdn.socket"))
+
+    assert "\nEnvironment=IMGCDN_CONFIG=%E/imgcdn/imgcdn.toml\n" in unit
+    assert re.findall(r"^ListenStream=(.*)$", listening, re.MULTILINE) == ["127.0.0.1:8000"]
+
+
 _TOML = [
-    pytest.param(block, id=f"{page.name}-{number}")
-    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
-    for number, block in enumerate(
-        re.findall(r"^```toml\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    )
+    pytest.param((ROOT / "deploy" / "imgcdn.toml").read_text("utf-8"), id="deploy"),
+    *(
+        pytest.param(block, id=f"{page.name}-{number}")
+        for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+        for number, block in enumerate(
+            re.findall(r"^```toml\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+        )
+    ),
 ]
 
 

@@ -217,7 +217,7 @@ def _gather(
             gathered.given_by[name] = written
         except Mistake as mistake:
             gathered.refused.add(name)
-            gathered.problems += [_sentence(written, each) for each in mistake.all]
+            gathered.problems += [_sentence(written, each) + _about_place(name, each) for each in mistake.all]
     if is_unreadable:  # it may contain any setting that is given nowhere else, so the default must not be judged
         gathered.refused.update(DECLARED.keys() - gathered.given_by.keys())
     return gathered
@@ -230,6 +230,13 @@ def _variable(name: str) -> str:
 def _sentence(written: str, mistake: Mistake) -> str:
     """Name the setting as it was written and the part that is wrong, then say what is wrong."""
     return f"{written}{mistake.part}{':' if mistake.complete else ''} {mistake.text}"
+
+
+def _about_place(setting: str, mistake: Mistake) -> str:
+    """Return what to do about a setting that was written below a [table], and so became a part of it."""
+    name = mistake.part.rpartition(".")[2]
+    is_misplaced = setting in ("allow", "mounts") and name in DECLARED
+    return f"; if the setting {name} is meant, write it above the first [table]" if is_misplaced else ""
 
 
 def _compose(values: Mapping[str, object]) -> Config:

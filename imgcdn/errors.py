@@ -216,6 +216,7 @@ class OverBudget(RequestError):
 
     Args:
         detail: The public text.
+        log: Which budget is used up.
         after_s: Seconds after which the client may try again.
     """
 
@@ -223,8 +224,8 @@ class OverBudget(RequestError):
     slug = "over-budget"
     title = "Too many new images"
 
-    def __init__(self, detail: str, *, after_s: int = 60) -> None:
-        super().__init__(detail)
+    def __init__(self, detail: str, *, log: str = "", after_s: int = 60) -> None:
+        super().__init__(detail, log=log)
         self.after_s = after_s
 
     @property

@@ -9,8 +9,8 @@ oldest worker. Every 15 seconds all clients rest, and the service is measured.
 
 Returns 1 when memory grows by more than 1 MiB per 1,000 renders after the first 2,000, the store passes its ceiling, a
 descriptor or a temporary file is left, or an answer was wrong. Every picture shows its source and its version
-(`soaking/pictures.py`), so one in another's place is recognised. With --self-test, judges a series that leaks instead,
-and returns 1, as it must.
+(`soaking/pictures.py`), so one in another's place is recognised. With --self-test, judges a made-up series that leaks
+instead of a service, says whether the leak was noticed, and returns 0 if it was.
 """
 
 import argparse
@@ -215,7 +215,7 @@ def main() -> int:
     parser.add_argument("--self-test", action="store_true", help="judge a series that leaks")
     arguments = parser.parse_args()
     if arguments.self_test:
-        return _print_judgement(Course(leaking(), _CEILING_BYTES))
+        return self_test()
     logging.basicConfig()
     with tempfile.TemporaryDirectory(prefix="soak-") as name:
         work = soak(
@@ -234,6 +234,18 @@ def main() -> int:
     return status
 
 
+def self_test() -> int:
+    """Judge a series that leaks and one that does not; return 0 if both were judged rightly."""
+    found = complaints(Course(leaking(), _CEILING_BYTES))
+    without_leak = complaints(Course(leaking(bytes_per_1000=0), _CEILING_BYTES))
+    print(*found, *without_leak, sep="\n")
+    if not found or without_leak:
+        print("self-test failed: " + ("a leak was not noticed" if not found else "a series without a leak was refused"))
+        return 1
+    print("self-test passed: the leak was noticed, and a series without a leak was accepted")
+    return 0
+
+
 def leaking(bytes_per_1000: float = 3 * 2**20) -> list[Sample]:
     """Return the samples of a service that keeps this much after a thousand renders, beside some noise."""
     dice = random.Random(1)
@@ -245,7 +257,7 @@ def leaking(bytes_per_1000: float = 3 * 2**20) -> list[Sample]:
             memory={1: round(2e8 + bytes_per_1000 * each / 1000 + dice.uniform(-4e6, 4e6))},
             descriptors={1: 20},
             temporary={},
-            stored_bytes=10**7,
+            stored_bytes=0,
             recent_bytes=0,
         )
         for each in renders

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from imgcdn import __version__
 from imgcdn.cli import check, serve, sign
+from imgcdn.config import DECLARED
 from imgcdn.errors import ConfigError, ListenError
 
 _EXIT_FAILED = 1
@@ -37,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A folder's name may have characters that the terminal cannot show, or bytes that are not text.
         sys.stdout.reconfigure(errors="backslashreplace")
     parser = _parser()
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        parser.error(_about_unknown(unknown))
     command = next((each for each in COMMANDS if options.command == each.NAME), None)
     if command is None:
         parser.print_help()
@@ -57,6 +60,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ListenError as error:
         print(f"imgcdn: {error.detail}", file=sys.stderr)
         return _EXIT_FAILED
+
+
+def _about_unknown(arguments: Sequence[str]) -> str:
+    """Return the message about arguments that no command takes. Most settings are no arguments."""
+    message = f"unrecognized arguments: {' '.join(arguments)}"
+    names = (argument.partition("=")[0].removeprefix("--").replace("-", "_") for argument in arguments)
+    name = next((name for name in names if name in DECLARED), None)
+    if name is None:
+        return message
+    return (
+        f"{message}; {name} is a setting that the command line does not take: write it into imgcdn.toml, or set the "
+        f"variable IMGCDN_{name.upper()}"
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,6 +1,7 @@
 """`imgcdn check [FOLDER]`: read the settings as `serve` would, and show each of them with where it was written."""
 
 import argparse
+import sys
 from dataclasses import fields
 
 from imgcdn.cli import serve
@@ -17,17 +18,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """
-    Print the settings in the form of imgcdn.toml.
+    Print the settings in the form of imgcdn.toml, and to stderr what works but was hardly meant so.
 
     Raises:
         ConfigError: The settings cannot work.
     """
-    _, explained = explain(serve.flags(options), file=serve.config_file(options))
+    config, explained = explain(serve.flags(options), file=serve.config_file(options))
     settings = {each.name: each for each in explained}
     for room, kind in ROOMS.items():
         print(f"# {room}")
         for name in (field.name for field in fields(kind)):
             print(_line(settings[name]))
+    for warning in config.origins.warnings():
+        print(f"imgcdn: warning: {warning}", file=sys.stderr)
     return 0
 
 

@@ -1,12 +1,15 @@
 """`imgcdn serve [FOLDER]`: run the service."""
 
 import argparse
+import logging
 import os
 from pathlib import Path
 from urllib.parse import quote
 
 from imgcdn import __version__
 from imgcdn.config import DECLARED, Config, load
+
+_log = logging.getLogger(__name__)
 
 NAME = "serve"
 HELP = "serve the pictures in a folder"
@@ -43,6 +46,8 @@ def run(options: argparse.Namespace) -> int:
     from imgcdn.web.server import serve
 
     configure(config.web.log_format)
+    for warning in config.origins.warnings():
+        _log.warning("%s", warning)
 
     def announce(address: str) -> None:
         _announce(config, address)

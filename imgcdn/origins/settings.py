@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imgcdn.core.output.formats import AVIF
-from imgcdn.core.request.allowlist import Pattern
+from imgcdn.core.request.allowlist import Pattern, shadowed
+from imgcdn.core.request.origin_options import OriginOptions
 from imgcdn.core.request.routes import Mount
 from imgcdn.core.request.url import parse_override
 from imgcdn.core.setting import (
@@ -21,10 +22,13 @@ from imgcdn.core.setting import (
     setting,
     switch,
 )
+from imgcdn.core.setting_tables import key_part
 from imgcdn.origins import entries
 
 _YEAR_S = 31_536_000
 
+#: Patterns that are compared with each other at start: a thousand take a second at most.
+_MOST_COMPARED = 1_000
 
 #: Pillow refuses larger pictures: twice its `Image.MAX_IMAGE_PIXELS`.
 _MOST_PIXELS = 178_956_970
@@ -99,6 +103,23 @@ class OriginSettings:
         """The formats of originals that are not read."""
         return () if self.avif_input else (AVIF.name,)
 
+    def warnings(self) -> Iterable[str]:
+        """Yield a sentence for each thing that works, but hardly as the operator meant it."""
+        for index, earlier in shadowed(self.allow[:_MOST_COMPARED]):
+            pattern, other = self.allow[index].text, self.allow[earlier].text
+            yield (
+                f"allow[{index}], {pattern}, never counts: allow[{earlier}], {other}, comes first and matches all of "
+                "its URLs; move it before that one, or leave it out"
+            )
+        schemes = [(f"allow[{index}]", each.scheme, each.options) for index, each in enumerate(self.allow)]
+        schemes += [(f"mounts{key_part('/' + each.prefix)}", each.base.scheme, each.options) for each in self.mounts]
+        for part, scheme, options in schemes:
+            if scheme == "http" and _has_credentials(options):
+                yield (
+                    f"{part}.headers.Authorization is sent over http://, so everybody on the way can read it; use "
+                    "https:// if the origin has it"
+                )
+
     def problems(self) -> Iterable[Problem]:
         """Yield the mistakes in combinations of settings: the settings concerned, and what is wrong."""
         if not os.path.isdir(self.root):  # Path.is_dir raises for a name of more than 255 bytes
@@ -110,3 +131,7 @@ class OriginSettings:
         if list(ttls) != sorted(ttls):
             text = "min_ttl, default_ttl and max_ttl must ascend; they are {}, {} and {}".format(*ttls)
             yield ("min_ttl", "default_ttl", "max_ttl"), text
+
+
+def _has_credentials(options: OriginOptions) -> bool:
+    return any(header.name == "Authorization" for header in options.headers)

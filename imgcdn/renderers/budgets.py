@@ -42,11 +42,13 @@ class Budgets:
 
     def refusal(self, claim: Claim) -> OverBudget | None:
         """Return the error for a render whose client or source has nothing left; None for all others."""
-        after_s = max((self._wait_s(allowance, name) for allowance, name, _ in self._charges(claim)), default=0.0)
-        if after_s <= 0:
+        waits = [(self._wait_s(allowance, name), allowance) for allowance, name, _ in self._charges(claim)]
+        used_up = [allowance for wait_s, allowance in waits if wait_s > 0]
+        if not used_up:
             return None
         detail = "Too many new images were asked for in a short time. Images that were made before are still sent."
-        return OverBudget(detail, after_s=math.ceil(after_s))
+        log = f"used up for this minute: {', '.join(f'{each.name} = {each.amount:g}' for each in used_up)}"
+        return OverBudget(detail, log=log, after_s=math.ceil(max(wait_s for wait_s, _ in waits)))
 
     def charge(self, claim: Claim) -> OverBudget | None:
         """Charge a render to its client and its source. If one of them has nothing left, return the error."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.load.soak import leaking
+from bench.load.soak import leaking, self_test
 from bench.load.soaking.judgement import Course, Sample, complaints, growth_per_1000
 
 CEILING = 10**7
@@ -73,6 +73,13 @@ def test_memory_may_grow_by_one_mib_per_1000_renders(
 
     assert len(found) == len(expected)
     assert all(part in complaint for part, complaint in zip(expected, found, strict=True))
+
+
+def test_the_self_test_succeeds_if_the_leak_is_noticed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert self_test() == 0
+    *complained, verdict = capsys.readouterr().out.splitlines()
+    assert [line for line in complained if "grows by" not in line] == []
+    assert verdict.startswith("self-test passed")
 
 
 def test_the_series_of_the_self_test_leaks() -> None:

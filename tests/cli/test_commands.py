@@ -1,13 +1,15 @@
 """The table of commands: the steps that CONTRIBUTING lists for a new command."""
 
+import argparse
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from imgcdn.cli import COMMANDS, main
-from imgcdn.config import load
+from imgcdn.cli import COMMANDS, main, serve
+from imgcdn.config import DECLARED, load
 from tests.support.paths import PACKAGE, ROOT, SAMPLES
 
 HEAVY = ("PIL", "flask", "gunicorn", "requests")
@@ -100,3 +102,66 @@ def test_a_reader_that_has_seen_enough_gets_no_traceback() -> None:
         assert process.stderr
         process.stdout.close()
         assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize(
+    ("argument", "expected"),
+    [
+        pytest.param(
+            "--render-timeout-s=1", "render_timeout_s is a setting that the command line does not", id="value"
+        ),
+        pytest.param("--require-signature", "set the variable IMGCDN_REQUIRE_SIGNATURE", id="without a value"),
+        pytest.param("--nonsense", "unrecognized arguments: --nonsense\n", id="no setting"),
+    ],
+)
+@pytest.mark.parametrize("command", ["serve", "check"])
+def test_a_setting_that_is_no_argument_is_said_to_go_elsewhere(
+    command: str, argument: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main([command, argument])
+
+    assert exit_.value.code == 2
+    assert expected in capsys.readouterr().err
+
+
+def test_the_readme_names_the_settings_that_the_command_line_takes() -> None:
+    parser = argparse.ArgumentParser()
+    serve.add_arguments(parser)
+    taken = {name for name in vars(parser.parse_args([])) if name in DECLARED} - {"root"}
+    said = (ROOT / "README.md").read_text(encoding="utf-8").partition("The command line takes ")[2].partition(". ")[0]
+
+    assert {f"`--{name.replace('_', '-')}`" for name in taken} == set(re.findall(r"`--[a-z-]+`", said))
+
+
+WITH_WARNINGS = """
+allow = ["a.test", "https://a.test/media/**", { pattern = "http://b.test", headers = { authorization = "s3cret" } }]
+
+[mounts."/cms"]
+base = "http://cms.test/media"
+headers = { Authorization = "s3cret" }
+
+[mounts."/safe"]
+base = "https://cms.test/media"
+headers = { Authorization = "s3cret" }
+
+[mounts."/open"]
+base = "http://cms.test/media"
+headers = { Referer = "https://a.test/" }
+"""
+
+
+def test_check_warns_of_what_works_but_was_hardly_meant(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "imgcdn.toml"
+    file.write_text(WITH_WARNINGS, encoding="utf-8")
+
+    assert main(["check", str(SAMPLES), "--config", str(file)]) == 0
+
+    told = capsys.readouterr().err
+    assert "s3cret" not in told
+    assert [line.split(" ")[2] for line in told.splitlines()] == [
+        "allow[1],",
+        "allow[2].headers.Authorization",
+        'mounts."/cms".headers.Authorization',
+    ]
+    assert "allow[0], a.test, comes first" in told

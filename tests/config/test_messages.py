@@ -331,3 +331,20 @@ def test_every_item_that_is_wrong_is_named() -> None:
         "--widths[0] must be an integer from 1 to 16383, not '0'",
         "--widths[2] must be an integer from 1 to 16383, not '-1'",
     )
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        pytest.param('[[allow]]\npattern = "a.test"', id="a list of tables"),
+        pytest.param('[mounts."/cms"]\nbase = "https://a.test"', id="a table in a table"),
+        pytest.param('[mounts]\n"/cms" = "https://a.test"', id="a table"),
+    ],
+)
+def test_a_setting_below_a_table_is_told_to_go_above_it(above: str, tmp_path: Path) -> None:
+    file = tmp_path / "imgcdn.toml"
+    file.write_text(f"{above}\nbudget = {{ client_variants = 120 }}\n", encoding="utf-8")
+
+    (mistake,) = mistakes(file=file)
+
+    assert mistake.endswith("; if the setting budget is meant, write it above the first [table]")

@@ -86,6 +86,22 @@ def test_a_refund_gives_back() -> None:
         clocked.budgets.refund(CLAIM)
 
 
+@pytest.mark.parametrize(
+    ("allowances", "note"),
+    [
+        pytest.param([VARIANTS], "client_variants = 3", id="variants of a client"),
+        pytest.param([OF_SOURCE], "source_variants = 3", id="variants of a source"),
+        pytest.param([VARIANTS, OF_SOURCE], "client_variants = 3, source_variants = 3", id="both"),
+    ],
+)
+def test_the_log_says_which_budget_is_used_up(allowances: list[Allowance], note: str) -> None:
+    budgets = Budgets(allowances)
+    refused = [error for error in (budgets.charge(CLAIM) for _ in range(4)) if error is not None]
+
+    assert [error.log for error in refused] == [f"used up for this minute: {note}"]
+    assert note not in refused[0].detail
+
+
 def test_the_memory_of_budgets_is_bounded() -> None:
     clocked = Clocked(VARIANTS)
     for number in range(21_000):

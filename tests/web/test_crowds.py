@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import threading
@@ -143,6 +144,8 @@ def test_a_client_over_its_budget_is_told_when_to_come_back(root: Path, tmp_path
         assert visit(104, "203.0.113.2").status == 200
         assert [visit(110 + n, f"2001:db8:0:1::{n}").status for n in range(4)] == [200, 200, 200, 429], "one /64"
         assert visit(120, "2001:db8:0:2::1").status == 200
+        notes = re.findall(r" status=429 .*note=(.*)", service.log.read_text())
+        assert set(notes) == {'"used up for this minute: client_variants = 3"'}
 
 
 def test_what_cannot_be_made_in_time_is_refused_before_it_is_tried(root: Path, tmp_path: Path) -> None:

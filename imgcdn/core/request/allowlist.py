@@ -154,3 +154,43 @@ def _check_segments(text: str, segments: Sequence[str], query: str) -> None:
         raise ValueError(f"{text!r}: a * stands for a whole segment of the path, as in /media/*/large.jpg")
     if segments and not segments[-1] and not query:
         raise ValueError(f"{text!r}: the path ends with a slash and admits nothing below it; write {text}**")
+
+
+#: Stands for a segment, a label or a query that may be anything. No URL and no pattern has this character.
+_ANYTHING = "\ufffd"
+
+
+def shadowed(patterns: Sequence[Pattern]) -> list[tuple[int, int]]:
+    """
+    Return the patterns that never count, because an earlier one matches all of their URLs.
+
+    Two patterns that together match all URLs of a third one are not recognised.
+
+    Returns:
+        (index of the pattern, index of the earlier one) for each.
+    """
+    found = []
+    for index, pattern in enumerate(patterns):
+        url = _most_general(pattern)
+        path = _Path.of(url)
+        for earlier, other in enumerate(patterns[:index]):
+            if _is_as_long(other, pattern) and other.covers(url, path):
+                found.append((index, earlier))
+                break
+    return found
+
+
+def _most_general(pattern: Pattern) -> RemoteUrl:
+    """Return a URL that another pattern matches only if it matches every URL of this one with a path of that length."""
+    labels = {"": "", "*": f"{_ANYTHING}.", "**": f"{_ANYTHING}.{_ANYTHING}."}[pattern.labels]
+    segments = pattern.segments or (_ANYTHING,)
+    path = "/".join(_ANYTHING if segment in ("*", "**") else segment for segment in segments)
+    query = _ANYTHING if pattern.query is None else pattern.query
+    return RemoteUrl(pattern.scheme, labels + pattern.host, pattern.port, f"/{path}?{query}")
+
+
+def _is_as_long(pattern: Pattern, other: Pattern) -> bool:
+    """Tell whether a pattern matches paths of any length if the other one does, and of any bytes."""
+    if pattern.segments is None:
+        return True
+    return other.segments is not None and (pattern.segments[-1] == "**" or other.segments[-1] != "**")

@@ -1,10 +1,11 @@
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from imgcdn.core.request.allowlist import Allowlist, parse_pattern
+from imgcdn.core.request.allowlist import Allowlist, parse_pattern, shadowed
 from imgcdn.core.request.url import parse_remote
 from imgcdn.errors import Forbidden, InvalidParam
 from tests.support.paths import TABLES
@@ -170,3 +171,56 @@ def test_a_pattern_that_cannot_work_is_refused_with_the_reason(pattern: str, why
     with pytest.raises(ValueError, match=re.escape(why)) as caught:
         parse_pattern(pattern)
     assert str(caught.value).startswith(repr(pattern))
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "expected"),
+    [
+        pytest.param("a.test", "https://a.test/media/**", True, id="a host alone has any path"),
+        pytest.param("https://a.test/media/**", "a.test", False, id="a narrower one comes first"),
+        pytest.param("a.test", "a.test", True, id="the same twice"),
+        pytest.param("a.test", "b.test", False, id="another host"),
+        pytest.param("a.test", "http://a.test", False, id="another scheme"),
+        pytest.param("a.test", "a.test:8443", False, id="another port"),
+        pytest.param("*.a.test", "img.a.test", True, id="one label"),
+        pytest.param("*.a.test", "a.test", False, id="a star is not the host itself"),
+        pytest.param("*.a.test", "x.img.a.test", False, id="two labels"),
+        pytest.param("*.a.test", "**.a.test", False, id="one label before any number"),
+        pytest.param("**.a.test", "*.a.test", True, id="any number of labels before one"),
+        pytest.param("**.a.test", "**.img.a.test", True, id="any number of labels, of a subdomain"),
+        pytest.param("*.a.test", "*.img.a.test", False, id="one label of a subdomain"),
+        pytest.param("https://a.test/m/**", "https://a.test/m/x/**", True, id="a folder above"),
+        pytest.param("https://a.test/m/x/**", "https://a.test/m/**", False, id="a folder below"),
+        pytest.param("https://a.test/m/*", "https://a.test/m/a.jpg", True, id="a star before a literal"),
+        pytest.param("https://a.test/m/a.jpg", "https://a.test/m/*", False, id="a literal before a star"),
+        pytest.param("https://a.test/m/*", "https://a.test/m/**", False, id="one segment before any number"),
+        pytest.param("https://a.test/m/**", "https://a.test/m/*/b/**", True, id="any number of segments"),
+        pytest.param("https://a.test/*/**", "https://a.test/**", False, id="two segments before any number"),
+        pytest.param("https://a.test/m/*", "https://a.test/m/a%2Fb.jpg", False, id="an encoded slash is no segment"),
+        pytest.param("https://a.test/*", "a.test", False, id="a path before any path"),
+        pytest.param("https://a.test/m/**", "https://a.test/m/a?x=1", True, id="any query"),
+        pytest.param("https://a.test/m/a?x=1", "https://a.test/m/a", False, id="one query before any query"),
+        pytest.param("https://a.test/m/a?x=1", "https://a.test/m/*?x=1", False, id="one name before any name"),
+        pytest.param("https://a.test/m/*?x=1", "https://a.test/m/a?x=1", True, id="the same query"),
+    ],
+)
+def test_a_pattern_never_counts_if_an_earlier_one_matches_all_of_its_urls(
+    earlier: str, later: str, expected: bool
+) -> None:
+    patterns = [parse_pattern(text) for text in ("other.test", earlier, later)]
+
+    assert shadowed(patterns) == ([(2, 1)] if expected else [])
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in ROWS if row["allowed"]], ids=lambda row: f"{row['pattern']} {row['url']!a}"
+)
+def test_a_pattern_of_one_url_never_counts_after_one_that_matches_it(row: dict[str, Any]) -> None:
+    url = parse_remote(row["url"]).url
+    try:
+        exact = parse_pattern(url)
+    except ValueError:  # some URLs cannot be written as a pattern
+        return
+    if exact.segments is not None:
+        exact = replace(exact, query=parse_remote(url).target.partition("?")[2] or None)
+        assert shadowed([parse_pattern(row["pattern"]), exact]) == [(1, 0)]

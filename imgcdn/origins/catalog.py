@@ -204,8 +204,12 @@ class Catalog:
         if known is None or known.origin is None:
             raise OriginError(NOT_SENT, log="a 304 to an unconditional request")
         headers = {**dict(known.origin.headers), **answer.headers}
-        record = replace(known, negative=None, origin=self._state(answer, headers, v, known.origin))
-        self._store.save_record(folder, record)
+        origin = self._state(answer, headers, v, known.origin)
+        record = replace(_latest(known, self._store.record(folder.source_key)), origin=origin)
+        if origin.storable:
+            self._store.save_record(folder, record)
+        else:  # the waiting requests fetch it again, and nobody else gets it
+            self._store.purge(folder.source_key)
         return Original(self._limits.check(self._limits.applied_to(record)), origin_status=304)
 
     async def _record_new_bytes(
@@ -232,12 +236,14 @@ class Catalog:
         probed = await self._prober.probe(located, version=answer.version, first=first, interest=interest)
         if probed is None:
             return None
-        record = replace(probed.record, origin=origin)
+        newest = self._store.record(folder.source_key)  # a render may have failed during the probe
+        failed = newest.failed if newest is not None and newest.version == probed.record.version else ()
+        record = replace(probed.record, origin=origin, failed=failed)
         if origin is not None and record.facts is None:
             self._store.discard(str(file.path))  # it will be fetched again
         if not storable:
             self._store.purge(folder.source_key)
-        elif record.facts is not None or (before is not None and before.facts is not None):
+        elif record.facts is not None or (newest is not None and newest.facts is not None):
             self._store.save_record(folder, record)
             self._failures.forget(folder.source_key)
         else:
@@ -292,3 +298,10 @@ class Catalog:
             storable=permitted.storable,
             seen=seen,
         )
+
+
+def _latest(known: SourceRecord, newest: SourceRecord | None) -> SourceRecord:
+    """Return the record that was validated, with the failures of renders that were remembered during the validation."""
+    if newest is None or newest.version != known.version:
+        newest = known
+    return replace(newest, negative=None if newest.negative == known.negative else newest.negative)

@@ -29,6 +29,7 @@ from imgcdn.renderers.messages import TAKEN, pack, receive_message
 from imgcdn.renderers.parent import end_with_parent
 from imgcdn.renderers.priority import drop_realtime_capability, use_background_priority
 from imgcdn.renderers.sandbox import confine
+from imgcdn.renderers.system_calls import refuse_sockets
 from imgcdn.store.files import file_stamp, pack_variant, stamp_of, write_file
 from imgcdn.store.opening import open_beneath
 
@@ -59,6 +60,7 @@ def main(connection: socket.socket, memory_bytes: int, writable: str) -> None:
     """
     _limit_process(memory_bytes)
     confine(writable)
+    refuse_sockets()
     try:
         for _ in range(_MAX_JOBS):
             job: Job | None = receive_message(connection)

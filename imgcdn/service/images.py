@@ -8,8 +8,9 @@ once for all requests that wait for it, and the variant is rendered once for all
 import asyncio
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from imgcdn.core.interest import Interest, Requester
 from imgcdn.core.output.keys import source_key
@@ -30,6 +31,8 @@ from imgcdn.service.single_flight import SingleFlight, Work
 from imgcdn.store.disk import DiskStore
 from imgcdn.store.files import LARGE_BYTES, variant_name
 from imgcdn.store.folder import Folder
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -109,7 +112,7 @@ class ImageService:
         """Return the host of a source; empty for a folder."""
         return self._catalog.host(source)
 
-    async def get(self, request: ImageRequest, client: ClientClass, address: str = "") -> Delivery:
+    async def get(self, request: ImageRequest, client: ClientClass, *, address: str = "") -> Delivery:
         """
         Return the variant for a client, and render it if it is not stored.
 
@@ -120,27 +123,30 @@ class ImageService:
         Raises:
             ImgcdnError: Any error of the source or the render. All requests that waited for the same work get it.
         """
-        timeout_s = self._settings.request_timeout_s
-        ends_at = asyncio.get_running_loop().time() + timeout_s
-        requester = Requester(address, self.host(request.source), source_key(request.source), ends_at)
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await self._get(request, client, requester)
-        except TimeoutError as error:
-            raise RenderTimeout("The picture was not ready in time. Try again later.") from error
+        return await self._in_time(request.source, address, functools.partial(self._get, request, client))
 
     async def describe(self, source: Source) -> Facts:
         """
         Return the probe facts of an original.
 
         Raises:
-            ImgcdnError: The original is not there, or it is refused.
+            ImgcdnError: The original is not there, it is refused, or it was not read in time.
         """
-        requester = Requester(host=self.host(source), source=source_key(source))
         refresh = functools.partial(self._catalog.refresh, source, None, None)
-        facts = (await self._original(source, None, refresh, requester)).record.facts
+        original = await self._in_time(source, "", functools.partial(self._original, source, None, refresh))
+        facts = original.record.facts
         assert facts is not None
         return facts
+
+    async def _in_time(self, source: Source, address: str, work: Callable[[Requester], Awaitable[T]]) -> T:
+        """Do work for a request, until the deadline of requests."""
+        timeout_s = self._settings.request_timeout_s
+        ends_at = asyncio.get_running_loop().time() + timeout_s
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await work(Requester(address, self.host(source), source_key(source), ends_at))
+        except TimeoutError as error:
+            raise RenderTimeout("The picture was not ready in time. Try again later.") from error
 
     async def _get(self, request: ImageRequest, client: ClientClass, requester: Requester) -> Delivery:
         # If there was no record before, a variant that is found below was made by a concurrent request.

@@ -38,6 +38,7 @@ from imgcdn.store.files import (
     path_stamp,
     read_variant,
     remove_file,
+    remove_if_same,
     unpack_record,
     unpack_variant,
     variant_name,
@@ -128,7 +129,7 @@ class DiskStore:
         known = self._records.get(source_key)
         if known is not None and known[0] == identity:
             return known[1]
-        record = self._load_record(path)
+        record = self._load_record(path, stat)
         if record is not None:
             self._records.put(source_key, (identity, record))
         return record
@@ -178,14 +179,14 @@ class DiskStore:
         variant = known if known and not body else read_variant(fd, stat.st_size, key=key, known=known)
         if variant is None:
             _log.warning("removed a damaged variant of %d bytes", stat.st_size)
-            remove_file(path)
+            remove_if_same(path, stat)
             return None
         self.usage.count(path)
         if known is None:
             self._headers.put(path, (identity, replace(variant, body=b"")))
         return variant
 
-    def _load_record(self, path: str) -> SourceRecord | None:
+    def _load_record(self, path: str, stat: os.stat_result) -> SourceRecord | None:
         try:
             record = unpack_record(read_file(path, MAX_RECORD_BYTES + 1))
         except OSError as error:
@@ -193,7 +194,7 @@ class DiskStore:
             return None
         if record is None:
             _log.warning("removed a damaged record")
-            remove_file(path)
+            remove_if_same(path, stat)
         return record
 
     def original(self, source_key: str) -> Path | None:

@@ -258,6 +258,7 @@ class _Sweep:
         """Remove a record, and its folder and the shard if they are empty then."""
         if source.record is not None and self._remove(source.record.path):
             self.kept_bytes -= source.record.size
+            source.record = None
         if not self._remove(source.folder, os.rmdir):
             return
         self.kept_bytes -= source.folder_size

@@ -5,6 +5,7 @@ A variant is a header and the encoded picture or text. A record is a line with a
 checksum is wrong is never served: a half-written, truncated or overwritten file counts as missing.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -197,6 +198,13 @@ def remove_file(path: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def remove_if_same(path: str, stat: os.stat_result) -> None:
+    """Remove a file, unless another file has been published at its path since it was looked at."""
+    with contextlib.suppress(OSError):
+        if os.path.samestat(os.lstat(path), stat):
+            os.unlink(path)
 
 
 def write_file(path: str, data: bytes) -> OSError | None:

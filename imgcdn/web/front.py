@@ -146,7 +146,7 @@ class Front:
         service = self._parts.service
         with self._admission.admit(service.host(image.source)):
             address = self.proxies.client_network(request.peer, request.headers)
-            return self._hits.respond(await service.get(image, client, address), image, request)
+            return self._hits.respond(await service.get(image, client, address=address), image, request)
 
     def _at_its_prefix(self, request: Request) -> Request:
         """Take away the path prefix, which some proxies pass on and others do not."""

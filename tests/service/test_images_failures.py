@@ -186,6 +186,21 @@ def test_an_unknown_negative_entry_of_another_release_is_ignored(bench: Bench) -
     asyncio.run(scenario())
 
 
+def test_the_facts_of_an_original_are_waited_for_as_long_as_a_request(bench: Bench, folder: Path) -> None:
+    bench.put(pictures.png())
+
+    async def scenario() -> None:
+        async with rendering(folder):
+            bench.sockets = folder
+            async with bench.service(request_timeout_s=1.0) as service:
+                send_to_children(folder, signal.SIGSTOP)
+                with pytest.raises(RenderTimeout, match="not ready"):
+                    await service.describe(image_request().source)
+                send_to_children(folder, signal.SIGCONT)
+
+    asyncio.run(scenario())
+
+
 def test_a_request_that_times_out_fails_but_its_render_is_kept(bench: Bench, folder: Path) -> None:
     bench.put(pictures.png())
 

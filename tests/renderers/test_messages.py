@@ -101,7 +101,7 @@ _FIRST = FirstRender(
 _PLAN = Plan(
     size=(3, 2),
     format="png",
-    trim=Trim(1, Framing(fit=Fit.COVER), 2, FormatChoice(("avif",), "png", 1, 2)),
+    trim=Trim(1, Framing(fit=Fit.COVER), 2, FormatChoice(("avif",), "png", "jpeg", 1, 2)),
     original=Facts("jpeg", (3, 2), 1, alpha=False),
 )
 

@@ -59,7 +59,7 @@ def codings_of(header: str, url: str) -> tuple[str, ...]:
             "The origin compressed the image in a way that the service does not read.", log=f"{url} came with {why}"
         )
     if len(header) > MAX_CODINGS_LENGTH or len(found) > _MOST_CODINGS:
-        raise _broken(url, f"more than {_MOST_CODINGS} content codings")
+        raise _broken(url, f"too many content codings: {len(found)}, in {len(header)} characters")
     return tuple(reversed(found))
 
 

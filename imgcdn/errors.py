@@ -142,6 +142,12 @@ class SourceNotFound(RequestError):
     slug = "source-not-found"
     title = "There is no such image"
 
+    @classmethod
+    def for_unreadable(cls, path: str) -> "SourceNotFound":
+        """Return the error for a file that the service may not read."""
+        detail = "There is no image at this path that the service may read."
+        return cls(detail, log=f"no permission to read {path}")
+
 
 class SourceWithheld(SourceNotFound):
     """
@@ -398,6 +404,11 @@ class Overloaded(ImgcdnError):
     def __init__(self, detail: str, *, after_s: int = 1) -> None:
         super().__init__(detail)
         self.after_s = after_s
+
+    @classmethod
+    def at_shutdown(cls) -> "Overloaded":
+        """Return the error for work that ends with the process."""
+        return cls("The service is shutting down. Try again in a second.")
 
     @property
     def retry_after_s(self) -> int | None:

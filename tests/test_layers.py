@@ -27,6 +27,7 @@ ROOMS: dict[str, set[str]] = {
     "engine": _BASE,
     "store": _BASE,
     "renderers": _BASE,
+    "renderers/client": _BASE | {"store/opening"},
     "renderers/child": _BASE | {"engine", "store/files", "store/opening"},
     "renderers/inherited": _BASE | {"engine"},
     "origins": _BASE | {"store", "renderers"},

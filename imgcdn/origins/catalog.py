@@ -105,7 +105,7 @@ class Catalog:
         return None
 
     async def refresh(
-        self, source: Source, v: str | None, first: FirstRender | None = None, interest: Interest = ALWAYS
+        self, source: Source, v: str | None, *, first: FirstRender | None = None, interest: Interest = ALWAYS
     ) -> Original:
         """
         Bring the record up to date: fetch the original, or validate it. Failures are remembered.
@@ -122,7 +122,8 @@ class Catalog:
         record = self.current(source, v)  # another process may have been first
         if record is not None:
             return Original(record)
-        return await self._fetch(source, self._store.record(source_key(source)), v, first, interest)
+        known = self._store.record(source_key(source))
+        return await self._fetch(source, known, v=v, first=first, interest=interest)
 
     async def open(self, source: Source, original: Original) -> OriginalFile | None:
         """
@@ -156,7 +157,7 @@ class Catalog:
         failure = self._failures.get(source_key(source))
         if failure is not None:
             raise_remembered(failure, now=self._clock())
-        return await self._fetch(source, None, None, None, interest)
+        return await self._fetch(source, None, v=None, first=None, interest=interest)
 
     def host(self, source: Source) -> str:
         """Return the host of a source; empty for a folder."""
@@ -172,6 +173,7 @@ class Catalog:
         self,
         source: Source,
         known: SourceRecord | None,
+        *,
         v: str | None,
         first: FirstRender | None,
         interest: Interest,
@@ -190,8 +192,8 @@ class Catalog:
                 original = await self._record_new_bytes(
                     folder,
                     fetched,
-                    v,
-                    first,
+                    v=v,
+                    first=first,
                     host=fetcher.host(source),
                     was_known=known is not None,
                     interest=interest,
@@ -216,9 +218,9 @@ class Catalog:
         self,
         folder: Folder,
         fetched: Fetched,
+        *,
         v: str | None,
         first: FirstRender | None,
-        *,
         host: str,
         was_known: bool,
         interest: Interest,

@@ -93,7 +93,7 @@ class Dialler:
 
     @contextmanager
     def trying(self, attempt: Attempt) -> Iterator[None]:
-        """Set the attempt of the current thread. The library in between has no argument to pass it."""
+        """Set the attempt of the current thread. requests has no argument to pass it through."""
         self._current.attempt = attempt
         try:
             yield

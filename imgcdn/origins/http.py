@@ -23,7 +23,6 @@ from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 from urllib3.response import BaseHTTPResponse
 
 from imgcdn import __version__
-from imgcdn.core.quoting import hide_quoted
 from imgcdn.core.request.routes import Hop
 from imgcdn.core.request.url import RemoteUrl, join_reference, parse_override, parse_remote
 from imgcdn.core.values import Source
@@ -51,9 +50,6 @@ ACCEPT = "image/avif,image/webp,image/apng,image/png,image/jpeg,image/gif,image/
 #: Longest Retry-After of an origin that is respected, in seconds.
 MAX_RETRY_AFTER_S = 60
 
-#: A longer CDN-Loop is not read. One of this length names 50 networks.
-MAX_CDN_LOOP_LENGTH = 2_000
-
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _WHOLE = frozenset({200, 203})
 _GONE = frozenset({404, 410})
@@ -72,7 +68,7 @@ class HttpFetcher:
 
     Args:
         settings: Addresses, deadlines and limits.
-        judge: Tells how a URL may be requested on the way to a source; None if it must not be.
+        judge: Returns how a URL (the source's own or a redirect's) may be requested; None if it may not.
         loop_id: A random name of this service, the same in all workers. It is sent as CDN-Loop (RFC 8586).
         resolver: Called once for each new connection.
         clock: Unix time.
@@ -90,14 +86,14 @@ class HttpFetcher:
         clock: Callable[[], float] = time.time,
     ) -> None:
         tls = tls_context(settings.ca_bundle)
-        public = AddressRule(ip_network(text) for text in settings.allow_addresses)
+        admitted = AddressRule(ip_network(text) for text in settings.allow_addresses)
         overrides = {(host, port): addresses for host, port, addresses in map(parse_override, settings.resolve)}
         self._settings = settings
         self._judge = judge
         self._loop_id = loop_id
         self._clock = clock
         # Two pools: addresses of mounts are not checked, so their connections must not be used for ordinary URLs.
-        self._checked, self._exempt = (Transport(Dialler(rule, overrides, resolver), tls) for rule in (public, None))
+        self._checked, self._exempt = (Transport(Dialler(rule, overrides, resolver), tls) for rule in (admitted, None))
 
     def close(self) -> None:
         """Close the connections that are kept alive."""
@@ -146,18 +142,6 @@ class HttpFetcher:
             if watch.fired:  # after a shutdown, the end of the data looks like the end of the body
                 raise _too_slow(url)
             return answer
-
-
-def is_loop(header: str | None, loop_id: str) -> bool:
-    """
-    Tell whether a request came from this service (RFC 8586). A header that is too long to be read counts as a loop.
-
-    >>> is_loop('other.example; a="imgcdn-1", imgcdn-1;v=2', "imgcdn-1")
-    True
-    """
-    if header is None or len(header) > MAX_CDN_LOOP_LENGTH:
-        return header is not None
-    return loop_id in (item.partition(";")[0].strip() for item in hide_quoted(header).split(","))
 
 
 @dataclass(slots=True)
@@ -211,7 +195,7 @@ class _Fetch:
         )
         attempt = Attempt(url.target, self.watch, self.settings.connect_timeout_s)
         try:
-            return self._attempt(transport, request, attempt)
+            return self._send_once(transport, request, attempt)
         except (RequestException, HTTPError) as error:
             _empty_frames(error)
             if self.watch.fired or not (attempt.reused and _was_closed(error)):
@@ -219,11 +203,11 @@ class _Fetch:
         # The origin closed a kept-alive connection just when it was used again, so try once more. The pool replaces the
         # failed connection, so the next one is new.
         try:
-            return self._attempt(transport, request, replace(attempt, reused=True))
+            return self._send_once(transport, request, replace(attempt, reused=True))
         except (RequestException, HTTPError) as error:
             raise _failure(url, error) from error
 
-    def _attempt(self, transport: Transport, request: PreparedRequest, attempt: Attempt) -> BaseHTTPResponse:
+    def _send_once(self, transport: Transport, request: PreparedRequest, attempt: Attempt) -> BaseHTTPResponse:
         connect_s = min(self.settings.connect_timeout_s, self.watch.remaining_s)
         read_s = min(self.settings.read_timeout_s, self.watch.remaining_s)
         with transport.dialler.trying(attempt):

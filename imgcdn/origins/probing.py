@@ -13,7 +13,7 @@ from imgcdn.origins.negative import negative_entry
 from imgcdn.renderers.client import RenderClient
 from imgcdn.renderers.jobs import Changed, Claim, Failed, FirstRender, Outcome, Probed, ProbeJob, Rendered, claim_for
 
-#: Estimated milliseconds for reading a header, and for a render in the same trip (`renderers.child`).
+#: Estimated milliseconds for reading a header, and for a render in the same job (`renderers.child`).
 _HEADER_MS = 2.0
 _QUICK_RENDER_MS = 15.0
 
@@ -78,7 +78,7 @@ class Prober:
 
         Args:
             version: SHA-256 of the bytes, hex; None to hash them.
-            first: What to render in the same trip; None for nothing.
+            first: What to render in the same job; None for nothing.
             interest: Who waits.
 
         Returns:

@@ -25,7 +25,6 @@ from imgcdn.errors import InternalError, Overloaded, RenderFailed, RenderTimeout
 from imgcdn.renderers.budgets import Budgets
 from imgcdn.renderers.channel import serve
 from imgcdn.renderers.jobs import (
-    IGNORED_SIGNALS,
     Claim,
     Failed,
     Job,
@@ -34,10 +33,12 @@ from imgcdn.renderers.jobs import (
     Probed,
     ProbeJob,
     Rendered,
+    failed_by_us,
     remove_half_written,
 )
 from imgcdn.renderers.killings import Killings
 from imgcdn.renderers.messages import TAKEN, GarbledOutcome, pack, read_outcome
+from imgcdn.renderers.parent import IGNORED_SIGNALS
 from imgcdn.renderers.queue import JobQueue
 from imgcdn.renderers.settings import BrokerSettings
 
@@ -46,17 +47,17 @@ _log = logging.getLogger(__name__)
 #: How many children are tried for a job: one that may have died while idle, then two new ones.
 _MOST_CHILDREN_TRIED = 3
 
-#: Connections that may wait to be accepted. With a full queue, asyncio would take a refused connection for an open one.
+#: Connections that may wait to be accepted. If this backlog is full, asyncio reports a refused connection as open.
 _BACKLOG = 4096
 
-#: Exit statuses of a child that others have killed: negative signals that no codec causes, and what multiprocessing
-#: reports when the fork server was killed, whose children end with it.
+#: Exit statuses of a child that another process killed: signals that no codec raises (negative), and 255, which
+#: multiprocessing reports when the fork server was killed. Its children end with it.
 _KILLED_BY_OTHERS = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, 255)
 
 #: A child closes its socket a moment before its exit status is known.
 _ENDING_S = 1.0
 
-#: How often a job is done whose child somebody else kills.
+#: How many times a job is tried if another process kills its child.
 _ATTEMPTS = 2
 
 #: How long an idle child has to accept a job, and the fork server to fork.
@@ -136,7 +137,7 @@ class Child:
         except TimeoutError:
             _log.error("the fork server hangs; the broker exits, and the next job starts another one")
             os._exit(1)  # not by the usual way, which waits for the thread
-        except BaseException:  # if this was cancelled, a child that starts nevertheless ends with its socket
+        except BaseException:  # after a cancellation the child may still start; it exits because its socket is closed
             self._writer.close()
             raise
         self._process = process
@@ -153,7 +154,7 @@ class Child:
         if anew:
             await self.kill()
         try:
-            await self._hand_over(job)  # no part of the deadline: if this takes long, the original is not at fault
+            await self._hand_over(job)  # outside the deadline: a slow hand-over is not the original's fault
             async with asyncio.timeout(job.timeout_s):
                 return await read_outcome(self._reader)
         except TimeoutError:
@@ -172,7 +173,7 @@ class Child:
             _log.error("a render child sent no outcome; an original may have taken it over: %s", error)
             return _crashed()
         except _NoChild as error:
-            return Failed(InternalError("Rendering failed. The log has the reason.", log=str(error)))
+            return failed_by_us(log=str(error))
         except asyncio.CancelledError:
             try:
                 await self.kill()
@@ -228,7 +229,7 @@ class Broker:
     The queue and the render children.
 
     Args:
-        settings: Of the queue and the children.
+        settings: The settings of the queue and the children.
     """
 
     def __init__(self, settings: BrokerSettings) -> None:
@@ -269,7 +270,7 @@ class Broker:
         return outcome
 
     async def _probe(self, job: ProbeJob, claim: Claim, interest: Interest) -> Outcome:
-        """Do a probe, which costs nothing. The render that comes with it is charged, or left out."""
+        """Do a probe, and charge the render that comes with it. If the budget is used up, only the probe is done."""
         if job.then is not None and self._budgets.charge(claim) is not None:
             job = replace(job, then=None)
         outcome: Outcome | None = None

@@ -23,8 +23,19 @@ from imgcdn.core.output.plan import Plan, plan_for
 from imgcdn.core.values import EncodedImage, Facts
 from imgcdn.engine.probe import probe
 from imgcdn.engine.render import render
-from imgcdn.errors import CorruptImage, ImageError, InternalError, RenderFailed, RequestError, SourceNotFound
-from imgcdn.renderers.jobs import Changed, Failed, FirstRender, Job, Outcome, Probed, ProbeJob, Rendered, RenderJob
+from imgcdn.errors import CorruptImage, ImageError, RenderFailed, RequestError, SourceNotFound
+from imgcdn.renderers.jobs import (
+    Changed,
+    Failed,
+    FirstRender,
+    Job,
+    Outcome,
+    Probed,
+    ProbeJob,
+    Rendered,
+    RenderJob,
+    failed_by_us,
+)
 from imgcdn.renderers.messages import TAKEN, pack, receive_message
 from imgcdn.renderers.parent import end_with_parent
 from imgcdn.renderers.priority import drop_realtime_capability, use_background_priority
@@ -43,8 +54,7 @@ _CPU_GRACE_S = 5
 _MAX_JOBS = 500
 _MAX_RSS_BYTES = 400 * 2**20
 
-
-#: What is rendered in one trip with the header: a photograph of 1,000,000 pixels to a thumbnail takes 5 to 30 ms.
+#: What is rendered in the same job as the probe: a photograph of 1,000,000 pixels to a thumbnail takes 5 to 30 ms.
 _QUICK_SOURCE_PIXELS = 1_000_000
 _QUICK_OUTPUT_PIXELS = 100_000
 
@@ -107,7 +117,7 @@ def _attempt(work: Callable[[], T]) -> T | Failed:
         detail = "This takes more memory than the service allows. Another size or format may work."
         return Failed(RenderFailed(detail, log=_describe(error)))
     except Exception as error:  # noqa: BLE001  # the last resort of a job: the client gets 500, the operator this text
-        return Failed(InternalError("Rendering failed. The log has the reason.", log=_describe(error)))
+        return failed_by_us(log=_describe(error))
 
 
 def time_used_s() -> float:
@@ -124,8 +134,7 @@ def _open(job: Job) -> BufferedReader:
     try:
         fd, found = open_beneath(job.path.root, job.path.name)
     except PermissionError as error:
-        detail = "There is no image at this path that the service may read."
-        raise SourceNotFound(detail, log=f"no permission to read {job.path}") from error
+        raise SourceNotFound.for_unreadable(str(job.path)) from error
     except OSError as error:
         raise _NotTheFile from error
     if stamp_of(found) != job.stamp:

@@ -2,8 +2,8 @@
 Verifying stored variants again, a part at a time.
 
 A process hashes a variant when it reads it for the first time, and not again. A disk may damage the file later. So each
-variant is hashed once in 30 days, at a time that follows from its key. The time until which that was done is the mtime
-of a file that all processes share. After a longer stop, at most one day's part is done.
+variant is hashed once in 30 days, at a time that follows from its key. A file that all processes share has as its mtime
+the time up to which this is done. After a longer stop, only the variants due in the last day are verified.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ _PAUSE_S = 0.01
 
 
 class _Ended(Exception):  # not an error: the process ends
-    """The work shall end now."""
+    """Verification must stop now."""
 
 
 def verify_part(
@@ -47,8 +47,8 @@ def verify_part(
     Hash variants whose time has come, for about a second. Remove the damaged ones.
 
     Args:
-        pause: Waits for some seconds, and returns True if the work shall end.
-        monotonic: The time in seconds, of a clock that is never set back.
+        pause: Waits for some seconds, and returns True if verification must stop now.
+        monotonic: A monotonic clock, in seconds.
 
     Returns:
         The number of variants that were hashed; None if it is too early, or another process does it, or nothing is
@@ -71,11 +71,11 @@ def verify_part(
 
 def due_after(key: str, since: int) -> int:
     """
-    Return the first time from a given one on at which a variant is due. It is due once in 30 days.
+    Return the first time at or after `since` at which a variant is due. It is due once in 30 days.
 
     Args:
         key: The key of the variant.
-        since: The given time. Both are Unix times in whole seconds, which every file system can store.
+        since: Unix time in whole seconds, as the result, because every file system can store these.
     """
     own = int(key[:8], 16) * _PERIOD_S >> 32
     return since + (own - since) % _PERIOD_S

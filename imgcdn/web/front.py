@@ -112,7 +112,7 @@ class Front:
         Return a request with its peer and its id, for a server that hands over requests one by one.
 
         Args:
-            address: Of the other end of the connection; empty for a Unix socket.
+            address: The peer's address; empty for a Unix socket.
         """
         peer = self.proxies.peer(address)
         return request._replace(peer=peer, id=self.ids.next(peer, request.headers), received_at=time.perf_counter())

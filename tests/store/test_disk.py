@@ -290,9 +290,9 @@ class TestPurgeRace:
         Path(temp).write_bytes(variant_file())
         with store.open_folder(SOURCE) as folder:
             variant_path(store).parent.rmdir()
-            kept, variant = store.keep(folder, temp, NAME, file=None)
+            variant, is_stored = store.keep(folder, temp, NAME, file=None)
 
-        assert not kept
+        assert not is_stored
         assert variant
         assert variant.body == b"picture"
         assert store.degraded == ""

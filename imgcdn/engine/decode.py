@@ -1,5 +1,6 @@
 """File -> Picture. Originals are opened only here, and the errors of reading them are translated only here."""
 
+import io
 import struct
 import warnings
 import zlib
@@ -13,7 +14,7 @@ from PIL import ExifTags, Image, ImageFile
 
 from imgcdn.core.output.geometry import UPRIGHT, Box, Size, compose, turned_size
 from imgcdn.core.output.plan import Plan
-from imgcdn.engine import gif
+from imgcdn.engine import apng, gif
 from imgcdn.engine.codecs import READABLE
 from imgcdn.engine.colourspaces import profile_of
 from imgcdn.errors import CorruptImage
@@ -92,9 +93,14 @@ def open_original(file: BinaryIO) -> ImageFile.ImageFile:
     """
     Open an original of one of the five formats, without decoding its pixels. Call this within `reading()`.
 
+    Of an animated PNG, this is the default image alone; `engine.apng` has the frames.
+
     Args:
         file: A seekable file. Not a path: for its extension, Pillow would import plugins of other formats.
     """
+    if apng.is_animated(file):
+        file.seek(0)
+        file = io.BytesIO(apng.without_animation(file.read()))
     file.seek(0)
     image = Image.open(file, formats=READABLE)
     drop_surplus_alphas(image)
@@ -154,9 +160,11 @@ def decode(file: BinaryIO, plan: Plan) -> Picture:
 
 
 def _first_frame(image: ImageFile.ImageFile, file: BinaryIO) -> Image.Image:
-    if image.format == "GIF" and gif.leaves_gap(image):
+    if image.format == "GIF":
         file.seek(0)
-        return next(gif.draw_parts(gif.parts(file.read()), image.size))[0]
+        data = file.read()
+        if gif.leaves_gap(image) or gif.begins_grey(data):
+            return next(gif.draw_parts(gif.parts(data), image.size))[0]
     image.load()
     return image
 

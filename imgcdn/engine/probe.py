@@ -8,7 +8,7 @@ from PIL import Image, ImageFile
 from imgcdn.core.output.formats import FORMATS
 from imgcdn.core.output.geometry import turned_size
 from imgcdn.core.values import Facts
-from imgcdn.engine import gif
+from imgcdn.engine import apng, gif
 from imgcdn.engine.codecs import NAMES
 from imgcdn.engine.decode import open_original, orientation_of, reading
 from imgcdn.engine.kinds import HEAD_BYTES, kind_of
@@ -47,13 +47,14 @@ def probe(file: BinaryIO, *, max_pixels: int, refused: Collection[str] = ()) -> 
             raise ImageTooLarge.for_pixels(max_pixels)
         if pixels == 0:
             raise CorruptImage("The original has no pixels; its width or height is 0.")
-        frames = _frames(image)
-        return _facts(image, frames if frames * pixels <= max_pixels else 1)
+        animation = apng.cut(file) if image.format == "PNG" else None
+        frames = _frames(image) if animation is None else len(animation.parts)
+        return _facts(image, frames if frames * pixels <= max_pixels else 1, animation)
 
 
-def _facts(image: ImageFile.ImageFile, frames: int) -> Facts:
+def _facts(image: ImageFile.ImageFile, frames: int, animation: apng.Cut | None) -> Facts:
     size = turned_size(image.size, orientation_of(image))
-    alpha = image.has_transparency_data
+    alpha = image.has_transparency_data or (animation is not None and animation.mode.endswith("A"))
     if image.format == "GIF":
         # Any later frame may leave a hole; to know it would mean to decode them all.
         alpha = alpha or frames > 1 or gif.leaves_gap(image)
@@ -64,6 +65,4 @@ def _frames(image: ImageFile.ImageFile) -> int:
     """Count the frames that are shown one after another."""
     if image.format == "MPO":
         return 1
-    count: int = getattr(image, "n_frames", 1)
-    # The default image of an APNG may stand outside its animation (PNG 3rd edition, section 4.9).
-    return max(1, count - getattr(image, "default_image", False))
+    return int(getattr(image, "n_frames", 1))

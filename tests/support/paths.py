@@ -9,3 +9,6 @@ TABLES = ROOT / "tests" / "tables"
 
 #: Real images beside the checkout. Optional: a user's clone has none.
 CORPUS = ROOT.parent / "shared" / "corpus"
+
+#: Files that once came out wrong, a folder each. Optional as well.
+CASES = ROOT.parent / "shared" / "cases"

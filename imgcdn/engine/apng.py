@@ -8,6 +8,7 @@ PNG of its own, and composed here.
 PNG 3rd edition (https://www.w3.org/TR/png-3/), sections 4.9, 11.3.6 and 13.8.
 """
 
+import io
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -32,6 +33,7 @@ _WITH_ALPHA = (4, 6)
 #: Chunks that a decoder needs beside the coded pixels, and those of an animation.
 _PALETTE = (b"PLTE", b"tRNS")
 _OF_ANIMATION = (b"acTL", b"fcTL", b"fdAT")
+_KEPT = (b"IHDR", *_PALETTE, *_OF_ANIMATION, b"IDAT")
 
 # A file may consist of millions of empty chunks. An encoder writes a few for each frame.
 _MOST_CHUNKS = 100_000
@@ -137,6 +139,22 @@ def cut(file: BinaryIO) -> Cut | None:
         return _cut(list(_chunks(file.read())))
     except (_BrokenError, struct.error):
         return None
+
+
+def rewrap(data: bytes) -> bytes | None:
+    """
+    Return an animated PNG with only its frames, palette and transparency. Its description of its colours is dropped.
+
+    Returns:
+        None if it is broken, or if it has more frames than it announces.
+    """
+    animation = cut(io.BytesIO(data))
+    if animation is None:
+        return None
+    kept = [chunk for chunk in _chunks(data) if chunk[0] in _KEPT]
+    if sum(name == b"fcTL" for name, _ in kept) != len(animation.parts):
+        return None
+    return b"".join((_SIGNATURE, *(_chunk(name, content) for name, content in kept), _chunk(b"IEND", b"")))
 
 
 def draw_parts(animation: Cut, decode: Callable[[bytes], Image.Image]) -> Iterator[tuple[Image.Image, float]]:

@@ -135,6 +135,22 @@ def _blocks(data: bytes) -> Iterator[tuple[int, int]]:
             return  # the trailer is often missing
 
 
+def plain_control(part: Part) -> bytes:
+    """Return the graphic control extension of a part, in its usual form; empty if the part has none."""
+    if not part.control:
+        return b""
+    transparent, entry = part.control[3] & 1, part.control[6]
+    flags = part.disposal << 2 | transparent
+    return struct.pack("<4BHBB", EXTENSION, GRAPHIC_CONTROL, 4, flags, part.duration_ms // 10, entry, 0)
+
+
+def repeats(plays: int) -> bytes:
+    """Return the block with the number of plays; 0 for endless. It counts the plays after the first."""
+    if plays == 1:
+        return b""
+    return b"!\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<HB", min(max(0, plays - 1), 65_535), 0)
+
+
 def draw_parts(frames: Iterator[Part], size: Size) -> Iterator[tuple[Image.Image, int]]:
     """
     Draw parts over each other.

@@ -69,7 +69,7 @@ def render(file: BinaryIO, plan: Plan, budget: Budget) -> EncodedImage:
     if plan.animated:
         plan = _resolve_for_all(file, plan)
         encoding = photograph_encoding(plan, budget)
-        return encode_animation(open_animation(file), plan, encoding, lambda picture: _transform(picture, plan)[0])
+        return encode_animation(file, plan, encoding, lambda picture: _transform(picture, plan)[0])
     # From here on, the plan's size and format are those without the border.
     picture, plan = _transform(first_picture(file) or decode(file, plan), plan)
     if plan.format in PLACEHOLDERS:

@@ -19,8 +19,8 @@ def probe(file: BinaryIO, *, max_pixels: int, refused: Collection[str] = ()) -> 
     """
     Learn an original's size, format, frames and alpha from its header.
 
-    An animation whose frames together have more than `max_pixels`, though one alone has not, is reported with
-    one frame: it is rendered as a still.
+    An animation whose frames together have more than `max_pixels`, though one alone has not, is rendered as a still:
+    `frames` is 1, and `all_frames` their true number.
 
     Args:
         file: Seekable; its position afterwards is undefined.
@@ -49,7 +49,7 @@ def probe(file: BinaryIO, *, max_pixels: int, refused: Collection[str] = ()) -> 
             raise CorruptImage("The original has no pixels; its width or height is 0.")
         animation = apng.cut(file) if image.format == "PNG" else None
         frames = _frames(image) if animation is None else len(animation.parts)
-        return _facts(image, frames if frames * pixels <= max_pixels else 1, animation)
+        return _facts(image, frames, animation).within(max_pixels)
 
 
 def _facts(image: ImageFile.ImageFile, frames: int, animation: apng.Cut | None) -> Facts:

@@ -32,6 +32,7 @@ class Delivery:
         stored: Whether the variant is on disk.
         fresh_for_s: Seconds for which the source is fresh; None for a file, which is checked at every request.
         private: Whether shared caches may not store the response.
+        is_reduced: Whether a limit made an animation a still that would have stayed an animation.
         is_final: Whether the origin was asked after the request's version of the source (`v`) was first seen. If not,
             the picture may be of an earlier version.
     """
@@ -41,6 +42,7 @@ class Delivery:
     stored: bool = True
     fresh_for_s: int | None = None
     private: bool = False
+    is_reduced: bool = False
     is_final: bool = True
 
     def for_version(self, v: str | None, record: SourceRecord, now: float) -> "Delivery":
@@ -60,10 +62,12 @@ class Delivery:
         return replace(self, fresh_for_s=min(left_s, self.fresh_for_s or 0), is_final=False)
 
 
-def delivery_of(variant: Variant, status: CacheStatus, record: SourceRecord, now: float) -> Delivery:
+def delivery_of(
+    variant: Variant, status: CacheStatus, record: SourceRecord, now: float, *, is_reduced: bool
+) -> Delivery:
     """Return the delivery of a variant that was made from a record's original."""
     origin = record.origin
     if origin is None:
-        return Delivery(variant, status)
+        return Delivery(variant, status, is_reduced=is_reduced)
     left_s = max(0, int(origin.fresh_until - now))
-    return Delivery(variant, status, fresh_for_s=left_s, private=not origin.storable)
+    return Delivery(variant, status, fresh_for_s=left_s, private=not origin.storable, is_reduced=is_reduced)

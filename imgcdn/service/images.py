@@ -100,7 +100,7 @@ class ImageService:
             )
             if variant is not None:
                 now = self._clock()
-                delivery = delivery_of(variant, CacheStatus.HIT, record, now)
+                delivery = delivery_of(variant, CacheStatus.HIT, record, now, is_reduced=planned.is_reduced)
                 return delivery if request.v is None else delivery.for_version(request.v, record, now)
         self._raise_remembered(record, planned)
         return None
@@ -174,7 +174,7 @@ class ImageService:
         variant = await self._read(key, planned)
         if variant is not None:
             status = CacheStatus.COLLAPSED if was_unknown else OF_VALIDATION[original.origin_status]
-            return self._delivery(variant, status, original.record)
+            return self._delivery(variant, status, original.record, planned)
         self._planner.refuse_costly(planned)
         work = functools.partial(self._make, request.source, original, planned)
         shared = await self._flights.share(f"variant:{key}:{planned.key}", work, requester)
@@ -237,7 +237,7 @@ class ImageService:
         key = source_key(source)
         variant = await self._read(key, planned)
         if variant is not None:
-            return self._delivery(variant, CacheStatus.COLLAPSED, original.record)
+            return self._delivery(variant, CacheStatus.COLLAPSED, original.record, planned)
         newest = self.store.record(key)
         self._raise_remembered(
             newest if newest is not None and newest.version == planned.version else original.record, planned
@@ -300,7 +300,7 @@ class ImageService:
         # To hash a large variant takes longer than to hand it to a thread.
         is_large = outcome.file_bytes > LARGE_BYTES
         variant, stored = await asyncio.to_thread(publish) if is_large else publish()
-        return replace(self._delivery(variant, CacheStatus.MISS, record), stored=stored)
+        return replace(self._delivery(variant, CacheStatus.MISS, record, planned), stored=stored)
 
     def _publish(self, folder: Folder, temp: str | None, rendered: Rendered, planned: Planned) -> tuple[Variant, bool]:
         # Named after the planned format, because a hit knows only that. The file's header has the actual format.
@@ -325,8 +325,8 @@ class ImageService:
 
         return (await self._reads.share(f"{source}:{planned.key}", read)).value
 
-    def _delivery(self, variant: Variant, status: CacheStatus, record: SourceRecord) -> Delivery:
-        return delivery_of(variant, status, record, self._clock())
+    def _delivery(self, variant: Variant, status: CacheStatus, record: SourceRecord, planned: Planned) -> Delivery:
+        return delivery_of(variant, status, record, self._clock(), is_reduced=planned.is_reduced)
 
     def _raise_remembered(self, record: SourceRecord, planned: Planned | None) -> None:
         now = self._clock()

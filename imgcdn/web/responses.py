@@ -268,16 +268,18 @@ def _remaining_s(delivery: Delivery, lifetimes: Lifetimes) -> int:
 
 def _cache_status(delivery: Delivery, lifetimes: Lifetimes) -> Header:
     ttl_s = lifetimes.max_age_s if delivery.fresh_for_s is None else delivery.fresh_for_s
-    return _cache_status_header(delivery.status, ttl_s, delivery.stored)
+    return _cache_status_header(delivery.status, ttl_s, delivery.stored, delivery.is_reduced)
 
 
 @memoised(MIB, lambda header, *arguments: bytes_of(header, *header, *arguments))
-def _cache_status_header(status: CacheStatus, ttl_s: int, stored: bool) -> Header:
+def _cache_status_header(status: CacheStatus, ttl_s: int, stored: bool, is_reduced: bool) -> Header:
     words = f"imgcdn; {status.value}"
     if status is CacheStatus.HIT:
         words += f"; ttl={ttl_s}"
     elif status is CacheStatus.MISS and stored:
         words += "; stored"
+    if is_reduced:
+        words += "; detail=still"
     return b"cache-status", words.encode()
 
 

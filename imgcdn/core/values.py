@@ -1,6 +1,6 @@
 """Values that several rooms share. All dataclasses here are frozen."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol
 from urllib.parse import unquote
@@ -37,6 +37,13 @@ class Source:
         return name.rsplit(".", 1)[0] or name or "image"
 
 
+# A frame costs at least as much time as decoding so many pixels, however small it is.
+_LEAST_FRAME_PIXELS = 10_000
+
+# So many small frames are never too many.
+_FEW_FRAMES = 100
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """
@@ -45,14 +52,31 @@ class Facts:
     Args:
         format: A name in `core.output.formats.FORMATS`.
         size: After EXIF orientation.
-        frames: 1 for a still picture.
+        frames: Number of frames that are shown; 1 for a still picture.
         alpha: Whether its coding has alpha. All its pixels may still be opaque.
+        all_frames: Number of frames of an animation that is shown as a still, because its frames together have more
+            than `max_pixels`; 0 for every other original.
     """
 
     format: str
     size: Size
     frames: int
     alpha: bool
+    all_frames: int = 0
+
+    def within(self, max_pixels: int) -> "Facts":
+        """
+        Return the facts of an original under a limit. An animation above it is a still.
+
+        >>> gif = Facts("gif", (800, 600), frames=140, alpha=True)
+        >>> still = gif.within(64_000_000)
+        >>> still.frames, still.all_frames, still.within(100_000_000) == gif
+        (1, 140, True)
+        """
+        count = max(self.frames, self.all_frames)
+        most = max(_FEW_FRAMES, max_pixels // _LEAST_FRAME_PIXELS)
+        is_above = count > 1 and (count * self.size[0] * self.size[1] > max_pixels or count > most)
+        return replace(self, frames=1 if is_above else count, all_frames=count if is_above else 0)
 
 
 @dataclass(frozen=True, slots=True)

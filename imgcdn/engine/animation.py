@@ -1,31 +1,23 @@
-"""Animations: a file -> its frames, each a whole picture with its end time; and frames -> a file."""
+"""An animated original -> its frames, each a whole picture with its end time."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import BinaryIO
 
 from PIL import Image, ImageFile
 
-from imgcdn.core.encoders.encoding import Encoding
 from imgcdn.core.output.geometry import Size
-from imgcdn.core.output.plan import Plan
-from imgcdn.core.values import EncodedImage
-from imgcdn.engine import avif_boxes, gif
-from imgcdn.engine.codecs import READABLE
+from imgcdn.engine import apng, avif_boxes, gif
+from imgcdn.engine.colour import expand_modes
 from imgcdn.engine.colourspaces import profile_of
 from imgcdn.engine.decode import Picture
-from imgcdn.engine.encode import choose_quality
-from imgcdn.engine.gif_writing import write_gif
-from imgcdn.engine.originals import drop_surplus_alphas, open_original, orientation_of, reading
-from imgcdn.errors import CorruptImage
+from imgcdn.engine.originals import open_original, orientation_of, reading
+from imgcdn.engine.png_pixels import load_png, read_header
 
 # Longest duration of a frame: WebP has 24 bits for milliseconds (section 2.7.1.1), less a margin for rounding. Longer
 # frames, of more than four hours, are cut to this.
 _LONGEST_MS = 16_777_200
-
-_TOO_FEW_FRAMES = "The original has fewer frames than it says."
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,49 +67,39 @@ def open_animation(file: BinaryIO) -> Animation:
         image, file = opened.image, opened.file
         partial = opened.remains is not None and opened.remains.ends_early
         if image.format == "GIF":
-            parts = list(gif.parts(_contents(file)))
-            return Animation(
-                _plays(image), len(parts), alpha=True, frames=_gif_frames(image.size, parts), partial=partial
-            )
+            data = _contents(file)
+            parts = list(gif.parts(data))
+            plays = _at_most(gif.plays_of(data))
+            return Animation(plays, len(parts), alpha=True, frames=_gif_frames(image.size, parts), partial=partial)
+        cut = apng.cut(file) if image.format == "PNG" else None
+        if cut is not None:
+            frames = _png_frames(_png_pictures(cut, image, file))
+            alpha = cut.mode.endswith("A")
+            return Animation(_at_most(cut.plays), len(cut.parts), alpha=alpha, frames=frames, partial=partial)
         count: int = getattr(image, "n_frames", 1)
-        first = int(getattr(image, "default_image", False))
-        plays = avif_boxes.plays_of(_contents(file)) if image.format == "AVIF" else _plays(image)
-        frames = _frames(image, file, range(first, count))
-        return Animation(plays, count - first, alpha=image.has_transparency_data, frames=frames, partial=partial)
+        plays = _at_most(avif_boxes.plays_of(_contents(file)) if image.format == "AVIF" else image.info.get("loop", 0))
+        alpha = image.has_transparency_data
+        return Animation(plays, count, alpha=alpha, frames=_frames(image, file, count), partial=partial)
 
 
-def encode_animation(
-    animation: Animation, plan: Plan, encoding: Encoding, transform: Callable[[Picture], Picture]
-) -> EncodedImage:
+def first_picture(file: BinaryIO) -> Picture | None:
     """
-    Encode every frame; running time and number of plays stay the same. Few frames are in memory at a time.
+    Return the first frame of an animated PNG whose default image is not part of the animation.
 
-    Args:
-        animation: The animation. Its frames are consumed.
-        plan: The plan for every frame.
-        encoding: An encoding of format webp, gif or avif.
-        transform: The pipeline steps between decoding and encoding.
+    Returns:
+        None for every other file: `engine.decode` decodes the first frame, or the still picture.
 
     Raises:
-        CorruptImage: A frame does not decode.
+        CorruptImage: It does not decode.
     """
-    transformed = ((transform(frame.picture), frame.end_ms) for frame in animation.frames)
-    first = next(transformed, None)
-    if first is None:
-        raise CorruptImage(_TOO_FEW_FRAMES)
-    images = ((_without_info(picture.image), end_ms) for picture, end_ms in chain([first], transformed))
-    # The first frame determines the quality of all. A quality that changed between frames would be visible.
-    encoding = choose_quality(first[0].image, encoding)
-    if encoding.format == "webp":
-        body = _webp(images, animation, encoding, first[0].profile)
-    elif encoding.format == "avif":
-        alpha = animation.alpha and (plan.background is None or len(plan.background) == 4)
-        body = _avif(images, animation, encoding, first[0].profile, alpha=alpha)
-    else:
-        body = write_gif(images, plan.size, plays=animation.plays)
-    # Encoders merge equal consecutive frames, so the number of frames is read from the file.
-    written: int = getattr(Image.open(io.BytesIO(body), formats=READABLE), "n_frames", 1)
-    return EncodedImage(body, encoding.format, plan.size, written, encoding.effort, animation.partial)
+    with reading():
+        if not apng.is_animated(file):
+            return None
+        opened = open_original(file)
+        cut = apng.cut(opened.file)
+        if cut is None or cut.default_is_first:
+            return None
+        return next(_png_pictures(cut, opened.image, opened.file))[0]
 
 
 def _contents(file: BinaryIO) -> bytes:
@@ -126,14 +108,33 @@ def _contents(file: BinaryIO) -> bytes:
     return file.read(length)  # without a length, a buffered file would hold everything twice for a moment
 
 
-def _plays(image: ImageFile.ImageFile) -> int:
-    loop = image.info.get("loop")
-    if image.format != "GIF":
-        return min(loop, avif_boxes.MOST_PLAYS) if isinstance(loop, int) else 0  # an APNG may count to 2**31
-    # NETSCAPE2.0 counts the repeats after the first play; 0 means endless. Without this block there is one play.
-    if loop is None:
-        return 1
-    return min(int(loop) + 1, avif_boxes.MOST_PLAYS) if loop else 0
+def _at_most(plays: int) -> int:
+    """Limit the number of plays, which an APNG counts to 2**31, to what every format can hold."""
+    return min(plays, avif_boxes.MOST_PLAYS)
+
+
+def _png_pictures(cut: apng.Cut, image: ImageFile.ImageFile, file: BinaryIO) -> Iterator[tuple[Picture, float]]:
+    """Yield each frame, and its duration in milliseconds."""
+    extent = (0.0, 0.0, float(image.width), float(image.height))
+    orientation, profile = orientation_of(image), profile_of(image, file)
+    for canvas, duration_ms in apng.draw_parts(cut, _decode_part):
+        yield Picture(canvas, extent, orientation=orientation, profile=profile), duration_ms
+
+
+def _decode_part(png: bytes) -> Image.Image:
+    opened = open_original(io.BytesIO(png))
+    return expand_modes(load_png(opened.image, read_header(opened.file), opened.file))
+
+
+def _png_frames(pictures: Iterator[tuple[Picture, float]]) -> Iterator[Frame]:
+    end_ms = 0.0
+    while True:
+        with reading():
+            shown = next(pictures, None)
+        if shown is None:
+            return
+        end_ms += min(shown[1], _LONGEST_MS)
+        yield Frame(shown[0], end_ms)
 
 
 def _gif_frames(size: Size, parts: list[gif.Part]) -> Iterator[Frame]:
@@ -147,16 +148,15 @@ def _gif_frames(size: Size, parts: list[gif.Part]) -> Iterator[Frame]:
         yield Frame(Picture(image, extent), end_ms)
 
 
-def _frames(image: ImageFile.ImageFile, file: BinaryIO, indices: range) -> Iterator[Frame]:
+def _frames(image: ImageFile.ImageFile, file: BinaryIO, count: int) -> Iterator[Frame]:
     extent = (0.0, 0.0, float(image.width), float(image.height))
     with reading():
         orientation, profile = orientation_of(image), profile_of(image, file)
     end_ms = 0.0
-    for index in indices:
+    for index in range(count):
         with reading():
             image.seek(index)
             image.load()
-            drop_surplus_alphas(image)
             end_ms = _end_ms(image, end_ms)
         yield Frame(Picture(image, extent, orientation=orientation, profile=profile), end_ms)
 
@@ -166,125 +166,3 @@ def _end_ms(image: ImageFile.ImageFile, previous_ms: float) -> float:
     start = image.info.get("timestamp", previous_ms)
     end_ms = float(start) + float(image.info.get("duration", 0))
     return min(max(previous_ms, end_ms), previous_ms + _LONGEST_MS)
-
-
-def _without_info(image: Image.Image) -> Image.Image:
-    image.info = {}
-    return image
-
-
-class _LaterFrames:
-    """
-    The frames after the first one, as one image with several frames, which are decoded while a saver reads them.
-
-    Savers turn `append_images` into a list before they encode, so with a generator all decoded frames would be in
-    memory. They read the frames of one image in order, each once.
-    """
-
-    def __init__(self, images: Iterator[Image.Image], count: int) -> None:
-        self.n_frames = count
-        self._images = images
-
-    def next(self) -> Image.Image:
-        """Return the next frame."""
-        image = next(self._images, None)
-        if image is None:
-            raise CorruptImage(_TOO_FEW_FRAMES)
-        return image
-
-
-class _WebPLaterFrames(_LaterFrames):
-    """The interface that Pillow's WebP saver needs of an image whose mode it converts."""
-
-    mode = "lazy"
-    has_transparency_data = False
-
-    def seek(self, index: int) -> None:
-        """Do nothing: `convert` returns the next frame."""
-
-    def convert(self, mode: str) -> Image.Image:
-        """Return the next frame."""
-        image = self.next()
-        return image if image.mode in ("RGB", "RGBA") else image.convert("RGBA" if image.mode == "LA" else mode)
-
-
-class _AvifLaterFrames(_LaterFrames):
-    """The interface that the AVIF plugin's saver needs of an image whose mode it accepts."""
-
-    def __init__(self, images: Iterator[Image.Image], count: int, first: Image.Image) -> None:
-        super().__init__(images, count)
-        self.mode, self.size = first.mode, first.size
-        self._image = first
-
-    def seek(self, index: int) -> None:
-        """Go to the next frame."""
-        self._image = self.next().convert(self.mode)
-
-    def load(self) -> None:
-        """Do nothing: the frame is decoded."""
-
-    def tobytes(self, encoder: str, raw_mode: str) -> bytes:
-        """Return the frame's pixels."""
-        return self._image.tobytes(encoder, raw_mode)
-
-
-def _webp(
-    images: Iterator[tuple[Image.Image, float]], animation: Animation, encoding: Encoding, profile: bytes
-) -> bytes:
-    out = io.BytesIO()
-    durations: list[float] = []
-    frames = _record_durations(images, durations)
-    next(frames).save(
-        out,
-        "WEBP",
-        save_all=True,
-        append_images=[_WebPLaterFrames(frames, animation.count - 1)],
-        duration=durations,  # the saver reads each entry after that frame
-        loop=animation.plays,
-        quality=encoding.quality,
-        method=encoding.speed,
-        icc_profile=profile,
-    )
-    return out.getvalue()
-
-
-def _avif(
-    images: Iterator[tuple[Image.Image, float]],
-    animation: Animation,
-    encoding: Encoding,
-    profile: bytes,
-    *,
-    alpha: bool,
-) -> bytes:
-    out = io.BytesIO()
-    durations: list[float] = []
-    # The end times are rounded to whole milliseconds, so that the running time stays exact. A frame has at least 1 ms.
-    frames = _record_durations(((image, max(round(end_ms), 1)) for image, end_ms in images), durations, least=1)
-    first = next(frames)
-    # The file declares alpha once for all frames, and a transparent frame may follow opaque ones.
-    first = first.convert("RGBA" if alpha or first.mode in ("LA", "RGBA") else "RGB")
-    first.save(
-        out,
-        "AVIF",
-        save_all=True,
-        append_images=[_AvifLaterFrames(frames, animation.count - 1, first)],
-        duration=durations,  # the saver reads each entry after that frame
-        codec="aom",
-        speed=encoding.speed,
-        quality=encoding.quality,
-        subsampling="4:4:4",
-        max_threads=1,
-        icc_profile=profile,
-    )
-    return avif_boxes.set_plays(out.getvalue(), animation.plays)
-
-
-def _record_durations(
-    images: Iterator[tuple[Image.Image, float]], durations: list[float], *, least: float = 0
-) -> Iterator[Image.Image]:
-    clock_ms = 0.0
-    for image, end in images:
-        end_ms = max(end, clock_ms + least)
-        durations.append(end_ms - clock_ms)
-        clock_ms = end_ms
-        yield image

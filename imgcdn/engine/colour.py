@@ -47,7 +47,7 @@ def expand(picture: Picture, plan: Plan) -> Picture:
         CorruptImage: The palette or the transparency that the file declares does not suit its pixels.
     """
     with reading():
-        return replace(picture, image=_expanded(picture.image))
+        return replace(picture, image=expand_modes(picture.image))
 
 
 def to_srgb(picture: Picture, plan: Plan) -> Picture:
@@ -91,7 +91,8 @@ def flatten(picture: Picture, plan: Plan) -> Picture:
     return replace(picture, image=flat)
 
 
-def _expanded(image: Image.Image) -> Image.Image:
+def expand_modes(image: Image.Image) -> Image.Image:
+    """Return the image as `expand` does. Call this within `reading()`."""
     if image.mode in _WIDE:
         return _narrow(image)
     if image.mode in ("1", "L"):

@@ -76,9 +76,11 @@ def _picture(opened: Opened, plan: Plan) -> Picture:
 
 
 def _first_frame(image: ImageFile.ImageFile, file: BinaryIO) -> Image.Image:
-    if image.format == "GIF" and gif.leaves_gap(image):
+    if image.format == "GIF":
         file.seek(0)
-        return next(gif.draw_parts(gif.parts(file.read()), image.size))[0]
+        data = file.read()
+        if gif.leaves_gap(image) or gif.begins_grey(data):
+            return next(gif.draw_parts(gif.parts(data), image.size))[0]
     if image.format == "PNG":
         return load_png(image, read_header(file), file)
     image.load()

@@ -21,8 +21,13 @@ from imgcdn.core.output.geometry import Size
 EXTENSION, IMAGE, TRAILER = 0x21, 0x2C, 0x3B
 GRAPHIC_CONTROL = 0xF9
 
-#: Disposal methods. Any other one keeps the part.
+#: Disposal methods. Any other one keeps the part, but 4 restores: some encoders counted the bits from 1, and Chromium
+#: and Firefox read it so.
 KEEP, CLEAR, RESTORE = 1, 2, 3
+_ALSO_RESTORE = 4
+
+# Application extensions that say how often the animation is repeated, with the length of their names before them.
+_LOOPS = (b"\x0bNETSCAPE2.0", b"\x0bANIMEXTS1.0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +55,31 @@ class Part:
         """Return a GIF with nothing but this part, at its own size."""
         left, top, right, bottom = self.box
         size = right - left, bottom - top
-        start = b"GIF89a" + struct.pack("<2H", *size) + self.tables + self.control
-        return b"".join((start, struct.pack("<B4H", IMAGE, 0, 0, *size), self.image[9:], bytes([TRAILER])))
+        flags, table = self.image[9], self.local_table
+        # Pillow ignores a local table of greys in order and uses the global one. So a local table becomes the global
+        # one of this file.
+        tables = bytes([flags & 0x87, 0, 0, *table]) if table else self.tables
+        start = b"GIF89a" + struct.pack("<2H", *size) + tables + self.control
+        descriptor = struct.pack("<B4HB", IMAGE, 0, 0, *size, flags & 0x40)
+        return b"".join((start, descriptor, self.image[10 + len(table) :], bytes([TRAILER])))
+
+    @property
+    def local_table(self) -> memoryview:
+        """The frame's own colour table; empty if it uses the global one."""
+        return self.image[10 : 10 + table_bytes(self.image[9])]
 
 
 def leaves_gap(image: ImageFile.ImageFile) -> bool:
     """Tell of a GIF, opened and not yet loaded, whether its first frame leaves part of the canvas uncovered."""
     return image.tile[0][1] != (0, 0, *image.size)
+
+
+def begins_grey(data: bytes) -> bool:
+    """Tell whether the first frame has its own colour table of greys in order, which Pillow ignores."""
+    table = next(parts(data)).local_table
+    return bool(table) and all(
+        bytes(table[3 * grey : 3 * grey + 3]) == bytes([grey] * 3) for grey in range(len(table) // 3)
+    )
 
 
 def parts(data: bytes) -> Iterator[Part]:
@@ -67,23 +90,65 @@ def parts(data: bytes) -> Iterator[Part]:
         IndexError, struct.error: The file ends within a block.
     """
     view = memoryview(data)
+    head = data[10 : 13 + table_bytes(data[10])]
     control = b""
+    for at, end in _blocks(data):
+        if data[at] == IMAGE:
+            yield _part(head, control, view[at:end])
+            control = b""
+        elif data[at + 1] == GRAPHIC_CONTROL:
+            control = data[at:end]
+
+
+def plays_of(data: bytes) -> int:
+    """
+    Return the number of plays; 0 for endless.
+
+    The file has the number of repeats after the first play, 0 for endless. Without it there is one play.
+
+    Raises:
+        IndexError: The file ends within a block.
+    """
+    for at, _ in _blocks(data):
+        # The name and the number are data sub-blocks; the second one begins with 1 (its kind).
+        if data[at] == EXTENSION and data[at + 2 : at + 14] in _LOOPS and data[at + 14] >= 3 and data[at + 15] == 1:
+            repeats = int.from_bytes(data[at + 16 : at + 18], "little")
+            return repeats + 1 if repeats else 0
+    return 1
+
+
+def _blocks(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield the start and the end of each extension and each image, which includes its colour table."""
     at = 13 + table_bytes(data[10])
-    head = data[10:at]
     while data[at] != TRAILER:
         if data[at] == EXTENSION:
             end = behind_blocks(data, at + 2)
-            control = data[at:end] if data[at + 1] == GRAPHIC_CONTROL else control
+            yield at, end
         elif data[at] == IMAGE:
             # Between descriptor and blocks stand the local colour table and one byte, the code size.
             end = behind_blocks(data, at + 10 + table_bytes(data[at + 9]) + 1)
-            yield _part(head, control, view[at:end])
-            control = b""
+            yield at, end
         else:
             end = at + 1  # stray bytes between blocks are skipped, as every viewer does
         at = end
         if at == len(data):
             return  # the trailer is often missing
+
+
+def plain_control(part: Part) -> bytes:
+    """Return the graphic control extension of a part, in its usual form; empty if the part has none."""
+    if not part.control:
+        return b""
+    transparent, entry = part.control[3] & 1, part.control[6]
+    flags = part.disposal << 2 | transparent
+    return struct.pack("<4BHBB", EXTENSION, GRAPHIC_CONTROL, 4, flags, part.duration_ms // 10, entry, 0)
+
+
+def repeats(plays: int) -> bytes:
+    """Return the block with the number of plays; 0 for endless. It counts the plays after the first."""
+    if plays == 1:
+        return b""
+    return b"!\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<HB", min(max(0, plays - 1), 65_535), 0)
 
 
 def draw_parts(frames: Iterator[Part], size: Size) -> Iterator[tuple[Image.Image, int]]:
@@ -119,7 +184,8 @@ def _patch(part: Part, size: Size) -> Image.Image:
 def _part(tables: bytes, control: bytes, image: memoryview) -> Part:
     left, top, width, height = struct.unpack_from("<4H", image, 1)
     flags, delay = struct.unpack_from("<BH", control, 3) if control else (0, 0)
-    return Part(tables, control, image, (left, top, left + width, top + height), flags >> 2 & 7, 10 * delay)
+    disposal = RESTORE if flags >> 2 & 7 == _ALSO_RESTORE else flags >> 2 & 7
+    return Part(tables, control, image, (left, top, left + width, top + height), disposal, 10 * delay)
 
 
 def table_bytes(flags: int) -> int:

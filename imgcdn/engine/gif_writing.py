@@ -14,7 +14,17 @@ from PIL import Image, ImageChops
 
 from imgcdn.core.output.geometry import Size
 from imgcdn.engine.encode import HALF_ALPHA, reduce_to_palette
-from imgcdn.engine.gif import CLEAR, EXTENSION, GRAPHIC_CONTROL, IMAGE, KEEP, TRAILER, behind_blocks, table_bytes
+from imgcdn.engine.gif import (
+    CLEAR,
+    EXTENSION,
+    GRAPHIC_CONTROL,
+    IMAGE,
+    KEEP,
+    TRAILER,
+    behind_blocks,
+    repeats,
+    table_bytes,
+)
 
 # 16 bits of centiseconds.
 _MOST_TICKS = 65_535
@@ -42,7 +52,7 @@ def write_gif(images: Iterable[tuple[Image.Image, float]], size: Size, *, plays:
         plays: Number of plays; 0 for endless.
     """
     out = io.BytesIO()
-    out.write(_HEAD.pack(b"GIF89a", *size, 0, 0, 0) + _repeats(plays))
+    out.write(_HEAD.pack(b"GIF89a", *size, 0, 0, 0) + repeats(plays))
     canvas, pending = None, None
     for following in _round_times(images):
         if pending is None:
@@ -145,10 +155,3 @@ def _encode_frame(
     control = struct.pack("<4BHBB", EXTENSION, GRAPHIC_CONTROL, 4, flags, ticks, entry, 0)
     image = _DESCRIPTOR.pack(IMAGE, *corner, *patch.size, 0x80 | data[10] & 7)
     return control + image + table + data[at + _DESCRIPTOR.size : -1]
-
-
-def _repeats(plays: int) -> bytes:
-    """Return the NETSCAPE2.0 block. It counts the plays after the first; without it there is one play."""
-    if plays == 1:
-        return b""
-    return b"!\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<HB", max(0, plays - 1), 0)

@@ -1,5 +1,6 @@
 """Opening originals. They are opened only here, and the errors of reading them are translated only here."""
 
+import io
 import struct
 import warnings
 import zlib
@@ -11,6 +12,7 @@ from typing import BinaryIO
 from PIL import ExifTags, Image, ImageFile, PngImagePlugin
 
 from imgcdn.core.output.geometry import UPRIGHT
+from imgcdn.engine import apng
 from imgcdn.engine.codecs import READABLE
 from imgcdn.engine.gif_blocks import ends_as_gif
 from imgcdn.engine.png_pixels import correct_transparency, read_header
@@ -91,6 +93,8 @@ def open_original(file: BinaryIO) -> Opened:
     Args:
         file: A seekable file. Not a path: for its extension, Pillow would import plugins of other formats.
     """
+    if apng.is_animated(file):
+        return _open_animated_png(file)
     try:
         image = _open(file)
         if not _may_be_damaged(image, file):
@@ -103,6 +107,27 @@ def open_original(file: BinaryIO) -> Opened:
             raise
         return opened
     return open_remains(file) or Opened(image, file)
+
+
+def _open_animated_png(file: BinaryIO) -> Opened:
+    """Open the default image of an animated PNG alone: `engine.apng` has the frames. One that ends early has fewer."""
+    found = find_remains(file)
+    ends_early = found is not None and found.ends_early
+    try:
+        if not ends_early:
+            return Opened(_open_default_image(file), file)
+    except BROKEN:
+        if found is None:
+            raise
+    assert found is not None
+    image = _open_default_image(found.file)
+    image.info.update(found.info or {})
+    return Opened(image, found.file, found)
+
+
+def _open_default_image(file: BinaryIO) -> ImageFile.ImageFile:
+    file.seek(0)
+    return _open(io.BytesIO(apng.without_animation(file.read())))
 
 
 def open_remains(file: BinaryIO) -> Opened | None:
@@ -134,7 +159,7 @@ def _may_be_damaged(image: ImageFile.ImageFile, file: BinaryIO) -> bool:
         return False
     # Pillow keeps texts where it keeps what other chunks say, and a text may have any name.
     texts = image.png.im_text if image.png is not None else {}
-    return image.is_animated or any(name in texts for name in _NO_TEXTS)
+    return any(name in texts for name in _NO_TEXTS)
 
 
 def drop_surplus_alphas(image: ImageFile.ImageFile) -> None:

@@ -68,11 +68,11 @@ def describe(image: Image.Image, plan: Plan, *, original_bytes: int, partial: bo
 def _json(image: Image.Image, plan: Plan, original_bytes: int, *, partial: bool) -> str:
     assert plan.original is not None
     original = plan.original
-    fields = {
+    fields: dict[str, object] = {
         "width": original.size[0],
         "height": original.size[1],
         "format": original.format,
-        "frames": original.frames,
+        "frames": original.all_frames or original.frames,
         "alpha": original.alpha,
         "bytes": original_bytes,
         "color": dominant_colour(image),
@@ -81,6 +81,9 @@ def _json(image: Image.Image, plan: Plan, original_bytes: int, *, partial: bool)
         "lqip": _lqip(image),
         **({"partial": True} if partial else {}),
     }
+    if original.all_frames:
+        # What all outputs have of it, and the setting that is the reason.
+        fields["reduced"] = {"frames": original.frames, "limit": "max_pixels"}
     return json.dumps(fields) + "\n"
 
 

@@ -19,7 +19,8 @@ from imgcdn.core.encoders.encoding import (
 from imgcdn.core.output.formats import JPEG, PLACEHOLDERS, PNG
 from imgcdn.core.output.plan import Plan, resolve_crop, resolve_opaque, resolve_trim
 from imgcdn.core.values import EncodedImage
-from imgcdn.engine.animation import encode_animation, open_animation
+from imgcdn.engine.animation import first_picture, open_animation
+from imgcdn.engine.animation_writing import encode_animation
 from imgcdn.engine.colour import expand, flatten, to_srgb
 from imgcdn.engine.decode import Picture, decode
 from imgcdn.engine.effects import (
@@ -77,9 +78,9 @@ def render(file: BinaryIO, plan: Plan, budget: Budget) -> EncodedImage:
     if plan.animated:
         plan = _resolve_for_all(file, plan)
         encoding = photograph_encoding(plan, budget)
-        return encode_animation(open_animation(file), plan, encoding, lambda picture: _transform(picture, plan)[0])
+        return encode_animation(file, plan, encoding, lambda picture: _transform(picture, plan)[0])
     # From here on, the plan's size and format are those without the border.
-    picture, plan = _transform(decode(file, plan), plan)
+    picture, plan = _transform(first_picture(file) or decode(file, plan), plan)
     if plan.format in PLACEHOLDERS:
         return describe(picture.image, plan, original_bytes=file.seek(0, os.SEEK_END), partial=picture.partial)
     if picture.image.mode in ("L", "RGB"):

@@ -40,8 +40,8 @@ class OriginalLimits:
         origin, facts = record.origin, record.facts
         if origin is not None and origin.fresh_until > (latest := origin.validated_at + self.max_ttl_s):
             record = replace(record, origin=replace(origin, fresh_until=latest))
-        if facts is not None and facts.frames > 1 and facts.frames * _pixels(facts.size) > self.max_pixels:
-            record = replace(record, facts=replace(facts, frames=1))
+        if facts is not None and facts != (present := facts.within(self.max_pixels)):
+            record = replace(record, facts=present)
         return record
 
     def check(self, record: SourceRecord) -> SourceRecord:

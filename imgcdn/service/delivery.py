@@ -34,6 +34,7 @@ class Delivery:
         private: Whether shared caches may not store the response.
         downstream: What the origin permits others to do with it.
         max_age_s: Seconds for which it permits them to use it without asking; None if it does not say.
+        is_reduced: Whether a limit made an animation a still that would have stayed an animation.
         is_final: Whether the origin was asked after the request's version of the source (`v`) was first seen. If not,
             the picture may be of an earlier version.
     """
@@ -45,6 +46,7 @@ class Delivery:
     private: bool = False
     downstream: Downstream = UNSTATED
     max_age_s: int | None = None
+    is_reduced: bool = False
     is_final: bool = True
 
     def for_version(self, v: str | None, record: SourceRecord, now: float) -> "Delivery":
@@ -64,11 +66,13 @@ class Delivery:
         return replace(self, fresh_for_s=min(left_s, self.fresh_for_s or 0), is_final=False)
 
 
-def delivery_of(variant: Variant, status: CacheStatus, record: SourceRecord, now: float) -> Delivery:
+def delivery_of(
+    variant: Variant, status: CacheStatus, record: SourceRecord, now: float, *, is_reduced: bool
+) -> Delivery:
     """Return the delivery of a variant that was made from a record's original."""
     origin = record.origin
     if origin is None:
-        return Delivery(variant, status)
+        return Delivery(variant, status, is_reduced=is_reduced)
     permitted = downstream(origin.headers, origin.validated_at)
     return Delivery(
         variant,
@@ -77,4 +81,5 @@ def delivery_of(variant: Variant, status: CacheStatus, record: SourceRecord, now
         private=not origin.storable,
         downstream=permitted,
         max_age_s=None if permitted.fresh_until is None else max(0, int(permitted.fresh_until - now)),
+        is_reduced=is_reduced,
     )

@@ -111,7 +111,8 @@ class ImageService:
             )
             if variant is not None:
                 now = self._clock()
-                delivery = delivery_of(self._policy.check(variant), CacheStatus.HIT, record, now)
+                variant = self._policy.check(variant)
+                delivery = delivery_of(variant, CacheStatus.HIT, record, now, is_reduced=planned.is_reduced)
                 return delivery if request.v is None else delivery.for_version(request.v, record, now)
         self._results.raise_remembered(record, planned)
         return None
@@ -190,7 +191,7 @@ class ImageService:
         variant = await self._read(key, planned)
         if variant is not None:
             status = CacheStatus.COLLAPSED if was_unknown else OF_VALIDATION[original.origin_status]
-            return self._results.delivery(variant, status, original.record)
+            return self._results.delivery(variant, status, original.record, planned)
         self._planner.refuse_costly(planned)
         work = functools.partial(self._make, request.source, original, planned)
         shared = await self._flights.share(f"variant:{key}:{planned.key}", work, requester)
@@ -261,7 +262,7 @@ class ImageService:
         key = source_key(source)
         variant = await self._read(key, planned)
         if variant is not None:
-            return self._results.delivery(variant, CacheStatus.COLLAPSED, original.record)
+            return self._results.delivery(variant, CacheStatus.COLLAPSED, original.record, planned)
         newest = self.store.record(key)
         self._results.raise_remembered(
             newest if newest is not None and newest.version == planned.version else original.record, planned

@@ -65,7 +65,7 @@ class Results:
         kept = await asyncio.to_thread(publish) if is_large else publish()
         if kept.variant is None:
             raise _not_read_back()
-        return replace(self.delivery(kept.variant, CacheStatus.MISS, record), stored=kept.is_stored)
+        return replace(self.delivery(kept.variant, CacheStatus.MISS, record, planned), stored=kept.is_stored)
 
     def _publish(self, folder: Folder, planned: Planned, *, temp: str | None, rendered: Rendered) -> Kept:
         # Named after the planned format, because a hit knows only that. The file's header has the actual format.
@@ -75,14 +75,15 @@ class Results:
         except OSError as error:
             raise _not_read_back(log=str(error)) from error
 
-    def delivery(self, variant: Variant, status: CacheStatus, record: SourceRecord) -> Delivery:
+    def delivery(self, variant: Variant, status: CacheStatus, record: SourceRecord, planned: Planned) -> Delivery:
         """
         Return the delivery of a variant that was made from a record's original.
 
         Raises:
             CorruptImage: The original ends early, and such variants are not served.
         """
-        return delivery_of(self._policy.check(variant), status, record, self._clock())
+        variant = self._policy.check(variant)
+        return delivery_of(variant, status, record, self._clock(), is_reduced=planned.is_reduced)
 
     def raise_remembered(self, record: SourceRecord, planned: Planned | None) -> None:
         """

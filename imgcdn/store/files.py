@@ -268,7 +268,7 @@ def unpack_record(data: bytes) -> SourceRecord | None:
 
 
 def _is_possible(facts: Facts | None) -> bool:
-    return facts is None or (facts.format in FORMATS and min(*facts.size, facts.frames) > 0)
+    return facts is None or (facts.format in FORMATS and min(*facts.size, facts.frames) > 0 <= facts.all_frames)
 
 
 def _unpack_origin(fields: dict[str, Any]) -> OriginState:

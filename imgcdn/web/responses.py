@@ -280,18 +280,25 @@ def _cache_control(delivery: Delivery, lifetimes: Lifetimes, *, versioned: bool)
 
 def _cache_status(delivery: Delivery, lifetimes: Lifetimes) -> Header:
     ttl_s = lifetimes.max_age_s if delivery.fresh_for_s is None else delivery.fresh_for_s
-    return _cache_status_header(delivery.status, ttl_s, delivery.stored, delivery.variant.partial)
+    return _cache_status_header(delivery.status, ttl_s, delivery.stored, _detail(delivery))
+
+
+def _detail(delivery: Delivery) -> str:
+    """Return what the picture lacks; empty if nothing."""
+    if delivery.variant.partial:
+        return "partial"
+    return "still" if delivery.is_reduced else ""
 
 
 @memoised(MIB, lambda header, *arguments: bytes_of(header, *header, *arguments))
-def _cache_status_header(status: CacheStatus, ttl_s: int, stored: bool, partial: bool) -> Header:
+def _cache_status_header(status: CacheStatus, ttl_s: int, stored: bool, detail: str) -> Header:
     words = f"imgcdn; {status.value}"
     if status is CacheStatus.HIT:
         words += f"; ttl={ttl_s}"
     elif status is CacheStatus.MISS and stored:
         words += "; stored"
-    if partial:
-        words += "; detail=partial"
+    if detail:
+        words += f"; detail={detail}"
     return b"cache-status", words.encode()
 
 

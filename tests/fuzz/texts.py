@@ -195,7 +195,10 @@ def _check_image(drawn: tuple[str, list[tuple[str, str]], Facts, tuple[str, ...]
     image = _parsed(RawTarget.read(raw))
     if image is None:
         return
-    plan = plan_for(facts, image.params, client, LIMITS)
+    try:
+        plan = plan_for(facts, image.params, client, LIMITS)
+    except InvalidParam:
+        return
     assert 1 <= min(plan.size) <= max(plan.size) <= max(RULES.max_dimension, *facts.size)
     assert variant_key("0" * 64, plan) == variant_key("0" * 64, plan_for(facts, image.params, client, LIMITS))
     assert len(source_key(image.source)) == 64

@@ -36,7 +36,15 @@ def test_an_original_above_a_limit_is_refused(limits: OriginalLimits, limit: int
 def test_an_animation_with_more_pixels_becomes_a_still(max_pixels: int, frames: int) -> None:
     limits = replace(LIMITS, max_pixels=max_pixels)
     facts = limits.check(limits.applied_to(RECORD)).facts
-    assert facts == replace(RECORD.facts, frames=frames)  # type: ignore[type-var]  # RECORD has facts
+    all_frames = 4 if frames == 1 else 0
+    assert facts == replace(RECORD.facts, frames=frames, all_frames=all_frames)  # type: ignore[type-var]  # it has facts
+
+
+def test_a_still_becomes_an_animation_again_when_the_limit_is_raised() -> None:
+    facts = RECORD.facts
+    assert facts is not None
+    assert facts.within(600).within(2_400) == facts
+    assert facts.within(600).within(2_399) == facts.within(600)
 
 
 @pytest.mark.parametrize(("max_ttl_s", "fresh_until"), [(601, 700.0), (600, 700.0), (599, 699.0), (0, 100.0)])

@@ -133,6 +133,12 @@ def test_every_damaged_or_truncated_record_is_noticed() -> None:
     assert [record for record in map(unpack_record, damaged + shorter) if record is not None] == []
 
 
+def test_a_record_from_before_reduced_animations_were_counted_is_read() -> None:
+    fields = json.loads(pack_record(RECORD).partition(b"\n")[2])
+    del fields["facts"]["all_frames"]
+    assert unpack_record(sealed(json.dumps(fields).encode())) == RECORD
+
+
 @pytest.mark.parametrize(
     "fields",
     [

@@ -191,7 +191,14 @@ def keyed_wide_grey_png() -> bytes:
     return saved(_ramp(), "PNG", transparency=0)
 
 
-def apng(images: Sequence[Image.Image], durations_ms: Sequence[int], *, loop: int = 0, default: bool = False) -> bytes:
+def apng(
+    images: Sequence[Image.Image],
+    durations_ms: Sequence[int],
+    *,
+    loop: int = 0,
+    default: bool = False,
+    disposal: int = 0,
+) -> bytes:
     """
     An animated PNG.
 
@@ -200,10 +207,18 @@ def apng(images: Sequence[Image.Image], durations_ms: Sequence[int], *, loop: in
         durations_ms: Duration of each frame.
         loop: Number of plays; 0 means forever.
         default: Whether the first image stands outside the animation.
+        disposal: 0 keeps a frame, 1 clears its area, 2 restores what was before.
     """
     first, *rest = images
     return saved(
-        first, "PNG", save_all=True, append_images=rest, duration=durations_ms, loop=loop, default_image=default
+        first,
+        "PNG",
+        save_all=True,
+        append_images=rest,
+        duration=durations_ms,
+        loop=loop,
+        default_image=default,
+        disposal=disposal,
     )
 
 
@@ -244,22 +259,32 @@ class GifPart:
         colour: 0 red, 1 green, 2 blue, 3 white.
         disposal: 0 unspecified, 1 keep, 2 clear, 3 restore.
         clear: Palette entry that is transparent, or None.
+        table: Its own colour table of four colours; empty to use the global one.
     """
 
     box: tuple[int, int, int, int]
     colour: int
     disposal: int = 1
     clear: int | None = None
+    table: bytes = b""
 
 
-def packed_gif(size: tuple[int, int], parts: Sequence[GifPart], *, delay_cs: int = 10) -> bytes:
-    """A GIF whose frames need not cover the canvas; Pillow always writes a complete first frame."""
+def packed_gif(
+    size: tuple[int, int], parts: Sequence[GifPart], *, delay_cs: int = 10, extensions: bytes = b""
+) -> bytes:
+    """
+    A GIF whose frames need not cover the canvas; Pillow always writes a complete first frame.
+
+    Args:
+        extensions: Blocks before the first frame.
+    """
     table = bytes([*RED, *GREEN, *BLUE, *WHITE])
-    body = b"GIF89a" + struct.pack("<2H3B", *size, 0x81, 0, 0) + table
+    body = b"GIF89a" + struct.pack("<2H3B", *size, 0x81, 0, 0) + table + extensions
     for part in parts:
         flags = part.disposal << 2 | (part.clear is not None)
         body += b"!\xf9\x04" + struct.pack("<BHBB", flags, delay_cs, part.clear or 0, 0)
-        body += b"," + struct.pack("<4HB", *part.box, 0) + _flat_lzw(part.box[2] * part.box[3], part.colour)
+        body += b"," + struct.pack("<4HB", *part.box, 0x81 if part.table else 0) + part.table
+        body += _flat_lzw(part.box[2] * part.box[3], part.colour)
     return body + b";"
 
 

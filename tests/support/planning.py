@@ -3,11 +3,15 @@
 from dataclasses import replace
 from typing import Any
 
-from imgcdn.core.output.plan import Plan, plan_for
+from hypothesis import reject
+
+from imgcdn.core.output.plan import Limits, Plan, plan_for
 from imgcdn.core.output.settings import OutputSettings
+from imgcdn.core.request.negotiation import ClientClass
 from imgcdn.core.request.params import Params
 from imgcdn.core.request.settings import RequestSettings
 from imgcdn.core.values import Effort, Facts
+from imgcdn.errors import InvalidParam
 
 RULES = RequestSettings().rules
 LIMITS = OutputSettings().limits(max_dimension=RULES.max_dimension)
@@ -30,3 +34,11 @@ _PLAIN = Params()
 def make_plan(facts: Facts, params: Params = _PLAIN, client: tuple[str, ...] = NEITHER, **limits: Any) -> Plan:
     """Make a plan under the default limits; keywords change a limit."""
     return plan_for(facts, params, client, replace(LIMITS, **limits))
+
+
+def possible_plan(facts: Facts, params: Params, client: ClientClass, limits: Limits) -> Plan:
+    """Make a plan of drawn inputs; reject those whose format cannot hold the picture."""
+    try:
+        return plan_for(facts, params, client, limits)
+    except InvalidParam:
+        reject()

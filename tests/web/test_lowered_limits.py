@@ -67,8 +67,36 @@ def test_a_known_animation_above_it_becomes_a_still(root: Path, tmp_path: Path) 
 
     with serving.edge(root, tmp_path) as service:
         assert count(service) == 3
+        assert "detail" not in service.get("/img/animation.gif?w=90").headers["cache-status"]
     with serving.edge(root, tmp_path, max_pixels=200_000) as service:
         assert count(service) == 1
+        assert service.get("/img/animation.gif?w=90").headers["cache-status"].endswith("; detail=still")
+    with serving.edge(root, tmp_path) as service:
+        assert count(service) == 3
+
+
+def test_an_animation_above_it_is_said_to_be_a_still(root: Path, tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (300, 240), colour) for colour in (pictures.RED, pictures.GREEN, pictures.BLUE)]
+    (root / "animation.gif").write_bytes(pictures.animated_gif(frames, [100, 200, 100]))
+    target = "/img/animation.gif?w=90"
+    with serving.edge(root, tmp_path, max_pixels=200_000) as service:
+        first, second = service.get(target), service.get(target)
+        assert first.headers["cache-status"].startswith("imgcdn; fwd=miss")
+        assert second.headers["cache-status"].startswith("imgcdn; hit")
+        unchanged = service.get(target, headers={"If-None-Match": first.headers["etag"]})
+        assert unchanged.status == 304
+        for response in (first, second, unchanged, service.get(f"{target}&fm=gif")):
+            assert response.headers["cache-status"].endswith("; detail=still")
+        # A still is what these ask for.
+        for query in ("&still=1", "&fm=png", "&fm=lqip"):
+            assert "detail" not in service.get(target + query).headers["cache-status"]
+        facts = json.loads(service.get("/img/animation.gif?fm=json").body)
+        assert (facts["frames"], facts["reduced"]) == (3, {"frames": 1, "limit": "max_pixels"})
+        refused = service.get("/img/animation.gif?fm=avif")
+        assert (refused.status, json.loads(refused.body)["param"]) == (400, "fm")
+    with serving.edge(root, tmp_path) as service:
+        facts = json.loads(service.get("/img/animation.gif?fm=json").body)
+        assert (facts["frames"], "reduced" in facts) == (3, False)
 
 
 def test_a_known_original_is_validated_after_a_shorter_max_ttl(root: Path, tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
-from imgcdn.core.output.formats import AVIF, FORMATS, GIF, JPEG, PNG, Format
+from imgcdn.core.output.formats import AVIF, FORMATS, GIF, JPEG, PNG, WEBP, Format
 from imgcdn.core.output.geometry import Size
+from imgcdn.core.request.params import Params
 from imgcdn.core.values import Facts
+from imgcdn.errors import InvalidParam
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +47,33 @@ def universal_format(facts: Facts, *, transparent: bool) -> Format:
     if transparent or facts.format == GIF.name:
         return PNG
     return JPEG
+
+
+def check_edges(fmt: Format, size: Size) -> None:
+    """
+    Check that a format that the URL names can hold an output.
+
+    Raises:
+        InvalidParam: An edge is too long.
+    """
+    if max(size) > fmt.max_edge:
+        detail = (
+            f"{fmt.name} has at most {fmt.max_edge:,} pixels an edge, and this picture would have {size[0]:,} x "
+            f"{size[1]:,}. Ask for a smaller w or h, or for another fm."
+        )
+        raise InvalidParam(detail, param="fm", nearest="" if max(size) > JPEG.max_edge else PNG.name)
+
+
+def check_motion(fmt: Format, facts: Facts, params: Params, *, can_animate: bool) -> None:
+    """
+    Check that a format that the URL names can hold an animation, if it is one that can hold animations at all.
+
+    Raises:
+        InvalidParam: The service does not make animations of this format.
+    """
+    if max(facts.frames, facts.all_frames) > 1 and fmt.animation and not params.still and not can_animate:
+        detail = (
+            f"This is an animation, and animation_formats does not name {fmt.name}. Ask for fm={WEBP.name}, or for the "
+            "first frame with still=1."
+        )
+        raise InvalidParam(detail, param="fm", nearest=WEBP.name)

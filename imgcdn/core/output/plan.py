@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields, replace
 
 from imgcdn.core.encoders.graphics import other_formats
-from imgcdn.core.output.choice import FormatChoice, universal_format
+from imgcdn.core.output.choice import FormatChoice, check_edges, check_motion, universal_format
 from imgcdn.core.output.formats import (
     AVIF,
     FORMATS,
@@ -68,8 +68,7 @@ class Limits:
         max_dimension: Longest edge of an enlarged output, in pixels. It is needed because `w` alone does not limit the
             height.
         keep_profile: Whether pictures keep their colours and profile, in formats that can hold a profile.
-        animation_formats: Negotiated formats that animations may become. Without avif here, an animation becomes a
-            still if the URL asks for avif.
+        animation_formats: Negotiated formats that animations may become.
     """
 
     avif_min_pixels: int
@@ -164,6 +163,10 @@ def plan_for(facts: Facts, params: Params, client: ClientClass, limits: Limits) 
 
     Requests with equal plans for equal bytes share one variant. So parameters that do not change the output (a width
     beyond the source, q for a lossless format) leave no trace in the plan.
+
+    Raises:
+        InvalidParam: The URL names a format that cannot hold the picture: an edge is too long, or it is an animation
+            and `animation_formats` does not name avif.
     """
     if params.format in PLACEHOLDERS:
         params = drop_irrelevant(params)
@@ -173,7 +176,11 @@ def plan_for(facts: Facts, params: Params, client: ClientClass, limits: Limits) 
     draft = frame(source, framing, max_edge=longest)
     padded = draft.place is not None or (params.trim is not None and framing.fit is Fit.PAD)
     choice = _format_choice(facts, params, client, limits, padded=padded)
-    fmt = choice.format_for(draft.size) if choice else _fixed_format(params, client, limits)
+    fmt = choice.format_for(draft.size) if choice else _fixed_format(params, client, limits, draft.size)
+    if params.format in FORMATS:
+        check_motion(fmt, facts, params, can_animate=limits.animates(fmt))
+        if params.trim is None:
+            check_edges(fmt, draft.size)
     framed = _framed(source, framing, min(longest, fmt.max_edge), fmt.name)
     trim = None if params.trim is None else Trim(params.trim, framing, longest, choice if client else None)
     animated = _stays_animated(facts, params) and limits.animates(fmt)
@@ -224,7 +231,8 @@ def resolve_trim(plan: Plan, source: Size, kept: Area) -> Plan:
         kept: The part inside the border.
 
     Raises:
-        InvalidParam: The crop lies outside the part inside the border.
+        InvalidParam: The crop lies outside the part inside the border, or the URL names a format whose edges are
+            shorter.
     """
     if plan.trim is None:
         return plan
@@ -232,6 +240,8 @@ def resolve_trim(plan: Plan, source: Size, kept: Area) -> Plan:
     fmt, others = OUTPUTS[plan.format], plan.others
     if choice is not None:
         fmt = choice.format_for(frame(source, framing, max_edge=longest, kept=kept).size)
+    if choice is None and fmt.name in FORMATS:
+        check_edges(fmt, frame(source, framing, max_edge=longest, kept=kept).size)
     framed = _framed(source, framing, min(longest, fmt.max_edge), fmt.name, kept=kept)
     if choice is not None:
         others = _others(choice, fmt, framed.size)
@@ -292,11 +302,12 @@ def _stays_animated(facts: Facts, params: Params) -> bool:
     return facts.frames > 1 and not params.still
 
 
-def _fixed_format(params: Params, client: ClientClass, limits: Limits) -> Format:
+def _fixed_format(params: Params, client: ClientClass, limits: Limits, size: Size) -> Format:
     """Return the format of an animation, or the one that the URL names."""
     if params.format is not None:
         return OUTPUTS[params.format]
-    return next((FORMATS[name] for name in client if name in limits.animation_formats), GIF)
+    accepted = (FORMATS[name] for name in client if name in limits.animation_formats)
+    return next((fmt for fmt in accepted if max(size) <= fmt.max_edge), GIF)
 
 
 def _format_choice(

@@ -15,7 +15,7 @@ from imgcdn.core.request.rules import Rules, parse_preset
 from imgcdn.core.values import Facts, Source
 from imgcdn.dialects.base import Target
 from imgcdn.dialects.native import parse
-from tests.support.planning import LIMITS, RULES
+from tests.support.planning import LIMITS, RULES, possible_plan
 
 VERSION = hashlib.sha256(b"the original").hexdigest()
 PHOTO = Facts("jpeg", (2725, 2225), frames=1, alpha=False)
@@ -213,7 +213,7 @@ limits = st.builds(
     keep_profile=st.booleans(),
     animation_formats=st.sampled_from([(), ("webp",), ("avif", "webp")]),
 )
-plans = st.builds(plan_for, facts, params, clients, limits)
+plans = st.builds(possible_plan, facts, params, clients, limits)
 
 
 @given(one=plans, other=plans)

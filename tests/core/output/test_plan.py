@@ -8,6 +8,7 @@ from imgcdn.core.output.plan import NOT_PIXELS, Plan, changes_pixels
 from imgcdn.core.request.arguments import RGB, RGBA
 from imgcdn.core.request.params import Params
 from imgcdn.core.values import Facts
+from imgcdn.errors import InvalidParam
 from tests.support.planning import ALPHA_PNG, ANIMATION, BOTH, NEITHER, OPAQUE_PNG, PHOTO, WEBP_FIRST, make_plan
 
 STILL_GIF = Facts("gif", (600, 400), frames=1, alpha=False)
@@ -57,7 +58,9 @@ def test_a_client_gets_the_format_it_prefers(facts: Facts, client: tuple[str, ..
 @pytest.mark.parametrize("fmt", ["avif", "webp", "jpeg", "png", "gif"])
 @pytest.mark.parametrize("facts", [PHOTO, ALPHA_PNG, ANIMATION])
 def test_a_requested_format_is_never_negotiated(facts: Facts, fmt: str) -> None:
-    plans = {make_plan(facts, Params(format=fmt), client) for client in (NEITHER, BOTH, WEBP_FIRST)}
+    formats = ("avif", "webp")
+    params = Params(format=fmt)
+    plans = {make_plan(facts, params, client, animation_formats=formats) for client in (NEITHER, BOTH, WEBP_FIRST)}
 
     assert {plan.format for plan in plans} == {fmt}
     assert len(plans) == 1
@@ -71,7 +74,7 @@ def test_a_requested_format_is_never_negotiated(facts: Facts, fmt: str) -> None:
         pytest.param(ANIMATION, Params(format="webp"), NEITHER, True, id="webp requested"),
         pytest.param(ANIMATION, Params(format="jpeg"), NEITHER, False, id="jpeg implies still"),
         pytest.param(ANIMATION, Params(format="png"), NEITHER, False, id="png implies still"),
-        pytest.param(ANIMATION, Params(format="avif"), NEITHER, False, id="avif implies still"),
+        pytest.param(ANIMATION, Params(format="avif", still=True), NEITHER, False, id="still avif requested"),
         pytest.param(ANIMATION, Params(still=True), BOTH, False, id="still requested"),
         pytest.param(ANIMATION, Params(still=True, format="gif"), BOTH, False, id="still gif requested"),
         pytest.param(PHOTO, Params(format="gif"), NEITHER, False, id="one frame"),
@@ -142,11 +145,38 @@ def test_a_format_that_cannot_have_the_size_is_not_chosen(size: Size, client: tu
 
 
 @pytest.mark.parametrize(
-    ("fmt", "expected"),
-    [("webp", (16_383, 819)), ("avif", (16_384, 819)), ("jpeg", (20_000, 1000)), ("png", (20_000, 1000))],
+    ("fmt", "longest"),
+    [("webp", 16_383), ("avif", 16_384), ("jpeg", 65_500), ("png", 65_500), ("gif", 65_500)],
 )
-def test_a_requested_format_limits_the_size_of_the_picture(fmt: str, expected: Size) -> None:
-    assert make_plan(replace(PHOTO, size=(20_000, 1000)), Params(format=fmt)).size == expected
+def test_a_requested_format_is_refused_for_a_picture_with_longer_edges(fmt: str, longest: int) -> None:
+    assert make_plan(replace(PHOTO, size=(longest, 10)), Params(format=fmt)).size == (longest, 10)
+    with pytest.raises(InvalidParam, match=f"{longest:,} pixels an edge.* {longest + 1:,} x 10") as caught:
+        make_plan(replace(PHOTO, size=(longest + 1, 10)), Params(format=fmt))
+    assert caught.value.param == "fm"
+    assert make_plan(replace(PHOTO, size=(longest + 1, 10)), Params(format=fmt, width=800)).size == (800, 1)
+
+
+def test_a_placeholder_is_made_of_a_picture_of_any_size() -> None:
+    assert make_plan(replace(PHOTO, size=(80_000, 10)), Params(format="lqip")).size == (64, 1)
+
+
+def test_an_animation_too_long_for_webp_becomes_a_gif_if_the_url_names_no_format() -> None:
+    assert make_plan(replace(ANIMATION, size=(16_384, 10)), client=("webp",)).format == "gif"
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        pytest.param(ANIMATION, id="animation"),
+        pytest.param(replace(ANIMATION, frames=1, all_frames=400), id="animation that is shown as a still"),
+    ],
+)
+def test_avif_is_refused_for_an_animation_where_the_setting_does_not_name_it(facts: Facts) -> None:
+    with pytest.raises(InvalidParam, match="animation_formats") as caught:
+        make_plan(facts, Params(format="avif"))
+    assert (caught.value.param, caught.value.nearest) == ("fm", "webp")
+    assert make_plan(facts, Params(format="avif"), animation_formats=("avif",)).animated == (facts.frames > 1)
+    assert not make_plan(facts, Params(format="avif", still=True)).animated
 
 
 @pytest.mark.parametrize(

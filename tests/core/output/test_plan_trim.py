@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from imgcdn.core.encoders.encoding import graphic_encodings, photograph_encoding
 from imgcdn.core.output.formats import LOSSY, OUTPUTS, WEBP
 from imgcdn.core.output.geometry import Fit, Size
-from imgcdn.core.output.plan import Limits, Plan, plan_for, resolve_trim
+from imgcdn.core.output.plan import Limits, Plan, resolve_trim
 from imgcdn.core.request.params import Params
 from imgcdn.core.values import Facts
+from imgcdn.errors import InvalidParam
 from tests.core.output.test_keys import clients, facts, limits, params
-from tests.support.planning import BOTH, FAST, NEITHER, OPAQUE_PNG, WEBP_FIRST, make_plan
+from tests.support.planning import BOTH, FAST, NEITHER, OPAQUE_PNG, WEBP_FIRST, make_plan, possible_plan
 
 ENLARGED = Params(width=8192, enlarge=True, trim=5)
 
@@ -54,8 +55,8 @@ def _trimmed(source: Size, kept: Size, params: Params, client: tuple[str, ...], 
             id="neither avif nor webp",
         ),
         pytest.param(
-            (3800, 16_500), (250, 16_450), Params(width=300, trim=5, format="webp"), BOTH, ("webp", (249, 16_383), ()),
-            id="named by the URL: reduced",
+            (3800, 16_500), (250, 16_383), Params(width=300, trim=5, format="webp"), BOTH, ("webp", (250, 16_383), ()),
+            id="named by the URL",
         ),
     ],
 )  # fmt: skip
@@ -68,6 +69,11 @@ def test_the_format_suits_the_size_without_the_border(
     assert plan.q == 75
 
 
+def test_a_format_that_the_url_names_is_refused_if_the_rest_is_too_long_for_it() -> None:
+    with pytest.raises(InvalidParam, match="250 x 16,450"):
+        _trimmed((3800, 16_500), (250, 16_450), Params(width=300, trim=5, format="webp"), BOTH)
+
+
 def test_a_padded_picture_counts_with_its_margin() -> None:
     box = Params(width=400, height=400, fit=Fit.PAD, trim=5)
 
@@ -78,7 +84,7 @@ def test_a_padded_picture_counts_with_its_margin() -> None:
 def test_a_trimmed_picture_is_encoded_only_in_formats_that_allow_its_size(
     facts: Facts, params: Params, client: tuple[str, ...], limits: Limits, data: st.DataObject
 ) -> None:
-    plan = plan_for(facts, replace(params, trim=5, crop=None), client, limits)
+    plan = possible_plan(facts, replace(params, trim=5, crop=None), client, limits)
     source = facts.size if params.turn < 5 else facts.size[::-1]
     kept = data.draw(st.tuples(*(st.integers(1, edge) for edge in source)), "kept")
     resolved = resolve_trim(plan, source, (0, 0, *kept))

@@ -1,0 +1,104 @@
+"""
+An animated file -> the same coded frames in a new wrapping: what a decoder needs and nothing else.
+
+Pixels are not decoded, so nothing is lost. Comments, EXIF, XMP and other data of applications are dropped. A file with
+an unusual feature gives None.
+
+GIF 89a; PNG 3rd edition, section 11.3.6; RFC 9649, section 2.7; ISO/IEC 23000-22 (AVIF).
+"""
+
+import io
+import struct
+from collections.abc import Callable, Iterator
+
+from imgcdn.engine import apng, gif
+from imgcdn.engine.iso_boxes import boxes
+
+# Flags of a WebP's VP8X: transparent areas, and frames. Those for ICC, EXIF and XMP are dropped.
+_ALPHA_FLAG, _ANIMATION_FLAG = 0x10, 0x02
+_FRAME_HEAD = 16
+_PIXELS = (b"ALPH", b"VP8 ", b"VP8L")
+
+_AVIF_BOXES = frozenset([b"ftyp", b"meta", b"moov", b"mdat"])
+_AVIF_PADDING = (b"free", b"skip")
+
+# Items and boxes of an AVIF that hold metadata: EXIF, XMP, and what users and applications add.
+_AVIF_METADATA = (b"Exif", b"mime", b"udta", b"uuid")
+
+
+def rewrap_animation(data: bytes, name: str) -> bytes | None:
+    """
+    Return an animation's own coding without metadata.
+
+    Args:
+        data: The file, whose frames all decode, and whose pixels are sRGB and upright.
+        name: Its format, a name in `core.output.formats.FORMATS`.
+
+    Returns:
+        None if it has an unusual feature, or if its format has no animations.
+    """
+    rewrap = _REWRAPS.get(name)
+    try:
+        return None if rewrap is None else rewrap(data)
+    except (LookupError, struct.error):  # a block that ends too early
+        return None
+
+
+def _rewrap_gif(data: bytes) -> bytes | None:
+    parts = list(gif.parts(data))
+    width, height = struct.unpack_from("<2H", data, 6)
+    # Viewers differ in whether such a frame enlarges the canvas.
+    if any(part.box[2] > width or part.box[3] > height for part in parts):
+        return None
+    flags, background = data[10:12]
+    table = data[13 : 13 + gif.table_bytes(flags)]
+    head = struct.pack("<6s2H3B", b"GIF89a", width, height, flags, background, 0) + table
+    frames = (piece for part in parts for piece in (gif.plain_control(part), part.image))
+    return b"".join((head, gif.repeats(gif.plays_of(data)), *frames, bytes([gif.TRAILER])))
+
+
+def _rewrap_webp(data: bytes) -> bytes | None:
+    chunks = list(_riff_chunks(data[12:]))
+    if not chunks or chunks[0][0] != b"VP8X" or len(chunks[0][1]) != 10:
+        return None
+    kept = [_riff_chunk(b"VP8X", bytes([chunks[0][1][0] & (_ALPHA_FLAG | _ANIMATION_FLAG)]) + chunks[0][1][1:])]
+    for name, content in chunks:
+        if name == b"ANIM":
+            kept.append(_riff_chunk(name, content))
+        elif name == b"ANMF":
+            pixels = (_riff_chunk(*each) for each in _riff_chunks(content[_FRAME_HEAD:]) if each[0] in _PIXELS)
+            kept.append(_riff_chunk(name, content[:_FRAME_HEAD] + b"".join(pixels)))
+    body = b"WEBP" + b"".join(kept)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def _riff_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    at = 0
+    while at + 8 <= len(data):
+        name, length = struct.unpack_from("<4sI", data, at)
+        if at + 8 + length > len(data):
+            raise LookupError(name)
+        yield name, data[at + 8 : at + 8 + length]
+        at += 8 + length + length % 2
+
+
+def _riff_chunk(name: bytes, content: bytes) -> bytes:
+    return name + struct.pack("<I", len(content)) + content + bytes(len(content) % 2)
+
+
+def _rewrap_avif(data: bytes) -> bytes | None:
+    """Return the file without what follows its frames. The offsets in it do not permit to cut anything out."""
+    found = list(boxes(io.BytesIO(data), 0, len(data)))
+    while found[-1][0] in _AVIF_PADDING:
+        found.pop()
+    described = b"".join(data[start:end] for kind, start, end in found if kind in (b"meta", b"moov"))
+    known = {kind for kind, _, _ in found} == _AVIF_BOXES
+    return data[: found[-1][2]] if known and not any(kind in described for kind in _AVIF_METADATA) else None
+
+
+_REWRAPS: dict[str, Callable[[bytes], bytes | None]] = {
+    "gif": _rewrap_gif,
+    "webp": _rewrap_webp,
+    "png": apng.rewrap,
+    "avif": _rewrap_avif,
+}

@@ -1,0 +1,272 @@
+"""
+Animated PNG cut into its frames, and the frames put together as the specification says.
+
+Pillow draws a frame with alpha onto the canvas by mixing alphas too, loses what DISPOSE_OP_PREVIOUS restores, and
+raises for a broken sequence of frames, where a viewer shows the default image. So each frame is handed to Pillow as a
+PNG of its own, and composed here.
+
+PNG 3rd edition (https://www.w3.org/TR/png-3/), sections 4.9, 11.3.6 and 13.8.
+"""
+
+import io
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from PIL import Image
+
+from imgcdn.core.output.geometry import Area, Size
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_HEADER = struct.Struct(">II5s")
+_CONTROL = struct.Struct(">5I2H2B")
+_NUMBER = struct.Struct(">I")
+
+#: What happens to a frame's area before the next frame is drawn. Any other value is an error.
+KEEP, CLEAR, RESTORE = 0, 1, 2
+
+#: Colour types with an alpha channel.
+_WITH_ALPHA = (4, 6)
+
+#: Chunks that a decoder needs beside the coded pixels, and those of an animation.
+_PALETTE = (b"PLTE", b"tRNS")
+_OF_ANIMATION = (b"acTL", b"fcTL", b"fdAT")
+_KEPT = (b"IHDR", *_PALETTE, *_OF_ANIMATION, b"IDAT")
+
+# A file may consist of millions of empty chunks. An encoder writes a few for each frame.
+_MOST_CHUNKS = 100_000
+
+_Chunk = tuple[bytes, memoryview]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """
+    What one frame draws.
+
+    Args:
+        start: Depth, colour type and the rest of the header behind the size; then palette and transparency, as chunks.
+        pixels: Its coded pixels, in pieces: views of the original, which are not copied.
+        box: Its area on the canvas: left, top, right, bottom; inside the canvas.
+        disposal: KEEP, CLEAR or RESTORE.
+        over: Whether its transparent pixels show what is beneath. Otherwise they replace it.
+        duration_ms: How long it is shown.
+    """
+
+    start: tuple[bytes, bytes]
+    pixels: tuple[memoryview, ...]
+    box: Area
+    disposal: int
+    over: bool
+    duration_ms: float
+
+    def file(self) -> bytes:
+        """Return a PNG with nothing but this part, at its own size."""
+        left, top, right, bottom = self.box
+        header = _HEADER.pack(right - left, bottom - top, self.start[0])
+        chunks = (_chunk(b"IHDR", header), self.start[1], *(_chunk(b"IDAT", each) for each in self.pixels))
+        return b"".join((_SIGNATURE, *chunks, _chunk(b"IEND", b"")))
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """
+    An animated PNG, cut into its frames.
+
+    Args:
+        parts: At least one.
+        plays: Number of plays; 0 for endless.
+        size: Of the canvas.
+        mode: L, LA, RGB or RGBA: what the pixels of its canvas need. It has an A also if the canvas is not covered.
+        default_is_first: Whether the default image is the first frame. Otherwise it is not part of the animation.
+    """
+
+    parts: tuple[Part, ...]
+    plays: int
+    size: Size
+    mode: str
+    default_is_first: bool
+
+
+class _BrokenError(Exception):
+    """The frames are not as the specification says. Then the default image is shown."""
+
+
+def is_animated(file: BinaryIO) -> bool:
+    """Tell whether a file is a PNG that announces an animation. Its position afterwards is undefined."""
+    file.seek(0)
+    if file.read(len(_SIGNATURE)) != _SIGNATURE:
+        return False
+    for _ in range(_MOST_CHUNKS):
+        head = file.read(8)
+        if len(head) < 8 or head[4:] in (b"acTL", b"IDAT", b"IEND"):
+            return head[4:] == b"acTL"
+        file.seek(_NUMBER.unpack_from(head)[0] + 4, 1)
+    return False
+
+
+def without_animation(data: bytes) -> bytes:
+    """Return an animated PNG with its default image alone, and all else that it has."""
+    pieces = [_SIGNATURE]
+    at = len(_SIGNATURE)
+    for _ in range(_MOST_CHUNKS):
+        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
+        if data[at + 4 : at + 8] not in _OF_ANIMATION:
+            pieces.append(data[at:end])
+        at = end
+        if at >= len(data):
+            break
+    return b"".join((*pieces, data[at:]))
+
+
+def cut(file: BinaryIO) -> Cut | None:
+    """
+    Cut an animated PNG into its frames.
+
+    Args:
+        file: Any file; seekable. Its position afterwards is undefined.
+
+    Returns:
+        None if it is not an animated PNG, or if its chunks are not as the specification says: a sequence number is
+        missing, a frame is empty or reaches beyond the canvas, or there are fewer frames than announced.
+    """
+    if not is_animated(file):
+        return None
+    file.seek(0)
+    try:
+        return _cut(list(_chunks(file.read())))
+    except (_BrokenError, struct.error):
+        return None
+
+
+def rewrap(data: bytes) -> bytes | None:
+    """
+    Return an animated PNG with only its frames, palette and transparency. Its description of its colours is dropped.
+
+    Returns:
+        None if it is broken, or if it has more frames than it announces.
+    """
+    animation = cut(io.BytesIO(data))
+    if animation is None:
+        return None
+    kept = [chunk for chunk in _chunks(data) if chunk[0] in _KEPT]
+    if sum(name == b"fcTL" for name, _ in kept) != len(animation.parts):
+        return None
+    return b"".join((_SIGNATURE, *(_chunk(name, content) for name, content in kept), _chunk(b"IEND", b"")))
+
+
+def draw_parts(animation: Cut, decode: Callable[[bytes], Image.Image]) -> Iterator[tuple[Image.Image, float]]:
+    """
+    Draw the parts over each other.
+
+    Args:
+        decode: Returns the pixels of a PNG.
+
+    Yields:
+        The canvas, in the animation's mode, and the milliseconds it is shown. The next step may draw on the same image,
+        so copy it to keep it.
+    """
+    canvas = Image.new("RGBA", animation.size)
+    for index, part in enumerate(animation.parts):
+        # The first frame has nothing to restore, so its area is cleared (section 11.3.6.2).
+        disposal = CLEAR if index == 0 and part.disposal == RESTORE else part.disposal
+        kept = canvas.copy() if disposal == RESTORE else canvas
+        patch = decode(part.file()).convert("RGBA")
+        if part.over:
+            canvas.alpha_composite(patch, part.box[:2])
+        else:
+            canvas.paste(patch, part.box[:2])
+        yield canvas.convert(animation.mode) if animation.mode != "RGBA" else canvas, part.duration_ms
+        canvas = kept
+        if disposal == CLEAR:
+            canvas.paste((0, 0, 0, 0), part.box)
+
+
+def _chunks(data: bytes) -> Iterator[_Chunk]:
+    """Yield the name and the content of each chunk before IEND."""
+    view, at = memoryview(data), len(_SIGNATURE)
+    for _ in range(_MOST_CHUNKS):
+        length, name = struct.unpack_from(">I4s", data, at)
+        if name == b"IEND":
+            return
+        if at + 12 + length > len(data):
+            break
+        # The checksum is not compared, as in Chromium: the coded pixels have one of their own.
+        yield name, view[at + 8 : at + 8 + length]
+        at += 12 + length
+    raise _BrokenError
+
+
+def _cut(chunks: list[_Chunk]) -> Cut:
+    names = [name for name, _ in chunks]
+    if names[:1] != [b"IHDR"] or b"IDAT" not in names or names.count(b"acTL") != 1:
+        raise _BrokenError
+    first = names.index(b"IDAT")
+    before = chunks[:first]
+    width, height, coding = _HEADER.unpack(chunks[0][1])
+    count, plays = struct.unpack(">2I", dict(before).get(b"acTL", b""))
+    palette = b"".join(_chunk(name, content) for name, content in before if name in _PALETTE)
+    # Frames beyond the announced number are ignored, as in Chromium.
+    found = list(_frames(chunks, first))[:count]
+    parts = tuple(_part((coding, palette), control, pixels, (width, height)) for control, pixels in found)
+    default_is_first = b"fcTL" in names[:first]
+    if len(parts) < count or not parts or (default_is_first and parts[0].box != (0, 0, width, height)):
+        raise _BrokenError
+    mode = _mode(coding[1], palette, parts, (width, height))
+    return Cut(parts, plays, (width, height), mode, default_is_first)
+
+
+def _frames(chunks: list[_Chunk], first: int) -> Iterator[tuple[memoryview, tuple[memoryview, ...]]]:
+    """Yield the control chunk and the coded pixels of each frame; `first` is the index of the first IDAT."""
+    control: memoryview | None = None
+    pixels: list[memoryview] = []
+    due = 0
+    for index, (name, content) in enumerate(chunks):
+        if name in (b"fcTL", b"fdAT"):
+            if _NUMBER.unpack_from(content)[0] != due:
+                raise _BrokenError
+            due += 1
+        if name == b"fcTL":
+            if control is not None:
+                yield control, _complete(pixels)
+            control, pixels = content, []
+        elif name == b"fdAT":
+            if control is None or index < first:
+                raise _BrokenError
+            pixels.append(content[4:])
+        elif name == b"IDAT":
+            if due > 1 or (due == 1 and control is None):
+                raise _BrokenError
+            if control is not None:
+                pixels.append(content)
+    if control is not None:
+        yield control, _complete(pixels)
+
+
+def _complete(pixels: list[memoryview]) -> tuple[memoryview, ...]:
+    if not pixels:
+        raise _BrokenError
+    return tuple(pixels)
+
+
+def _part(start: tuple[bytes, bytes], control: memoryview, pixels: tuple[memoryview, ...], size: Size) -> Part:
+    _, width, height, left, top, delay, ticks, disposal, blend = _CONTROL.unpack(control)
+    right, bottom = left + width, top + height
+    if not width or not height or right > size[0] or bottom > size[1] or disposal > RESTORE or blend > 1:
+        raise _BrokenError
+    # The delay is a fraction of a second; a denominator of 0 means hundredths (section 11.3.6.2).
+    return Part(start, pixels, (left, top, right, bottom), disposal, blend == 1, 1000 * delay / (ticks or 100))
+
+
+def _mode(colour: int, palette: bytes, parts: tuple[Part, ...], size: Size) -> str:
+    covered = parts[0].box == (0, 0, *size) and all(part.disposal != CLEAR for part in parts[:-1])
+    covered = covered and parts[0].disposal != RESTORE
+    alpha = colour in _WITH_ALPHA or b"tRNS" in palette or not covered
+    return ("L" if colour in (0, 4) else "RGB") + ("A" if alpha else "")
+
+
+def _chunk(name: bytes, content: bytes | memoryview) -> bytes:
+    checksum = zlib.crc32(content, zlib.crc32(name))
+    return b"".join((_NUMBER.pack(len(content)), name, content, _NUMBER.pack(checksum)))

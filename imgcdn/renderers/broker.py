@@ -19,6 +19,7 @@ import socket
 from dataclasses import replace
 from multiprocessing.context import ForkServerProcess
 
+from imgcdn.core.amounts import in_seconds
 from imgcdn.core.interest import Interest
 from imgcdn.errors import InternalError, Overloaded, RenderFailed, RenderTimeout
 from imgcdn.renderers.budgets import Budgets
@@ -154,7 +155,7 @@ class Child:
                 return await read_outcome(self._reader)
         except TimeoutError:
             self.kill()
-            return Failed(RenderTimeout(f"Rendering took more than {job.timeout_s:g} seconds and was stopped."))
+            return Failed(RenderTimeout(f"Rendering took more than {in_seconds(job.timeout_s)} and was stopped."))
         except (asyncio.IncompleteReadError, ConnectionError):
             status = await self._bury()
             if status in _KILLED_BY_OTHERS:

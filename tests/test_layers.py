@@ -21,14 +21,15 @@ ROOMS: dict[str, set[str]] = {
     "core": {"errors"},
     "core/setting": set(),
     "core/memo": set(),
-    "config": _BASE | {f"{room}/settings" for room in _WITH_SETTINGS},
+    "referred": {"core/setting", "core/setting_tables"},
+    "config": _BASE | {"referred"} | {f"{room}/settings" for room in _WITH_SETTINGS},
     "dialects": _BASE,
     "markup": _BASE,
     "engine": _BASE,
     "store": _BASE,
     "renderers": _BASE,
     "renderers/child": _BASE | {"engine", "store/files", "store/opening"},
-    "origins": _BASE | {"store", "renderers"},
+    "origins": _BASE | {"store", "renderers", "referred"},
     "service": _BELOW_SERVICE,
     "service/assembly": _BELOW_SERVICE | {"config"},
     "web": _BELOW_SERVICE | {"service"},
@@ -40,6 +41,7 @@ ROOMS: dict[str, set[str]] = {
     "imgcdn": {"markup"},
     # config imports them, so what they import is loaded by every command.
     **{f"{room}/settings": _BASE for room in _WITH_SETTINGS},
+    "origins/entries": _BASE | {"referred"},
 }
 
 #: Library -> the rooms that may import it. No room may import a library that is not listed.

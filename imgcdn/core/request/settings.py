@@ -42,7 +42,7 @@ def _preset(name: str, raw: object) -> Preset:
 def _signing_key(raw: object) -> SigningKey:
     """Read one key. No message shows it, so `Mistake` is never given the value."""
     if not isinstance(raw, str):
-        raise Mistake("must be text such as KID:HEX")
+        raise Mistake('must be text such as KID:HEX, { file = "PATH" } or { env = "VARIABLE" }')
     try:
         return parse_signing_key(raw)
     except ValueError as error:
@@ -106,8 +106,8 @@ class RequestSettings:
     signing_keys: tuple[SigningKey, ...] = setting(
         (),
         _signing_keys,
-        "Keys for signed URLs, as KID:HEX with at least 128 bits. The first one signs; the signatures of all are "
-        "accepted.",
+        'Keys for signed URLs, as KID:HEX with at least 128 bits, or `{ file = "PATH" }` or `{ env = "VARIABLE" }` '
+        "for one that is there. The first one signs; the signatures of all are accepted.",
     )
     require_signature: bool = setting(
         False, switch, "Whether URLs of pictures must be signed. A signature that is given is always checked."

@@ -29,7 +29,7 @@ ROOMS: dict[str, set[str]] = {
     "store": _BASE,
     "renderers": _BASE,
     "renderers/child": _BASE | {"engine", "store/files", "store/opening"},
-    "origins": _BASE | {"store", "renderers", "referred"},
+    "origins": _BASE | {"store", "renderers"},
     "service": _BELOW_SERVICE,
     "service/assembly": _BELOW_SERVICE | {"config"},
     "web": _BELOW_SERVICE | {"service"},

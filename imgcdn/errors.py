@@ -8,6 +8,7 @@ ImgcdnError
 |   |- InvalidParam             400  invalid-param
 |   |- Forbidden                403  forbidden
 |   |- SourceNotFound           404  source-not-found
+|   |   `- SourceWithheld
 |   |- MethodNotAllowed         405  method-not-allowed
 |   |- ContentTooLarge          413  content-too-large
 |   |- TargetTooLong            414  url-too-long
@@ -22,6 +23,7 @@ ImgcdnError
 |   |- RenderFailed             422  render-failed
 |   `- TooCostly                422  too-costly
 |- OriginError              502  origin-error        the origin is at fault
+|   |- OriginBusy               503  origin-busy
 |   `- OriginTimeout            504  origin-timeout
 |- Overloaded               503  overloaded          we are at fault
 |- RenderTimeout            504  render-timeout
@@ -40,6 +42,9 @@ from typing import ClassVar
 
 #: The text for the log may contain URLs of clients and origins. It also goes into negative entries.
 MAX_LOG_LENGTH = 1_000
+
+#: Seconds after which an origin that failed is asked again, if it does not say when.
+ORIGIN_PAUSE_S = 2
 
 
 class ImgcdnError(Exception):
@@ -136,6 +141,21 @@ class SourceNotFound(RequestError):
     status = 404
     slug = "source-not-found"
     title = "There is no such image"
+
+    @classmethod
+    def for_unreadable(cls, path: str) -> "SourceNotFound":
+        """Return the error for a file that the service may not read."""
+        detail = "There is no image at this path that the service may read."
+        return cls(detail, log=f"no permission to read {path}")
+
+
+class SourceWithheld(SourceNotFound):
+    """
+    The origin does not give the original to us: it said 401, 403 or 451.
+
+    For the client it is not there, and its response tells no more. What is stored of it stays, because the refusal may
+    end: a credential has expired, or a rule of the origin is wrong.
+    """
 
 
 class MethodNotAllowed(RequestError):
@@ -281,6 +301,11 @@ class CorruptImage(ImageError):
     slug = "corrupt-image"
     title = "The original does not decode"
 
+    @classmethod
+    def for_partial(cls) -> "CorruptImage":
+        """Return the error for an original that ends early, where the settings refuse such originals."""
+        return cls("The original ends early, so a part of the picture is missing; export or upload it again.")
+
 
 class RenderFailed(ImageError):
     """The render crashed or exceeded a limit. Other variants of the original may succeed."""
@@ -343,6 +368,18 @@ class OriginError(ImgcdnError):
         return self.origin_retry_after_s
 
 
+class OriginBusy(OriginError):
+    """The origin has had too many requests for a while: it said 429."""
+
+    status = 503
+    slug = "origin-busy"
+    title = "The origin is busy"
+
+    @property
+    def retry_after_s(self) -> int | None:
+        return self.origin_retry_after_s or ORIGIN_PAUSE_S
+
+
 class OriginTimeout(OriginError):
     """The origin took longer than its deadline."""
 
@@ -367,6 +404,11 @@ class Overloaded(ImgcdnError):
     def __init__(self, detail: str, *, after_s: int = 1) -> None:
         super().__init__(detail)
         self.after_s = after_s
+
+    @classmethod
+    def at_shutdown(cls) -> "Overloaded":
+        """Return the error for work that ends with the process."""
+        return cls("The service is shutting down. Try again in a second.")
 
     @property
     def retry_after_s(self) -> int | None:

@@ -6,6 +6,7 @@ import pytest
 from imgcdn import errors
 from imgcdn.errors import (
     MAX_LOG_LENGTH,
+    ORIGIN_PAUSE_S,
     BadRequest,
     ConfigError,
     ContentTooLarge,
@@ -19,6 +20,7 @@ from imgcdn.errors import (
     InvalidParam,
     ListenError,
     MethodNotAllowed,
+    OriginBusy,
     OriginError,
     OriginTimeout,
     OverBudget,
@@ -51,6 +53,7 @@ EXAMPLES = [
     RenderFailed("the encoder crashed"),
     OriginError("it failed", log="192.0.2.7 answered 500", origin_status=500),
     OriginTimeout("it is slow", log="192.0.2.7 said nothing"),
+    OriginBusy("it is busy", log="192.0.2.7 answered 429", origin_status=429, origin_retry_after_s=9),
     Overloaded("try again", after_s=7),
     OverBudget("too many new images", after_s=9),
     TooCostly("it would take more than 10 s", limit=10.0),
@@ -150,7 +153,9 @@ def test_a_problem_document_has_the_members_of_its_error(error: ImgcdnError, exp
 
 
 def test_overload_and_an_origins_retry_after_have_a_time_to_retry() -> None:
-    assert {error.slug for error in EXAMPLES if error.retry_after_s is not None} == {"over-budget", "overloaded"}
+    found = {error.slug for error in EXAMPLES if error.retry_after_s is not None}
+    assert found == {"over-budget", "overloaded", "origin-busy"}
+    assert OriginBusy("x").retry_after_s == ORIGIN_PAUSE_S
     assert OriginError("x").retry_after_s is None
     assert OriginError("x", origin_retry_after_s=7).retry_after_s == 7
 

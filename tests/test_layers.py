@@ -28,7 +28,9 @@ ROOMS: dict[str, set[str]] = {
     "engine": _BASE,
     "store": _BASE,
     "renderers": _BASE,
+    "renderers/client": _BASE | {"store/opening"},
     "renderers/child": _BASE | {"engine", "store/files", "store/opening"},
+    "renderers/inherited": _BASE | {"engine"},
     "origins": _BASE | {"store", "renderers"},
     "service": _BELOW_SERVICE,
     "service/assembly": _BELOW_SERVICE | {"config"},
@@ -48,6 +50,7 @@ ROOMS: dict[str, set[str]] = {
 LIBRARIES: dict[str, set[str]] = {
     "PIL": {"engine"},
     "pillow_avif": {"engine"},
+    "cykooz_resizer": {"engine"},
     "requests": {"origins"},
     "urllib3": {"origins"},
     "flask": {"web"},

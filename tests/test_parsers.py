@@ -73,6 +73,7 @@ def test_a_text_above_the_greatest_length_costs_no_more(parser: Parser) -> None:
 NOT_LISTED = {
     "config": "settings, read at the start",
     "origins/entries": "settings, read at the start",
+    "origins/http": "validators that an origin sent, of at most 1,000 characters, in the thread of a fetch",
     "origins/responses": "a head of at most 64 KB, and chunks with a limit of their own, in the thread of a fetch",
     "store/layout": "names of our own files",
     "web/listening": "settings, read at the start",

@@ -3,8 +3,9 @@ Pillow beside libvips: the same files, decoded, resized to 800 pixels wide, and 
 
     python -m bench.peers.vips PICTURES [--width 800] [--rounds 5]
 
-`service` is Pillow as the service calls it. `pillow` decodes and shrinks by the steps of libvips: a JPEG at a half, a
-quarter or an eighth, but at least twice as wide as the output; then by averaging, to twice the output; then Lanczos.
+`service` decodes and resamples as the service does. `pillow` decodes and shrinks by the steps of libvips: a JPEG at a
+half, a quarter or an eighth, but at least twice as wide as the output; then by averaging, to twice the output; then
+Lanczos.
 
 Every measurement is a fresh process with one thread, and the three alternate. The first job of a process gives its
 peak memory (Linux), the second its CPU time.
@@ -39,16 +40,19 @@ class Cost(NamedTuple):
     size: int
 
 
-def by_pillow(margin: float, gap: float | None) -> Job:
+def by_pillow(*, as_service: bool) -> Job:
     """
     Load Pillow; return its job.
 
     Args:
-        margin: A JPEG is decoded to at least this many times the output's width.
-        gap: Averaging stops at this many times the output's width; None for Lanczos alone.
+        as_service: Whether drafts and resampling are the service's own.
     """
     import pillow_avif  # noqa: F401, PLC0415  # a process loads one of the libraries
     from PIL import Image  # noqa: PLC0415
+
+    from imgcdn.core.output.draft import draft_factor  # noqa: PLC0415
+    from imgcdn.core.output.plan import Plan  # noqa: PLC0415
+    from imgcdn.engine.resample import resize  # noqa: PLC0415
 
     options: dict[str, dict[str, Any]] = {
         "jpeg": {"subsampling": "4:2:0", "optimize": True},
@@ -58,10 +62,15 @@ def by_pillow(margin: float, gap: float | None) -> Job:
 
     def job(path: Path, width: int, fmt: str) -> bytes:
         with Image.open(path) as image:
-            height = round(width * image.height / image.width)
-            image.draft(None, (round(margin * width), round(margin * height)))
+            size = width, round(width * image.height / image.width)
             out = io.BytesIO()
-            small = image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=gap)
+            if as_service:
+                factor = draft_factor(image.size, Plan(size=size, format=fmt))
+                image.draft(None, (image.width // factor, image.height // factor))
+                small = resize(image, size, (0.0, 0.0, float(image.width), float(image.height)))
+            else:
+                image.draft(None, (2 * size[0], 2 * size[1]))
+                small = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
             small.info = {}
             small.save(out, fmt, quality=_QUALITY[fmt], **options[fmt])
         return out.getvalue()
@@ -90,8 +99,8 @@ def by_vips() -> Job:
 
 
 CONTENDERS: dict[str, Callable[[], Job]] = {
-    "service": partial(by_pillow, 1.25, None),
-    "pillow": partial(by_pillow, 2.0, 2.0),
+    "service": partial(by_pillow, as_service=True),
+    "pillow": partial(by_pillow, as_service=False),
     "libvips": by_vips,
 }
 

@@ -4,7 +4,6 @@ import argparse
 import re
 import sys
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -51,7 +50,8 @@ def run(options: argparse.Namespace) -> int:
     """
     Print the signed URLs.
 
-    Stop at the first URL that cannot be signed, so that the lines of output and input still match.
+    Line n of the output belongs to line n of the input. So an empty line gives an empty line, and the first URL that
+    cannot be signed ends the output.
 
     Raises:
         ConfigError: There is no such key, or a setting is not valid.
@@ -59,17 +59,14 @@ def run(options: argparse.Namespace) -> int:
     config = load_rooms("request", "web", file=serve.config_file(options))
     key = _key(config, options.kid)
     exp = options.exp if options.expires_in is None else int(time.time()) + options.expires_in
-    for url in options.urls or _lines(sys.stdin):
+    for url in options.urls or map(str.strip, sys.stdin):
         try:
-            print(_signed(url, key, exp=exp, path_prefix=config.web.path_prefix))
+            is_empty_line = not url and not options.urls
+            print("" if is_empty_line else _signed(url, key, exp=exp, path_prefix=config.web.path_prefix))
         except ValueError as error:
             print(f"imgcdn: {url} {error}", file=sys.stderr)
             return _FAILED
     return 0
-
-
-def _lines(stream: Iterable[str]) -> Iterable[str]:
-    return filter(None, (line.strip() for line in stream))
 
 
 def _key(config: Config, kid: str | None) -> SigningKey:

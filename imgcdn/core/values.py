@@ -183,6 +183,7 @@ class EncodedImage:
         frames: Number of frames in the file.
         effort: The effort of the planned format's encoder, also if another encoding was smaller. FAST also if more
             time would have changed nothing.
+        partial: Whether the original ends early, so that pixels or frames are missing.
     """
 
     body: bytes
@@ -190,6 +191,7 @@ class EncodedImage:
     size: Size
     frames: int
     effort: Effort
+    partial: bool = False
 
 
 class Body(Protocol):
@@ -212,7 +214,7 @@ class Variant:
         length: Length of the body in bytes, also if it was not read.
         digest: SHA-256 of the body.
         made_at: Unix time, whole seconds, at which these bytes were published.
-        effort: As in `EncodedImage`.
+        effort, partial: As in `EncodedImage`.
     """
 
     body: Body
@@ -222,3 +224,4 @@ class Variant:
     digest: bytes
     made_at: int
     effort: Effort
+    partial: bool = False

@@ -1,7 +1,9 @@
 """
 The service's own URLs: `/img?url=SOURCE&w=...` and `/img/SOURCE?w=...`, two spellings of one request.
 
-A target is percent-decoded once, here. An escape that is still there afterwards is part of a name.
+A target is percent-decoded once, here. An escape that is still there afterwards is part of a name. In the path, a
+question mark can only have come from `%3F`, so it is part of a name, too (RFC 3986, section 2.2). In `url`, it begins a
+query, which a mount sends on and a file ignores.
 """
 
 from imgcdn.core.request.params import collect, parse_download, parse_version
@@ -44,7 +46,7 @@ def parse(target: Target, rules: Rules) -> ImageRequest:
     if "url" not in arguments:
         raise InvalidParam("url is required: /img?url=/photo.jpg, or /img/photo.jpg", param="url")
     return ImageRequest(
-        source=parse_source(arguments["url"]),
+        source=parse_source(arguments["url"], has_query=not in_path),
         params=rules.params(arguments),
         v=parse_version(arguments),
         download=parse_download(arguments),

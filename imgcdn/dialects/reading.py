@@ -93,14 +93,15 @@ def as_written(error: InvalidParam, spellings: Mapping[str, Sequence[str]]) -> I
     return InvalidParam(error.detail if rest == error.detail else written + rest, param=written, nearest=error.nearest)
 
 
-def parse_source(url: str, *, is_reference: bool = False) -> Source:
+def parse_source(url: str, *, is_reference: bool = False, has_query: bool = True) -> Source:
     """
-    Read the source that a parameter names.
+    Read the source that a URL names.
 
     Args:
         url: A path or an absolute URL, taken out of the target and decoded once.
         is_reference: Whether a path is the path of a URL, in which `%20` is a space and `#` ends the path. Otherwise
             the path is the name of a file, taken literally.
+        has_query: Whether a question mark ends a path. Otherwise it belongs to the name.
 
     Raises:
         InvalidParam: The URL is not valid, names no file, or has control characters.
@@ -108,9 +109,8 @@ def parse_source(url: str, *, is_reference: bool = False) -> Source:
     """
     _check_characters(url)
     if is_absolute(url):
-        # Forms encode a space as `+`. Common URL parsers write a space as %20 (WHATWG URL, section 4.4).
-        return Source("remote", parse_remote(url.replace(" ", "%20")).url)
-    location, _, query = url.partition("?")
+        return Source("remote", parse_remote(url).url)
+    location, _, query = url.partition("?") if has_query else (url, "", "")
     if is_reference:
         location = _decode_path(location.partition("#")[0])
     location = location.removeprefix("/")

@@ -15,9 +15,10 @@ from imgcdn.core.values import EncodedImage
 from imgcdn.engine import avif_boxes, gif
 from imgcdn.engine.codecs import READABLE
 from imgcdn.engine.colourspaces import profile_of
-from imgcdn.engine.decode import Picture, drop_surplus_alphas, open_original, orientation_of, reading
+from imgcdn.engine.decode import Picture
 from imgcdn.engine.encode import choose_quality
 from imgcdn.engine.gif_writing import write_gif
+from imgcdn.engine.originals import drop_surplus_alphas, open_original, orientation_of, reading
 from imgcdn.errors import CorruptImage
 
 # Longest duration of a frame: WebP has 24 bits for milliseconds (section 2.7.1.1), less a margin for rounding. Longer
@@ -52,12 +53,14 @@ class Animation:
         count: Number of frames.
         alpha: Whether any frame may have transparent pixels.
         frames: The frames, decoded one at a time when they are read. Raises CorruptImage if one does not decode.
+        partial: Whether the file ends early, so that frames are missing.
     """
 
     plays: int
     count: int
     alpha: bool
     frames: Iterator[Frame]
+    partial: bool = False
 
 
 def open_animation(file: BinaryIO) -> Animation:
@@ -68,15 +71,19 @@ def open_animation(file: BinaryIO) -> Animation:
         CorruptImage: It does not open.
     """
     with reading():
-        image = open_original(file)
+        opened = open_original(file)
+        image, file = opened.image, opened.file
+        partial = opened.remains is not None and opened.remains.ends_early
         if image.format == "GIF":
             parts = list(gif.parts(_contents(file)))
-            return Animation(_plays(image), len(parts), alpha=True, frames=_gif_frames(image.size, parts))
+            return Animation(
+                _plays(image), len(parts), alpha=True, frames=_gif_frames(image.size, parts), partial=partial
+            )
         count: int = getattr(image, "n_frames", 1)
         first = int(getattr(image, "default_image", False))
         plays = avif_boxes.plays_of(_contents(file)) if image.format == "AVIF" else _plays(image)
         frames = _frames(image, file, range(first, count))
-        return Animation(plays, count - first, alpha=image.has_transparency_data, frames=frames)
+        return Animation(plays, count - first, alpha=image.has_transparency_data, frames=frames, partial=partial)
 
 
 def encode_animation(
@@ -110,7 +117,7 @@ def encode_animation(
         body = write_gif(images, plan.size, plays=animation.plays)
     # Encoders merge equal consecutive frames, so the number of frames is read from the file.
     written: int = getattr(Image.open(io.BytesIO(body), formats=READABLE), "n_frames", 1)
-    return EncodedImage(body, encoding.format, plan.size, written, encoding.effort)
+    return EncodedImage(body, encoding.format, plan.size, written, encoding.effort, animation.partial)
 
 
 def _contents(file: BinaryIO) -> bytes:

@@ -11,7 +11,8 @@ from PIL import Image, ImageChops, ImageCms, ImageMath
 from imgcdn.core.output.formats import JPEG, OUTPUTS, PNG
 from imgcdn.core.output.plan import Plan
 from imgcdn.core.request.params import WHITE
-from imgcdn.engine.decode import Picture, reading
+from imgcdn.engine.decode import Picture
+from imgcdn.engine.originals import reading
 
 # Grey modes of more than 8 bits -> the factor that brings their values to 0..255. PNG's 16 bits arrive as I;16 (or I),
 # floats run from 0 to 1.
@@ -27,8 +28,15 @@ _DEVICE_CLASSES = ("mntr", "scnr", "prtr", "spac")
 # The many profiles of sRGB differ by at most this many 8-bit steps.
 _ROUNDING = 2
 
-# The profile that is assumed for CMYK without one. The plain formula gives much too bright colours.
+# The profile that is assumed for CMYK without one: CGATS TR 001, which describes web offset printing by SWOP. Photoshop
+# assumes SWOP for CMYK by default, so most files without a profile were made for it. The plain formula gives much too
+# bright colours.
 _PRESS = Path(__file__).parent / "profiles" / "CGATS001Compat-v2-micro.icc"
+
+# How far a pixel counts as printed with black ink alone, by its strongest other ink: wholly without, not from a quarter
+# on. And how far as black, by its black ink: from nine tenths on.
+_FEW_COLOURED_INKS = [max(0, 255 - 4 * ink) for ink in range(256)]
+_NEARLY_ALL_BLACK_INK = [max(0, 255 - 10 * (255 - ink)) for ink in range(256)]
 
 
 def expand(picture: Picture, plan: Plan) -> Picture:
@@ -46,8 +54,9 @@ def to_srgb(picture: Picture, plan: Plan) -> Picture:
     """
     Convert the pixels from their profile to sRGB. Grey stays grey, CMYK becomes RGB.
 
-    Without a profile, or with one that is invalid or for another mode, pixels count as sRGB, and CMYK as printed on a
-    common press. This step comes after the resize, because its time grows with the number of pixels.
+    Without a profile, or with one that is invalid or for other colours, pixels count as sRGB, and CMYK as printed on a
+    common press, whose black ink becomes black. This step comes after the resize, because its time grows with the
+    number of pixels.
     """
     image = picture.image
     if plan.keep_profile and _can_keep_profile(picture, plan):
@@ -120,28 +129,88 @@ def _can_keep_profile(picture: Picture, plan: Plan) -> bool:
 
 def _convert(image: Image.Image, profile: bytes) -> Image.Image:
     transform = _transform(image.mode, profile)
-    if transform is None and image.mode == "CMYK":
-        transform = _transform(image.mode, _press())
-    if transform is None:
-        return image
-    converted = transform.apply(image)
-    # The transform to sRGB has three bands, which are equal for grey.
-    return converted.getchannel("R") if image.mode == "L" else converted
+    if transform is not None:
+        converted = transform.apply(image)
+        # The transform to sRGB has three bands, which are equal for grey.
+        return converted.getchannel("R") if image.mode == "L" else converted
+    if image.mode == "CMYK":
+        return _convert_without_profile(image)
+    coloured = _transform("RGB", profile) if image.mode == "L" else None
+    return image if coloured is None else _convert_grey(image, coloured, profile)
+
+
+def _convert_grey(image: Image.Image, transform: ImageCms.ImageCmsTransform, profile: bytes) -> Image.Image:
+    """Convert a grey picture with a profile of RGB: as browsers do, its values are those of red, green and blue."""
+    converted = transform.apply(image.convert("RGB"))
+    return converted.getchannel("G") if _keeps_neutral(profile) else converted
+
+
+@lru_cache(maxsize=4)
+def _keeps_neutral(profile: bytes) -> bool:
+    """Tell whether equal values of red, green and blue are a grey in a profile of RGB."""
+    transform = _transform("RGB", profile)
+    greys = Image.merge("RGB", [Image.frombytes("L", (256, 1), bytes(range(256)))] * 3)
+    red, green, blue = (greys if transform is None else transform.apply(greys)).split()
+    return all(_alike(green, other) for other in (red, blue))
+
+
+def _alike(one: Image.Image, other: Image.Image) -> bool:
+    """Tell whether two pictures differ by no more than rounding."""
+    return ImageChops.difference(one, other).point(lambda step: 255 if step > _ROUNDING else 0).getbbox() is None
+
+
+def _convert_without_profile(image: Image.Image) -> Image.Image:
+    """
+    Convert CMYK from the press's profile, but black ink alone to black.
+
+    The profile gives 100 % of black ink as (35, 31, 32), because a press prints darker blacks with four inks. Beside
+    the black of a page that grey is visible. So greys of black ink alone, and whatever has nearly all of it, are
+    converted with that black as the black point. The shadows of photographs, which have all inks, stay as they are.
+    """
+    transform = _transform("CMYK", _press())
+    assert transform is not None
+    cyan, magenta, yellow, black = image.split()
+    coloured = ImageChops.lighter(ImageChops.lighter(cyan, magenta), yellow)
+    by_black_ink = ImageChops.lighter(coloured.point(_FEW_COLOURED_INKS), black.point(_NEARLY_ALL_BLACK_INK))
+    printed = transform.apply(image)
+    return Image.composite(printed.point(_black_point_table()), printed, by_black_ink)
+
+
+@lru_cache(maxsize=1)
+def _black_point_table() -> list[int]:
+    """Return the table of each band that makes the press's black ink black: it subtracts the black in linear light."""
+    transform = _transform("CMYK", _press())
+    assert transform is not None
+    black = transform.apply(Image.new("CMYK", (1, 1), (0, 0, 0, 255))).getpixel((0, 0))
+    assert isinstance(black, tuple)
+    return [_subtract_light(value, darkest) for darkest in black for value in range(256)]
+
+
+def _subtract_light(value: int, darkest: int) -> int:
+    light, least = (_linear(each / 255) for each in (value, darkest))
+    return round(255 * _encoded(max(0.0, light - least) / (1 - least)))
+
+
+def _linear(value: float) -> float:
+    """Return the light of a value of sRGB, both 0 to 1 (IEC 61966-2-1)."""
+    return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
+
+
+def _encoded(light: float) -> float:
+    return 12.92 * light if light <= 0.0031308 else 1.055 * light ** (1 / 2.4) - 0.055
 
 
 @lru_cache(maxsize=4)
 def _changes_colours(mode: str, profile: bytes) -> bool:
     """Tell whether a profile changes colours by more than rounding. Many photographs have a profile of sRGB itself."""
-    transform = _transform(mode, profile)
-    if transform is None or mode == "CMYK":
-        return mode == "CMYK"
+    if mode == "CMYK":
+        return True
     levels = bytes(range(0, 256, 17))
     if mode == "L":
         colours = Image.frombytes("L", (16, 1), levels)
     else:
         colours = Image.frombytes("RGB", (256, 16), bytes(b for colour in product(levels, repeat=3) for b in colour))
-    difference = ImageChops.difference(transform.apply(colours), colours.convert("RGB"))
-    return difference.point(lambda step: 255 if step > _ROUNDING else 0).getbbox() is not None
+    return not _alike(_convert(colours, profile).convert("RGB"), colours.convert("RGB"))
 
 
 @lru_cache(maxsize=1)

@@ -1,5 +1,6 @@
 """
-Pixels -> whether they are a graphic: drawn, in few flat colours and with sharp edges; not a photograph.
+Pixels -> whether they are a graphic: drawn, in few flat colours and with sharp edges; not a photograph. And how much of
+them has texture.
 
 Every picture is tested, so the test looks only at 28 x 28 small tiles. They have full resolution, because a reduced
 copy has no sharp edges.
@@ -86,6 +87,22 @@ def is_graphic(image: Image.Image) -> bool:
     found = _measure(image, _TILES_PER_EDGE)
     crisp = found.unchanged >= _LEAST_UNCHANGED and found.crispness >= _LEAST_CRISPNESS
     return crisp and _has_few_colours(found)
+
+
+def textured_share(image: Image.Image) -> float:
+    """
+    Return the share of pixels that differ from a neighbour by more than a gradient does.
+
+    Of most photographs it is above 0.6, of a sunset or a product on white about 0.1.
+
+    Args:
+        image: As for `is_graphic`.
+    """
+    if min(image.size) <= _TILE_EDGE:
+        return 1.0
+    columns, rows = (_starts(edge, _COARSE_TILES_PER_EDGE) for edge in image.size)
+    counts = _steps(_sample(image, columns, rows)).histogram()
+    return sum(counts[_FAINT_STEPS.start :]) / (len(columns) * len(rows) * _TILE_EDGE * _TILE_EDGE)
 
 
 def _measure(image: Image.Image, tiles: int) -> _TileMeasures:

@@ -48,7 +48,7 @@ _CELL = bytes(1 + (value >> 4) for value in range(256))
 _CUBE = tuple(product((0, 1), repeat=3))
 
 
-def describe(image: Image.Image, plan: Plan, *, original_bytes: int) -> EncodedImage:
+def describe(image: Image.Image, plan: Plan, *, original_bytes: int, partial: bool = False) -> EncodedImage:
     """
     Return the text that the plan's format asks for.
 
@@ -56,15 +56,16 @@ def describe(image: Image.Image, plan: Plan, *, original_bytes: int) -> EncodedI
         image: Upright, sRGB, mode L, LA, RGB or RGBA; at most `core.output.placeholders.COPY_EDGE` pixels each way.
         plan: Only `format` and `original` are used.
         original_bytes: Length of the original's file.
+        partial: Whether the original ends early, so that pixels are missing.
     """
     # Savers copy what they find here.
     image.info = {}
     text = {"blurhash": _blurhash, "thumbhash": _thumbhash, "lqip": _lqip}.get(plan.format)
-    body = text(image) if text else _json(image, plan, original_bytes)
-    return EncodedImage(body.encode("ascii"), plan.format, image.size, frames=1, effort=Effort.FAST)
+    body = text(image) if text else _json(image, plan, original_bytes, partial=partial)
+    return EncodedImage(body.encode("ascii"), plan.format, image.size, frames=1, effort=Effort.FAST, partial=partial)
 
 
-def _json(image: Image.Image, plan: Plan, original_bytes: int) -> str:
+def _json(image: Image.Image, plan: Plan, original_bytes: int, *, partial: bool) -> str:
     assert plan.original is not None
     original = plan.original
     fields = {
@@ -78,6 +79,7 @@ def _json(image: Image.Image, plan: Plan, original_bytes: int) -> str:
         "blurhash": _blurhash(image),
         "thumbhash": _thumbhash(image),
         "lqip": _lqip(image),
+        **({"partial": True} if partial else {}),
     }
     return json.dumps(fields) + "\n"
 

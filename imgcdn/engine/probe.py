@@ -10,8 +10,8 @@ from imgcdn.core.output.geometry import turned_size
 from imgcdn.core.values import Facts
 from imgcdn.engine import gif
 from imgcdn.engine.codecs import NAMES
-from imgcdn.engine.decode import open_original, orientation_of, reading
 from imgcdn.engine.kinds import HEAD_BYTES, kind_of
+from imgcdn.engine.originals import open_original, orientation_of, reading
 from imgcdn.errors import CorruptImage, ImageTooLarge, UnsupportedImage
 
 
@@ -39,7 +39,7 @@ def probe(file: BinaryIO, *, max_pixels: int, refused: Collection[str] = ()) -> 
         raise UnsupportedImage.for_kind(kind, refused)
     with reading():
         try:
-            image = open_original(file)
+            image = open_original(file).image
         except Image.DecompressionBombError as error:
             raise ImageTooLarge.for_pixels(max_pixels) from error
         pixels = image.width * image.height

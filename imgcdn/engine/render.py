@@ -5,10 +5,19 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import BinaryIO
 
+from PIL import Image
+
 from imgcdn.core.encoders.effort import Budget
-from imgcdn.core.encoders.encoding import graphic_encodings, photograph_encoding
+from imgcdn.core.encoders.encoding import (
+    TINY_PIXELS,
+    Encoding,
+    graphic_encodings,
+    photograph_encoding,
+    textured_encoding,
+    tiny_encodings,
+)
 from imgcdn.core.output.formats import JPEG, PLACEHOLDERS, PNG
-from imgcdn.core.output.plan import Plan, resolve_crop, resolve_trim
+from imgcdn.core.output.plan import Plan, resolve_crop, resolve_opaque, resolve_trim
 from imgcdn.core.values import EncodedImage
 from imgcdn.engine.animation import encode_animation, open_animation
 from imgcdn.engine.colour import expand, flatten, to_srgb
@@ -22,7 +31,7 @@ from imgcdn.engine.effects import (
     sharpen,
 )
 from imgcdn.engine.encode import encode
-from imgcdn.engine.graphics import is_graphic
+from imgcdn.engine.graphics import is_graphic, textured_share
 from imgcdn.engine.placeholder import describe
 from imgcdn.engine.rewrap import rewrap_jpeg, rewrap_png
 from imgcdn.engine.smart import locate_subject
@@ -72,8 +81,10 @@ def render(file: BinaryIO, plan: Plan, budget: Budget) -> EncodedImage:
     # From here on, the plan's size and format are those without the border.
     picture, plan = _transform(decode(file, plan), plan)
     if plan.format in PLACEHOLDERS:
-        return describe(picture.image, plan, original_bytes=file.seek(0, os.SEEK_END))
-    encoded = _smallest(picture, plan, budget)
+        return describe(picture.image, plan, original_bytes=file.seek(0, os.SEEK_END), partial=picture.partial)
+    if picture.image.mode in ("L", "RGB"):
+        plan = resolve_opaque(plan)
+    encoded = replace(_smallest(picture, plan, budget), partial=picture.partial)
     return _never_larger(encoded, file, picture.profile) if plan.rewrap and not picture.altered else encoded
 
 
@@ -102,14 +113,24 @@ def _transform(picture: Picture, plan: Plan) -> tuple[Picture, Plan]:
 
 
 def _smallest(picture: Picture, plan: Plan, budget: Budget) -> EncodedImage:
-    """Encode a picture, a graphic in each of its encodings, and return the smallest file."""
-    planned, graphic = photograph_encoding(plan, budget), graphic_encodings(plan, budget)
-    encodings = graphic if graphic != (planned,) and is_graphic(picture.image) else (planned,)
+    """Encode a picture, a graphic or a tiny one in each of its encodings, and return the smallest file."""
+    planned = photograph_encoding(plan, budget)
+    encodings = _encodings(picture.image, plan, budget)
     files = (encode(picture.image, each, picture.profile) for each in encodings)
     smallest = min(files, key=lambda each: len(each.body))
     # The effort follows from plan and budget. Without this, a graphic whose smallest file is lossless would be marked
     # as fast after a thorough render, because lossless encodings have no effort.
     return replace(smallest, effort=planned.effort)
+
+
+def _encodings(image: Image.Image, plan: Plan, budget: Budget) -> tuple[Encoding, ...]:
+    """Return the encodings to try, by what the picture shows."""
+    planned, graphic = photograph_encoding(plan, budget), graphic_encodings(plan, budget)
+    if graphic != (planned,) and is_graphic(image):
+        return graphic
+    if image.width * image.height <= TINY_PIXELS:
+        return tiny_encodings(plan, budget)
+    return (textured_encoding(planned, image.size, textured_share(image)) if planned.encoder == "aom" else planned,)
 
 
 def _never_larger(encoded: EncodedImage, file: BinaryIO, profile: bytes) -> EncodedImage:

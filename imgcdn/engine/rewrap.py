@@ -11,7 +11,9 @@ import re
 import struct
 import sys
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+
+from imgcdn.engine.png_rows import PngHeader
 
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 _FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive; browsers show no other
@@ -29,13 +31,7 @@ _ADOBE_BYTES = 12
 _ICC_PART = 65_519
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-_HEADER = struct.Struct(">IIBBBBB")
-_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _INFLATED_AT_ONCE = 1 << 20
-
-# First column and row of each pass, and the steps to the next (section 8.2).
-_WHOLE = ((0, 0, 1, 1),)
-_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
 
 class _NotHandledError(Exception):
@@ -185,12 +181,10 @@ def _check_sums(chunks: Iterable[bytes]) -> None:
 
 def _check_pixels(header: bytes, parts: list[bytes]) -> None:
     """Raise unless pixels have at most 8 bits, their checksum is right, and no other data follows them."""
-    if len(header) != _HEADER.size:
+    described = PngHeader.parse(header)
+    if described is None or described.depth > 8:
         raise _NotHandledError
-    width, height, depth, kind, _, _, interlaced = _HEADER.unpack(header)
-    if depth > 8 or kind not in _CHANNELS or interlaced > 1:
-        raise _NotHandledError
-    promised = _coded_bytes(width, height, depth * _CHANNELS[kind], _ADAM7 if interlaced else _WHOLE)
+    promised = described.coded_bytes()
     inflater = zlib.decompressobj()
     inflated = 0
     try:
@@ -207,15 +201,6 @@ def _check_pixels(header: bytes, parts: list[bytes]) -> None:
         raise _NotHandledError from error
     if not inflater.eof or inflated != promised:
         raise _NotHandledError
-
-
-def _coded_bytes(width: int, height: int, bits: int, passes: Sequence[tuple[int, int, int, int]]) -> int:
-    total = 0
-    for left, top, across, down in passes:
-        columns, rows = (width - left + across - 1) // across, (height - top + down - 1) // down
-        if columns > 0 and rows > 0:
-            total += rows * (1 + (columns * bits + 7) // 8)  # a row begins with its filter
-    return total
 
 
 def _chunk(name: bytes, data: bytes) -> bytes:

@@ -9,9 +9,9 @@ from imgcdn.core.output.geometry import Framing, Size, frame, turned_size
 from imgcdn.core.request.parameters import EXPIRY, PARAMETERS
 from imgcdn.core.request.params import Params, collect, parse_download, parse_dpr, parse_params, parse_version
 from imgcdn.core.request.signing import SigningKey, sign
-from imgcdn.core.request.url import has_control_characters, is_absolute
+from imgcdn.core.request.url import has_control_characters, is_absolute, parse_remote
 from imgcdn.core.request.widths import Widths
-from imgcdn.errors import InvalidParam
+from imgcdn.errors import Forbidden, InvalidParam
 from imgcdn.markup.tags import check_text
 
 #: Argument of the helper -> parameter, where their names differ.
@@ -155,7 +155,7 @@ def image_url(base: str, src: str, params: UrlParams, output: Output, key: Signi
 
     Args:
         base: A result of `normalise_base`. It is not signed: a path in it is one that a proxy or a mount takes away.
-        src: The path of a file in the served folder, not percent-encoded; or an absolute URL, percent-encoded.
+        src: The path of a file in the served folder, not percent-encoded; or an absolute URL, as a page has it.
         key: Signs the URL; None for a URL without a signature.
 
     >>> image_url("", "/caf\N{LATIN SMALL LETTER E WITH ACUTE}/100% new.jpg", UrlParams({"q": 60}), Output(640))
@@ -198,11 +198,21 @@ def _encoded(src: str) -> str:
     if has_control_characters(src):
         raise ValueError(f"src must not contain control characters: {src!r}")
     if is_absolute(src):
-        if not re.match(r"https?://[^/]", src, re.IGNORECASE):
-            raise ValueError(f"src must be a path or begin with https:// or http://, not {src!r}")
-        return quote(src, safe="")
+        return quote(_remote(src), safe="")
     path = src.removeprefix("/")
     if not path or {".", ".."} & set(path.split("/")):
         # A browser resolves dot segments before its request, so it would get another picture.
         raise ValueError(f"src must name an image, without '.' and '..' segments, not {src!r}")
-    return quote(path)
+    # The slash tells a file in a folder with the name http: from a URL of another host.
+    return quote(src if is_absolute(path) else path)
+
+
+def _remote(src: str) -> str:
+    """Return an absolute URL as the service sends it, so that a picture has one URL however its own is written."""
+    try:
+        return parse_remote(src).url
+    except InvalidParam as error:
+        raise ValueError(f"src {error.detail.removeprefix('url ')}: {src!r}") from error
+    except Forbidden as error:
+        why = f"src must be a path or begin with https:// or http://, and this one has {error.log}"
+        raise ValueError(f"{why}: {src!r}") from error

@@ -12,7 +12,7 @@ from dataclasses import replace
 from imgcdn.core.interest import ALWAYS, Interest
 from imgcdn.core.output.keys import source_key
 from imgcdn.core.values import FileStamp, OriginState, PathBeneath, Source, SourceRecord
-from imgcdn.errors import Forbidden, ImageTooLarge, OriginError, SourceNotFound
+from imgcdn.errors import Forbidden, ImageTooLarge, OriginError, SourceNotFound, SourceWithheld
 from imgcdn.origins.base import (
     NOT_SENT,
     Answer,
@@ -105,7 +105,7 @@ class Catalog:
         return None
 
     async def refresh(
-        self, source: Source, v: str | None, first: FirstRender | None = None, interest: Interest = ALWAYS
+        self, source: Source, v: str | None, *, first: FirstRender | None = None, interest: Interest = ALWAYS
     ) -> Original:
         """
         Bring the record up to date: fetch the original, or validate it. Failures are remembered.
@@ -122,7 +122,8 @@ class Catalog:
         record = self.current(source, v)  # another process may have been first
         if record is not None:
             return Original(record)
-        return await self._fetch(source, self._store.record(source_key(source)), v, first, interest)
+        known = self._store.record(source_key(source))
+        return await self._fetch(source, known, v=v, first=first, interest=interest)
 
     async def open(self, source: Source, original: Original) -> OriginalFile | None:
         """
@@ -156,7 +157,7 @@ class Catalog:
         failure = self._failures.get(source_key(source))
         if failure is not None:
             raise_remembered(failure, now=self._clock())
-        return await self._fetch(source, None, None, None, interest)
+        return await self._fetch(source, None, v=None, first=None, interest=interest)
 
     def host(self, source: Source) -> str:
         """Return the host of a source; empty for a folder."""
@@ -172,6 +173,7 @@ class Catalog:
         self,
         source: Source,
         known: SourceRecord | None,
+        *,
         v: str | None,
         first: FirstRender | None,
         interest: Interest,
@@ -190,8 +192,8 @@ class Catalog:
                 original = await self._record_new_bytes(
                     folder,
                     fetched,
-                    v,
-                    first,
+                    v=v,
+                    first=first,
                     host=fetcher.host(source),
                     was_known=known is not None,
                     interest=interest,
@@ -204,17 +206,21 @@ class Catalog:
         if known is None or known.origin is None:
             raise OriginError(NOT_SENT, log="a 304 to an unconditional request")
         headers = {**dict(known.origin.headers), **answer.headers}
-        record = replace(known, negative=None, origin=self._state(answer, headers, v, known.origin))
-        self._store.save_record(folder, record)
+        origin = self._state(answer, headers, v, known.origin)
+        record = replace(_latest(known, self._store.record(folder.source_key)), origin=origin)
+        if origin.storable:
+            self._store.save_record(folder, record)
+        else:  # the waiting requests fetch it again, and nobody else gets it
+            self._store.purge(folder.source_key)
         return Original(self._limits.check(self._limits.applied_to(record)), origin_status=304)
 
     async def _record_new_bytes(
         self,
         folder: Folder,
         fetched: Fetched,
+        *,
         v: str | None,
         first: FirstRender | None,
-        *,
         host: str,
         was_known: bool,
         interest: Interest,
@@ -232,12 +238,14 @@ class Catalog:
         probed = await self._prober.probe(located, version=answer.version, first=first, interest=interest)
         if probed is None:
             return None
-        record = replace(probed.record, origin=origin)
+        newest = self._store.record(folder.source_key)  # a render may have failed during the probe
+        failed = newest.failed if newest is not None and newest.version == probed.record.version else ()
+        record = replace(probed.record, origin=origin, failed=failed)
         if origin is not None and record.facts is None:
             self._store.discard(str(file.path))  # it will be fetched again
         if not storable:
             self._store.purge(folder.source_key)
-        elif record.facts is not None or (before is not None and before.facts is not None):
+        elif record.facts is not None or (newest is not None and newest.facts is not None):
             self._store.save_record(folder, record)
             self._failures.forget(folder.source_key)
         else:
@@ -263,7 +271,8 @@ class Catalog:
         error: SourceNotFound | OriginError | ImageTooLarge | Forbidden,
     ) -> None:
         entry = negative_entry(error, now=self._clock())
-        if isinstance(error, SourceNotFound):  # the original is gone, so its variants go too
+        # An original that is gone takes its variants along. One that is withheld may be given again.
+        if isinstance(error, SourceNotFound) and not isinstance(error, SourceWithheld):
             self._store.purge(folder.source_key)
             known = None
         if known is not None and known.facts is not None:
@@ -291,3 +300,10 @@ class Catalog:
             storable=permitted.storable,
             seen=seen,
         )
+
+
+def _latest(known: SourceRecord, newest: SourceRecord | None) -> SourceRecord:
+    """Return the record that was validated, with the failures of renders that were remembered during the validation."""
+    if newest is None or newest.version != known.version:
+        newest = known
+    return replace(newest, negative=None if newest.negative == known.negative else newest.negative)

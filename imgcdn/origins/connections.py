@@ -54,11 +54,13 @@ class Attempt:
     What a connection needs to know about its request.
 
     Args:
+        target: Path and query of its URL, exactly as they are sent.
         watch: The deadline of the fetch.
         connect_timeout_s: Time for look-up and connecting, in seconds.
         reused: Whether the request was sent on a connection that had been kept alive.
     """
 
+    target: str
     watch: Watch
     connect_timeout_s: float
     reused: bool = True
@@ -91,7 +93,7 @@ class Dialler:
 
     @contextmanager
     def trying(self, attempt: Attempt) -> Iterator[None]:
-        """Set the attempt of the current thread. The library in between has no argument to pass it."""
+        """Set the attempt of the current thread. requests has no argument to pass it through."""
         self._current.attempt = attempt
         try:
             yield
@@ -213,7 +215,7 @@ def tls_context(ca_bundle: str) -> ssl.SSLContext:
 
 
 class _Connection(HTTPConnection):
-    """Connects through the dialler, and registers its socket with the watch of the fetch."""
+    """Connects through the dialler, registers its socket with the fetch's watch, and sends the attempt's target."""
 
     response_class = StrictResponse
 
@@ -224,10 +226,12 @@ class _Connection(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         return self._dialler.connect(self._dns_host, self.port)
 
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        if self._dialler.attempt.reused and self.sock is not None:
-            self._dialler.attempt.watch.hold(self.sock)
-        super().request(*args, **kwargs)
+    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
+        attempt = self._dialler.attempt
+        if attempt.reused and self.sock is not None:
+            attempt.watch.hold(self.sock)
+        # Not `url`: requests and urllib3 rewrite targets, so they get another one (`RemoteUrl.root`).
+        super().request(method, attempt.target, *args, **kwargs)
 
 
 class _TlsConnection(_Connection, HTTPSConnection):

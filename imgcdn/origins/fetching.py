@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 from imgcdn.core.interest import Interest
 from imgcdn.core.values import PathBeneath, Source, SourceRecord
@@ -27,10 +28,6 @@ class Fetched:
     answer: Answer
     file: OriginalFile | None
     temp: str | None
-
-
-#: The part of a fetch that runs in a thread.
-_Work = Callable[[Fetcher, Source, SourceRecord | None, Stop], Fetched]
 
 
 class Fetching:
@@ -57,7 +54,8 @@ class Fetching:
         Raises:
             ImgcdnError: It is not there or not allowed, or the process ends.
         """
-        return await self._run(self._lookup_threads, Stop(), _locate, fetcher, source, None)
+        stop = Stop()
+        return await self._run(self._lookup_threads, stop, partial(_locate, fetcher, source, stop=stop))
 
     async def fetch(self, fetcher: Fetcher, source: Source, known: SourceRecord | None, interest: Interest) -> Fetched:
         """
@@ -75,38 +73,32 @@ class Fetching:
             return await self.locate(fetcher, source)
         stop = Stop()
         async with self._places.take(fetcher.host(source), stop, interest):
-            return await self._run(self._fetch_threads, stop, self._download, fetcher, source, known)
+            download = partial(self._download, fetcher, source, known=known, stop=stop)
+            return await self._run(self._fetch_threads, stop, download)
 
-    async def _run(
-        self,
-        threads: ThreadPoolExecutor,
-        stop: Stop,
-        work: _Work,
-        fetcher: Fetcher,
-        source: Source,
-        known: SourceRecord | None,
-    ) -> Fetched:
+    async def _run(self, threads: ThreadPoolExecutor, stop: Stop, work: Callable[[], Fetched]) -> Fetched:
         self._stops.add(stop)
         try:
-            return await asyncio.get_running_loop().run_in_executor(threads, work, fetcher, source, known, stop)
+            return await asyncio.get_running_loop().run_in_executor(threads, work)
         except OriginError as error:
             if stop.requested:  # not the origin's fault, so no negative entry
-                raise Overloaded("The service is shutting down. Try again in a second.") from error
+                raise Overloaded.at_shutdown() from error
             raise
         finally:
             self._stops.discard(stop)
             stop.request()  # ends a cancelled fetch, which would keep its thread; no effect on one that has ended
 
-    def _download(self, fetcher: Fetcher, source: Source, known: SourceRecord | None, stop: Stop) -> Fetched:
+    def _download(self, fetcher: Fetcher, source: Source, *, known: SourceRecord | None, stop: Stop) -> Fetched:
         """Fetch into a file of the store. If that fails, fetch into a temporary file for the waiting requests alone."""
         temp = self._store.temp_path()
         if temp is not None:
             try:
-                return _download_to(temp, fetcher, source, known, stop)
+                return _download_to(temp, fetcher, source, known=known, stop=stop)
             except OSError as error:
                 self._store.health.note(error)
         try:
-            return replace(_download_to(self._store.spill_path(), fetcher, source, known, stop), temp=None)
+            path = self._store.spill_path()
+            return replace(_download_to(path, fetcher, source, known=known, stop=stop), temp=None)
         except OSError as error:
             raise InternalError("The disk has no space for the original. Try again later.", log=str(error)) from error
 
@@ -118,14 +110,13 @@ class Fetching:
             threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _locate(fetcher: Fetcher, source: Source, known: SourceRecord | None, stop: Stop) -> Fetched:
-    """Find a file. `known` is not used; the parameters are those of `_download`."""
+def _locate(fetcher: Fetcher, source: Source, *, stop: Stop) -> Fetched:
     answer = fetcher.fetch(source, None, into=None, stop=stop)
     assert answer.file is not None
     return Fetched(answer, OriginalFile(answer.file.path), None)
 
 
-def _download_to(path: str, fetcher: Fetcher, source: Source, known: SourceRecord | None, stop: Stop) -> Fetched:
+def _download_to(path: str, fetcher: Fetcher, source: Source, *, known: SourceRecord | None, stop: Stop) -> Fetched:
     file = OriginalFile(PathBeneath(*os.path.split(path)), temporary=True)
     answer = None
     try:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from imgcdn.core.dates import http_date
+from imgcdn.core.memo import MIB, bytes_of, memoised
 from imgcdn.core.quoting import split_list
 from imgcdn.core.values import FileStamp, SourceRecord
 from imgcdn.origins.base import Freshness
@@ -34,6 +35,9 @@ _KEPT_HEADERS: dict[str, str | None] = {
     "retry-after": None,
     "vary": "*",
 }
+
+#: A `Downstream`, and its numbers.
+_DOWNSTREAM_BYTES = 120
 
 _HEURISTIC_SHARE = 0.1
 _HEURISTIC_MAX_S = 86_400.0
@@ -64,6 +68,30 @@ class Lifetime:
     stale_allowed: bool
     stale_while_revalidate_s: int | None
     stale_if_error_s: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Downstream:
+    """
+    What an origin permits browsers and caches behind this service to do with a picture of its original.
+
+    Args:
+        fresh_until: Unix time until which they may use it without asking; None if the origin does not say. The minimum
+            lifetime of the operator's does not apply: it says how often this service asks.
+        must_validate: Whether they must ask before each use: for no-cache, and for a lifetime of 0.
+        revalidation: The directive with which the origin forbids stale use; empty if it does not. For s-maxage it is
+            the one that s-maxage implies (RFC 9111, section 5.2.2.10).
+        stale_while_revalidate_s: The origin's directive (RFC 5861); None if it sent none.
+    """
+
+    fresh_until: float | None
+    must_validate: bool
+    revalidation: str
+    stale_while_revalidate_s: int | None
+
+
+#: Of an original whose origin says nothing, such as a file.
+UNSTATED = Downstream(None, must_validate=False, revalidation="", stale_while_revalidate_s=None)
 
 
 #: An unseen `v` makes a record stale, but not within this time after a validation, because anyone can invent a `v`.
@@ -120,6 +148,43 @@ def lifetime(
         stale_allowed=not ({"no-cache", "must-revalidate", "proxy-revalidate", "s-maxage"} & directives.keys()),
         stale_while_revalidate_s=_delta_s(directives, "stale-while-revalidate"),
         stale_if_error_s=_delta_s(directives, "stale-if-error"),
+    )
+
+
+def _size_of_downstream(_: Downstream, headers: tuple[tuple[str, str], ...], received_at: float) -> int:
+    return _DOWNSTREAM_BYTES + bytes_of(headers, received_at) + sum(bytes_of(header, *header) for header in headers)
+
+
+# Memoised: every hit of a remote original needs it.
+@memoised(MIB, _size_of_downstream)
+def downstream(headers: tuple[tuple[str, str], ...], received_at: float) -> Downstream:
+    """
+    Return what others may do with a picture, so that nothing sent to them is laxer than what the origin said.
+
+    Browsers and shared caches get one Cache-Control, so the stricter of s-maxage and max-age counts.
+
+    Args:
+        headers: Those in the record of its original.
+        received_at: Time at which they arrived.
+
+    >>> downstream((("cache-control", "max-age=60, s-maxage=600"),), 0.0)
+    Downstream(fresh_until=60.0, must_validate=False, revalidation='proxy-revalidate', stale_while_revalidate_s=None)
+    """
+    fields = dict(headers)
+    directives = cache_control(fields.get("cache-control", ""))
+    of_browsers_s: float | None = _delta_s(directives, "max-age")
+    if of_browsers_s is None and "expires" in fields:
+        of_browsers_s = _expires_s(fields, received_at)
+    stated_s = (_delta_s(directives, "s-maxage"), of_browsers_s)
+    lifetime_s = min((each for each in stated_s if each is not None), default=None)
+    revalidation = "must-revalidate" if "must-revalidate" in directives else ""
+    if not revalidation and {"proxy-revalidate", "s-maxage"} & directives.keys():
+        revalidation = "proxy-revalidate"
+    return Downstream(
+        fresh_until=None if lifetime_s is None else float(received_at + lifetime_s - _age_s(fields, received_at)),
+        must_validate="no-cache" in directives or (lifetime_s is not None and lifetime_s <= 0),
+        revalidation=revalidation,
+        stale_while_revalidate_s=_delta_s(directives, "stale-while-revalidate"),
     )
 
 
@@ -180,15 +245,23 @@ def _stated_s(
         stated = _delta_s(directives, directive)
         if stated is not None:
             return stated
-    date = http_date(headers.get("date", ""), now=received_at)
-    sent_at = received_at if date is None else date
     if "expires" in headers:
-        expires = http_date(headers["expires"], now=received_at)
-        return 0.0 if expires is None else expires - sent_at  # an invalid date, such as "0", means expired
+        return _expires_s(headers, received_at)
     modified = http_date(headers.get("last-modified", ""), now=received_at)
     if modified is None:
         return default_s
-    return min(max(0.0, sent_at - modified) * _HEURISTIC_SHARE, _HEURISTIC_MAX_S)
+    return min(max(0.0, _sent_at(headers, received_at) - modified) * _HEURISTIC_SHARE, _HEURISTIC_MAX_S)
+
+
+def _expires_s(headers: Mapping[str, str], received_at: float) -> float:
+    """Return the lifetime that Expires states. An invalid date, such as "0", means expired (section 5.3)."""
+    expires = http_date(headers["expires"], now=received_at)
+    return 0.0 if expires is None else expires - _sent_at(headers, received_at)
+
+
+def _sent_at(headers: Mapping[str, str], received_at: float) -> float:
+    date = http_date(headers.get("date", ""), now=received_at)
+    return received_at if date is None else date
 
 
 def _age_s(headers: Mapping[str, str], received_at: float) -> float:

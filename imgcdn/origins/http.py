@@ -9,7 +9,7 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from ipaddress import ip_network
 from traceback import clear_frames
@@ -23,13 +23,22 @@ from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 from urllib3.response import BaseHTTPResponse
 
 from imgcdn import __version__
-from imgcdn.core.quoting import hide_quoted
 from imgcdn.core.request.routes import Hop
 from imgcdn.core.request.url import RemoteUrl, join_reference, parse_override, parse_remote
 from imgcdn.core.values import Source
-from imgcdn.errors import Forbidden, ImageTooLarge, InvalidParam, OriginError, OriginTimeout, SourceNotFound
+from imgcdn.errors import (
+    Forbidden,
+    ImageTooLarge,
+    InvalidParam,
+    OriginBusy,
+    OriginError,
+    OriginTimeout,
+    SourceNotFound,
+    SourceWithheld,
+)
 from imgcdn.origins.addresses import AddressRule
 from imgcdn.origins.base import NOT_SENT, Answer, Stop, Validators, too_many_bytes
+from imgcdn.origins.codings import MAX_CODINGS_LENGTH, codings_of, decoded, most_coded
 from imgcdn.origins.connections import Attempt, Dialler, Resolver, Transport, system_resolver, tls_context
 from imgcdn.origins.freshness import kept_headers, retry_after
 from imgcdn.origins.settings import OriginSettings
@@ -41,12 +50,12 @@ ACCEPT = "image/avif,image/webp,image/apng,image/png,image/jpeg,image/gif,image/
 #: Longest Retry-After of an origin that is respected, in seconds.
 MAX_RETRY_AFTER_S = 60
 
-#: A longer CDN-Loop is not read. One of this length names 50 networks.
-MAX_CDN_LOOP_LENGTH = 2_000
-
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _WHOLE = frozenset({200, 203})
 _GONE = frozenset({404, 410})
+#: The origin has its reasons not to show this original. S3 answers 403 for one that is not there.
+_WITHHELD = frozenset({401, 403, 451})
+_BUSY = 429
 _READ_BYTES = 65_536
 # An unwanted body is read to its end only if that costs less than a new connection.
 _DRAIN_BYTES = 16_384
@@ -59,7 +68,7 @@ class HttpFetcher:
 
     Args:
         settings: Addresses, deadlines and limits.
-        judge: Tells how a URL may be requested on the way to a source; None if it must not be.
+        judge: Returns how a URL (the source's own or a redirect's) may be requested; None if it may not.
         loop_id: A random name of this service, the same in all workers. It is sent as CDN-Loop (RFC 8586).
         resolver: Called once for each new connection.
         clock: Unix time.
@@ -77,14 +86,14 @@ class HttpFetcher:
         clock: Callable[[], float] = time.time,
     ) -> None:
         tls = tls_context(settings.ca_bundle)
-        public = AddressRule(ip_network(text) for text in settings.allow_addresses)
+        admitted = AddressRule(ip_network(text) for text in settings.allow_addresses)
         overrides = {(host, port): addresses for host, port, addresses in map(parse_override, settings.resolve)}
         self._settings = settings
         self._judge = judge
         self._loop_id = loop_id
         self._clock = clock
         # Two pools: addresses of mounts are not checked, so their connections must not be used for ordinary URLs.
-        self._checked, self._exempt = (Transport(Dialler(rule, overrides, resolver), tls) for rule in (public, None))
+        self._checked, self._exempt = (Transport(Dialler(rule, overrides, resolver), tls) for rule in (admitted, None))
 
     def close(self) -> None:
         """Close the connections that are kept alive."""
@@ -106,10 +115,10 @@ class HttpFetcher:
 
         Raises:
             Forbidden: A hop is not allowed.
-            SourceNotFound: The origin says 404 or 410.
+            SourceNotFound: The origin says 404 or 410. It is a SourceWithheld if it says 401, 403 or 451.
             ImageTooLarge: There are more bytes than max_source_bytes.
             OriginError: Any other failure of the origin. It is an OriginTimeout if the origin is slow or the fetch was
-                stopped.
+                stopped, and an OriginBusy if it says 429.
             OSError: `into` cannot be written.
         """
         assert into is not None
@@ -133,18 +142,6 @@ class HttpFetcher:
             if watch.fired:  # after a shutdown, the end of the data looks like the end of the body
                 raise _too_slow(url)
             return answer
-
-
-def is_loop(header: str | None, loop_id: str) -> bool:
-    """
-    Tell whether a request came from this service (RFC 8586). A header that is too long to be read counts as a loop.
-
-    >>> is_loop('other.example; a="imgcdn-1", imgcdn-1;v=2', "imgcdn-1")
-    True
-    """
-    if header is None or len(header) > MAX_CDN_LOOP_LENGTH:
-        return header is not None
-    return loop_id in (item.partition(";")[0].strip() for item in hide_quoted(header).split(","))
 
 
 @dataclass(slots=True)
@@ -186,7 +183,7 @@ class _Fetch:
 
     def _send(self, transport: Transport, url: RemoteUrl, headers: Mapping[str, str]) -> BaseHTTPResponse:
         request = PreparedRequest()  # filled by hand: its own methods rewrite URLs
-        request.method, request.url = "GET", url.url
+        request.method, request.url = "GET", url.root  # the attempt has the target
         request.headers = CaseInsensitiveDict(
             {
                 "User-Agent": USER_AGENT,
@@ -196,9 +193,9 @@ class _Fetch:
                 **headers,
             }
         )
-        attempt = Attempt(self.watch, self.settings.connect_timeout_s)
+        attempt = Attempt(url.target, self.watch, self.settings.connect_timeout_s)
         try:
-            return self._attempt(transport, request, attempt)
+            return self._send_once(transport, request, attempt)
         except (RequestException, HTTPError) as error:
             _empty_frames(error)
             if self.watch.fired or not (attempt.reused and _was_closed(error)):
@@ -206,11 +203,11 @@ class _Fetch:
         # The origin closed a kept-alive connection just when it was used again, so try once more. The pool replaces the
         # failed connection, so the next one is new.
         try:
-            return self._attempt(transport, request, Attempt(self.watch, self.settings.connect_timeout_s))
+            return self._send_once(transport, request, replace(attempt, reused=True))
         except (RequestException, HTTPError) as error:
             raise _failure(url, error) from error
 
-    def _attempt(self, transport: Transport, request: PreparedRequest, attempt: Attempt) -> BaseHTTPResponse:
+    def _send_once(self, transport: Transport, request: PreparedRequest, attempt: Attempt) -> BaseHTTPResponse:
         connect_s = min(self.settings.connect_timeout_s, self.watch.remaining_s)
         read_s = min(self.settings.read_timeout_s, self.watch.remaining_s)
         with transport.dialler.trying(attempt):
@@ -229,18 +226,17 @@ class _Fetch:
         if response.status not in _WHOLE:
             _drain(url, response)
             raise _error_for(url, response.status, retry_after(headers, now=received_at))
-        _check_coding(url, response)
         return _answer(url, headers, received_at, version=self._read(url, response, into))
 
     def _read(self, url: RemoteUrl, response: BaseHTTPResponse, into: BinaryIO) -> str:
         limit = self.settings.max_source_bytes
-        if (response.length_remaining or 0) > limit:
+        codings = _codings(url, response)
+        if (response.length_remaining or 0) > (most_coded(limit) if codings else limit):
             raise too_many_bytes(limit)
-        digest, length = hashlib.sha256(), 0
-        for chunk in _chunks(url, response):
-            length += len(chunk)
-            if length > limit:
-                raise too_many_bytes(limit)
+        digest = hashlib.sha256()
+        for chunk in decoded(_chunks(url, response), codings, limit=limit, url=url.url):
+            if self.watch.fired:  # inflating what has come takes time, too
+                raise _too_slow(url)
             digest.update(chunk)
             into.write(chunk)
         return digest.hexdigest()
@@ -273,13 +269,13 @@ def _next_hop(url: RemoteUrl, response: BaseHTTPResponse) -> RemoteUrl:
     raise OriginError("The origin sent a redirect without a valid URL.", log=f"{url} redirects without a Location")
 
 
-def _check_coding(url: RemoteUrl, response: BaseHTTPResponse) -> None:
-    """Refuse a compressed body, which was not asked for: decompressed it may be of any size."""
-    content = response.headers.get("content-encoding", "").strip().lower()
+def _codings(url: RemoteUrl, response: BaseHTTPResponse) -> tuple[str, ...]:
+    """Return the content codings of a body. A transfer coding other than chunked may not be sent unasked (RFC 9112)."""
     transfer = response.headers.get("transfer-encoding", "").strip().lower()
-    if content not in ("", "identity") or transfer not in ("", "chunked"):
-        log = f"{url} came with Content-Encoding {content!r}, Transfer-Encoding {transfer!r}"
-        raise OriginError("The origin sent a compressed body.", log=log)
+    if transfer not in ("", "chunked"):
+        log = f"{url} came with Transfer-Encoding {transfer[:MAX_CODINGS_LENGTH]!r}"
+        raise OriginError("The origin sent a body in a way that was not asked for.", log=log)
+    return codings_of(response.headers.get("content-encoding", ""), url.url)
 
 
 def _chunks(url: RemoteUrl, response: BaseHTTPResponse) -> Iterator[bytes]:
@@ -302,10 +298,14 @@ def _drain(url: RemoteUrl, response: BaseHTTPResponse) -> None:
 
 def _error_for(url: RemoteUrl, status: int, after_s: int | None) -> OriginError | SourceNotFound:
     log = f"{url} answered {status}"
-    if status in _GONE:
-        return SourceNotFound("The origin has no image at this URL.", log=log)
+    if status in _GONE or status in _WITHHELD:  # one text: what an origin withholds is not the client's business
+        kind = SourceNotFound if status in _GONE else SourceWithheld
+        return kind("The origin offers no image at this URL.", log=log)
     after_s = None if after_s is None else min(after_s, MAX_RETRY_AFTER_S)
-    again = after_s if status == 429 or status >= 500 else None
+    if status == _BUSY:
+        detail = "The origin has too many requests at the moment."
+        return OriginBusy(detail, log=log, origin_status=status, origin_retry_after_s=after_s)
+    again = after_s if status >= 500 else None
     return OriginError(NOT_SENT, log=log, origin_status=status, origin_retry_after_s=again)
 
 

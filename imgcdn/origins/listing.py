@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice, zip_longest
 
 from imgcdn.core.output.formats import FORMATS
+from imgcdn.core.request.url import has_control_characters, has_surrogates, is_absolute
 
 #: Most entries that are looked at in one folder, folders that are looked at, and seconds for all of it.
 _MOST_ENTRIES = 2_000
@@ -81,7 +82,8 @@ def _add(found: _Folder, entry: "os.DirEntry[str]", path: str, root: str) -> Non
     if entry.is_dir(follow_symlinks=False):
         found.folders.append(path)
         return
-    is_picture = entry.name.lower().endswith(_EXTENSIONS) and entry.is_file()
+    # What is in a folder with the name http: is read as a URL of another host.
+    is_picture = entry.name.lower().endswith(_EXTENSIONS) and entry.is_file() and not is_absolute(path)
     # A link may lead out of the folder, and would then not be served.
     if is_picture and (not entry.is_symlink() or os.path.realpath(entry.path).startswith(root.rstrip("/") + "/")):
         found.pictures.append(path)
@@ -89,9 +91,7 @@ def _add(found: _Folder, entry: "os.DirEntry[str]", path: str, root: str) -> Non
 
 def _has_url(name: str) -> bool:
     """
-    Tell whether a name is served, and its URL readable.
-
-    Dot files and names with a backslash are never served, and a question mark ends the path of a source. Names that are
-    not UTF-8 or have control characters have no readable URL.
+    Tell whether a URL can name a file: not a dot file, and not a name with a backslash or a control character, or one
+    that is not UTF-8.
     """
-    return not name.startswith(".") and not set(name) & set("\\?") and name.isprintable()
+    return not (name.startswith(".") or "\\" in name or has_control_characters(name) or has_surrogates(name))

@@ -29,7 +29,7 @@ from imgcdn.store.opening import open_beneath
 #: size and its times (git calls such a file racily clean).
 _TICK_S = 0.02
 
-#: Python reads bytes of a file name that are not UTF-8 as such characters, which no text contains.
+#: Python represents file-name bytes that are not UTF-8 as these characters. No valid text contains them.
 _SURROGATES = frozenset(map(chr, range(0xD800, 0xE000)))
 
 
@@ -110,8 +110,7 @@ class LocalFetcher:
         try:
             fd, stat = open_beneath(root, below)
         except PermissionError as error:
-            detail = "There is no image at this path that the service may read."
-            raise SourceNotFound(detail, log=f"no permission to read {path}") from error
+            raise SourceNotFound.for_unreadable(path) from error
         except OSError as error:
             raise _not_found() from error
         os.close(fd)

@@ -10,10 +10,12 @@ from typing import NoReturn
 
 from imgcdn.core.values import FailedVariant, NegativeEntry, SourceRecord
 from imgcdn.errors import (
+    ORIGIN_PAUSE_S,
     CorruptImage,
     Forbidden,
     ImageTooLarge,
     ImgcdnError,
+    OriginBusy,
     OriginError,
     OriginTimeout,
     RenderFailed,
@@ -29,13 +31,13 @@ _ORIGINAL_S = 60.0
 #: After this time, the origin is asked again, unless it sent a Retry-After (with 429 and 5xx, at most
 #: `http.MAX_RETRY_AFTER_S`).
 _NOT_FOUND_S = 10.0
-_ORIGIN_S = 2.0
+_ORIGIN_S = float(ORIGIN_PAUSE_S)
 
 #: How many failed variants a record remembers. It is read at every hit, so it must stay small.
 _MOST_FAILED = 16
 
 _OF_ORIGINALS = (ImageTooLarge, UnsupportedImage, CorruptImage, RenderFailed, RenderTimeout)
-_OF_ORIGINS = (SourceNotFound, OriginError, OriginTimeout, Forbidden)
+_OF_ORIGINS = (SourceNotFound, OriginError, OriginBusy, OriginTimeout, Forbidden)
 _BY_SLUG: dict[str, type[ImgcdnError]] = {error.slug: error for error in (*_OF_ORIGINALS, *_OF_ORIGINS)}
 _ORIGIN_SLUGS = {error.slug for error in _OF_ORIGINS}
 
@@ -103,8 +105,9 @@ def raise_failed(record: SourceRecord, key: str, *, now: float) -> None:
 def _raise(negative: NegativeEntry, now: float) -> NoReturn:
     if negative.slug == ImageTooLarge.slug:
         raise ImageTooLarge(negative.detail, limit=negative.limit, unit=negative.unit)
-    if negative.slug == OriginError.slug:
-        raise OriginError(negative.detail, origin_retry_after_s=max(1, round(negative.until - now)))
+    if negative.slug in (OriginError.slug, OriginBusy.slug):
+        kind = OriginBusy if negative.slug == OriginBusy.slug else OriginError
+        raise kind(negative.detail, origin_retry_after_s=max(1, round(negative.until - now)))
     raise _BY_SLUG[negative.slug](negative.detail)
 
 

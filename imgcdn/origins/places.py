@@ -77,7 +77,7 @@ class Places:
         finally:
             self._leave(place)
             self._assign()
-            del place  # `granted` may have the error that leaves here, and the error this frame: that would be a cycle
+            del place  # `granted` may hold the error raised here, which refers to this frame: a cycle
 
     def _note_interest(self, place: _Place, is_wanted: bool) -> None:
         if place in self._running:

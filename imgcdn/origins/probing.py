@@ -13,15 +13,16 @@ from imgcdn.origins.negative import negative_entry
 from imgcdn.renderers.client import RenderClient
 from imgcdn.renderers.jobs import Changed, Claim, Failed, FirstRender, Outcome, Probed, ProbeJob, Rendered, claim_for
 
-#: Estimated milliseconds for reading a header, and for a render in the same trip (`renderers.child`).
+#: Estimated milliseconds for reading a header, and for a render in the same job (`renderers.child`).
 _HEADER_MS = 2.0
 _QUICK_RENDER_MS = 15.0
 
 #: How much of a file is hashed in a millisecond.
 _HASHED_BYTES_PER_MS = 1_000_000
 
-#: Wall-clock seconds for one header, at most.
+#: Wall-clock seconds for one header, at most. To hash a file takes longer on a slow network disk.
 _MOST_S = 3.0
+_SLOWEST_BYTES_PER_S = 2_000_000
 
 
 class ProbedOriginal(NamedTuple):
@@ -45,7 +46,7 @@ class Prober:
         renderers: The pool of children.
         max_pixels: Pixels of a frame above which an original is refused.
         refused: Formats of originals that are refused.
-        timeout_s: Wall-clock seconds for one render; a header gets at most three.
+        timeout_s: Wall-clock seconds for one render; a header gets at most three, and more if the bytes are hashed.
         clock: Unix time in seconds.
     """
 
@@ -77,7 +78,7 @@ class Prober:
 
         Args:
             version: SHA-256 of the bytes, hex; None to hash them.
-            first: What to render in the same trip; None for nothing.
+            first: What to render in the same job; None for nothing.
             interest: Who waits.
 
         Returns:
@@ -87,7 +88,8 @@ class Prober:
             Overloaded: It would not be done in time.
             Withdrawn: Nobody waited any more.
         """
-        job = ProbeJob(file.path, file.stamp, version, self._max_pixels, self._timeout_s, first, self._refused)
+        timeout_s = self._timeout_s + (0.0 if version else file.stamp.size / _SLOWEST_BYTES_PER_S)
+        job = ProbeJob(file.path, file.stamp, version, self._max_pixels, timeout_s, first, self._refused)
         outcome = await self._run(job, interest)
         if isinstance(outcome, Changed):
             return None
@@ -97,15 +99,12 @@ class Prober:
         return ProbedOriginal(record, outcome.rendered)
 
     async def _run(self, job: ProbeJob, interest: Interest) -> Outcome:
-        """Do a job. If the child dies or is too slow, do it again in a new one, which no earlier original can spoil."""
+        """Do a job. If it fails, do it again in a new child, which no earlier original can have damaged."""
         try:
             return await self._renderers.run(job, _claim(job, interest), interest)
-        except (RenderFailed, RenderTimeout) as error:
-            again = await self._run_alone(replace(job, then=None), interest)
-            if job.then is None or isinstance(error, RenderFailed) or not isinstance(again, Probed):
-                return again
-            # The header alone is read, so the render took too long. A second attempt would take as long.
-            return replace(again, rendered=Failed(error)) if again.facts is not None else again
+        except (RenderFailed, RenderTimeout):
+            # The header alone. A render that came with it had the short deadline of a header, and is tried by itself.
+            return await self._run_alone(replace(job, then=None), interest)
 
     async def _run_alone(self, job: ProbeJob, interest: Interest) -> Outcome:
         try:

@@ -16,6 +16,7 @@ import multiprocessing
 import os
 import signal
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from multiprocessing.context import ForkServerProcess
 
@@ -25,19 +26,20 @@ from imgcdn.errors import InternalError, Overloaded, RenderFailed, RenderTimeout
 from imgcdn.renderers.budgets import Budgets
 from imgcdn.renderers.channel import serve
 from imgcdn.renderers.jobs import (
-    IGNORED_SIGNALS,
     Claim,
     Failed,
-    GaveWay,
     Job,
     Killed,
     Outcome,
     Probed,
     ProbeJob,
+    Rendered,
+    failed_by_us,
     remove_half_written,
 )
 from imgcdn.renderers.killings import Killings
 from imgcdn.renderers.messages import TAKEN, GarbledOutcome, pack, read_outcome
+from imgcdn.renderers.parent import IGNORED_SIGNALS
 from imgcdn.renderers.queue import JobQueue
 from imgcdn.renderers.settings import BrokerSettings
 
@@ -46,18 +48,17 @@ _log = logging.getLogger(__name__)
 #: How many children are tried for a job: one that may have died while idle, then two new ones.
 _MOST_CHILDREN_TRIED = 3
 
-#: Connections that may wait to be accepted. With a full queue, asyncio would take a refused connection for an open one.
+#: Connections that may wait to be accepted. If this backlog is full, asyncio reports a refused connection as open.
 _BACKLOG = 4096
 
-#: Exit statuses of a child that others have killed: negative signals that no codec causes, and what multiprocessing
-#: reports when the fork server was killed, whose children end with it.
+#: Exit statuses of a child that another process killed: signals that no codec raises (negative), and 255, which
+#: multiprocessing reports when the fork server was killed. Its children end with it.
 _KILLED_BY_OTHERS = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, 255)
 
 #: A child closes its socket a moment before its exit status is known.
 _ENDING_S = 1.0
-_ENDING_POLL_S = 0.005
 
-#: How often a job is done whose child somebody else kills.
+#: How many times a job is tried if another process kills its child.
 _ATTEMPTS = 2
 
 #: How long an idle child has to accept a job, and the fork server to fork.
@@ -69,7 +70,7 @@ _FIRST_WORKER_S = 30.0
 _LINGER_S = 0.5
 
 #: Loaded once, in the fork server.
-_PRELOADED = ["imgcdn.renderers.child", "imgcdn.renderers.broker"]
+_PRELOADED = ["imgcdn.renderers.child", "imgcdn.renderers.broker", "imgcdn.renderers.inherited"]
 
 
 def _run_child(connection: socket.socket, memory_bytes: int, writable: str) -> None:
@@ -93,10 +94,14 @@ class Child:
     Args:
         memory_bytes: Limit of its address space.
         writable: The only folder that it may write to.
+        thread: Starts and ends all children. It is one thread, because each start of a process in `multiprocessing`
+            also asks for the exit statuses of all others, and of two threads that ask for one, the second gets a wrong
+            one.
     """
 
-    def __init__(self, memory_bytes: int, writable: str) -> None:
+    def __init__(self, memory_bytes: int, writable: str, thread: ThreadPoolExecutor) -> None:
         self._arguments = memory_bytes, writable
+        self._thread = thread
         self._process: ForkServerProcess | None = None
 
     async def start(self) -> None:
@@ -129,11 +134,11 @@ class Child:
 
         try:
             async with asyncio.timeout(_FORK_S):
-                await asyncio.to_thread(fork)  # in a thread, because it waits for the fork server
+                await asyncio.get_running_loop().run_in_executor(self._thread, fork)  # it waits for the fork server
         except TimeoutError:
             _log.error("the fork server hangs; the broker exits, and the next job starts another one")
             os._exit(1)  # not by the usual way, which waits for the thread
-        except BaseException:  # if this was cancelled, a child that starts nevertheless ends with its socket
+        except BaseException:  # after a cancellation the child may still start; it exits because its socket is closed
             self._writer.close()
             raise
         self._process = process
@@ -148,30 +153,33 @@ class Child:
             anew: Whether to do it in a new process.
         """
         if anew:
-            self.kill()
+            await self.kill()
         try:
-            await self._hand_over(job)  # no part of the deadline: if this takes long, the original is not at fault
+            await self._hand_over(job)  # outside the deadline: a slow hand-over is not the original's fault
             async with asyncio.timeout(job.timeout_s):
                 return await read_outcome(self._reader)
         except TimeoutError:
-            self.kill()
+            await self.kill()
             return Failed(RenderTimeout(f"Rendering took more than {in_seconds(job.timeout_s)} and was stopped."))
         except (asyncio.IncompleteReadError, ConnectionError):
-            status = await self._bury()
-            if status in _KILLED_BY_OTHERS:
+            status = await self.kill(patience_s=_ENDING_S)
+            # None: a child closes its socket only at its end, so it is the fork server that hangs and does not tell.
+            if status is None or status in _KILLED_BY_OTHERS:
                 _log.warning("a render child was killed by another process or the kernel: is memory short?")
                 return Killed()
             _log.warning("a render child crashed on an original, with exit status %s", status)
             return _crashed()
         except GarbledOutcome as error:
-            self.kill()
+            await self.kill()
             _log.error("a render child sent no outcome; an original may have taken it over: %s", error)
             return _crashed()
         except _NoChild as error:
-            return Failed(InternalError("Rendering failed. The log has the reason.", log=str(error)))
+            return failed_by_us(log=str(error))
         except asyncio.CancelledError:
-            self.kill()
-            remove_half_written(job)
+            try:
+                await self.kill()
+            finally:
+                remove_half_written(job)
             raise
 
     async def _hand_over(self, job: Job) -> None:
@@ -184,32 +192,37 @@ class Child:
                 async with asyncio.timeout(_ACCEPT_S):
                     await self._reader.readexactly(len(TAKEN))
             except (asyncio.IncompleteReadError, ConnectionError, TimeoutError):
-                self.kill()
+                await self.kill()
             else:
                 return
         raise _NoChild(f"none of {_MOST_CHILDREN_TRIED} render children took the job within {_ACCEPT_S:g} seconds")
 
-    def kill(self) -> None:
-        """Kill the child. The next job starts another one."""
-        if self._process is None:
-            return
-        if self._process.is_alive():  # the pid of a dead child may already be another process's
-            self._process.kill()
-        self._process.join(_ENDING_S)
-        if self._process.exitcode is not None:  # a fork server that hangs does not report it
-            self._process.close()
-        self._process = None
-        self._writer.close()
+    async def kill(self, *, patience_s: float = 0.0) -> int | None:
+        """
+        End the child. The next job starts another one.
 
-    async def _bury(self) -> int | None:
-        """Return the exit status of a child that has closed its socket; None if it does not end."""
-        ends, status = asyncio.get_running_loop().time() + _ENDING_S, None
-        while self._process is not None and status is None and asyncio.get_running_loop().time() < ends:
-            status = self._process.exitcode
-            if status is None:
-                await asyncio.sleep(_ENDING_POLL_S)
-        self.kill()
-        return status
+        Args:
+            patience_s: How long it has to end by itself, before it is killed.
+
+        Returns:
+            Its exit status, if it has ended by itself; otherwise None.
+        """
+        if self._process is None:
+            return None
+        process, self._process = self._process, None
+        self._writer.close()
+        return await asyncio.get_running_loop().run_in_executor(self._thread, _end, process, patience_s)
+
+
+def _end(process: ForkServerProcess, patience_s: float) -> int | None:
+    process.join(patience_s)
+    status = process.exitcode
+    if status is None:  # the pid of a dead child may already be another process's
+        process.kill()
+        process.join(_ENDING_S)
+    if process.exitcode is not None:  # a fork server that hangs does not report it
+        process.close()
+    return status
 
 
 class Broker:
@@ -217,12 +230,14 @@ class Broker:
     The queue and the render children.
 
     Args:
-        settings: Of the queue and the children.
+        settings: The settings of the queue and the children.
     """
 
     def __init__(self, settings: BrokerSettings) -> None:
+        thread = ThreadPoolExecutor(1, thread_name_prefix="children")
+
         def new_child() -> Child:
-            return Child(settings.memory_bytes, settings.writable)
+            return Child(settings.memory_bytes, settings.writable, thread)
 
         self._children = [new_child() for _ in range(settings.renderers)]
         self._short_child = new_child()
@@ -247,18 +262,25 @@ class Broker:
         refused = self._budgets.charge(claim)
         if refused is not None:
             return Failed(refused)
-        outcome = await self._perform(job, claim, interest)
-        if isinstance(outcome, GaveWay) or (isinstance(outcome, Failed) and isinstance(outcome.error, Overloaded)):
-            self._budgets.refund(claim)
+        outcome: Outcome | None = None
+        try:
+            outcome = await self._perform(job, claim, interest)
+        finally:
+            if not _is_charged(outcome):
+                self._budgets.refund(claim)
         return outcome
 
     async def _probe(self, job: ProbeJob, claim: Claim, interest: Interest) -> Outcome:
-        """Do a probe, which costs nothing. The render that comes with it does; without a budget it is left out."""
+        """Do a probe, and charge the render that comes with it. If the budget is used up, only the probe is done."""
         if job.then is not None and self._budgets.charge(claim) is not None:
             job = replace(job, then=None)
-        outcome = await self._perform(job, claim, interest)
-        if job.then is not None and not (isinstance(outcome, Probed) and outcome.rendered is not None):
-            self._budgets.refund(claim)
+        outcome: Outcome | None = None
+        try:
+            outcome = await self._perform(job, claim, interest)
+        finally:
+            rendered = outcome.rendered if isinstance(outcome, Probed) else None
+            if job.then is not None and not _is_charged(rendered):
+                self._budgets.refund(claim)
         return outcome
 
     async def _perform(self, job: Job, claim: Claim, interest: Interest) -> Outcome:
@@ -291,10 +313,16 @@ class Broker:
         if self._workers == 0:
             self.done.set()
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Kill the children."""
-        for child in (self._short_child, *self._children):
-            child.kill()
+        await asyncio.gather(*(child.kill() for child in (self._short_child, *self._children)))
+
+
+def _is_charged(outcome: Outcome | None) -> bool:
+    """Tell whether a render was done, or failed by its original's fault. None: it was cancelled, or not begun."""
+    if isinstance(outcome, Failed):
+        return not isinstance(outcome.error, Overloaded | InternalError)
+    return isinstance(outcome, Rendered)
 
 
 async def run(path: str, settings: BrokerSettings) -> None:
@@ -311,7 +339,7 @@ async def run(path: str, settings: BrokerSettings) -> None:
         # Without the file, a late client starts a new broker.
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
-    broker.stop()
+    await broker.stop()
 
 
 def main() -> None:

@@ -13,12 +13,12 @@ from imgcdn.errors import OverBudget
 from imgcdn.renderers.jobs import Claim
 from imgcdn.renderers.settings import Allowance
 
-#: Buckets that are remembered at most. Above it, the one that was not charged for longest is forgotten.
+#: Largest number of buckets to remember. Above it, the one charged longest ago is forgotten.
 _MOST_BUCKETS = 20_000
 
 _MINUTE_S = 60.0
 
-#: With so little left of an allowance of seconds, a render may begin. It may take more, and the bucket is then in debt.
+#: A render may begin while this much of the seconds is left. If it costs more, the bucket goes into debt.
 _SOME_SECONDS = 0.001
 
 
@@ -27,8 +27,8 @@ class Budgets:
     The budgets of all clients and sources.
 
     Args:
-        allowances: What each may have; nothing for no budget.
-        clock: Seconds of a clock that only goes forward.
+        allowances: The allowances of the setting `budget`; empty for no limit.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(self, allowances: Iterable[Allowance], clock: Callable[[], float] = time.monotonic) -> None:
@@ -64,7 +64,7 @@ class Budgets:
             self._take(allowance, name, -amount)
 
     def _charges(self, claim: Claim) -> list[tuple[Allowance, str, float]]:
-        """Return what a render costs, and whom. Background work costs nothing."""
+        """Return the buckets that a render is charged to, and the amounts. Background work is charged to none."""
         if claim.is_background:
             return []
         return [

@@ -14,13 +14,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from imgcdn.core.interest import Interest
-from imgcdn.errors import InternalError
-from imgcdn.renderers.jobs import Claim, Failed, Job, Outcome
+from imgcdn.renderers.jobs import Claim, Job, Outcome, failed_by_us
 from imgcdn.renderers.messages import pack, read_message
 
 _log = logging.getLogger(__name__)
 
-#: Raised when the other side has closed the connection, or sends what no message is.
+#: Raised when the other side has closed the connection, or has sent something that is not a message.
 CLOSED = (asyncio.IncompleteReadError, ConnectionError, pickle.UnpicklingError)
 
 
@@ -108,7 +107,7 @@ async def serve(
             outcome = await perform(job, claim, interests[number])
         except Exception:  # noqa: BLE001  # the last resort of a job: a worker would wait for an outcome that never comes
             _log.exception("a job failed in the broker")
-            outcome = Failed(InternalError("Rendering failed. The log has the reason."))
+            outcome = failed_by_us()
         writer.write(pack((number, outcome)))
         await writer.drain()
 

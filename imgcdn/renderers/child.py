@@ -23,12 +23,24 @@ from imgcdn.core.output.plan import Plan, plan_for
 from imgcdn.core.values import EncodedImage, Facts
 from imgcdn.engine.probe import probe
 from imgcdn.engine.render import render
-from imgcdn.errors import ImageError, InternalError, RenderFailed, RequestError, SourceNotFound
-from imgcdn.renderers.jobs import Changed, Failed, FirstRender, Job, Outcome, Probed, ProbeJob, Rendered, RenderJob
+from imgcdn.errors import CorruptImage, ImageError, RenderFailed, RequestError, SourceNotFound
+from imgcdn.renderers.jobs import (
+    Changed,
+    Failed,
+    FirstRender,
+    Job,
+    Outcome,
+    Probed,
+    ProbeJob,
+    Rendered,
+    RenderJob,
+    failed_by_us,
+)
 from imgcdn.renderers.messages import TAKEN, pack, receive_message
 from imgcdn.renderers.parent import end_with_parent
 from imgcdn.renderers.priority import drop_realtime_capability, use_background_priority
 from imgcdn.renderers.sandbox import confine
+from imgcdn.renderers.system_calls import refuse_sockets
 from imgcdn.store.files import file_stamp, pack_variant, stamp_of, write_file
 from imgcdn.store.opening import open_beneath
 
@@ -42,8 +54,7 @@ _CPU_GRACE_S = 5
 _MAX_JOBS = 500
 _MAX_RSS_BYTES = 400 * 2**20
 
-
-#: What is rendered in one trip with the header: a photograph of 1,000,000 pixels to a thumbnail takes 5 to 30 ms.
+#: What is rendered in the same job as the probe: a photograph of 1,000,000 pixels to a thumbnail takes 5 to 30 ms.
 _QUICK_SOURCE_PIXELS = 1_000_000
 _QUICK_OUTPUT_PIXELS = 100_000
 
@@ -59,6 +70,7 @@ def main(connection: socket.socket, memory_bytes: int, writable: str) -> None:
     """
     _limit_process(memory_bytes)
     confine(writable)
+    refuse_sockets()
     try:
         for _ in range(_MAX_JOBS):
             job: Job | None = receive_message(connection)
@@ -105,7 +117,7 @@ def _attempt(work: Callable[[], T]) -> T | Failed:
         detail = "This takes more memory than the service allows. Another size or format may work."
         return Failed(RenderFailed(detail, log=_describe(error)))
     except Exception as error:  # noqa: BLE001  # the last resort of a job: the client gets 500, the operator this text
-        return Failed(InternalError("Rendering failed. The log has the reason.", log=_describe(error)))
+        return failed_by_us(log=_describe(error))
 
 
 def time_used_s() -> float:
@@ -122,8 +134,7 @@ def _open(job: Job) -> BufferedReader:
     try:
         fd, found = open_beneath(job.path.root, job.path.name)
     except PermissionError as error:
-        detail = "There is no image at this path that the service may read."
-        raise SourceNotFound(detail, log=f"no permission to read {job.path}") from error
+        raise SourceNotFound.for_unreadable(str(job.path)) from error
     except OSError as error:
         raise _NotTheFile from error
     if stamp_of(found) != job.stamp:
@@ -150,7 +161,9 @@ def _render_first(file: BufferedReader, version: str, facts: Facts, first: First
     if not _is_quick(facts, plan):
         return None
     file.seek(0)
-    return _written(render(file, plan, first.budget), variant_key(version, plan), first.temp, first.made_at)
+    return _written(
+        _complete(render(file, plan, first.budget), first), variant_key(version, plan), first.temp, first.made_at
+    )
 
 
 def _is_quick(facts: Facts, plan: Plan) -> bool:
@@ -160,7 +173,19 @@ def _is_quick(facts: Facts, plan: Plan) -> bool:
 
 
 def _render(file: BufferedReader, job: RenderJob) -> Rendered:
-    return _written(render(file, job.plan, job.budget), job.key, job.temp, job.made_at)
+    return _written(_complete(render(file, job.plan, job.budget), job), job.key, job.temp, job.made_at)
+
+
+def _complete(image: EncodedImage, job: RenderJob | FirstRender) -> EncodedImage:
+    """
+    Return a picture that the job permits.
+
+    Raises:
+        CorruptImage: Pixels are missing, and the job does not permit that.
+    """
+    if image.partial and not job.serves_partial:
+        raise CorruptImage.for_partial()
+    return image
 
 
 def _written(image: EncodedImage, key: str, temp: str | None, made_at: int) -> Rendered:

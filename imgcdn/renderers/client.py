@@ -14,7 +14,6 @@ import logging
 import os
 import signal
 import socket
-import stat
 import subprocess
 import sys
 import sysconfig
@@ -27,8 +26,10 @@ from imgcdn import __version__
 from imgcdn.core.interest import ALWAYS, Interest, Withdrawn
 from imgcdn.errors import ConfigError, ImgcdnError, InternalError
 from imgcdn.renderers.channel import Channel
-from imgcdn.renderers.jobs import IGNORED_SIGNALS, NO_CLAIM, Claim, Failed, GaveWay, Job, Outcome, remove_half_written
+from imgcdn.renderers.jobs import NO_CLAIM, Claim, Failed, GaveWay, Job, Outcome, remove_half_written
+from imgcdn.renderers.parent import IGNORED_SIGNALS
 from imgcdn.renderers.settings import BrokerSettings
+from imgcdn.store.opening import is_private
 
 _log = logging.getLogger(__name__)
 
@@ -159,7 +160,7 @@ class RenderClient:
                 raise _NoBroker(_NO_BROKER, log=str(error)) from error
             finally:
                 signal.pthread_sigmask(signal.SIG_SETMASK, previous)
-            # If the broker exits before this process, a thread must read its exit status.
+            # If the broker exits before this process, a thread must read its exit status; otherwise it stays a zombie.
             threading.Thread(target=process.wait, name="render-broker", daemon=True).start()
             deadline = time.monotonic() + _START_TIMEOUT_S
             while not _listens(self._socket):
@@ -195,7 +196,7 @@ def private_folder() -> Path:
         found = folder.lstat()
     except OSError as error:
         raise ConfigError(f"{folder} cannot be made: {error.strerror}; set TMPDIR to a folder that can") from error
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+    if not is_private(found):
         raise ConfigError(f"{folder} must be a folder that only this user can enter; remove it or set TMPDIR")
     return folder
 

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import glob
 import os
-import signal
 from copy import copy
 from dataclasses import dataclass
 from typing import NoReturn
@@ -15,11 +14,7 @@ from imgcdn.core.output.plan import Limits, Plan
 from imgcdn.core.request.negotiation import ClientClass
 from imgcdn.core.request.params import Params
 from imgcdn.core.values import Facts, FileStamp, PathBeneath
-from imgcdn.errors import ImgcdnError
-
-#: The broker and its children ignore these. A terminal and many service managers signal the whole process group, but
-#: HTTP workers need the broker until they have drained.
-IGNORED_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+from imgcdn.errors import ImgcdnError, InternalError
 
 #: Patience of a job that no request waits for.
 _LONGEST_WAIT_S = 600.0
@@ -35,6 +30,7 @@ class FirstRender:
         budget: The limits of encoders.
         temp: Path to write the variant's file to.
         made_at: Unix time in whole seconds, for the variant's header.
+        serves_partial: As in `RenderJob`.
     """
 
     params: Params
@@ -43,6 +39,7 @@ class FirstRender:
     budget: Budget
     temp: str
     made_at: int
+    serves_partial: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +81,7 @@ class RenderJob:
         made_at: Unix time in whole seconds, for the variant's header.
         budget: The limits of encoders.
         timeout_s: Wall-clock seconds after which the child is killed.
+        serves_partial: Whether an original that ends early is rendered as far as it goes; if not, it is refused.
     """
 
     path: PathBeneath
@@ -94,13 +92,14 @@ class RenderJob:
     made_at: int
     budget: Budget
     timeout_s: float
+    serves_partial: bool = True
 
 
 Job = ProbeJob | RenderJob
 
 
 def remove_half_written(job: Job) -> None:
-    """Remove what a child that was killed has written of a variant, so that nothing of it is left."""
+    """Remove the partly written file of a killed child."""
     written = job.then if isinstance(job, ProbeJob) else job
     if written is not None and written.temp is not None:
         # The file, and the one with a longer name that it is written under first (`store.files.write_file`).
@@ -175,6 +174,11 @@ class Failed:
         The error itself would refer to the caller's frame, which has this value in a variable: a cycle.
         """
         raise copy(self.error)
+
+
+def failed_by_us(log: str = "") -> Failed:
+    """Return the outcome of a job that failed by a fault of ours."""
+    return Failed(InternalError("Rendering failed. The log has the reason.", log=log))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """
 Jobs whose child somebody else killed, most often the kernel when memory was short.
 
-Such a job is not at fault, so it is tried again. But a job that takes all memory would have one child after another
-killed, so the second time within a minute it is refused for a minute.
+Such a job is not at fault, so it is tried again. But a job that needs all the memory would kill one child after
+another. If its child is killed twice within a minute, the job is refused for a minute.
 """
 
 import time
@@ -13,7 +13,7 @@ from imgcdn.renderers.jobs import Job, RenderJob
 
 _MINUTE_S = 60.0
 
-#: Jobs that are remembered at most.
+#: Largest number of jobs to remember. Above it, the one noted longest ago is forgotten.
 _MOST_JOBS = 1_024
 
 
@@ -22,7 +22,7 @@ class Killings:
     The killed jobs of the last minute.
 
     Args:
-        clock: Seconds of a clock that only goes forward.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -1,8 +1,8 @@
 """
 How jobs and outcomes are sent over a socket: the length, then a pickle.
 
-A pickle can run code when it is read. Workers and the broker trust each other, and no other user can reach their
-socket. A child may have been taken over by an original that it decoded, so of its messages only values are built.
+A pickle can run code when it is read, and a child may have been taken over by an original that it decoded. So only the
+classes of our own values are built from a message, whoever sent it, and fewer of them from a child's.
 """
 
 import asyncio
@@ -10,12 +10,12 @@ import io
 import pickle
 import socket
 import struct
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, get_args, get_type_hints
 
 from imgcdn import errors
-from imgcdn.core.values import Facts
 from imgcdn.errors import ImgcdnError
-from imgcdn.renderers.jobs import Changed, Failed, Probed, Rendered
+from imgcdn.renderers.jobs import Changed, Claim, Failed, Job, Outcome, Probed, Rendered
 
 _LENGTH = struct.Struct(">Q")
 
@@ -28,7 +28,25 @@ _MAX_MESSAGE_BYTES = 2**29
 #: What a child may send.
 ChildOutcome = Probed | Rendered | Failed | Changed
 
-_IN_OUTCOMES = {(each.__module__, each.__name__): each for each in (Probed, Rendered, Failed, Changed, Facts)}
+#: (module, name) -> the class that a pickle may build.
+_Classes = Mapping[tuple[str, str], type]
+
+
+def _classes_in(*types: Any) -> _Classes:
+    """Return our classes that values of some types consist of, and our errors."""
+    found = {each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, ImgcdnError)}
+    unseen = list(types)
+    while unseen:
+        each = unseen.pop()
+        unseen += get_args(each)
+        if isinstance(each, type) and each.__module__.startswith("imgcdn.") and each not in found:
+            found.add(each)
+            unseen += get_type_hints(each).values()
+    return {(each.__module__, each.__qualname__): each for each in found}
+
+
+_IN_MESSAGES = _classes_in(Job, Claim, Outcome)
+_IN_CHILD_OUTCOMES = _classes_in(ChildOutcome)
 
 
 class GarbledOutcome(Exception):
@@ -47,9 +65,9 @@ async def read_message(reader: asyncio.StreamReader) -> Any:
 
     Raises:
         asyncio.IncompleteReadError: The other side has closed the connection.
-        pickle.UnpicklingError: The message is too long.
+        pickle.UnpicklingError: The message is too long, or has something other than our values.
     """
-    return pickle.loads(await _read_pickle(reader))  # noqa: S301  # the socket is private, see above
+    return _unpack(await _read_pickle(reader), _IN_MESSAGES)
 
 
 async def read_outcome(reader: asyncio.StreamReader) -> ChildOutcome:
@@ -61,11 +79,9 @@ async def read_outcome(reader: asyncio.StreamReader) -> ChildOutcome:
         GarbledOutcome: It has sent something else.
     """
     try:
-        outcome = _OutcomeReader(io.BytesIO(await _read_pickle(reader))).load()
-    except asyncio.IncompleteReadError:
-        raise
-    except Exception as error:  # a child that was taken over can send a pickle that raises anything
-        raise GarbledOutcome(f"{type(error).__name__}: {error}") from error
+        outcome = _unpack(await _read_pickle(reader), _IN_CHILD_OUTCOMES)
+    except pickle.UnpicklingError as error:
+        raise GarbledOutcome(str(error)) from error
     if not isinstance(outcome, ChildOutcome):
         raise GarbledOutcome(f"a {type(outcome).__name__}")
     return outcome
@@ -77,26 +93,37 @@ def receive_message(connection: socket.socket) -> Any:
 
     Returns:
         None if the other side has closed the connection.
+
+    Raises:
+        pickle.UnpicklingError: The message has something other than our values.
     """
     length = connection.recv(_LENGTH.size, socket.MSG_WAITALL)
     if len(length) < _LENGTH.size:
         return None
-    data = connection.recv(_LENGTH.unpack(length)[0], socket.MSG_WAITALL)
-    return pickle.loads(data)  # noqa: S301  # the broker is trusted, see above
+    return _unpack(connection.recv(_LENGTH.unpack(length)[0], socket.MSG_WAITALL), _IN_MESSAGES)
 
 
-class _OutcomeReader(pickle.Unpickler):
-    """Builds outcomes, their values and our errors. Anything else that a pickle may call could run code."""
+class _Reader(pickle.Unpickler):
+    """Builds values of some classes. Anything else that a pickle may call could run code."""
+
+    def __init__(self, data: bytes, classes: _Classes) -> None:
+        super().__init__(io.BytesIO(data))
+        self._classes = classes
 
     def find_class(self, module: str, name: str) -> Any:
-        found = _IN_OUTCOMES.get((module, name))
-        if found is None and module == errors.__name__:
-            found = vars(errors).get(name)
-            if not (isinstance(found, type) and issubclass(found, ImgcdnError)):
-                found = None
-        if found is None:
-            raise pickle.UnpicklingError(f"{module}.{name} is no part of an outcome")
-        return found
+        try:
+            return self._classes[module, name]
+        except KeyError:
+            raise pickle.UnpicklingError(f"{module}.{name} is no part of a message") from None
+
+
+def _unpack(data: bytes, classes: _Classes) -> Any:
+    try:
+        return _Reader(data, classes).load()
+    except pickle.UnpicklingError:
+        raise
+    except Exception as error:  # a sender that was taken over can send a pickle that raises anything
+        raise pickle.UnpicklingError(f"{type(error).__name__}: {error}") from error
 
 
 async def _read_pickle(reader: asyncio.StreamReader) -> bytes:

@@ -1,8 +1,12 @@
-"""What happens to a process when the one that started it ends."""
+"""How a process lives and ends with the one that started it."""
 
 import ctypes
 import signal
 import sys
+
+#: The broker and its children ignore these. A terminal and many service managers signal the whole process group, but
+#: HTTP workers need the broker until they have drained.
+IGNORED_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 

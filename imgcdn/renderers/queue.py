@@ -43,7 +43,7 @@ _LONGEST_RETRY_S = 60
 
 
 class Child(Protocol):
-    """Whoever does a job. Cancelling it ends the job at once."""
+    """Does jobs, one at a time. Cancelling one ends it at once."""
 
     async def perform(self, job: Job, *, anew: bool) -> Outcome:
         """Do one job; in a new process if `anew` is set."""
@@ -101,7 +101,8 @@ class JobQueue:
 
     Args:
         children: Number of children, without the one for short jobs.
-        full_after_s: When clients' jobs would take longer than this, the newest of the largest client are refused.
+        full_after_s: If the waiting jobs would take more seconds than this, the newest jobs of the client with the most
+            work are refused.
         put_off_s: Seconds for which a background job is put off after it was interrupted twice.
     """
 
@@ -110,7 +111,7 @@ class JobQueue:
         self._full_after_s = full_after_s
         self._put_off_s = put_off_s
         self._rate = 1.0  # measured milliseconds for an estimated one
-        self._any, self._short = _Children(), _Children()
+        self._for_all, self._for_short = _Children(), _Children()
         self._short_child: Child | None = None
         self._background_waiting: deque[_Ticket] = deque()
         self._background_places = _BACKGROUND_PLACES
@@ -166,7 +167,7 @@ class JobQueue:
         return _Ticket(job, claim, loop.time() * 1000, loop.create_future())
 
     def _take_idle_child(self, ticket: _Ticket) -> Child | None:
-        kinds = (self._short, self._any) if ticket.is_short else (self._any,)
+        kinds = (self._for_short, self._for_all) if ticket.is_short else (self._for_all,)
         return next((kind.idle.popleft() for kind in kinds if kind.idle), None)
 
     async def _wait_for_child(self, ticket: _Ticket, interest: Interest) -> Child:
@@ -184,8 +185,8 @@ class JobQueue:
             self._leave(ticket)
 
     async def _wait_in_background(self, ticket: _Ticket) -> Child:
-        if self._any.idle:
-            return self._any.idle.popleft()
+        if self._for_all.idle:
+            return self._for_all.idle.popleft()
         self._background_waiting.append(ticket)
         try:
             return await ticket.child
@@ -194,20 +195,20 @@ class JobQueue:
             raise
 
     def _line_up(self, ticket: _Ticket) -> None:
-        self._any.waiting.add(ticket)
+        self._for_all.waiting.add(ticket)
         if ticket.is_short:
-            self._short.waiting.add(ticket)
+            self._for_short.waiting.add(ticket)
 
     def _free(self, child: Child) -> None:
         """Give a child to the next job, or let it wait for one."""
-        kind = self._short if child is self._short_child else self._any
+        kind = self._for_short if child is self._short_child else self._for_all
         while kind.waiting:
             ticket = kind.waiting.next()
             self._leave(ticket)
             if not ticket.child.done():
                 ticket.child.set_result(child)
                 return
-        while kind is self._any and self._background_waiting:
+        while kind is self._for_all and self._background_waiting:
             ticket = self._background_waiting.popleft()
             if not ticket.child.done():
                 ticket.child.set_result(child)
@@ -244,14 +245,14 @@ class JobQueue:
         self._end_one_that_gives_way()
 
     def _end_one_that_gives_way(self) -> None:
-        """If a client's job waits, end a job that gives way: the one with the most time left has lost the least."""
+        """If a client's job waits, end the job that gives way and has the most time left: least of its work is lost."""
         giving_way = [each for each in self._running if each.gives_way]
-        if not giving_way or not self._any.waiting:
+        if not giving_way or not self._for_all.waiting:
             return
         loop = asyncio.get_running_loop()
         ending = sum(1 for each in self._running if each.task.cancelling())
         ready = [each for each in giving_way if each.may_end(loop.time()) and self._helps(each)]
-        if len(self._any.waiting) > ending and ready:
+        if len(self._for_all.waiting) > ending and ready:
             max(ready, key=lambda each: each.ends_at).task.cancel()
         if self._next_look is None:  # one that is too young now may be ended later
             self._next_look = loop.call_later(SHORT_MS / 1000, self._look_again)
@@ -262,13 +263,13 @@ class JobQueue:
 
     def _helps(self, running: _Running) -> bool:
         """Tell whether a job that waits could take the place of one that runs."""
-        return bool(self._short.waiting) or not running.in_short_child
+        return bool(self._for_short.waiting) or not running.in_short_child
 
     def _refuse_excess(self, ticket: _Ticket) -> None:
         """Refuse the newest jobs of the largest client while all would take too long, and a job that would be late."""
-        while self._any.waiting and self._seconds(self._any.waiting.cost_ms) > self._full_after_s:
-            newest = self._any.waiting.newest_of_largest()
-            self._end_wait(newest, _overloaded(self._seconds(self._any.waiting.cost_ms)))
+        while self._for_all.waiting and self._seconds(self._for_all.waiting.cost_ms) > self._full_after_s:
+            newest = self._for_all.waiting.newest_of_largest()
+            self._end_wait(newest, _overloaded(self._seconds(self._for_all.waiting.cost_ms)))
         if not ticket.child.done():
             expected_s = self._expected_s(ticket)
             if expected_s > ticket.claim.patience_s:
@@ -277,20 +278,20 @@ class JobQueue:
     def _expected_s(self, ticket: _Ticket) -> float:
         """Estimate the seconds until a job that waits is done."""
         cost_ms = ticket.claim.cost_ms
-        expected_s = self._seconds(self._any.waiting.ahead_ms(ticket) + cost_ms)
+        expected_s = self._seconds(self._for_all.waiting.ahead_ms(ticket) + cost_ms)
         if ticket.is_short:
-            expected_s = min(expected_s, self._rate * (self._short.waiting.ahead_ms(ticket) + cost_ms) / 1000)
+            expected_s = min(expected_s, self._rate * (self._for_short.waiting.ahead_ms(ticket) + cost_ms) / 1000)
         return expected_s
 
     def _end_wait(self, ticket: _Ticket, error: Exception) -> None:
-        """Take a job out of the queue and give it an error. One whose wait has ended just now keeps what it has."""
+        """Take a job out of the queue and give it an error, unless it has just got a child or another error."""
         self._leave(ticket)
         if not ticket.child.done():
             ticket.child.set_exception(error)
 
     def _leave(self, ticket: _Ticket) -> None:
-        self._any.waiting.remove(ticket)
-        self._short.waiting.remove(ticket)
+        self._for_all.waiting.remove(ticket)
+        self._for_short.waiting.remove(ticket)
 
     def _seconds(self, waiting_ms: float) -> float:
         """Estimate the seconds until the running jobs and some work after them are done, at the measured rate."""
@@ -304,7 +305,7 @@ class JobQueue:
 
     def _measure(self, running: _Running) -> None:
         if running.claim.cost_ms < SHORT_MS:
-            return  # its time is mostly that of the machine's other work
+            return  # the time of a short job depends mostly on the machine's other work
         took_ms = 1000 * (asyncio.get_running_loop().time() - running.began)
         rate = max(_LOWEST_RATE, min(took_ms / running.claim.cost_ms, _HIGHEST_RATE))
         self._rate += _WEIGHT * (rate - self._rate)

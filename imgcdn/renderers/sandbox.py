@@ -2,8 +2,9 @@
 The sandbox of a render child: it may write beneath one folder only.
 
 A malicious original may take over a codec, which runs as the service's user. Landlock (landlock(7), Linux 5.13 and
-later, no privilege needed) removes the rights to write, create, remove or execute files anywhere else, and to use TCP.
-On a kernel without Landlock this has no effect; it is one of several protections.
+later, no privilege needed) removes the rights to write, create, remove or execute files anywhere else, to use TCP, and
+to send signals to other processes. It does not restrict UDP and Unix sockets with a path, which `system_calls` does. On
+a kernel without Landlock this has no effect; it is one of several protections.
 """
 
 import ctypes
@@ -21,10 +22,11 @@ _WRITE_FILE, _REMOVE_FILE, _MAKE_REG, _TRUNCATE = 1 << 1, 1 << 5, 1 << 8, 1 << 1
 _TMP_RIGHTS = _WRITE_FILE | _REMOVE_FILE | _MAKE_REG
 
 # All rights of the first version, except reading files and listing folders. Later versions add rename (2), truncate (3)
-# and TCP (4).
+# and TCP (4). Version 6 can also keep abstract Unix sockets and signals within the sandbox.
 _EXECUTE_WRITE_REMOVE_MAKE = 0b1_1111_1111_0011
 _REFER = 1 << 13
 _TCP = 0b11
+_ABSTRACT_SOCKETS_AND_SIGNALS = 0b11
 
 
 def confine(writable: str) -> bool:
@@ -44,7 +46,12 @@ def confine(writable: str) -> bool:
     if version < 1:
         return False
     files = _EXECUTE_WRITE_REMOVE_MAKE | (_REFER if version >= 2 else 0) | (_TRUNCATE if version >= 3 else 0)
-    rights = struct.pack("=QQ", files, _TCP) if version >= 4 else struct.pack("=Q", files)
+    fields = [files]  # struct landlock_ruleset_attr: later versions have made it longer
+    if version >= 4:
+        fields.append(_TCP)
+    if version >= 6:
+        fields.append(_ABSTRACT_SOCKETS_AND_SIGNALS)
+    rights = struct.pack(f"={len(fields)}Q", *fields)
     ruleset = libc.syscall(_CREATE_RULESET, rights, ctypes.c_size_t(len(rights)), 0)
     if ruleset < 0:
         return False

@@ -1,10 +1,11 @@
 """
 The order in which waiting jobs get a child.
 
-Clients are served by turns, and the hosts of one client too: whoever has been given the least work is next (of hosts,
-since their client last had no job waiting). So one visitor, or one site with a large gallery, delays the others by one
-job. The jobs of one host and one client go the shortest first, and each millisecond of waiting makes up for a
-millisecond of cost, so that long ones get their turn.
+Clients are served by turns, and so are the hosts of one client. The next job is one of the client that has been given
+the least work, and of that client's host with the least. A client's hosts start again at zero once it has no waiting
+job. So one visitor, or one site with a large gallery, delays the others by one job. The jobs of one host and one client
+go the shortest first, and each millisecond of waiting makes up for a millisecond of cost, so that long ones get their
+turn.
 """
 
 import bisect
@@ -22,7 +23,7 @@ class Waiting(Protocol):
     since_ms: float
 
 
-#: Groups without a waiting job that are remembered at most.
+#: Largest number of groups without a waiting job to remember.
 _MOST_PAST = 1_000
 
 W = TypeVar("W", bound=Waiting)
@@ -123,9 +124,8 @@ class _Level(Generic[W]):
     """
     Groups that are served by turns: the one that has been given the least work is next.
 
-    A group that comes anew begins with what the group that was served last had been given before, so nobody saves up
-    turns. A group that comes back begins with what it had been given, if that is more, so nobody gains by leaving
-    (start-time fair queueing, Goyal, Vin and Cheng 1996).
+    A new group starts at the level of the group served last, so idle time earns no turns. A returning group keeps its
+    own level if that is higher, so leaving gains nothing (start-time fair queueing, Goyal, Vin and Cheng 1996).
 
     Args:
         name_of: Returns the name of a job's group.

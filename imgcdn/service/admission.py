@@ -13,7 +13,7 @@ class Admission:
     Counts the requests of one process that wait for a picture.
 
     Work that goes on although its clients have left counts like the request that began it. A host gets another place
-    only while more are free than it holds. So one host takes half of the places, even if its clients do not wait.
+    only while more are free than it holds. So one host gets at most half of the places, its abandoned work included.
 
     Args:
         places: How many requests may wait.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imgcdn.config import Config
+from imgcdn.core.output.settings import PartialPolicy
 from imgcdn.core.request.routes import Routes
 from imgcdn.origins.catalog import Catalog
 from imgcdn.origins.http import HttpFetcher
@@ -116,6 +117,7 @@ def assemble(config: Config) -> Parts:
             config.output.limits(max_dimension=config.request.max_dimension),
             config.output.budget(render_timeout_s=timeout_s),
             timeout_s,
+            config.output.partial is PartialPolicy.SERVE,
         ),
         catalog=catalog,
         store=store,

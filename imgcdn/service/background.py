@@ -74,7 +74,7 @@ class Background:
         try:
             await work()
         except Exception:  # noqa: BLE001  # the end of a task: nobody else gets its error
-            if not is_quiet:  # work that goes on failing is logged once
+            if not is_quiet:  # a repeated failure is logged once
                 _log.exception("background work failed: %s", key)
             return False
         return True

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from imgcdn.core.values import SourceRecord, Variant
-from imgcdn.origins.freshness import V_PAUSE_S
+from imgcdn.origins.freshness import UNSTATED, V_PAUSE_S, Downstream, downstream
 
 
 class CacheStatus(Enum):
@@ -32,6 +32,8 @@ class Delivery:
         stored: Whether the variant is on disk.
         fresh_for_s: Seconds for which the source is fresh; None for a file, which is checked at every request.
         private: Whether shared caches may not store the response.
+        downstream: What the origin permits others to do with it.
+        max_age_s: Seconds for which it permits them to use it without asking; None if it does not say.
         is_final: Whether the origin was asked after the request's version of the source (`v`) was first seen. If not,
             the picture may be of an earlier version.
     """
@@ -41,6 +43,8 @@ class Delivery:
     stored: bool = True
     fresh_for_s: int | None = None
     private: bool = False
+    downstream: Downstream = UNSTATED
+    max_age_s: int | None = None
     is_final: bool = True
 
     def for_version(self, v: str | None, record: SourceRecord, now: float) -> "Delivery":
@@ -65,5 +69,12 @@ def delivery_of(variant: Variant, status: CacheStatus, record: SourceRecord, now
     origin = record.origin
     if origin is None:
         return Delivery(variant, status)
-    left_s = max(0, int(origin.fresh_until - now))
-    return Delivery(variant, status, fresh_for_s=left_s, private=not origin.storable)
+    permitted = downstream(origin.headers, origin.validated_at)
+    return Delivery(
+        variant,
+        status,
+        fresh_for_s=max(0, int(origin.fresh_until - now)),
+        private=not origin.storable,
+        downstream=permitted,
+        max_age_s=None if permitted.fresh_until is None else max(0, int(permitted.fresh_until - now)),
+    )

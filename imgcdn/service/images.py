@@ -8,35 +8,45 @@ once for all requests that wait for it, and the variant is rendered once for all
 import asyncio
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from imgcdn.core.interest import Interest, Requester
 from imgcdn.core.output.keys import source_key
 from imgcdn.core.request.negotiation import ClientClass
-from imgcdn.core.values import Facts, Source, SourceRecord, Variant
+from imgcdn.core.values import Facts, Source, Variant
 from imgcdn.dialects.base import ImageRequest
-from imgcdn.errors import CorruptImage, ImageError, ImgcdnError, InternalError, Overloaded, RenderTimeout
+from imgcdn.errors import ImageError, ImgcdnError, InternalError, Overloaded, RenderTimeout
 from imgcdn.origins.base import Original, keeps_changing
 from imgcdn.origins.catalog import ATTEMPTS, Catalog
-from imgcdn.origins.negative import blames_origin, negative_entry, raise_failed, raise_remembered, with_failed
+from imgcdn.origins.negative import blames_origin, raise_remembered
 from imgcdn.renderers.client import RenderClient
 from imgcdn.renderers.jobs import Changed, Failed, FirstRender, Rendered, RenderJob, claim_for
 from imgcdn.service.delivery import OF_VALIDATION, CacheStatus, Delivery, delivery_of
 from imgcdn.service.planning import Planned, Planner
 from imgcdn.service.policy import RenderPolicy
+from imgcdn.service.results import Results
 from imgcdn.service.settings import ServiceSettings
 from imgcdn.service.single_flight import SingleFlight, Work
 from imgcdn.store.disk import DiskStore
-from imgcdn.store.files import LARGE_BYTES, variant_name
 from imgcdn.store.folder import Folder
 
+T = TypeVar("T")
 
-@dataclass(slots=True)
-class _First:
-    """The outcome of a first render; None if nothing was rendered."""
 
-    outcome: Delivery | Failed | None = None
+@dataclass(frozen=True, slots=True)
+class _Refreshed:
+    """
+    A source that was refreshed.
+
+    Args:
+        original: Its original.
+        first: The outcome of the render that was done with it, for the request that began it; None if there was none.
+    """
+
+    original: Original
+    first: Delivery | Failed | None = None
 
 
 class ImageService:
@@ -74,6 +84,7 @@ class ImageService:
         # Not shared between processes: each verifies by itself that a file is complete.
         self._reads = SingleFlight()
         self._planner = Planner(policy)
+        self._results = Results(store, policy, clock)
 
     def lookup(self, request: ImageRequest, client: ClientClass, *, body: bool = True) -> Delivery | None:
         """
@@ -100,16 +111,16 @@ class ImageService:
             )
             if variant is not None:
                 now = self._clock()
-                delivery = delivery_of(variant, CacheStatus.HIT, record, now)
+                delivery = delivery_of(self._policy.check(variant), CacheStatus.HIT, record, now)
                 return delivery if request.v is None else delivery.for_version(request.v, record, now)
-        self._raise_remembered(record, planned)
+        self._results.raise_remembered(record, planned)
         return None
 
     def host(self, source: Source) -> str:
         """Return the host of a source; empty for a folder."""
         return self._catalog.host(source)
 
-    async def get(self, request: ImageRequest, client: ClientClass, address: str = "") -> Delivery:
+    async def get(self, request: ImageRequest, client: ClientClass, *, address: str = "") -> Delivery:
         """
         Return the variant for a client, and render it if it is not stored.
 
@@ -120,41 +131,46 @@ class ImageService:
         Raises:
             ImgcdnError: Any error of the source or the render. All requests that waited for the same work get it.
         """
-        timeout_s = self._settings.request_timeout_s
-        ends_at = asyncio.get_running_loop().time() + timeout_s
-        requester = Requester(address, self.host(request.source), source_key(request.source), ends_at)
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await self._get(request, client, requester)
-        except TimeoutError as error:
-            raise RenderTimeout("The picture was not ready in time. Try again later.") from error
+        return await self._in_time(request.source, address, functools.partial(self._get, request, client))
 
     async def describe(self, source: Source) -> Facts:
         """
         Return the probe facts of an original.
 
         Raises:
-            ImgcdnError: The original is not there, or it is refused.
+            ImgcdnError: The original is not there, it is refused, or it was not read in time.
         """
-        requester = Requester(host=self.host(source), source=source_key(source))
-        refresh = functools.partial(self._catalog.refresh, source, None, None)
-        facts = (await self._original(source, None, refresh, requester)).record.facts
+        refresh = functools.partial(self._refresh, source, None)
+        refreshed = await self._in_time(source, "", functools.partial(self._original, source, None, refresh))
+        facts = refreshed.original.record.facts
         assert facts is not None
         return facts
+
+    async def _in_time(self, source: Source, address: str, work: Callable[[Requester], Awaitable[T]]) -> T:
+        """Do work for a request, until the deadline of requests."""
+        timeout_s = self._settings.request_timeout_s
+        ends_at = asyncio.get_running_loop().time() + timeout_s
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await work(Requester(address, self.host(source), source_key(source), ends_at))
+        except TimeoutError as error:
+            raise RenderTimeout("The picture was not ready in time. Try again later.") from error
 
     async def _get(self, request: ImageRequest, client: ClientClass, requester: Requester) -> Delivery:
         # If there was no record before, a variant that is found below was made by a concurrent request.
         was_unknown = self.store.record(source_key(request.source)) is None
         for _ in range(ATTEMPTS):
-            first = _First()
-            # A known source may turn out to have the same bytes, and its variant may be stored.
-            refresh: Work[Original] = functools.partial(self._catalog.refresh, request.source, request.v, None)
+            # A known source may turn out to have the same bytes, and its variant may be stored. So nothing is rendered
+            # together with its refresh.
+            refresh: Work[_Refreshed] = functools.partial(self._refresh, request.source, request.v)
             if was_unknown:
-                refresh = functools.partial(self._fetch_and_render, request, client, first)
-            original = await self._original(request.source, request.v, refresh, requester)
-            if isinstance(first.outcome, Failed):
-                first.outcome.raise_error()
-            delivery = first.outcome or await self._share(request, client, original, requester, was_unknown=was_unknown)
+                refresh = functools.partial(self._fetch_and_render, request, client)
+            refreshed = await self._original(request.source, request.v, refresh, requester)
+            original, delivery = refreshed.original, refreshed.first
+            if isinstance(delivery, Failed):
+                delivery.raise_error()
+            if delivery is None:
+                delivery = await self._share(request, client, original, requester, was_unknown=was_unknown)
             if delivery is not None:
                 return delivery.for_version(request.v, original.record, self._clock())
         raise keeps_changing()
@@ -174,7 +190,7 @@ class ImageService:
         variant = await self._read(key, planned)
         if variant is not None:
             status = CacheStatus.COLLAPSED if was_unknown else OF_VALIDATION[original.origin_status]
-            return self._delivery(variant, status, original.record)
+            return self._results.delivery(variant, status, original.record)
         self._planner.refuse_costly(planned)
         work = functools.partial(self._make, request.source, original, planned)
         shared = await self._flights.share(f"variant:{key}:{planned.key}", work, requester)
@@ -182,50 +198,58 @@ class ImageService:
             return shared.value
         return replace(shared.value, status=CacheStatus.COLLAPSED)
 
-    async def _original(self, source: Source, v: str | None, refresh: Work[Original], requester: Requester) -> Original:
+    async def _original(
+        self, source: Source, v: str | None, refresh: Work[_Refreshed], requester: Requester
+    ) -> _Refreshed:
         """Return an original that can be rendered, refreshed once for all requests that wait for it."""
         record = self._catalog.current(source, v)
         if record is None:
-            original = (await self._flights.share(f"source:{source_key(source)}", refresh, requester)).value
+            shared = await self._flights.share(f"source:{source_key(source)}", refresh, requester)
+            refreshed = shared.value if shared.leads else _Refreshed(shared.value.original)
         else:
-            original = Original(record)
-        if original.record.facts is None or blames_origin(original.record):
-            raise_remembered(original.record, now=self._clock())
-        if original.record.facts is None:
+            refreshed = _Refreshed(Original(record))
+        record = refreshed.original.record
+        if record.facts is None or blames_origin(record):
+            raise_remembered(record, now=self._clock())
+        if record.facts is None:
             raise InternalError("The original was refused, but the reason was not kept.")
-        return original
+        return refreshed
 
-    async def _fetch_and_render(
-        self, request: ImageRequest, client: ClientClass, first: _First, interest: Interest
-    ) -> Original:
-        """Fetch a new source. A quick render for the leading request comes in the same trip to a child."""
+    async def _refresh(self, source: Source, v: str | None, interest: Interest) -> _Refreshed:
+        return _Refreshed(await self._catalog.refresh(source, v, interest=interest))
+
+    async def _fetch_and_render(self, request: ImageRequest, client: ClientClass, interest: Interest) -> _Refreshed:
+        """Fetch a new source. If it is quick, the render for the leading request is done in the same job."""
         temp = self.store.temp_path()
         wanted = None
         if temp is not None:
             policy, made_at = self._policy, int(self._clock())
-            wanted = FirstRender(request.params, client, policy.limits, policy.budget, temp, made_at)
+            shared = policy.limits, policy.budget, temp, made_at, policy.serves_partial
+            wanted = FirstRender(request.params, client, *shared)
         try:
-            original = await self._catalog.refresh(request.source, request.v, wanted, interest)
-            if original.rendered is not None:
-                await self._finish_first(request, client, original, first, temp)
-            return original
+            original = await self._catalog.refresh(request.source, request.v, first=wanted, interest=interest)
+            if original.rendered is None:
+                return _Refreshed(original)
+            return _Refreshed(original, await self._finish_first(request, client, original, temp=temp))
         finally:
             self.store.discard(temp)  # no effect if it was published
 
     async def _finish_first(
-        self, request: ImageRequest, client: ClientClass, original: Original, first: _First, temp: str | None
-    ) -> None:
-        """Give the variant, or its error, to the request that asked for it. The others only wait for the source."""
+        self, request: ImageRequest, client: ClientClass, original: Original, *, temp: str | None
+    ) -> Delivery | Failed:
+        """Return the variant, or its error, for the request that asked for it. The others only wait for the source."""
         assert original.rendered is not None
         try:
             planned = self._planner.plan(original.record, request, client)
             with self.store.open_folder(source_key(request.source)) as folder:
-                first.outcome = await self._finish(folder, original.record, planned, temp, original.rendered)
+                return await self._results.finish(
+                    folder, original.record, planned=planned, temp=temp, outcome=original.rendered
+                )
         except ImgcdnError as error:
-            first.outcome = Failed(error.with_traceback(None))  # else a cycle (`service.single_flight`)
+            return Failed(error.with_traceback(None))  # else a cycle (`service.single_flight`)
 
     async def _open(self, source: Source, original: Original, interest: Interest) -> Original:
-        """Return the original with its file. If it had to be fetched again, its version may be another."""
+        """Return the original with its file. An original that was fetched again may have a new version."""
         file = await self._catalog.open(source, original)
         if file is not None:
             return replace(original, file=file)
@@ -237,9 +261,9 @@ class ImageService:
         key = source_key(source)
         variant = await self._read(key, planned)
         if variant is not None:
-            return self._delivery(variant, CacheStatus.COLLAPSED, original.record)
+            return self._results.delivery(variant, CacheStatus.COLLAPSED, original.record)
         newest = self.store.record(key)
-        self._raise_remembered(
+        self._results.raise_remembered(
             newest if newest is not None and newest.version == planned.version else original.record, planned
         )
         self._refuse_late(interest)
@@ -250,7 +274,7 @@ class ImageService:
             return await self._render(folder, original, planned, interest)
 
     def _refuse_late(self, interest: Interest) -> None:
-        """Refuse work that another process has tried for longer than this one has time left."""
+        """Refuse the work if another process spent more time on it than is left here."""
         if interest.waited_s > interest.ends_at - asyncio.get_running_loop().time():
             raise Overloaded("The picture was not ready in time. Try again later.", after_s=2)
 
@@ -269,6 +293,7 @@ class ImageService:
             made_at=int(self._clock()),
             budget=self._policy.budget,
             timeout_s=self._policy.timeout_s,
+            serves_partial=self._policy.serves_partial,
         )
         try:
             try:
@@ -278,40 +303,9 @@ class ImageService:
             if isinstance(outcome, Changed):
                 return None
             assert isinstance(outcome, Rendered | Failed)
-            return await self._finish(folder, record, planned, job.temp, outcome)
+            return await self._results.finish(folder, record, planned=planned, temp=job.temp, outcome=outcome)
         finally:
             self.store.discard(job.temp)  # no effect if it was published
-
-    async def _finish(
-        self,
-        folder: Folder,
-        record: SourceRecord,
-        planned: Planned,
-        temp: str | None,
-        outcome: Rendered | Failed,
-    ) -> Delivery:
-        """Publish a variant, or remember for a while that its render failed, so that no process repeats it."""
-        if isinstance(outcome, Failed):
-            is_storable = record.origin is None or record.origin.storable
-            if is_storable and isinstance(outcome.error, ImageError | RenderTimeout):
-                self._remember(folder, record, planned, outcome.error)
-            outcome.raise_error()
-        publish = functools.partial(self._publish, folder, temp, outcome, planned)
-        # To hash a large variant takes longer than to hand it to a thread.
-        is_large = outcome.file_bytes > LARGE_BYTES
-        variant, stored = await asyncio.to_thread(publish) if is_large else publish()
-        return replace(self._delivery(variant, CacheStatus.MISS, record), stored=stored)
-
-    def _publish(self, folder: Folder, temp: str | None, rendered: Rendered, planned: Planned) -> tuple[Variant, bool]:
-        # Named after the planned format, because a hit knows only that. The file's header has the actual format.
-        name = variant_name(planned.key, planned.plan.format)
-        try:
-            stored, variant = self.store.keep(folder, temp, name, file=rendered.file, error_number=rendered.errno)
-        except OSError as error:
-            raise InternalError("The variant could not be read back. Try again.", log=str(error)) from error
-        if variant is None:
-            raise InternalError("The variant could not be read back. Try again.")
-        return variant, stored
 
     async def _read(self, source: str, planned: Planned) -> Variant | None:
         """Read a variant. A large one is hashed first, in a thread, once for all requests that wait for it."""
@@ -324,27 +318,3 @@ class ImageService:
             return await asyncio.to_thread(self.store.read, source, *name)
 
         return (await self._reads.share(f"{source}:{planned.key}", read)).value
-
-    def _delivery(self, variant: Variant, status: CacheStatus, record: SourceRecord) -> Delivery:
-        return delivery_of(variant, status, record, self._clock())
-
-    def _raise_remembered(self, record: SourceRecord, planned: Planned | None) -> None:
-        now = self._clock()
-        raise_remembered(record, now=now)
-        if planned is not None:
-            raise_failed(record, planned.key, now=now)
-
-    def _remember(
-        self, folder: Folder, record: SourceRecord, planned: Planned, error: ImageError | RenderTimeout
-    ) -> None:
-        now = self._clock()
-        # Another variant may have failed during this render, or the source was purged or refreshed.
-        newest = self.store.record(folder.source_key)
-        if newest is None or newest.version != record.version:
-            return
-        # An animation may have a damaged frame that its stills do not need.
-        if isinstance(error, CorruptImage) and not planned.plan.animated:
-            newest = replace(newest, negative=negative_entry(error, now=now))
-        else:
-            newest = with_failed(newest, planned.key, error, now=now)
-        self.store.save_record(folder, newest)

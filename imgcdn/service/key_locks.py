@@ -28,7 +28,7 @@ _LAST_POLL_S = 0.05
 #: A suspended process keeps its locks. After this time its work is done again.
 _PATIENCE_S = 30.0
 
-#: Number of keys that can be told apart. With so many, two keys practically never share their bytes.
+#: Number of different lock positions. With so many, two keys almost never share one.
 _KEYS = 2**61
 _FLOCK = struct.Struct("hhqqi4x")  # struct flock on 64-bit Linux: type, whence, start, length, pid
 

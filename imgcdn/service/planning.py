@@ -14,7 +14,7 @@ from imgcdn.dialects.base import ImageRequest
 from imgcdn.errors import TooCostly
 from imgcdn.service.policy import RenderPolicy
 
-#: An estimate of so many times the deadline of a render is refused. Estimates may be wrong by a factor of two.
+#: A render is refused if its estimate exceeds the deadline by this factor. Estimates may be wrong by a factor of two.
 _TOO_COSTLY = 2.0
 
 

@@ -31,10 +31,12 @@ class ObservedRenderClient(RenderClient):
         try:
             outcome = await super().run(job, claim, interest)
         except ImgcdnError as error:
-            self._note(error)
+            self._note(error, claim.source)
             raise
-        rendered = outcome.rendered if isinstance(outcome, Probed) else None
-        self._note(rendered.error if isinstance(rendered, Failed) else None)
+        # A header that was read says nothing of renders: between those of several pictures that fail, each is read.
+        rendered = outcome.rendered if isinstance(outcome, Probed) else outcome
+        if rendered is not None:
+            self._note(rendered.error if isinstance(rendered, Failed) else None, claim.source)
         return outcome
 
     async def connect(self) -> Channel:
@@ -52,11 +54,11 @@ class ObservedRenderClient(RenderClient):
         with contextlib.suppress(ImgcdnError, OSError, RuntimeError):
             await self.connect()
 
-    def _note(self, error: ImgcdnError | None) -> None:
+    def _note(self, error: ImgcdnError | None, source: str) -> None:
         """Note the outcome of a job. A child that found fault with an original did its work."""
         if isinstance(error, InternalError):
             self._vitals.note_failure(RENDERERS, "the last render failed; the log has the reason", weight=SURE)
         elif isinstance(error, RenderFailed | RenderTimeout):
-            self._vitals.note_failure(RENDERERS, "the last renders crashed or took too long")
+            self._vitals.note_failure(RENDERERS, "the last renders crashed or took too long", source=source)
         elif error is None or isinstance(error, ImageError):
             self._vitals.note_success(RENDERERS)

@@ -8,8 +8,9 @@ When the last request of a flight leaves, nobody waits for its work, and the wor
 (`core.interest`). Until it does, another request can join it again.
 
 An error refers to the frames that it has passed, with their variables, and a task refers to its error. A frame that is
-left with an error must therefore not keep a task in a variable. Else both are a cycle, with everything that the request
-holds: its connection, its buffers and its headers. The collector of cycles runs too rarely for that (`web.worker`).
+left with an error must therefore not keep a task in a variable. Otherwise error and task form a cycle that keeps
+everything the request holds: its connection, its buffers and its headers. The collector of cycles runs too rarely for
+that (`web.worker`).
 """
 
 import asyncio
@@ -28,7 +29,7 @@ T = TypeVar("T")
 #: The part of a flight that does the work. It gets the interest in it.
 Work = Callable[[Interest], Coroutine[Any, Any, T]]
 
-#: How often a flight that no request of this process waits for asks whether another process does.
+#: Seconds between two checks whether another process waits for a flight that this one has abandoned.
 _ELSEWHERE_S = 0.25
 
 
@@ -151,7 +152,7 @@ class SingleFlight:
             return await asyncio.shield(flight.task)
         except asyncio.CancelledError:
             if flight.task.cancelled() and not _is_being_cancelled():
-                raise Overloaded("The service is shutting down. Try again in a second.") from None
+                raise Overloaded.at_shutdown() from None
             raise
         finally:
             flight.waiting -= 1

@@ -1,10 +1,10 @@
-"""What of ours has failed lately, for `/-/readyz`. Failures of originals and origins do not count."""
+"""Recent failures of our own parts, for `/-/readyz`."""
 
 import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-#: One original may crash a child. So many failures in a row are likely to have a cause of ours.
+#: One original may crash a child, again and again. The failures of so many in a row are likely to have a cause of ours.
 _IN_A_ROW = 3
 
 #: Seconds after which a failure no longer counts. Without a request, nothing else would end it.
@@ -15,6 +15,7 @@ class _Failures(NamedTuple):
     in_a_row: int
     reason: str
     at: float
+    sources: frozenset[str]
 
 
 class Vitals:
@@ -22,7 +23,7 @@ class Vitals:
     The latest failures of one process. Threads may share it.
 
     Args:
-        clock: Seconds that only ascend.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -33,18 +34,24 @@ class Vitals:
         """Forget the failures of a part."""
         self._failures.pop(part, None)
 
-    def note_failure(self, part: str, reason: str, *, weight: int = 1) -> None:
+    def note_failure(self, part: str, reason: str, *, weight: int = 1, source: str = "") -> None:
         """
         Count a failure of a part.
 
         Args:
             part: What failed, such as `renderers`.
             reason: For the public: it names no path, address or original.
-            weight: As how many failures it counts; `SURE` if the cause is certainly ours.
+            weight: How many failures it counts as; `SURE` if the cause is certainly ours.
+            source: The key of the source whose original may be at fault, and whose failures count as one; empty if none
+                can be.
         """
-        before = self._failures.get(part)
-        in_a_row = weight + (before.in_a_row if before is not None else 0)
-        self._failures[part] = _Failures(in_a_row, reason, self._clock())
+        before = self._failures.get(part, _Failures(0, "", 0.0, frozenset()))
+        if source in before.sources:
+            weight = 0
+        in_a_row, sources = before.in_a_row + weight, before.sources
+        if source and before.in_a_row < _IN_A_ROW:  # more of them would change nothing
+            sources |= {source}
+        self._failures[part] = _Failures(in_a_row, reason, self._clock(), sources)
 
     def problems(self) -> list[str]:
         """Return what fails now, each as `part: reason`."""

@@ -8,7 +8,7 @@ The cache folder, and how files are added to it and removed from it.
     <cache>/current/ab/<source key>/<variant key>.<extension>
     <cache>/tmp/                              files that are being written
     <cache>/trash/                            folders that were purged
-    <cache>/verified                          its time: until when stored variants were verified again
+    <cache>/verified                          its mtime: stored variants have been verified again up to this time
 
 There is no index that could disagree with the files. A file is written under `tmp/` and then renamed into its place. So
 a reader sees a complete file or none, and a killed process leaves at most one file in `tmp/`. No file is opened through
@@ -24,6 +24,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from imgcdn.core.footprint import VARIANT_BYTES, record_bytes
 from imgcdn.core.memo import MIB, Memo, bytes_of
@@ -38,6 +39,7 @@ from imgcdn.store.files import (
     path_stamp,
     read_variant,
     remove_file,
+    remove_if_same,
     unpack_record,
     unpack_variant,
     variant_name,
@@ -53,8 +55,22 @@ from imgcdn.store.usage import TOUCH_AFTER_S, Usage
 
 _log = logging.getLogger(__name__)
 
-#: Size of the file that tests whether the disk can be written: a whole block, which a smaller file may not need.
+#: Size of the file that tests whether the disk can be written. One block: some file systems store a smaller file
+#: without one, so the test could pass on a full disk.
 _TRIED_BYTES = 4096
+
+
+class Kept(NamedTuple):
+    """
+    A variant that was published.
+
+    Args:
+        variant: The variant, read back; None if its file is damaged or of another variant, so that it is not stored.
+        is_stored: Whether its file is stored.
+    """
+
+    variant: Variant | None
+    is_stored: bool
 
 
 class DiskStore:
@@ -128,7 +144,7 @@ class DiskStore:
         known = self._records.get(source_key)
         if known is not None and known[0] == identity:
             return known[1]
-        record = self._load_record(path)
+        record = self._load_record(path, stat)
         if record is not None:
             self._records.put(source_key, (identity, record))
         return record
@@ -169,7 +185,7 @@ class DiskStore:
         stat = os.fstat(fd)
         identity = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
         seen = self._headers.get(path)
-        # Each process verifies a file once: to hash 20 KB at every hit would take a tenth of the hit.
+        # Each process verifies a file once. Hashing 20 KB would be a tenth of the time of a hit.
         known = seen[1] if seen is not None and seen[0] == identity else None
         if known is None and not stat_flags.S_ISREG(stat.st_mode):
             return None
@@ -178,14 +194,14 @@ class DiskStore:
         variant = known if known and not body else read_variant(fd, stat.st_size, key=key, known=known)
         if variant is None:
             _log.warning("removed a damaged variant of %d bytes", stat.st_size)
-            remove_file(path)
+            remove_if_same(path, stat)
             return None
         self.usage.count(path)
         if known is None:
             self._headers.put(path, (identity, replace(variant, body=b"")))
         return variant
 
-    def _load_record(self, path: str) -> SourceRecord | None:
+    def _load_record(self, path: str, stat: os.stat_result) -> SourceRecord | None:
         try:
             record = unpack_record(read_file(path, MAX_RECORD_BYTES + 1))
         except OSError as error:
@@ -193,7 +209,7 @@ class DiskStore:
             return None
         if record is None:
             _log.warning("removed a damaged record")
-            remove_file(path)
+            remove_if_same(path, stat)
         return record
 
     def original(self, source_key: str) -> Path | None:
@@ -217,8 +233,8 @@ class DiskStore:
         """
         Remove a source with its variants, for all processes at once.
 
-        A variant that is being rendered now is not stored either. A record that another process could not write stays
-        in that process.
+        A variant that is being rendered now is not stored either. If another process holds the record in memory because
+        it could not write it, it keeps it.
         """
         self._unsaved.forget(source_key)
         self._records.forget(source_key)
@@ -258,7 +274,7 @@ class DiskStore:
         return Folder(source_key, fd, note=self.health.note)
 
     def drop_if_empty(self, source_key: str) -> None:
-        """Remove a source's folder if there is nothing in it. What is published into it later is not stored."""
+        """Remove a source's folder if it is empty. A flight that has it open can no longer publish into it."""
         if self.max_bytes:
             with contextlib.suppress(OSError):
                 os.rmdir(self._folder(source_key))
@@ -294,9 +310,7 @@ class DiskStore:
         if temp is not None:
             remove_file(temp)
 
-    def keep(
-        self, folder: Folder, temp: str | None, name: str, *, file: bytes | None, error_number: int = 0
-    ) -> tuple[bool, Variant | None]:
+    def keep(self, folder: Folder, temp: str | None, name: str, *, file: bytes | None, error_number: int = 0) -> Kept:
         """
         Publish a variant's file that a render child has written, and read it back.
 
@@ -307,17 +321,13 @@ class DiskStore:
             file: The bytes of the file, if it was not written.
             error_number: Why it was not written (an `errno`); 0 if no write was tried.
 
-        Returns:
-            Whether the file is stored, and the variant; None for a file that is damaged or of another variant, which is
-            not stored.
-
         Raises:
             OSError: The temporary file cannot be read back.
         """
         if file is not None:
             if error_number:
                 self.health.note(OSError(error_number, "while writing a variant"))
-            return False, unpack_variant(file, len(file), key=key_in(name))
+            return Kept(unpack_variant(file, len(file), key=key_in(name)), is_stored=False)
         assert temp is not None
         fd, stat = open_regular(temp)
         try:
@@ -326,9 +336,9 @@ class DiskStore:
             os.close(fd)
         self.health.note(None)
         if variant is not None and folder.publish(temp, name):
-            return True, variant
+            return Kept(variant, is_stored=True)
         self.discard(temp)
-        return False, variant
+        return Kept(variant, is_stored=False)
 
     def _write(self, path: str, data: bytes) -> bool:
         failed = write_file(path, data)

@@ -46,7 +46,7 @@ _RECORD_MAX_AGE_S = 86_400
 _MIN_PAUSE_S = 10.0
 _PAUSE_RATIO = 20.0
 
-#: The name of a piece of the work in the log, and of the one that `degraded` tells of.
+#: The sweep's name in the log. `degraded` reports its failure alone.
 _SWEEP = "sweep"
 
 #: The errors of a file that is gone, and of a folder into which a file was just published.
@@ -56,7 +56,7 @@ _NO_TROUBLE = (errno.ENOENT, errno.ENOTEMPTY)
 @dataclass(frozen=True, slots=True)
 class EvictionPass:
     """
-    The result of one sweep, for the log and for tests.
+    The result of one sweep.
 
     Args:
         kept_bytes: Bytes that variants, records and folders take on the disk afterwards.
@@ -130,7 +130,7 @@ class Evictor:
             self._attempt("verification", lambda: verify_part(self._store, pause=self._stopping.wait))
 
     def _attempt(self, name: str, work: Callable[[], object]) -> None:
-        """Do a piece of the work. If it goes on failing, the log has it once."""
+        """Do a piece of the work. Log a repeated failure once."""
         try:
             work()
             self._failing.discard(name)
@@ -258,6 +258,7 @@ class _Sweep:
         """Remove a record, and its folder and the shard if they are empty then."""
         if source.record is not None and self._remove(source.record.path):
             self.kept_bytes -= source.record.size
+            source.record = None
         if not self._remove(source.folder, os.rmdir):
             return
         self.kept_bytes -= source.folder_size
@@ -293,7 +294,7 @@ def _sweep_spilled(now: float) -> None:
     try:
         for entry in _old_temporary(spill_folder(create=False), now):
             _remove_whole(entry)
-    except OSError:  # there is no such folder, so there is nothing in it
+    except OSError:  # there is no such folder of this user, so nothing of ours is in it
         return
 
 

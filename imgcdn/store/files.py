@@ -5,6 +5,7 @@ A variant is a header and the encoded picture or text. A record is a line with a
 checksum is wrong is never served: a half-written, truncated or overwritten file counts as missing.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -33,9 +34,12 @@ from imgcdn.core.values import (
 from imgcdn.store.bodies import StoredBody
 from imgcdn.store.soundness import is_sound
 
-# magic and layout version, format, width, height, body length, made-at, effort, SHA-256 of the body, key, and 3 bytes
-# that are not used yet
-_FIELDS = struct.Struct(">8s16sIIQQB32s32s3x")
+# magic and layout version, format, width, height, body length, made-at, effort, SHA-256 of the body, key, flags, and 2
+# bytes that are not used yet
+_FIELDS = struct.Struct(">8s16sIIQQB32s32sB2x")
+
+# The only flag. Variants that were stored before there were flags have none.
+_PARTIAL = 1
 _CHECKSUM = struct.Struct(">I")
 _MAGIC = b"imgcdn\x00\x03"
 _RECORD_MAGIC = b"imgcdn-record 1"
@@ -89,6 +93,7 @@ def pack_variant(image: EncodedImage, *, key: str, made_at: int) -> bytes:
         image.effort.value,
         digest,
         bytes.fromhex(key),
+        _PARTIAL if image.partial else 0,
     )
     return fields + _CHECKSUM.pack(zlib.crc32(fields)) + image.body
 
@@ -107,13 +112,14 @@ def unpack_header(data: bytes, file_bytes: int, *, key: str) -> Variant | None:
     """
     if len(data) < HEADER_BYTES or _CHECKSUM.unpack_from(data, _FIELDS.size)[0] != zlib.crc32(data[: _FIELDS.size]):
         return None
-    magic, format_name, width, height, length, made_at, effort, digest, own_key = _FIELDS.unpack_from(data)
+    magic, format_name, width, height, length, made_at, effort, digest, own_key, flags = _FIELDS.unpack_from(data)
     name = format_name.rstrip(b"\x00").decode("ascii", "replace")
     if magic != _MAGIC or name not in OUTPUTS or effort not in _EFFORTS or file_bytes != HEADER_BYTES + length:
         return None
     if own_key.hex() != key:
         return None
-    return Variant(b"", name, (width, height), length, digest, made_at, Effort(effort))
+    partial = bool(flags & _PARTIAL)
+    return Variant(b"", name, (width, height), length, digest, made_at, Effort(effort), partial)
 
 
 def read_variant(fd: int, file_bytes: int, *, key: str, known: Variant | None) -> Variant | None:
@@ -162,7 +168,8 @@ def unpack_variant(data: bytes, file_bytes: int, *, key: str) -> Variant | None:
 
 def _with_body(header: Variant, body: Body) -> Variant:
     # Not dataclasses.replace, which takes five times as long, in every hit.
-    return Variant(body, header.format, header.size, header.length, header.digest, header.made_at, header.effort)
+    of_header = header.size, header.length, header.digest, header.made_at, header.effort, header.partial
+    return Variant(body, header.format, *of_header)
 
 
 def file_stamp(fd: int) -> FileStamp:
@@ -191,6 +198,13 @@ def remove_file(path: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def remove_if_same(path: str, stat: os.stat_result) -> None:
+    """Remove a file, unless another file has been published at its path since it was looked at."""
+    with contextlib.suppress(OSError):
+        if os.path.samestat(os.lstat(path), stat):
+            os.unlink(path)
 
 
 def write_file(path: str, data: bytes) -> OSError | None:

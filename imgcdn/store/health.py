@@ -11,7 +11,7 @@ from imgcdn.store.space import Space
 
 _log = logging.getLogger(__name__)
 
-#: A write fails so if a folder of the cache was removed, or another file has its name.
+#: The errors of a write if a folder of the cache was removed, or a file has its name.
 _FOLDER_IS_GONE = (errno.ENOENT, errno.ENOTDIR)
 
 
@@ -46,21 +46,16 @@ class Health:
             _log.warning("serving without storing: the cache folder cannot be written: %s", trouble)
         self._writing = trouble
 
-    def note_sweep(self, trouble: str) -> bool:
+    def note_sweep(self, trouble: str) -> None:
         """
         Remember how the last sweep went, and log a new reason why it failed.
 
         Args:
             trouble: Why it failed; empty if it did not.
-
-        Returns:
-            Whether the reason is new.
         """
-        is_new = bool(trouble) and trouble != self._sweeping
-        if is_new:
+        if trouble and trouble != self._sweeping:
             _log.warning("the cache folder cannot be swept: %s", trouble)
         self._sweeping = trouble
-        return is_new
 
     def lay_out_again(self) -> OSError | None:
         """Create folders again that were removed under the running service. Return the error if that fails."""

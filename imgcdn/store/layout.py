@@ -14,14 +14,14 @@ from pathlib import Path
 
 from imgcdn.errors import ConfigError
 from imgcdn.store.files import remove_file, write_file
-from imgcdn.store.opening import read_file
+from imgcdn.store.opening import is_private, read_file
 
 _log = logging.getLogger(__name__)
 
 #: Subfolders: files that are being written, folders that were purged, and the link to the tree of sources.
 TEMP_FOLDER, TRASH_FOLDER, CURRENT = "tmp", "trash", "current"
 
-#: The file whose time says until when stored variants were verified again.
+#: The file whose mtime is the time up to which stored variants have been verified again.
 VERIFIED = "verified"
 
 #: The names that `new_temp_name` and `new_tree_name` make. Other files are left alone.
@@ -134,8 +134,7 @@ def spill_folder(*, create: bool) -> Path:
     if create:
         with contextlib.suppress(FileExistsError):
             folder.mkdir(mode=0o700)
-    found = folder.lstat()
-    if not stat_flags.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+    if not is_private(folder.lstat()):
         raise PermissionError(
             errno.EPERM, "not a folder that only this user can enter; remove it or set TMPDIR", folder
         )

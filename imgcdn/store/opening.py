@@ -25,7 +25,7 @@ _ON_THE_WAY = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | getattr(os, "O_PAT
 _OPENAT2 = 437
 _RESOLVE_NO_SYMLINKS, _RESOLVE_BENEATH = 0x04, 0x08
 
-# EPERM: sandboxes that do not know the call refuse it so, such as Docker before 20.10.
+# EPERM is what sandboxes return that do not know the call, such as Docker before 20.10.
 _NO_SUCH_CALL = (errno.ENOSYS, errno.EPERM)
 
 
@@ -38,6 +38,11 @@ def open_regular(path: str) -> tuple[int, os.stat_result]:
         OSError: It is a link, or it cannot be opened.
     """
     return _only_regular(os.open(path, READ))
+
+
+def is_private(folder: os.stat_result) -> bool:
+    """Tell whether only this user can enter a folder, given the result of its lstat."""
+    return stat_flags.S_ISDIR(folder.st_mode) and folder.st_uid == os.getuid() and not folder.st_mode & 0o077
 
 
 def open_beneath(root: str, name: str, *, openat2: bool = True) -> tuple[int, os.stat_result]:

@@ -20,12 +20,13 @@ class StoreSettings:
         2**30,
         byte_count,
         "Bytes of variants and records to keep, as the disk counts them: whole blocks, and folders. Above it, the "
-        "least recently used variants are evicted within seconds. With 0, nothing is kept.",
+        "least recently used variants are evicted by the next sweep, after ten seconds or 20 times the duration of a "
+        "sweep. With 0, nothing is kept.",
     )
     originals_max_bytes: int = setting(
         2**30,
         byte_count,
-        "Bytes of copies of remote originals to keep. Above it, those used longest ago are evicted within seconds.",
+        "Bytes of copies of remote originals to keep. Above it, those used longest ago are evicted by the next sweep.",
     )
     min_free_bytes: int = setting(
         256 * 2**20,

@@ -14,7 +14,7 @@ _MAX_FREE_SHARE = 0.1
 #: Seconds for which a measurement is used again.
 _MEMO_S = 1.0
 
-#: Seconds for which the log does not repeat that too little space is free: it may come and go.
+#: Seconds before the log repeats that too little space is free, because the state may come and go.
 _SAID_S = 600.0
 
 

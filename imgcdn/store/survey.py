@@ -138,8 +138,7 @@ def disk_bytes(stat: os.stat_result) -> int:
     """
     Return the bytes that a file takes on the disk.
 
-    Some file systems compress a file, or count its blocks only when they have written it. It counts with its length
-    then.
+    Some file systems compress a file, or count its blocks only when they have written it. Then its length counts.
     """
     return max(stat.st_size, stat.st_blocks * _BLOCK_BYTES)
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 #: The time of the last use is kept to the hour. A write for every read would cost more than the read.
 TOUCH_AFTER_S = 3600
 
-#: Variants that are counted between two writes: 6 MB, because their paths have one length. Uses of further ones are
-#: lost until the next write.
+#: Most variants counted between two writes. They take about 6 MB: all paths have the same length. Uses of further ones
+#: are lost until the next write.
 _MOST_COUNTED = 16_384
 
 

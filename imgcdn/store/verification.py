@@ -2,8 +2,8 @@
 Verifying stored variants again, a part at a time.
 
 A process hashes a variant when it reads it for the first time, and not again. A disk may damage the file later. So each
-variant is hashed once in 30 days, at a time that follows from its key. The time until which that was done is the mtime
-of a file that all processes share. After a longer stop, at most one day's part is done.
+variant is hashed once in 30 days, at a time that follows from its key. A file that all processes share has as its mtime
+the time up to which this is done. After a longer stop, only the variants due in the last day are verified.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 
 from imgcdn.store.disk import DiskStore
-from imgcdn.store.files import HEADER_BYTES, key_in, remove_file, unpack_header, write_file
+from imgcdn.store.files import HEADER_BYTES, key_in, remove_if_same, unpack_header, write_file
 from imgcdn.store.layout import CURRENT, VERIFIED, elected
 from imgcdn.store.opening import READ, open_regular
 from imgcdn.store.survey import variant_paths
@@ -37,7 +37,7 @@ _PAUSE_S = 0.01
 
 
 class _Ended(Exception):  # not an error: the process ends
-    """The work shall end now."""
+    """Verification must stop now."""
 
 
 def verify_part(
@@ -47,8 +47,8 @@ def verify_part(
     Hash variants whose time has come, for about a second. Remove the damaged ones.
 
     Args:
-        pause: Waits for some seconds, and returns True if the work shall end.
-        monotonic: The time in seconds, of a clock that is never set back.
+        pause: Waits for some seconds, and returns True if verification must stop now.
+        monotonic: A monotonic clock, in seconds.
 
     Returns:
         The number of variants that were hashed; None if it is too early, or another process does it, or nothing is
@@ -71,11 +71,11 @@ def verify_part(
 
 def due_after(key: str, since: int) -> int:
     """
-    Return the first time from a given one on at which a variant is due. It is due once in 30 days.
+    Return the first time at or after `since` at which a variant is due. It is due once in 30 days.
 
     Args:
         key: The key of the variant.
-        since: The given time. Both are Unix times in whole seconds, which every file system can store.
+        since: Unix time in whole seconds, as the result, because every file system can store these.
     """
     own = int(key[:8], 16) * _PERIOD_S >> 32
     return since + (own - since) % _PERIOD_S
@@ -84,23 +84,23 @@ def due_after(key: str, since: int) -> int:
 def _verify(
     store: DiskStore, marker: str, pause: Callable[[float], bool], monotonic: Callable[[], float]
 ) -> int | None:
-    done_until, now = int(os.lstat(marker).st_mtime), int(store.clock())
-    if done_until <= now < done_until + _MIN_PART_S:
+    verified_until, done_until = int(os.lstat(marker).st_mtime), int(store.clock())
+    if verified_until <= done_until < verified_until + _MIN_PART_S:
         return None
-    since, ends_at = max(done_until, now - _MAX_PART_S), monotonic() + _CALL_S
+    since, ends_at = max(verified_until, done_until - _MAX_PART_S), monotonic() + _CALL_S
     hashed, reached = 0, since
-    for number, (due, path) in enumerate(_due_variants(os.path.join(store.folder, CURRENT), since, now)):
+    for number, (due, path) in enumerate(_due_variants(os.path.join(store.folder, CURRENT), since, done_until)):
         # All that are due in one second are done in one call, so each call makes progress.
         if number and due > reached and monotonic() >= ends_at:
-            now = due
+            done_until = due
             break
         reached = due
         try:
             hashed += _verify_file(path, pause)
         except _Ended:
-            now = due
+            done_until = due
             break
-    os.utime(marker, (now, now), follow_symlinks=False)
+    os.utime(marker, (done_until, done_until), follow_symlinks=False)
     return hashed
 
 
@@ -117,7 +117,11 @@ def _verify_file(path: str, pause: Callable[[float], bool]) -> bool:
     A file that cannot be read stays. A reader takes it for missing, so it is rendered and replaced.
     """
     try:
-        is_good = _is_good(path, pause)
+        fd, stat = open_regular(path)
+        try:
+            is_good = _is_good(fd, stat.st_size, path, pause)
+        finally:
+            os.close(fd)
     except FileNotFoundError:  # evicted meanwhile
         return False
     except OSError as error:
@@ -125,21 +129,17 @@ def _verify_file(path: str, pause: Callable[[float], bool]) -> bool:
         return False
     if not is_good:
         _log.warning("removed a variant that was damaged on the disk")
-        remove_file(path)
+        remove_if_same(path, stat)
     return True
 
 
-def _is_good(path: str, pause: Callable[[float], bool]) -> bool:
-    fd, stat = open_regular(path)
-    try:
-        header = unpack_header(os.pread(fd, HEADER_BYTES, 0), stat.st_size, key=key_in(os.path.basename(path)))
-        if header is None:
-            return False
-        hasher = hashlib.sha256()
-        for start in range(HEADER_BYTES, stat.st_size, _READ_BYTES):
-            hasher.update(os.pread(fd, _READ_BYTES, start))
-            if pause(_PAUSE_S):
-                raise _Ended
-        return hasher.digest() == header.digest
-    finally:
-        os.close(fd)
+def _is_good(fd: int, size: int, path: str, pause: Callable[[float], bool]) -> bool:
+    header = unpack_header(os.pread(fd, HEADER_BYTES, 0), size, key=key_in(os.path.basename(path)))
+    if header is None:
+        return False
+    hasher = hashlib.sha256()
+    for start in range(HEADER_BYTES, size, _READ_BYTES):
+        hasher.update(os.pread(fd, _READ_BYTES, start))
+        if pause(_PAUSE_S):
+            raise _Ended
+    return hasher.digest() == header.digest

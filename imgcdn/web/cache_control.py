@@ -1,4 +1,4 @@
-"""Cache-Control for the response to a URL that expires."""
+"""Cache-Control for responses that caches may use for a limited time only."""
 
 import re
 
@@ -25,3 +25,14 @@ def limit_lifetimes(cache_control: str, left_s: int) -> str:
     value = _FRESH.sub(lambda found: f"{found[1]}={min(int(found[2]), left_s)}", cache_control)
     fresh_s = max((int(seconds) for _, seconds in _FRESH.findall(value)), default=left_s)
     return _STALE.sub(lambda found: f"{found[1]}={min(int(found[2]), left_s - fresh_s)}", value)
+
+
+def without_immutable(cache_control: str) -> str:
+    """
+    Return a Cache-Control that does not promise that the response stays the same (RFC 8246).
+
+    >>> without_immutable("public, max-age=60, immutable")
+    'public, max-age=60'
+    """
+    kept = (directive.strip() for directive in cache_control.split(","))
+    return ", ".join(directive for directive in kept if directive.lower() != "immutable")

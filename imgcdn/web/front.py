@@ -112,7 +112,7 @@ class Front:
         Return a request with its peer and its id, for a server that hands over requests one by one.
 
         Args:
-            address: Of the other end of the connection; empty for a Unix socket.
+            address: The peer's address; empty for a Unix socket.
         """
         peer = self.proxies.peer(address)
         return request._replace(peer=peer, id=self.ids.next(peer, request.headers), received_at=time.perf_counter())
@@ -146,7 +146,7 @@ class Front:
         service = self._parts.service
         with self._admission.admit(service.host(image.source)):
             address = self.proxies.client_network(request.peer, request.headers)
-            return self._hits.respond(await service.get(image, client, address), image, request)
+            return self._hits.respond(await service.get(image, client, address=address), image, request)
 
     def _at_its_prefix(self, request: Request) -> Request:
         """Take away the path prefix, which some proxies pass on and others do not."""

@@ -10,12 +10,12 @@ from dataclasses import replace
 
 from imgcdn import dialects
 from imgcdn.core.memo import MIB, Memo, bytes_of
+from imgcdn.core.request.loops import MAX_CDN_LOOP_LENGTH, is_loop
 from imgcdn.core.request.negotiation import MAX_ACCEPT_LENGTH, ClientClass, client_class
 from imgcdn.core.request.save_data import lower_quality, wants_less
 from imgcdn.core.request.settings import RequestSettings
 from imgcdn.dialects.base import ImageRequest, Target
 from imgcdn.errors import Forbidden, MethodNotAllowed, TargetTooLong
-from imgcdn.origins.http import MAX_CDN_LOOP_LENGTH, is_loop
 from imgcdn.service.assembly import Parts
 from imgcdn.service.delivery import Delivery
 from imgcdn.web.limits import MAX_TARGET_LENGTH
@@ -137,7 +137,7 @@ class Hits:
         if len(raw) > MAX_TARGET_LENGTH:
             raise TargetTooLong(f"A URL may have up to {MAX_TARGET_LENGTH} characters.")
         target = Target.read(raw)
-        # Before a dialect reads the target, so that none can leave it out and a refusal says nothing about the URL.
+        # Checked before a dialect reads the target: no dialect can skip it, and a 403 reveals nothing about the URL.
         expires = self._signatures.check(target.path, target.query)
         parsed = dialects.parse(target, self._rules)
         return replace(parsed, source=self._parts.routes.route(parsed.source), expires=expires)

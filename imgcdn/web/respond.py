@@ -62,7 +62,7 @@ class Exit:
         return response
 
     def fail(self, request: Request) -> Response:
-        """Return the response for an exception that nobody expected. Call this from its `except`."""
+        """Return the response for an unexpected exception. Call this from its `except`."""
         _log.exception("a request failed", extra={"request_id": request.id})
         return self.refuse(InternalError("The request failed. The log has the reason."), request)
 

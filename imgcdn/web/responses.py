@@ -24,7 +24,7 @@ from imgcdn.core.values import Body, Variant
 from imgcdn.dialects.base import ImageRequest
 from imgcdn.errors import ImgcdnError, MethodNotAllowed, SourceNotFound
 from imgcdn.service.delivery import CacheStatus, Delivery
-from imgcdn.web.cache_control import limit_lifetimes
+from imgcdn.web.cache_control import limit_lifetimes, without_immutable
 from imgcdn.web.request import Request
 
 Header = tuple[bytes, bytes]
@@ -35,6 +35,9 @@ STATIC_PATH = "/-/static/"
 #: An error may soon pass, so no cache may keep it. A missing file is an exception: every visitor of a page requests it.
 _NOT_FOUND_MAX_AGE_S = 10
 _IMMUTABLE = "public, max-age=31536000, immutable"
+
+#: A part of a picture may soon be replaced by the whole one: uploads are often read before they are complete.
+_PARTIAL_MAX_AGE_S = 60
 
 #: The name of an original in Content-Disposition is cut to this many bytes. That of `dl` is limited when it is read.
 _STEM_MAX_BYTES = 100
@@ -117,6 +120,9 @@ def deliver(
     """
     variant = delivery.variant
     cache_control = _cache_control(delivery, lifetimes, versioned=image.v is not None and delivery.is_final)
+    if variant.partial:
+        cache_control = without_immutable(cache_control)
+        left_s = _PARTIAL_MAX_AGE_S if left_s is None else min(left_s, _PARTIAL_MAX_AGE_S)
     if left_s is not None:
         cache_control = limit_lifetimes(cache_control, left_s)
         fresh_for_s = min(left_s, lifetimes.max_age_s if delivery.fresh_for_s is None else delivery.fresh_for_s)
@@ -250,34 +256,42 @@ def _disposition(kind: str, stem: str, extension: str) -> str:
 
 
 def _cache_control(delivery: Delivery, lifetimes: Lifetimes, *, versioned: bool) -> str:
-    """Return Cache-Control. Without `v`, max-age ends no later than the freshness of the original."""
+    """
+    Return Cache-Control. Without `v`, it permits nothing that the origin does not permit, and max-age ends no later
+    than the freshness of the original.
+    """
     if delivery.private:
         return "no-store"
     if lifetimes.cache_control:
         return lifetimes.cache_control
     if versioned:
         return _IMMUTABLE
-    max_age_s = _remaining_s(delivery, lifetimes)
-    return f"public, max-age={max_age_s}, stale-while-revalidate={lifetimes.stale_while_revalidate_s}"
-
-
-def _remaining_s(delivery: Delivery, lifetimes: Lifetimes) -> int:
-    fresh_s = delivery.fresh_for_s
-    return lifetimes.max_age_s if fresh_s is None else min(fresh_s, lifetimes.max_age_s)
+    permitted = delivery.downstream
+    if permitted.must_validate:
+        return "no-cache"
+    limits = (lifetimes.max_age_s, delivery.fresh_for_s, delivery.max_age_s)
+    fresh = f"public, max-age={min(limit for limit in limits if limit is not None)}"
+    if permitted.revalidation:
+        return f"{fresh}, {permitted.revalidation}"
+    stale_limits = (lifetimes.stale_while_revalidate_s, permitted.stale_while_revalidate_s)
+    stale_s = min(limit for limit in stale_limits if limit is not None)
+    return f"{fresh}, stale-while-revalidate={stale_s}" if stale_s else fresh
 
 
 def _cache_status(delivery: Delivery, lifetimes: Lifetimes) -> Header:
     ttl_s = lifetimes.max_age_s if delivery.fresh_for_s is None else delivery.fresh_for_s
-    return _cache_status_header(delivery.status, ttl_s, delivery.stored)
+    return _cache_status_header(delivery.status, ttl_s, delivery.stored, delivery.variant.partial)
 
 
 @memoised(MIB, lambda header, *arguments: bytes_of(header, *header, *arguments))
-def _cache_status_header(status: CacheStatus, ttl_s: int, stored: bool) -> Header:
+def _cache_status_header(status: CacheStatus, ttl_s: int, stored: bool, partial: bool) -> Header:
     words = f"imgcdn; {status.value}"
     if status is CacheStatus.HIT:
         words += f"; ttl={ttl_s}"
     elif status is CacheStatus.MISS and stored:
         words += "; stored"
+    if partial:
+        words += "; detail=partial"
     return b"cache-status", words.encode()
 
 

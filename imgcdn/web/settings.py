@@ -95,7 +95,7 @@ class WebSettings:
         (),
         checked(_trusted_proxy),
         "Networks of proxies, such as `10.0.0.0/8`, and `unix:` for all clients of a Unix socket. Their "
-        "`X-Forwarded-For` names the client in the log, and their `X-Request-Id` is taken over.",
+        "`X-Forwarded-For` names the client, for turns, budgets and the log, and their `X-Request-Id` is taken over.",
     )
     workers: int = setting(2, integer(1, 256), "HTTP worker processes.")
     header_timeout_s: float = setting(
@@ -132,7 +132,8 @@ class WebSettings:
     stale_while_revalidate_s: int = setting(
         86_400,
         integer(0, _YEAR_S),
-        "Seconds after `max_age_s` for which a browser may show the old response while it asks for a new one.",
+        "Seconds after `max_age_s` for which a browser may show the old response while it asks for a new one. "
+        "An origin may permit less.",
     )
     access_log: AccessLog = setting(
         AccessLog.MISSES,

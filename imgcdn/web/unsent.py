@@ -24,8 +24,8 @@ class _SharedBody:
     recipients: set[Recipient] = field(default_factory=set)
 
     @property
-    def bytes(self) -> int:
-        """What it takes of memory."""
+    def memory_bytes(self) -> int:
+        """Bytes of memory that it takes."""
         return len(self.body) if isinstance(self.body, bytes) else SLICE_BYTES
 
     def newest_stall(self) -> float:
@@ -53,7 +53,7 @@ class Unsent:
         Args:
             key: The same for equal bodies.
             body: What to send.
-            recipient: Takes it; calls `remove` when it has it, or gives up.
+            recipient: The connection. It calls `remove` when it has the whole body or gives up.
 
         Returns:
             The body to send from: an equal one that is being sent already, where there is one.
@@ -61,7 +61,7 @@ class Unsent:
         shared = self._bodies.get(key)
         if shared is None:
             shared = self._bodies[key] = _SharedBody(body)
-            self._bytes += shared.bytes
+            self._bytes += shared.memory_bytes
         shared.recipients.add(recipient)
         for other in list(self._excess(shared)):
             other.give_up()
@@ -73,14 +73,18 @@ class Unsent:
         shared.recipients.discard(recipient)
         if not shared.recipients:
             del self._bodies[key]
-            self._bytes -= shared.bytes
+            self._bytes -= shared.memory_bytes
 
     def _excess(self, kept: _SharedBody) -> Iterable[Recipient]:
-        """Yield the recipients to disconnect. A body leaves memory only with its last one, so all of a body's go."""
+        """
+        Yield the recipients to disconnect.
+
+        A body stays in memory until its last recipient goes, so all recipients of a body are disconnected.
+        """
         surplus = self._bytes - self._limit
         if surplus <= 0:
             return
         for shared in sorted(self._bodies.values(), key=_SharedBody.newest_stall):
             if surplus > 0 and shared is not kept:
-                surplus -= shared.bytes
+                surplus -= shared.memory_bytes
                 yield from shared.recipients

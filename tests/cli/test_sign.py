@@ -61,10 +61,16 @@ def test_a_path_prefix_is_not_signed(monkeypatch: pytest.MonkeyPatch, capsys: py
     assert expiry(bare) is None
 
 
-def test_urls_come_from_the_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_line_of_the_standard_input_gives_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("/img/a.jpg\n\n  /img/b.jpg?w=9\r\n"))
 
-    assert [line.partition("&s=")[0] for line in printed(capsys)] == ["/img/a.jpg?kid=new", "/img/b.jpg?w=9&kid=new"]
+    assert [line.partition("&s=")[0] for line in printed(capsys)] == [
+        "/img/a.jpg?kid=new",
+        "",
+        "/img/b.jpg?w=9&kid=new",
+    ]
 
 
 @pytest.mark.parametrize(("written", "seconds"), [("90s", 90), ("15m", 900), ("1h", 3_600), ("7d", 604_800)], ids=str)
@@ -105,6 +111,7 @@ def test_what_only_the_service_needs_may_be_missing(tmp_path: Path) -> None:
         pytest.param("/pictures/a.jpg", "is not the URL of a picture", id="no dialect"),
         pytest.param("ftp://a.test/img/a.jpg", "is not a URL to sign", id="another scheme"),
         pytest.param("img/a.jpg", "is not a URL to sign", id="no slash"),
+        pytest.param("", "is not a URL to sign", id="an empty argument"),
         pytest.param("/img/a.jpg#top", "without a # part", id="a fragment"),
         pytest.param("/img/../a.jpg", "has . or .. in its path", id="a dot segment"),
         pytest.param("/img/%2E%2e/a.jpg", "has . or .. in its path", id="a dot segment, encoded"),

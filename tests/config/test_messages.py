@@ -134,6 +134,7 @@ TYPICAL = [
     ("avif_max_pixels", "20MP", " must be an integer from 0 to 1000000000, not '20MP'"),
     ("effort", "settled", " must be one of fast, thorough, not 'settled'"),
     ("thorough_s_per_megapixel", "0", " must be a number of seconds from 0.05 to 60, not '0'"),
+    ("partial", "keep", " must be one of serve, refuse, not 'keep'"),
     ("color", "cmyk", " must be one of srgb, keep, not 'cmyk'"),
     ("avif_input", "maybe", " must be true or false, not 'maybe'"),
     ("renderers", "auto", " must be an integer from 1 to 256, not 'auto'"),

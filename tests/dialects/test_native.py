@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from imgcdn.core.request.allowlist import parse_pattern
 from imgcdn.core.request.params import Params
-from imgcdn.core.request.routes import Routes
+from imgcdn.core.request.routes import Mount, Routes
+from imgcdn.core.request.url import parse_remote
 from imgcdn.core.values import Source
 from imgcdn.dialects.base import ImageRequest, Target
 from imgcdn.dialects.native import matches, parse
@@ -73,7 +75,12 @@ def test_a_request_has_a_source_params_and_a_version() -> None:
         pytest.param("/img?url=a=b.jpg", "a=b.jpg", id="equals sign in a value"),
         pytest.param("/img?u%72l=a.jpg", "a.jpg", id="encoded name"),
         pytest.param("/img?url=a.jpg?b=c", "a.jpg", id="query on a file"),
-        pytest.param("/img/a.jpg%3Fb=c", "a.jpg", id="query on a file, in the path"),
+        pytest.param(
+            "/img/who%20is%20it%3F.jpg", "who is it?.jpg", id="a question mark in the path belongs to the name"
+        ),
+        pytest.param("/img/%3Fa", "?a", id="a question mark begins the name"),
+        pytest.param("/img/a.jpg%3f", "a.jpg?", id="a question mark ends the name"),
+        pytest.param("/img?url=a%253Fb.jpg", "a%3Fb.jpg", id="an encoded question mark in the query, decoded once"),
         pytest.param("/img/a.jpg%23b", "a.jpg#b", id="a number sign belongs to the name"),
         pytest.param("/img/mailto:a.jpg", "mailto:a.jpg", id="a colon without slashes is not a scheme"),
         pytest.param("/img/a//b.jpg", "a//b.jpg", id="empty segments are left to the folder"),
@@ -84,11 +91,48 @@ def test_a_source_is_decoded_once(target: str, location: str) -> None:
     assert request_of(target).source == Source("local", location)
 
 
+ADMITTED = [parse_pattern("http://a.example")]
+MOUNTED = [Mount("cms", parse_remote("https://cms.test/media"))]
+
+
+@pytest.mark.parametrize(
+    ("target", "url"),
+    [
+        pytest.param("/img?url=http://a.example/50%off.jpg", "http://a.example/50%off.jpg", id="a percent sign"),
+        pytest.param("/img?url=http://a.example/50%25off.jpg", "http://a.example/50%off.jpg", id="and encoded once"),
+        pytest.param("/img?url=http://a.example/50%2525off.jpg", "http://a.example/50%25off.jpg", id="and twice"),
+        pytest.param(
+            "/img?url=http%3A%2F%2Fa.example%2FScreenshot%209.41.00%E2%80%AFAM.png",
+            "http://a.example/Screenshot%209.41.00%E2%80%AFAM.png",
+            id="a screenshot of a Mac",
+        ),
+        pytest.param(
+            "/img/http%3A%2F%2Fa.example%2F%F0%9F%91%A8%E2%80%8D%F0%9F%91%A9.png",
+            "http://a.example/%F0%9F%91%A8%E2%80%8D%F0%9F%91%A9.png",
+            id="a family in the path",
+        ),
+        pytest.param("/img/http:/a.example/b.jpg", "http://a.example/b.jpg", id="slashes that a proxy has merged"),
+        pytest.param("/img/http%3A/a.example/b.jpg", "http://a.example/b.jpg", id="slashes merged after the scheme"),
+        pytest.param("/img?url=http:/a.example/b.jpg", "http://a.example/b.jpg", id="one slash in the query"),
+        pytest.param("/img/http:/a.example/b.jpg%3Fx=1", "http://a.example/b.jpg?x=1", id="a query in the path form"),
+        pytest.param("/img?url=http://a.example/a+b.jpg", "http://a.example/a%20b.jpg", id="a plus is a space"),
+        pytest.param("/img?url=+http://a.example/a.jpg+", "http://a.example/a.jpg", id="spaces at the ends"),
+        pytest.param("/img/cms/a.jpg%3Fx=1", "https://cms.test/media/a.jpg%3Fx%3D1", id="a name beneath a mount"),
+        pytest.param("/img?url=cms/a.jpg%3Fx=1", "https://cms.test/media/a.jpg?x=1", id="a query beneath a mount"),
+    ],
+)
+def test_a_url_is_requested_as_a_browser_would_request_it(target: str, url: str) -> None:
+    parsed = parse(Target.read(target), RULES)
+
+    assert Routes(MOUNTED, ADMITTED).route(parsed.source).location == url
+
+
 @pytest.mark.parametrize(
     "url",
     [
         "https://example.com/a.jpg",
         "http://example.com/a.jpg",
+        "http:/example.com/a.jpg",
         "HTTPS://example.com/a.jpg",
         "//example.com/a.jpg",
         "///a.jpg",

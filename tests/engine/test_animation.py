@@ -9,7 +9,6 @@ from PIL import Image, ImageDraw
 
 from imgcdn.core.request.params import Params
 from imgcdn.engine.avif_boxes import plays_of, set_plays
-from imgcdn.errors import CorruptImage
 from tests.support import pictures, profiles
 from tests.support.paths import ROOT
 from tests.support.variants import CRISP_Q, colour_at, decode_frames, frame_at, make_plan, near, total_ms, variant
@@ -199,14 +198,6 @@ def test_a_gif_frame_that_exceeds_the_canvas_is_cut_at_its_edge(fmt: str) -> Non
     assert {frame.image.size for frame in decode_frames(variant(original, Params(format=fmt)).body)} == {
         make_plan(original, Params(format=fmt)).size
     }
-
-
-@TARGETS
-@pytest.mark.parametrize("cut", [20, 60])
-def test_an_animation_cut_short_is_corrupt(fmt: str, cut: int) -> None:
-    shades = [pictures.photograph((64, 48)).rotate(90 * step) for step in range(4)]
-    with pytest.raises(CorruptImage):
-        variant(pictures.animated_gif(shades, [100] * 4)[:-cut], Params(format=fmt))
 
 
 @TARGETS

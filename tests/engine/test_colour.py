@@ -1,6 +1,7 @@
 import io
 import struct
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from PIL import Image
@@ -56,7 +57,22 @@ def _hole(image: Image.Image) -> Image.Image:
         pytest.param(
             pictures.png(Image.new("L", (32, 32), 128), icc=profiles.display_p3()),
             (128, 128, 128),
-            id="colour profile in a grey picture is ignored",
+            id="grey with a colour profile that has srgb's curve",
+        ),
+        pytest.param(
+            pictures.png(Image.new("L", (32, 32), 60), icc=profiles.gamma_18()),
+            (77, 77, 77),
+            id="grey with a colour profile is equal red, green and blue",
+        ),
+        pytest.param(
+            pictures.jpeg(Image.new("L", (32, 32), 60), icc=profiles.gamma_18()),
+            (77, 77, 77),
+            id="grey jpeg with a colour profile",
+        ),
+        pytest.param(
+            pictures.png(Image.new("LA", (32, 32), (60, 255)), icc=profiles.gamma_18()),
+            (77, 77, 77),
+            id="grey with alpha and a colour profile",
         ),
     ],
 )
@@ -74,7 +90,12 @@ def test_a_profile_does_not_change_alpha() -> None:
     [
         pytest.param((0, 0, 0, 0), b"", (255, 255, 255), id="paper"),
         pytest.param((255, 0, 0, 0), b"", (0, 174, 239), id="cyan of a usual press"),
-        pytest.param((0, 0, 0, 255), b"", (35, 31, 32), id="black ink alone is not quite black"),
+        pytest.param((0, 0, 0, 255), b"", (0, 0, 0), id="black ink alone is black"),
+        pytest.param((0, 0, 0, 128), b"", (144, 147, 150), id="half of it is grey"),
+        pytest.param((0, 255, 255, 0), b"", (237, 28, 36), id="red of a usual press"),
+        pytest.param(
+            (192, 174, 171, 204), b"", (20, 22, 23), id="a shadow of all inks is no darker than the press prints it"
+        ),
         pytest.param((255, 255, 255, 255), b"", (0, 0, 0), id="all inks together are black"),
         pytest.param((0, 0, 0, 0), profiles.strange_press(), (255, 255, 255), id="paper of the press"),
         pytest.param((255, 0, 0, 0), profiles.strange_press(), (0, 185, 54), id="cyan of the press"),
@@ -328,3 +349,13 @@ def test_a_profile_made_from_code_points_always_has_the_same_bytes() -> None:
         _render_with_profile_kept(pictures.coded_avif(_patch(), 9, 16), Params(format="png")) for _ in range(2)
     )
     assert first.info["icc_profile"] == second.info["icc_profile"]
+
+
+def test_black_ink_over_other_inks_never_makes_a_pixel_lighter() -> None:
+    """Black ink alone is converted differently; between it and the rest no step must show."""
+    for black in (128, 180, 220, 240, 255):
+        ramp = Image.merge("CMYK", [*[Image.linear_gradient("L")] * 3, Image.new("L", (256, 256), black)])
+        body = pictures.jpeg(ramp, quality=100)
+        column = render_image(body, Params(format="png")).convert("L").crop((128, 0, 129, 256))
+        levels = list(column.tobytes())
+        assert all(following <= level + 3 for level, following in pairwise(levels)), black

@@ -186,3 +186,10 @@ def test_an_encoder_with_too_little_memory_raises_a_memory_error(encoder: str, q
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=100, check=False)
 
     assert (done.stdout, done.stderr) == ("refused\n", "")
+
+
+def test_a_thorough_webp_with_transparency_does_not_search_for_seconds() -> None:
+    image = pictures.photograph((200, 150)).convert("RGBA")
+    image.putalpha(Image.radial_gradient("L").resize((200, 150)))
+    slowest, less = (encode(image, Encoding("webp", "webp", 80, speed=method)).body for method in (6, 5))
+    assert slowest == less

@@ -36,7 +36,7 @@ _TARGETS = [
 ]  # fmt: skip
 _TARGET_PIECES = [
     "%", "%2", "%00", "%2e%2e", "%252e", "..", "/", "//", "\\", "%5c", "?", "&", "=", "+", ";", "#", "@", "%ff",
-    "%C3%BC", "%ED%A0%80", "http://", "file:///etc/passwd", "url=", "href=", "w=", "x" * 600,
+    "%C3%BC", "%ED%A0%80", "http://", "http:/", "file:///etc/passwd", "url=", "href=", "w=", "x" * 600, "%3F", "%u002e",
 ]  # fmt: skip
 _REQUEST_TARGETS = spliced(
     st.sampled_from(_TARGETS), st.one_of(st.sampled_from(_TARGET_PIECES), st.text(_BYTES, max_size=6))
@@ -73,7 +73,8 @@ _URLS = [
 ]  # fmt: skip
 _URL_PIECES = [
     "@", ":", "//", "/", "\\", "%", "%2f", "%2E", "..", "*", "**", "?", "#", "[", "]", ".", "\u3002", "\u00ad", "\t",
-    "\n", "\u2028", "\ud800", "xn--", "stra\u00dfe", "a.example", "x.", ":443", ";", " ", "\u0130",
+    "\n", "\u2028", "\ud800", "xn--", "stra\u00dfe", "a.example", "x.", ":443", ";", " ", "\u0130", "\u202f", "\u200d",
+    "http:/", "https:", "%u002e", "%u2f", "%%32e", "\u3000",
 ]  # fmt: skip
 _PIECES_OF_URLS = st.one_of(st.sampled_from(_URL_PIECES), st.text(max_size=4))
 _REMOTE = spliced(st.sampled_from(_URLS), _PIECES_OF_URLS)
@@ -179,7 +180,7 @@ def _check_admitted(allowlist: Allowlist, pattern: str, url: RemoteUrl) -> None:
     scheme, _, rest = pattern.rpartition("://")
     stars, _, host = rest.partition("/")[0].lower().rpartition("*")
     assert url.scheme == (scheme.lower() or "https")
-    assert not allowlist.match(replace(url, host=f"{url.host}.evil.example"))
+    assert not allowlist.match(replace(url, host=f"{url.host}.evil.invalid"))
     if not stars and not host.startswith("."):
         assert not allowlist.match(replace(url, host=f"evil-{url.host}"))
     elif host.isascii():  # a domain, and never the domain itself

@@ -2,12 +2,14 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from imgcdn import ImageCDN
 from imgcdn.core.output.geometry import Fit
 from imgcdn.core.request.params import Params
+from imgcdn.core.request.url import parse_remote
+from imgcdn.errors import Forbidden, InvalidParam
 from tests.support.markup_reading import read_url
 
 CDN = ImageCDN()
@@ -25,11 +27,18 @@ CDN = ImageCDN()
         pytest.param("a%20b.jpg", "a%2520b.jpg", id="percent sign that looks like an escape"),
         pytest.param("what?.jpg", "what%3F.jpg", id="question mark"),
         pytest.param("#1.jpg", "%231.jpg", id="hash"),
+        pytest.param("/http:/a.jpg", "/http%3A/a.jpg", id="a folder whose name begins a URL"),
         pytest.param("a&b=c+d.jpg", "a%26b%3Dc%2Bd.jpg", id="characters with a meaning in a query"),
         pytest.param("a,b.jpg", "a%2Cb.jpg", id="a comma, which separates candidates in a srcset"),
         pytest.param('"><script>.jpg', "%22%3E%3Cscript%3E.jpg", id="markup"),
         pytest.param("https://example.com/a.jpg", "https%3A%2F%2Fexample.com%2Fa.jpg", id="remote"),
-        pytest.param("HTTP://example.com/", "HTTP%3A%2F%2Fexample.com%2F", id="remote in upper case"),
+        pytest.param("HTTP://example.com/", "http%3A%2F%2Fexample.com%2F", id="remote in upper case"),
+        pytest.param("http:/e.com/a.jpg", "http%3A%2F%2Fe.com%2Fa.jpg", id="remote with one slash"),
+        pytest.param("https://e.com/50% off.jpg", "https%3A%2F%2Fe.com%2F50%25%2520off.jpg", id="remote, not encoded"),
+        pytest.param(
+            "https://e.com/\u202f.png", "https%3A%2F%2Fe.com%2F%25E2%2580%25AF.png", id="remote, an odd space"
+        ),
+        pytest.param("/who is it?.jpg", "who%20is%20it%3F.jpg", id="spaces and a question mark"),
         pytest.param("https://e.com/a%20b?x=1", "https%3A%2F%2Fe.com%2Fa%2520b%3Fx%3D1", id="remote, already encoded"),
     ],
 )
@@ -46,7 +55,11 @@ def test_a_source_is_percent_encoded_into_the_path(src: str, path: str) -> None:
         pytest.param("a/./b.jpg", "segments", id="a dot"),
         pytest.param("//example.com/a.jpg", "https://", id="no scheme"),
         pytest.param("ftp://example.com/a.jpg", "https://", id="another scheme"),
-        pytest.param("https://", "https://", id="no host"),
+        pytest.param("https://", "names no host", id="no host"),
+        pytest.param("https://u:p@example.com/a.jpg", "this one has a user name", id="a user name"),
+        pytest.param("https://example.com/a.jpg#b", "a fragment", id="a fragment"),
+        pytest.param("https://example.com/../a.jpg", "a dot segment", id="a folder up in a URL"),
+        pytest.param("https://example.com:0/a.jpg", "src has a port", id="no port"),
         pytest.param("a\nb.jpg", "control characters", id="a line break"),
         pytest.param("a\0.jpg", "control characters", id="a null"),
     ],
@@ -158,18 +171,25 @@ def test_an_invalid_base_url_is_refused(base_url: str) -> None:
         ImageCDN(base_url)
 
 
-# The grammar ends a file name at "?": the rest only distinguishes versions in a browser's cache.
-_SEGMENTS = st.text(st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="/?"), min_size=1, max_size=12)
+_SEGMENTS = st.text(st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="/"), min_size=1, max_size=12)
 _NAMES = st.lists(_SEGMENTS.filter(lambda part: part not in (".", "..")), min_size=1, max_size=3).map("/".join)
 
 
 @given(_NAMES)
+@example("https:/a.jpg")
 def test_the_service_reads_every_name_back(name: str) -> None:
-    assert read_url(CDN.url(name, width=9)) == (name, Params(width=9), None)
+    assert read_url(CDN.url(f"/{name}", width=9)) == (name, Params(width=9), None)
 
 
-@given(st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1).filter(lambda rest: rest[0] != "/"))
-def test_decoding_once_gives_the_remote_url_back(rest: str) -> None:
-    url = CDN.url(f"https://{rest}")
+@given(st.text(st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="#\\")))
+def test_the_service_reads_every_remote_url_as_the_browser_would(rest: str) -> None:
+    src = f"https://e.com/{rest}"
+    try:
+        expected = parse_remote(src).url
+    except (InvalidParam, Forbidden):
+        with pytest.raises(ValueError, match="src"):
+            CDN.url(src)
+        return
+    url = CDN.url(src)
     assert url.isascii()
-    assert unquote(url.removeprefix("/img/"), errors="strict") == f"https://{rest}"
+    assert read_url(url)[0] == expected == unquote(url.removeprefix("/img/"))

@@ -11,7 +11,15 @@ from typing import BinaryIO
 import pytest
 
 from imgcdn.core.values import Source
-from imgcdn.errors import ImgcdnError, OriginError, Overloaded, SourceNotFound, UnsupportedImage
+from imgcdn.errors import (
+    ImgcdnError,
+    OriginBusy,
+    OriginError,
+    Overloaded,
+    SourceNotFound,
+    SourceWithheld,
+    UnsupportedImage,
+)
 from imgcdn.origins.base import Answer, Stop, Validators
 from imgcdn.origins.http import HttpFetcher
 from tests.support import origin as at
@@ -59,7 +67,10 @@ def test_an_unseen_version_causes_one_fetch_and_at_most_one_in_ten_seconds(bench
         pytest.param(at.respond(status=404), SourceNotFound, 10, id="404"),
         pytest.param(at.respond(status=500), OriginError, 2, id="500"),
         pytest.param(at.respond(status=503, retry_after="20"), OriginError, 20, id="Retry-After of 20 s"),
-        pytest.param(at.respond(status=429, retry_after="9000"), OriginError, 60, id="Retry-After of hours"),
+        pytest.param(at.respond(status=429, retry_after="9000"), OriginBusy, 60, id="Retry-After of hours"),
+        pytest.param(at.respond(status=429), OriginBusy, 2, id="429 without Retry-After"),
+        *(pytest.param(at.respond(status=each), SourceWithheld, 10, id=f"{each}") for each in (401, 403, 451)),
+        pytest.param(at.respond(status=400), OriginError, 2, id="400"),
         pytest.param(at.dropped, OriginError, 2, id="closed connection"),
     ],
 )

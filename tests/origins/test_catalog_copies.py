@@ -1,19 +1,22 @@
 """What the catalogue keeps of an original, and what it removes: copies, records and variants in the store."""
 
 import asyncio
+import functools
 import gc
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 import pytest
 
 from imgcdn.core.output.keys import source_key
 from imgcdn.core.values import Source
-from imgcdn.errors import ImgcdnError, OriginError, Overloaded, SourceNotFound
+from imgcdn.errors import ImgcdnError, OriginError, Overloaded, RenderFailed, SourceNotFound
 from imgcdn.origins.base import Answer, Original, Stop, Validators
 from imgcdn.origins.http import HttpFetcher
 from imgcdn.origins.local import LocalFetcher
+from imgcdn.origins.negative import with_failed
+from imgcdn.store.disk import DiskStore
 from tests.support import origin as at
 from tests.support import pictures
 from tests.support.catalogs import PHOTO, Bench
@@ -112,6 +115,73 @@ def test_a_response_that_may_not_be_stored_removes_what_was_stored_before(bench:
     asyncio.run(scenario())
     assert bench.store().record(key) is None
     assert not variant_path(bench.store(), source=key).exists()
+
+
+@pytest.mark.parametrize("cache_control", ["no-store", "private, max-age=600"])
+def test_a_304_that_forbids_storing_removes_what_was_stored_before(bench: Bench, cache_control: str) -> None:
+    """A response to a validation may change the headers of the stored one (RFC 9111, section 4.3.4)."""
+    key = source_key(bench.source())
+    not_modified = at.respond(status=304, etag='"1"', cache_control=cache_control)
+    bench.origin.scripts["/a.jpg"] = at.in_turn(
+        at.respond(PHOTO, etag='"1"', cache_control="max-age=600"),
+        not_modified,
+        at.respond(PHOTO, etag='"1"', cache_control=cache_control),
+    )
+
+    async def scenario() -> None:
+        async with bench.catalog() as catalog:
+            await catalog.refresh(bench.source(), None)
+            assert publish(bench.store(), source=key)
+            bench.now += 601
+            original = await catalog.refresh(bench.source(), None)
+            assert (original.origin_status, original.record.facts is not None) == (304, True)
+            assert catalog.current(bench.source(), None) is None
+            assert bench.store().record(key) is None
+            assert await catalog.open(bench.source(), original) is None
+            again = await catalog.fetch_again(bench.source())
+            assert again.file is not None
+            assert Path(str(again.file.path)).read_bytes() == PHOTO
+
+    asyncio.run(scenario())
+    assert bench.store().record(key) is None
+    assert bench.store().original(key) is None
+    assert not variant_path(bench.store(), source=key).exists()
+
+
+class _FailingMeanwhile(HttpFetcher):
+    """While an original is validated, a render of it fails."""
+
+    def __init__(self, *arguments: Any, store: DiskStore, **others: Any) -> None:
+        super().__init__(*arguments, **others)
+        self._store = store
+
+    def fetch(self, source: Source, known: Validators | None, *, into: BinaryIO | None, stop: Stop) -> Answer:
+        answer = super().fetch(source, known, into=into, stop=stop)
+        record = self._store.record(source_key(source))
+        if record is not None:
+            with self._store.open_folder(source_key(source)) as folder:
+                failed = with_failed(record, "key", RenderFailed("crash"), now=answer.received_at)
+                self._store.save_record(folder, failed)
+        return answer
+
+
+@pytest.mark.parametrize("etag", ['"1"', ""], ids=["a 304", "a 200 with the same bytes"])
+def test_a_validation_keeps_the_failures_that_are_remembered_meanwhile(bench: Bench, etag: str) -> None:
+    bench.origin.scripts["/a.jpg"] = at.validated(PHOTO, etag=etag)
+    fetcher = cast("type[HttpFetcher]", functools.partial(_FailingMeanwhile, store=bench.store()))
+
+    async def scenario() -> None:
+        async with bench.catalog(default_ttl=100, http_fetcher=fetcher) as catalog:
+            await catalog.refresh(bench.source(), None)
+            bench.now += 101
+            again = await catalog.refresh(bench.source(), None)
+            assert again.origin_status == (304 if etag else 200)
+            assert [each.key for each in again.record.failed] == ["key"]
+
+    asyncio.run(scenario())
+    record = bench.store().record(source_key(bench.source()))
+    assert record is not None
+    assert [each.key for each in record.failed] == ["key"]
 
 
 def test_a_304_keeps_version_copy_and_variants_and_begins_a_new_lifetime(bench: Bench) -> None:

@@ -11,8 +11,11 @@ from imgcdn.origins.base import Freshness
 from imgcdn.origins.freshness import (
     MAX_DELTA_S,
     MAX_HEADER_LENGTH,
+    UNSTATED,
+    Downstream,
     Lifetime,
     cache_control,
+    downstream,
     judge,
     kept_headers,
     lifetime,
@@ -286,3 +289,63 @@ def test_a_response_is_fresh_for_its_lifetime(record: SourceRecord, v: str | Non
     judged = judge(record, stamp=None, v=v, now=NOW + later_s)
 
     assert judged is (Freshness.FRESH if fresh else Freshness.STALE)
+
+
+def sent_on(headers: Headers) -> Downstream:
+    return downstream(tuple(sorted(headers.items())), NOW)
+
+
+@pytest.mark.parametrize(
+    ("headers", "fresh_for_s", "must_validate"),
+    [
+        pytest.param(cc("max-age=600"), 600, False, id="max-age"),
+        pytest.param(cc("max-age=1"), 1, False, id="below the minimum of the operator"),
+        pytest.param(cc("max-age=600", age="100"), 500, False, id="minus Age"),
+        pytest.param(cc("max-age=600", age="700"), -100, False, id="used up on arrival"),
+        pytest.param(cc("max-age=60, s-maxage=600"), 60, False, id="browsers may keep it for less than caches"),
+        pytest.param(cc("max-age=600, s-maxage=60"), 60, False, id="caches may keep it for less than browsers"),
+        pytest.param(cc("s-maxage=600"), 600, False, id="nothing about browsers"),
+        pytest.param(cc("s-maxage=600", expires=HOUR_AGO, date=DATE), -HOUR, True, id="expired for browsers"),
+        pytest.param({"expires": IN_AN_HOUR, "date": DATE}, HOUR, False, id="Expires"),
+        pytest.param(cc("max-age=600", expires="0"), 600, False, id="max-age before Expires"),
+        pytest.param({"expires": "0"}, 0, True, id="an Expires that is no date"),
+        pytest.param(cc("max-age=0"), 0, True, id="max-age=0"),
+        pytest.param(cc("max-age=0, s-maxage=600"), 0, True, id="max-age=0, for browsers alone"),
+        pytest.param(cc("s-maxage=0, max-age=600"), 0, True, id="s-maxage=0"),
+        pytest.param(cc("max-age=soon"), 0, True, id="an invalid max-age"),
+        pytest.param(cc("no-cache, max-age=600"), 600, True, id="no-cache"),
+        pytest.param(cc('No-Cache="set-cookie"'), None, True, id="no-cache of a field, which caches read as no-cache"),
+        pytest.param(cc("public"), None, False, id="no lifetime"),
+    ],
+)
+def test_others_get_no_longer_lifetime_than_the_origin_states(
+    headers: Headers, fresh_for_s: float | None, must_validate: bool
+) -> None:
+    found = sent_on(headers)
+
+    assert found.must_validate is must_validate
+    assert found.fresh_until == (None if fresh_for_s is None else NOW + fresh_for_s)
+
+
+@pytest.mark.parametrize(
+    ("value", "revalidation", "stale_s"),
+    [
+        pytest.param("max-age=9", "", None, id="nothing"),
+        pytest.param("max-age=9, must-revalidate", "must-revalidate", None, id="must-revalidate"),
+        pytest.param("proxy-revalidate, must-revalidate", "must-revalidate", None, id="the stricter of two"),
+        pytest.param("max-age=9, Proxy-Revalidate", "proxy-revalidate", None, id="proxy-revalidate"),
+        pytest.param("s-maxage=9", "proxy-revalidate", None, id="s-maxage implies it"),
+        pytest.param("max-age=9, stale-while-revalidate=0", "", 0, id="no stale use"),
+        pytest.param("max-age=9, stale-while-revalidate=30", "", 30, id="short stale use"),
+        pytest.param("stale-while-revalidate=30, stale-while-revalidate=20", "", 20, id="twice: the smaller"),
+        pytest.param("max-age=9, stale-while-revalidate=x", "", 0, id="stale use that is not valid"),
+    ],
+)
+def test_others_learn_what_stale_use_the_origin_permits(value: str, revalidation: str, stale_s: int | None) -> None:
+    found = sent_on(cc(value))
+
+    assert (found.revalidation, found.stale_while_revalidate_s) == (revalidation, stale_s)
+
+
+def test_an_origin_that_says_nothing_limits_nothing() -> None:
+    assert sent_on({}) == sent_on({"etag": '"1"', "last-modified": DATE}) == UNSTATED

@@ -10,7 +10,7 @@ import pytest
 from imgcdn.core.request.allowlist import Pattern, parse_pattern
 from imgcdn.core.request.origin_options import OriginHeader, OriginOptions
 from imgcdn.core.request.url import parse_remote
-from imgcdn.errors import Forbidden, OriginError
+from imgcdn.errors import Forbidden, OriginError, SourceWithheld
 from imgcdn.origins.http import USER_AGENT
 from tests.support import origin as at
 from tests.support.fetching import BODY, Make, fetch_error, get
@@ -41,7 +41,7 @@ def secrets(requests: list[Request]) -> Mapping[str, bool]:
 def test_an_origin_behind_a_login_is_reached_with_the_headers_of_its_pattern(make: Make) -> None:
     with running({"/a.jpg": behind_a_login}) as origin:
         assert get(make(admits=[pattern(origin)]), origin.url())[1] == BODY
-        fetch_error(make(admits=[pattern(origin, options=OriginOptions())]), origin.url(), OriginError)
+        fetch_error(make(admits=[pattern(origin, options=OriginOptions())]), origin.url(), SourceWithheld)
 
 
 def test_an_origin_behind_a_login_is_reached_with_the_headers_of_its_mount(make: Make) -> None:
@@ -128,7 +128,7 @@ def test_no_error_and_no_log_line_has_the_value(
     caplog.set_level(logging.DEBUG)
     with running({"/a.jpg": script}) as origin:
         fetcher = make(admits=[pattern(origin)])
-        with pytest.raises((OriginError, Forbidden)) as caught:
+        with pytest.raises((OriginError, SourceWithheld, Forbidden)) as caught:
             get(fetcher, origin.url())
         assert secrets(origin.requests)["/a.jpg"]
 

@@ -26,9 +26,10 @@ def test_each_folder_has_its_turn(tmp_path: Path) -> None:
     assert first_pictures(tmp_path, 4) == ["0.jpg", "1.jpg", "y/1.jpg", "x/deep/1.jpg"]
 
 
-def test_names_that_have_no_readable_url_are_left_out(tmp_path: Path) -> None:
+def test_names_that_no_url_has_are_left_out(tmp_path: Path) -> None:
     _put(tmp_path, "ü b.jpg", b"\xff.jpg", b"\xff/a.jpg", "new\nline.jpg", "back\\slash.jpg", "a?b.jpg", '"<b>&.jpg')
-    assert first_pictures(tmp_path, 9) == ['"<b>&.jpg', "ü b.jpg"]
+    _put(tmp_path, "9.41.00\u202fAM.png", "\x85.jpg", "http:/a.jpg")
+    assert first_pictures(tmp_path, 9) == ['"<b>&.jpg', "9.41.00\u202fAM.png", "a?b.jpg", "ü b.jpg"]
 
 
 def test_links_out_of_the_folder_and_caches_are_left_out(tmp_path: Path) -> None:

@@ -8,10 +8,12 @@ from imgcdn.errors import (
     Forbidden,
     ImageTooLarge,
     ImgcdnError,
+    OriginBusy,
     OriginError,
     OriginTimeout,
     RenderTimeout,
     SourceNotFound,
+    SourceWithheld,
     UnsupportedImage,
 )
 from imgcdn.origins.negative import blames_origin, has_live_entry, negative_entry, raise_remembered
@@ -38,6 +40,8 @@ def entry_of(record: SourceRecord) -> NegativeEntry:
         pytest.param(OriginError("broken"), 2, True, id="an origin's error"),
         pytest.param(OriginError("busy", origin_retry_after_s=30), 30, True, id="an origin's error with Retry-After"),
         pytest.param(OriginTimeout("slow"), 2, True, id="an origin's timeout"),
+        pytest.param(OriginBusy("busy"), 2, True, id="a busy origin"),
+        pytest.param(OriginBusy("busy", origin_retry_after_s=30), 30, True, id="a busy origin with Retry-After"),
         pytest.param(Forbidden("an address"), 2, True, id="forbidden"),
         pytest.param(TOO_LARGE, 60, False, id="too large"),
         pytest.param(UnsupportedImage("no picture"), 60, False, id="unsupported"),
@@ -77,11 +81,20 @@ def test_the_limit_of_a_large_original_is_remembered() -> None:
     ("later_s", "left_s"),
     [pytest.param(0, 30, id="at once"), pytest.param(20, 10, id="later"), pytest.param(29.9, 1, id="at least 1")],
 )
-def test_an_origins_error_names_the_seconds_that_are_left(later_s: float, left_s: int) -> None:
-    with pytest.raises(OriginError) as caught:
-        raise_remembered(remembered(OriginError("busy", origin_retry_after_s=30)), now=NOW + later_s)
+@pytest.mark.parametrize("kind", [OriginError, OriginBusy])
+def test_an_origins_error_names_the_seconds_that_are_left(kind: type[OriginError], later_s: float, left_s: int) -> None:
+    with pytest.raises(kind) as caught:
+        raise_remembered(remembered(kind("busy", origin_retry_after_s=30)), now=NOW + later_s)
 
-    assert caught.value.origin_retry_after_s == left_s
+    assert caught.value.retry_after_s == left_s
+
+
+def test_an_original_that_is_withheld_is_remembered_as_one_that_is_not_there() -> None:
+    with pytest.raises(SourceNotFound) as caught:
+        raise_remembered(remembered(SourceWithheld("none here")), now=NOW + 9.5)
+    raise_remembered(remembered(SourceWithheld("none here")), now=NOW + 10)
+
+    assert type(caught.value) is SourceNotFound
 
 
 def test_an_entry_of_another_version_is_ignored() -> None:

@@ -1,6 +1,7 @@
 """Crashes and deadlines while a header is read."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from imgcdn.errors import CorruptImage, ImgcdnError, InvalidParam, RenderFailed,
 from imgcdn.origins.base import Located
 from imgcdn.origins.probing import ProbedOriginal, Prober
 from imgcdn.renderers.client import RenderClient
-from imgcdn.renderers.jobs import NO_CLAIM, Claim, Failed, FirstRender, Job, Outcome, Rendered
+from imgcdn.renderers.jobs import NO_CLAIM, Changed, Claim, Failed, FirstRender, Job, Outcome, Rendered
 from imgcdn.store.files import unpack_header
 from tests.support import pictures
 from tests.support.brokers import beneath, rendering, settings, stamp
@@ -102,18 +103,41 @@ def test_a_render_that_is_refused_does_not_harm_the_header(folder: Path, tmp_pat
     assert not (tmp_path / "temp").exists()
 
 
-@pytest.mark.parametrize(
-    ("error", "is_blamed"),
-    [
-        pytest.param(RenderFailed("crash"), False, id="a crash: the render is tried alone"),
-        pytest.param(RenderTimeout("too long"), True, id="a deadline: it is not tried again"),
-    ],
-)
-def test_a_render_that_fails_does_not_blame_the_original(
-    folder: Path, tmp_path: Path, error: ImgcdnError, is_blamed: bool
+@pytest.mark.parametrize("error", [RenderFailed("crash"), RenderTimeout("too long")], ids=["a crash", "a deadline"])
+def test_a_render_that_fails_with_the_header_blames_nobody_and_is_tried_by_itself(
+    folder: Path, tmp_path: Path, error: ImgcdnError
 ) -> None:
     probed = _probe(folder, tmp_path, [error], _first_render(tmp_path / "temp", width=30))
 
     assert (probed.record.facts is not None, probed.record.negative) == (True, None)
-    assert (isinstance(probed.rendered, Failed) and probed.rendered.error is error) is is_blamed
-    assert is_blamed or probed.rendered is None
+    assert probed.rendered is None
+
+
+class _Recording(RenderClient):
+    """Keeps the jobs that it is given."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(settings(), folder=folder)
+        self.jobs: list[Job] = []
+
+    async def run(self, job: Job, claim: Claim = NO_CLAIM, interest: Interest = ALWAYS) -> Outcome:
+        self.jobs.append(job)
+        return Changed()
+
+
+@pytest.mark.parametrize(
+    ("version", "size", "expected_s"),
+    [
+        pytest.param(None, 0, 3.0, id="the header alone"),
+        pytest.param(None, 50_000_000, 28.0, id="50 MB to hash, at 2 MB a second"),
+        pytest.param("12" * 32, 50_000_000, 3.0, id="50 MB that were hashed while they were fetched"),
+    ],
+)
+def test_the_deadline_of_a_header_allows_for_hashing(
+    folder: Path, small: Path, version: str | None, size: int, expected_s: float
+) -> None:
+    renderers = _Recording(folder)
+    prober = Prober(renderers, max_pixels=10**6, timeout_s=20)
+    located = Located(beneath(small), replace(stamp(small), size=size))
+    assert asyncio.run(prober.probe(located, version=version)) is None
+    assert [job.timeout_s for job in renderers.jobs] == [expected_s]

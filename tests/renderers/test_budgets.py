@@ -1,15 +1,18 @@
 """Budgets of new variants, on a clock that the test moves."""
 
 import asyncio
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from imgcdn.core.interest import ALWAYS, Interest
 from imgcdn.core.request.params import Params
-from imgcdn.errors import OverBudget
+from imgcdn.errors import InternalError, OverBudget, Overloaded, RenderFailed, RenderTimeout
+from imgcdn.renderers.broker import Broker
 from imgcdn.renderers.budgets import Budgets
-from imgcdn.renderers.jobs import Claim, FirstRender, Probed
+from imgcdn.renderers.jobs import Changed, Claim, Failed, FirstRender, GaveWay, Job, Outcome, Probed, Rendered
 from imgcdn.renderers.settings import Allowance
 from tests.support.brokers import probe_job, render_job, rendering, settings, works
 from tests.support.planning import FAST, LIMITS
@@ -139,3 +142,50 @@ def test_a_crowd_of_new_originals_gets_no_more_than_the_budget(folder: Path, sma
             assert sum(rendered) == 3
 
     asyncio.run(scenario())
+
+
+class _Scripted(Broker):
+    """A broker whose queue gives one outcome."""
+
+    def __init__(self, outcome: Outcome | None) -> None:
+        super().__init__(settings(budget=(replace(VARIANTS, amount=1),)))
+        self._outcome = outcome
+
+    async def _perform(self, job: Job, claim: Claim, interest: Interest) -> Outcome:
+        if self._outcome is None:
+            raise asyncio.CancelledError
+        return self._outcome
+
+    async def is_charged(self, job: Job) -> bool:
+        with contextlib.suppress(asyncio.CancelledError):
+            await self.perform(job, CLAIM, ALWAYS)
+        return self._budgets.charge(CLAIM) is not None
+
+
+@pytest.mark.parametrize(
+    ("outcome", "is_charged"),
+    [
+        pytest.param(Rendered(None), True, id="rendered"),
+        pytest.param(Failed(RenderFailed("crash")), True, id="a crash"),
+        pytest.param(Failed(RenderTimeout("too long")), True, id="a deadline"),
+        pytest.param(Changed(), False, id="the original was replaced"),
+        pytest.param(GaveWay(), False, id="nobody waited"),
+        pytest.param(Failed(Overloaded("later")), False, id="the queue was full"),
+        pytest.param(Failed(InternalError("ours")), False, id="no child could be started"),
+        pytest.param(None, False, id="cancelled"),
+    ],
+)
+def test_only_a_render_that_was_done_is_charged(small: Path, outcome: Outcome | None, is_charged: bool) -> None:
+    assert asyncio.run(_Scripted(outcome).is_charged(render_job(small))) is is_charged
+    with_probe = outcome
+    if isinstance(outcome, Rendered | Failed):
+        with_probe = Probed("12" * 32, None, None, outcome)
+    first = FirstRender(Params(width=30), ("webp",), LIMITS, FAST, "temp", 1_700_000_000)
+    job = replace(probe_job(small), then=first)
+    assert asyncio.run(_Scripted(with_probe).is_charged(job)) is is_charged
+
+
+def test_a_probe_that_renders_nothing_is_not_charged(small: Path) -> None:
+    first = FirstRender(Params(width=30), ("webp",), LIMITS, FAST, "temp", 1_700_000_000)
+    job = replace(probe_job(small), then=first)
+    assert not asyncio.run(_Scripted(Probed("12" * 32, None, None)).is_charged(job))

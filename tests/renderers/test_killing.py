@@ -12,6 +12,7 @@ from imgcdn.renderers.jobs import Claim, Probed, Rendered
 from tests.support.brokers import (
     alive,
     children,
+    fork_server,
     kill,
     probe_job,
     render_job,
@@ -68,6 +69,21 @@ def test_a_job_whose_child_somebody_kills_is_done_again(folder: Path, huge: Path
             work = asyncio.create_task(renderers.run(render_job(huge, size=(800, 800))))
             kill(await until_busy(*children(folder)))
             assert isinstance(await work, Rendered)
+
+    asyncio.run(scenario())
+
+
+def test_a_child_that_is_killed_while_the_fork_server_hangs_blames_nobody(folder: Path, huge: Path) -> None:
+    async def scenario() -> None:
+        async with rendering(folder) as renderers:
+            work = asyncio.create_task(renderers.run(render_job(huge, size=(800, 800))))
+            busy, hanging = await until_busy(*children(folder)), fork_server(folder)
+            os.kill(hanging, signal.SIGSTOP)
+            try:
+                kill(busy)
+                assert isinstance(await work, Rendered)
+            finally:
+                kill(hanging)
 
     asyncio.run(scenario())
 

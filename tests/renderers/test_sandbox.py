@@ -1,36 +1,55 @@
 """The sandbox cannot be undone, so each test runs in a child process, which prints the result."""
 
+import asyncio
+import ctypes
+import platform
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from imgcdn.renderers import sandbox
+from tests.support.brokers import probe_job, rendering, works
+from tests.support.paths import ROOT
+
 _TRY = """
 import os, socket, subprocess, sys
 from pathlib import Path
 from imgcdn.renderers.sandbox import confine
-inside, outside = Path(sys.argv[1]), Path(sys.argv[2])
-listener = socket.create_server(("127.0.0.1", 0))
+from imgcdn.renderers.system_calls import refuse_sockets
+inside, outside, address = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
 def attempt(action):
     try:
         action()
     except PermissionError:
         return "refused"
     return "done"
-# Print whether this kernel, or the sandbox around it, has Landlock; without it the tests can show nothing.
-print("landlock" if confine(str(inside)) else "none")
+def connect(family, kind, address):
+    with socket.socket(family, kind) as client:
+        client.connect(address)
+# Print what this kernel, or the sandbox around it, has; without it the tests can show nothing.
+print("protected" if {confine} else "bare")
 print(attempt({action}))
 """
 
+_CONFINE, _REFUSE_SOCKETS = "confine(str(inside))", "refuse_sockets()"
 
-def _attempt(tmp_path: Path, action: str) -> list[str]:
+
+def _attempt(tmp_path: Path, action: str, *, confine: str = _CONFINE, address: str = "") -> list[str]:
     inside, outside = tmp_path / "inside", tmp_path / "outside"
     for folder in (inside, outside):
         folder.mkdir()
         (folder / "old").write_text("old")
-    command = [sys.executable, "-c", _TRY.replace("{action}", action), str(inside), str(outside)]
+    script = _TRY.replace("{action}", action).replace("{confine}", confine)
+    command = [sys.executable, "-c", script, str(inside), str(outside), address]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+
+def _landlock_version() -> int:
+    create_ruleset, query = sandbox._CREATE_RULESET, sandbox._VERSION
+    return int(ctypes.CDLL(None).syscall(create_ruleset, None, ctypes.c_size_t(0), query))
 
 
 @pytest.mark.parametrize(
@@ -41,6 +60,7 @@ def _attempt(tmp_path: Path, action: str) -> list[str]:
         pytest.param("lambda: (inside / 'old').unlink()", id="remove one inside"),
         pytest.param("lambda: (outside / 'old').read_text()", id="read outside"),
         pytest.param("lambda: os.listdir(outside)", id="list outside"),
+        pytest.param("lambda: os.kill(os.getpid(), 0)", id="send itself a signal"),
     ],
 )
 def test_a_render_can_still_do_what_it_needs(tmp_path: Path, action: str) -> None:
@@ -61,4 +81,74 @@ def test_a_render_can_still_do_what_it_needs(tmp_path: Path, action: str) -> Non
 )
 def test_everything_else_is_refused_if_the_kernel_supports_it(tmp_path: Path, action: str) -> None:
     kernel, became = _attempt(tmp_path, action)
-    assert became == ("refused" if kernel == "landlock" else "done")
+    assert became == ("refused" if kernel == "protected" else "done")
+
+
+def test_no_other_process_gets_a_signal_if_the_kernel_supports_it(tmp_path: Path) -> None:
+    became = _attempt(tmp_path, "lambda: os.kill(os.getppid(), 0)")[1]
+    assert became == ("refused" if _landlock_version() >= 6 else "done")
+
+
+def test_no_abstract_socket_is_reached_if_the_kernel_supports_it(tmp_path: Path) -> None:
+    name = f"\0{tmp_path}"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(name)
+        listener.listen()
+        action = "lambda: connect(socket.AF_UNIX, socket.SOCK_STREAM, '\\0' + address)"
+        became = _attempt(tmp_path, action, address=str(tmp_path))[1]
+    assert became == ("refused" if _landlock_version() >= 6 else "done")
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        pytest.param("lambda: connect(socket.AF_UNIX, socket.SOCK_STREAM, address)", id="a Unix socket with a path"),
+        pytest.param("lambda: connect(socket.AF_INET, socket.SOCK_DGRAM, ('127.0.0.1', 9))", id="UDP"),
+        pytest.param("lambda: socket.socketpair()", id="a pair of sockets"),
+    ],
+)
+def test_no_socket_is_opened_if_the_filter_is_known(tmp_path: Path, folder: Path, action: str) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "sock"))
+        listener.listen()
+        kernel, became = _attempt(tmp_path, action, confine=_REFUSE_SOCKETS, address=str(folder / "sock"))
+    assert became == ("refused" if kernel == "protected" else "done")
+    assert kernel == "protected" or platform.machine() not in ("x86_64", "aarch64")
+
+
+_TAKEN_OVER = """
+import os, pickle, socket, struct, sys
+from imgcdn.renderers.sandbox import confine
+from imgcdn.renderers.system_calls import refuse_sockets
+address, made = sys.argv[1:]
+class Trap:
+    def __reduce__(self):
+        return os.mkdir, (made,)
+confine("")
+if {refuses}:
+    refuse_sockets()
+try:
+    client = socket.socket(socket.AF_UNIX)
+    client.connect(address)
+except PermissionError:
+    sys.exit()
+data = pickle.dumps((0, Trap()))
+client.sendall(struct.pack(">Q", len(data)) + data)
+client.recv(1)  # the broker hangs up
+"""
+
+
+@pytest.mark.parametrize("refuses", [True, False], ids=["with the filter", "where the filter is not known"])
+def test_a_child_that_was_taken_over_runs_no_code_in_the_broker(
+    folder: Path, small: Path, tmp_path: Path, refuses: bool
+) -> None:
+    async def scenario() -> None:
+        async with rendering(folder) as renderers:
+            [address] = folder.glob("*.sock")
+            command = [sys.executable, "-c", _TAKEN_OVER.replace("{refuses}", str(refuses))]
+            arguments = [str(address), str(tmp_path / "made by the broker")]
+            await asyncio.to_thread(subprocess.run, [*command, *arguments], check=True, cwd=ROOT)
+            assert works(await renderers.run(probe_job(small)))
+
+    asyncio.run(scenario())
+    assert not (tmp_path / "made by the broker").exists()

@@ -22,7 +22,7 @@ from tests.support.services import WEBP, Bench, get, image_request, is_miss
 @pytest.mark.parametrize(
     ("data", "changed", "error"),
     [
-        pytest.param(pictures.png()[:-60], {}, CorruptImage, id="truncated"),
+        pytest.param(pictures.png_without_pixels(), {}, CorruptImage, id="no pixels"),
         pytest.param(b"\xff\xd8\xff" + bytes(50), {}, CorruptImage, id="a header and no data"),
         pytest.param(b"hello", {}, UnsupportedImage, id="not a picture"),
         pytest.param(pictures.png(), {"max_pixels": 5399}, ImageTooLarge, id="too many pixels"),
@@ -157,7 +157,7 @@ def test_a_damaged_frame_of_an_animation_does_not_fail_its_stills(bench: Bench) 
 
 
 def test_a_pixel_that_does_not_decode_fails_every_variant(bench: Bench) -> None:
-    bench.put(pictures.png()[:-60])
+    bench.put(pictures.png_without_pixels())
 
     async def scenario() -> None:
         async with bench.service() as service:
@@ -182,6 +182,21 @@ def test_an_unknown_negative_entry_of_another_release_is_ignored(bench: Bench) -
             with service.store.open_folder(source) as folder:
                 service.store.save_record(folder, unknown)
             assert is_miss(await get(service, image_request(20)))
+
+    asyncio.run(scenario())
+
+
+def test_the_facts_of_an_original_are_waited_for_as_long_as_a_request(bench: Bench, folder: Path) -> None:
+    bench.put(pictures.png())
+
+    async def scenario() -> None:
+        async with rendering(folder):
+            bench.sockets = folder
+            async with bench.service(request_timeout_s=1.0) as service:
+                send_to_children(folder, signal.SIGSTOP)
+                with pytest.raises(RenderTimeout, match="not ready"):
+                    await service.describe(image_request().source)
+                send_to_children(folder, signal.SIGCONT)
 
     asyncio.run(scenario())
 

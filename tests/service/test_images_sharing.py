@@ -37,7 +37,7 @@ def test_two_processes_that_need_the_same_variant_render_it_once(bench: Bench) -
 
 
 def test_followers_of_a_failing_leader_get_its_error(bench: Bench) -> None:
-    bench.put(pictures.png()[:-60])
+    bench.put(pictures.png_without_pixels())
 
     async def scenario() -> None:
         async with bench.service() as service:

@@ -25,6 +25,15 @@ def test_failures_count_when_they_come_in_a_row() -> None:
     assert vitals.problems() == []
 
 
+def test_the_failures_of_one_source_count_as_one() -> None:
+    vitals = Vitals()
+    for source in ("a", "a", "a", "b", "a", "b"):
+        vitals.note_failure("renderers", "they crash", source=source)
+    assert vitals.problems() == []
+    vitals.note_failure("renderers", "they crash", source="c")
+    assert vitals.problems() == ["renderers: they crash"]
+
+
 def test_one_failure_is_enough_if_its_cause_is_certain() -> None:
     vitals = Vitals()
     vitals.note_failure("renderers", "they crash")

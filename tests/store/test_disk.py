@@ -155,6 +155,21 @@ def test_a_damaged_record_is_ignored_and_removed(store: DiskStore, data: bytes) 
     assert not record_path(store).exists()
 
 
+def test_a_good_file_that_is_published_while_a_damaged_one_is_read_stays(store: DiskStore) -> None:
+    publish(store)
+    path = variant_path(store)
+    path.write_bytes(variant_file(b"damaged")[:-1])
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        publish(store, body=b"good")
+        assert store._read_open(fd, str(path), key(1), body=True, patient=True) is None
+    finally:
+        os.close(fd)
+    found = store.read(SOURCE, key(1), "webp")
+    assert found
+    assert found.body == b"good"
+
+
 def test_a_body_is_hashed_once_and_again_when_its_file_changes(store: DiskStore) -> None:
     publish(store, body=b"picture")
     path = variant_path(store)
@@ -275,9 +290,9 @@ class TestPurgeRace:
         Path(temp).write_bytes(variant_file())
         with store.open_folder(SOURCE) as folder:
             variant_path(store).parent.rmdir()
-            kept, variant = store.keep(folder, temp, NAME, file=None)
+            variant, is_stored = store.keep(folder, temp, NAME, file=None)
 
-        assert not kept
+        assert not is_stored
         assert variant
         assert variant.body == b"picture"
         assert store.degraded == ""

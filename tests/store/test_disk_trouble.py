@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from imgcdn.store.disk import DiskStore
+from imgcdn.store.disk import DiskStore, Kept
 from tests.support.paths import ROOT
 from tests.support.stored import NAME, RECORD, SOURCE, key, open_store, publish, variant_file, variant_path
 
@@ -61,9 +61,9 @@ def test_an_attempt_to_write_to_a_good_disk_leaves_nothing(store: DiskStore) -> 
 
 def test_a_variant_that_cannot_be_written_is_returned_and_the_fault_is_reported(store: DiskStore) -> None:
     with store.open_folder(SOURCE) as folder:
-        kept, variant = store.keep(folder, store.temp_path(), NAME, file=variant_file(), error_number=errno.ENOSPC)
+        variant, is_stored = store.keep(folder, store.temp_path(), NAME, file=variant_file(), error_number=errno.ENOSPC)
 
-    assert not kept
+    assert not is_stored
     assert variant
     assert variant.body == b"picture"
     assert "space" in store.degraded
@@ -74,7 +74,7 @@ def test_a_damaged_variant_is_not_stored(store: DiskStore) -> None:
     assert temp
     Path(temp).write_bytes(variant_file()[:-1])
     with store.open_folder(SOURCE) as folder:
-        assert store.keep(folder, temp, NAME, file=None) == (False, None)
+        assert store.keep(folder, temp, NAME, file=None) == Kept(None, is_stored=False)
 
     assert not Path(temp).exists()
     assert not variant_path(store).with_name(NAME).exists()

@@ -88,6 +88,22 @@ def test_an_old_record_without_variants_is_removed(
     assert record_path(store).parent.exists() is stays
 
 
+def test_a_record_that_is_removed_twice_is_subtracted_once(tmp_path: Path) -> None:
+    """A foreign file keeps the folder, so the sweep comes back to it when it evicts for space."""
+    store = open_store(tmp_path / "cache", max_bytes=1)
+    with store.open_folder(SOURCE) as folder:
+        store.save_record(folder, RECORD)
+    folder_of_source = record_path(store).parent
+    (folder_of_source / "notes.txt").write_text("not ours")
+    age(record_path(store), 2 * _DAY_S)
+    age(folder_of_source, 2 * _DAY_S)
+    done = run_eviction(store)
+
+    assert done
+    assert not record_path(store).exists()
+    assert done.kept_bytes == sum(disk_bytes(path.stat()) for path in (folder_of_source, folder_of_source.parent))
+
+
 def test_a_folder_that_is_open_for_a_fetch_is_not_removed(store: DiskStore) -> None:
     temp = store.temp_path()
     assert temp

@@ -47,6 +47,14 @@ def test_a_variant_reads_back_as_it_was_packed(name: str, body: bytes) -> None:
     assert (variant.length, variant.made_at, variant.effort) == (len(body), NOW, Effort.FAST)
 
 
+def test_a_variant_says_whether_its_original_ends_early() -> None:
+    for partial in (False, True):
+        data = pack_variant(EncodedImage(b"x", "webp", (9, 9), 1, Effort.FAST, partial), key=key(1), made_at=NOW)
+        variant = unpack_variant(data, len(data), key=key(1))
+        assert variant
+        assert variant.partial is partial
+
+
 def test_every_flipped_bit_is_noticed() -> None:
     data = variant_file()
     unnoticed = []

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from imgcdn.errors import ConfigError
-from imgcdn.store.disk import DiskStore
+from imgcdn.store.disk import DiskStore, Kept
 from imgcdn.store.eviction import run_eviction
 from imgcdn.store.files import path_stamp
 from tests.support.stored import RECORD, SOURCE, keep_original, key, open_store, publish, record_path, variant_path
@@ -107,7 +107,7 @@ def test_a_render_child_cannot_pass_one_variant_off_as_another(store: DiskStore)
     with store.open_folder(SOURCE) as folder:
         kept = store.keep(folder, str(variant_path(store, 2)), variant_path(store, 1).name, file=None)
 
-    assert kept == (False, None)
+    assert kept == Kept(None, is_stored=False)
     assert store.read(SOURCE, key(1), "webp") is None
 
 

@@ -11,7 +11,16 @@ import pytest
 from imgcdn.store.disk import DiskStore
 from imgcdn.store.eviction import run_eviction
 from imgcdn.store.verification import due_after, verify_part
-from tests.support.stored import OTHER_SOURCE, SOURCE, key, numbers_kept, open_store, publish, variant_path
+from tests.support.stored import (
+    OTHER_SOURCE,
+    SOURCE,
+    key,
+    numbers_kept,
+    open_store,
+    publish,
+    variant_file,
+    variant_path,
+)
 
 _HOUR_S, _DAY_S = 3_600, 86_400
 _START = 1_800_000_000.0
@@ -125,6 +134,26 @@ def test_a_header_that_is_damaged_or_of_another_variant_is_removed(cache: _Cache
         cache.verify()
 
     assert [path.exists() for path in (first, second, third)] == [False, False, True]
+
+
+def test_a_good_file_that_is_published_while_a_damaged_one_is_hashed_stays(cache: _Cache) -> None:
+    cache.now = due_after(key(0), int(cache.now)) - _HOUR_S
+    cache.begin()
+    path = variant_path(cache.store, 0)
+    _damage(path)
+    good = variant_file(b"good", 0)
+
+    new = path.with_name("new")
+    new.write_bytes(good)
+
+    def publish_meanwhile(seconds: float) -> bool:
+        if new.exists():
+            new.rename(path)
+        return False
+
+    cache.now += 2 * _HOUR_S
+    assert verify_part(cache.store, pause=publish_meanwhile) == 1
+    assert path.read_bytes() == good
 
 
 def test_links_and_other_files_are_left_alone(cache: _Cache) -> None:

@@ -25,6 +25,7 @@ from imgcdn.core.redaction import redact
 from imgcdn.core.request import (
     allowlist,
     arguments,
+    loops,
     nearest,
     negotiation,
     origin_options,
@@ -40,7 +41,7 @@ from imgcdn.core.values import Effort, Source, Variant
 from imgcdn.dialects import astro, native, netlify, reading
 from imgcdn.dialects.base import ImageRequest, Target
 from imgcdn.errors import Forbidden, ImgcdnError
-from imgcdn.origins import freshness, http, local
+from imgcdn.origins import codings, freshness, local
 from imgcdn.origins.addresses import AddressRule
 from imgcdn.origins.settings import OriginSettings
 from imgcdn.service.delivery import CacheStatus, Delivery
@@ -215,7 +216,7 @@ OF_REQUESTS = (
     Parser(responses.deliver, lambda text: _deliver("a.jpg", text), arguments.MAX_NAME_BYTES, of="dl"),
     Parser(negotiation.client_class, negotiation.client_class, negotiation.MAX_ACCEPT_LENGTH, beyond=_HEAD),
     Parser(save_data.wants_less, save_data.wants_less, save_data.MAX_SAVE_DATA_LENGTH, beyond=_HEAD),
-    Parser(http.is_loop, lambda text: http.is_loop(text, "imgcdn-1"), http.MAX_CDN_LOOP_LENGTH, beyond=_HEAD),
+    Parser(loops.is_loop, lambda text: loops.is_loop(text, "imgcdn-1"), loops.MAX_CDN_LOOP_LENGTH, beyond=_HEAD),
     Parser(hide_quoted, hide_quoted, negotiation.MAX_ACCEPT_LENGTH),
     Parser(split_list, split_list, _KEPT),
     Parser(http_date, lambda text: http_date(text, now=0), MAX_DATE_LENGTH, beyond=_HEAD),
@@ -275,6 +276,9 @@ OF_ORIGINS = (
         freshness.kept_headers,
         lambda text: freshness.kept_headers(CaseInsensitiveDict({"vary": text, "etag": text, "age": text})),
         2 * _HEAD,
+    ),
+    Parser(
+        codings.codings_of, lambda text: codings.codings_of(text, "u"), codings.MAX_CODINGS_LENGTH, beyond=2 * _HEAD
     ),
     Parser(freshness.retry_after, lambda text: freshness.retry_after({"retry-after": text}, now=0), 2 * _HEAD),
     Parser(

@@ -9,3 +9,6 @@ TABLES = ROOT / "tests" / "tables"
 
 #: Real images beside the checkout. Optional: a user's clone has none.
 CORPUS = ROOT.parent / "shared" / "corpus"
+
+#: Real images that once came out wrong, in a folder for each fault. Optional too.
+CASES = ROOT.parent / "shared" / "cases"

@@ -113,7 +113,7 @@ def coded_png(image: Image.Image, **chunks: bytes) -> bytes:
     """A PNG with these chunks before its pixels: cICP, gAMA, cHRM, sRGB."""
     data = png(image)
     header = 33  # signature and IHDR
-    extra = b"".join(_chunk(name.encode(), content) for name, content in chunks.items())
+    extra = b"".join(packed_chunk(name.encode(), content) for name, content in chunks.items())
     return data[:header] + extra + data[header:]
 
 
@@ -146,7 +146,7 @@ def palette_png_with_surplus_alphas(alphas: bytes) -> bytes:
 def with_alphas(data: bytes, alphas: bytes) -> bytes:
     """Insert a tRNS chunk before the pixels of a PNG."""
     pixels = data.index(b"IDAT") - 4
-    return data[:pixels] + _chunk(b"tRNS", alphas) + data[pixels:]
+    return data[:pixels] + packed_chunk(b"tRNS", alphas) + data[pixels:]
 
 
 def png_without_its_palette() -> bytes:
@@ -154,6 +154,11 @@ def png_without_its_palette() -> bytes:
     data = palette_png()
     start = data.index(b"PLTE") - 4
     return data[:start] + data[start + 12 + int.from_bytes(data[start : start + 4]) :]
+
+
+def png_without_pixels() -> bytes:
+    """The header is sound, and the file ends before the first row of pixels."""
+    return png()[:45]
 
 
 def keyed_png() -> bytes:
@@ -316,7 +321,12 @@ def broken_exif_block() -> bytes:
 def png_header(size: tuple[int, int]) -> bytes:
     """A PNG that declares a size but has almost no data, like a decompression bomb."""
     header = struct.pack(">IIBBBBB", *size, 1, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(b"")) + _chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + packed_chunk(b"IHDR", header)
+        + packed_chunk(b"IDAT", zlib.compress(b""))
+        + packed_chunk(b"IEND", b"")
+    )
 
 
 def saved(image: Image.Image, fmt: str, **options: object) -> bytes:
@@ -344,5 +354,6 @@ def _flat_lzw(pixels: int, colour: int) -> bytes:
     return b"\x02" + b"".join(bytes([len(block)]) + block for block in blocks) + b"\x00"
 
 
-def _chunk(name: bytes, data: bytes) -> bytes:
+def packed_chunk(name: bytes, data: bytes) -> bytes:
+    """Return a chunk of a PNG."""
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))

@@ -23,6 +23,23 @@ def display_p3() -> bytes:
     )
 
 
+def gamma_18() -> bytes:
+    """A matrix profile with the primaries of sRGB and a gamma of 1.8, as that of ProPhoto RGB."""
+    curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(1.8 * 256)) + bytes(2)
+    return _profile(
+        b"RGB ",
+        b"XYZ ",
+        {
+            b"rXYZ": _xyz(0.4361, 0.2225, 0.0139),
+            b"gXYZ": _xyz(0.3851, 0.7169, 0.0971),
+            b"bXYZ": _xyz(0.1431, 0.0606, 0.7141),
+            b"rTRC": curve,
+            b"gTRC": curve,
+            b"bTRC": curve,
+        },
+    )
+
+
 def linear_grey() -> bytes:
     """A grey profile whose values are linear in light, so that 128 is much brighter than in sRGB."""
     return _profile(b"GRAY", b"XYZ ", {b"kTRC": b"curv" + bytes(8)})

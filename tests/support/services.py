@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from imgcdn.config import load
+from imgcdn.core.output.settings import PartialPolicy
 from imgcdn.core.request.params import Params
 from imgcdn.core.values import Source
 from imgcdn.dialects.base import ImageRequest
@@ -68,6 +69,7 @@ class Bench:
             config.output.limits(max_dimension=config.request.max_dimension),
             config.output.budget(render_timeout_s=timeout_s),
             timeout_s,
+            config.output.partial is PartialPolicy.SERVE,
         )
         service = ImageService(
             # The settings would not allow a request timeout below the render timeout.

@@ -63,13 +63,13 @@ def publish(store: DiskStore, number: int = 1, body: bytes = b"picture", source:
     name = variant_name(key(number), "webp")
     with store.open_folder(source) as folder:
         if temp is None:
-            return store.keep(folder, None, name, file=data)[0]
+            return store.keep(folder, None, name, file=data).is_stored
         try:
             Path(temp).write_bytes(data)
         except OSError as error:
             store.discard(temp)
-            return store.keep(folder, temp, name, file=data, error_number=error.errno or 0)[0]
-        return store.keep(folder, temp, name, file=None)[0]
+            return store.keep(folder, temp, name, file=data, error_number=error.errno or 0).is_stored
+        return store.keep(folder, temp, name, file=None).is_stored
 
 
 def keep_original(store: DiskStore, body: bytes = b"an original", source: str = SOURCE) -> Path:

@@ -36,6 +36,7 @@ def draw_originals(root: Path) -> Path:
         "noise.png": pictures.png(Image.frombytes("RGB", (500, 400), random.Random(7).randbytes(600_000))),
         "upright.jpg": pictures.oriented_jpeg(6, (600, 400)),
         "truncated.jpg": pictures.jpeg(photo)[:9_000],
+        "damaged.png": pictures.png_without_pixels(),
         "garbage.jpg": b"this is not a picture",
         "drawing.svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
         "huge.png": pictures.png_header((30_000, 30_000)),

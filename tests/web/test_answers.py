@@ -55,6 +55,19 @@ def test_v_makes_a_response_immutable_and_shares_the_variant(service: Service) -
     assert versioned.headers["cache-status"] == "imgcdn; hit; ttl=3600"
 
 
+@pytest.mark.parametrize("query", ["?w=123", "?w=124&v=1"], ids=["", "a version"])
+def test_a_part_of_a_picture_says_so_and_is_kept_for_a_minute(service: Service, query: str) -> None:
+    statuses = []
+    for method in ("GET", "GET", "HEAD"):
+        response = service.get(f"/img/truncated.jpg{query}", method=method)
+        assert response.status == 200
+        assert response.headers["cache-control"].startswith("public, max-age=60")
+        assert "immutable" not in response.headers["cache-control"]
+        statuses.append(response.headers["cache-status"])
+    hit = "imgcdn; hit; ttl=60; detail=partial"
+    assert statuses == ["imgcdn; fwd=miss; stored; detail=partial", hit, hit]
+
+
 def test_head_is_get_without_a_body(service: Service) -> None:
     target = "/img/photo.jpg?w=202"
     head = service.get(target, method="HEAD")

@@ -14,7 +14,14 @@ from tests.support.paths import SAMPLES
 from tests.support.serving import CHROME, Service
 
 ACCEPTS = [CHROME, "image/webp,*/*;q=0.8", "image/avif,*/*;q=0.8", "*/*"]
-EVERYTHING = {"save_data": "true", "animation_formats": "avif webp"}
+# Thorough pictures take seconds, and longer beside other tests.
+EVERYTHING = {
+    "save_data": "true",
+    "animation_formats": "avif webp",
+    "thorough_s_per_megapixel": "2",
+    "render_timeout_s": "30",
+    "request_timeout_s": "60",
+}
 
 # The largest values of these ranges give pictures that take seconds.
 QUICK = {

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import statistics
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -69,6 +70,12 @@ def test_a_slow_picture_behind_an_impatient_visitor_is_still_made_once(root: Pat
         until_hit(service, SLOW.format(1))
 
 
+def _seconds_of_a_hit(service: Service) -> float:
+    began = time.monotonic()
+    assert service.get("/img/photo.jpg?w=100").status == 200
+    return time.monotonic() - began
+
+
 def test_a_hanging_origin_costs_no_hit_and_no_other_origin(root: Path, tmp_path: Path) -> None:
     silent = {f"/{number}.jpg": origin.silent for number in range(1500)}
     with (
@@ -88,10 +95,10 @@ def test_a_hanging_origin_costs_no_hit_and_no_other_origin(root: Path, tmp_path:
         bad = f"http://hanging.test:{hanging.port}"
         with ThreadPoolExecutor(30) as pool:
             left = [pool.submit(leave, service, f"/img?url={bad}/{number}.jpg", 0.02) for number in range(1500)]
-            hits = [service.get("/img/photo.jpg?w=100").status for _ in range(100)]
+            hits = [_seconds_of_a_hit(service) for _ in range(100)]
             for each in left:
                 each.result()
-        assert hits == [200] * 100
+        assert statistics.median(hits) < 0.5, "a fetch of the hanging origin takes until its deadline, of seconds"
         [worker] = workers(service)
         assert "Max open files            1024" in Path(f"/proc/{worker}/limits").read_text()
         assert len(os.listdir(f"/proc/{worker}/fd")) < 200

@@ -27,6 +27,10 @@ ORIGIN_PATHS = {
     "/missing.jpg": at.respond(b"no", status=404),
     "/dropped.jpg": at.dropped,
     "/half.jpg": at.half(pictures.png()),
+    "/zipped.jpg": at.respond(pictures.png(), content_encoding="gzip"),
+    "/bomb.jpg": at.zipped(bytes(40_000_000)),
+    "/withheld.jpg": at.respond(b"no", status=403),
+    "/busy.jpg": at.respond(b"no", status=429),
     "/text.jpg": at.respond(b"this is no picture"),
     "/photo.jpg": at.respond(pictures.png()),
     "/silent.jpg": at.silent,
@@ -76,7 +80,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "text.png").write_bytes(b"this is no picture")
-    (tmp_path / "root" / "half.png").write_bytes(pictures.png()[:-60])
+    (tmp_path / "root" / "half.png").write_bytes(pictures.png_without_pixels())
     (tmp_path / "root" / "photo.png").write_bytes(pictures.png())
     return tmp_path
 
@@ -98,11 +102,15 @@ async def play(folder: Path, origin: Origin) -> list[str]:
                     f"{remote}/dropped.jpg",
                     f"{remote}/half.jpg",
                     f"{remote}/text.jpg",
+                    f"{remote}/zipped.jpg",
+                    f"{remote}/bomb.jpg",
+                    f"{remote}/withheld.jpg",
+                    f"{remote}/busy.jpg",
                 )
             }
             await leave_while_it_waits(front, port, f"{remote}/silent.jpg")
             await front.stop()
-        assert list(found.values()) == [415, 422, 404, 200, 404, 502, 502, 415]
+        assert list(found.values()) == [415, 422, 404, 200, 404, 502, 502, 415, 502, 413, 404, 503]
         return errors_among(left)
 
 

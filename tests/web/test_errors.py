@@ -40,7 +40,7 @@ ERRORS = [
     pytest.param(LONG, 414, "url-too-long", {}, id="URL too long"),
     pytest.param("/img/garbage.jpg", 415, "unsupported-image", {}, id="not a picture"),
     pytest.param("/img/drawing.svg", 415, "unsupported-image", {}, id="unsupported kind"),
-    pytest.param("/img/truncated.jpg", 422, "corrupt-image", {}, id="half a picture"),
+    pytest.param("/img/damaged.png", 422, "corrupt-image", {}, id="no pixels"),
 ]
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from imgcdn.config import Config, load
+from imgcdn.core.request.loops import MAX_CDN_LOOP_LENGTH
 from imgcdn.core.request.routes import Routes
 from imgcdn.core.values import Source
-from imgcdn.origins.http import MAX_CDN_LOOP_LENGTH
 from imgcdn.service.assembly import assemble
 from imgcdn.web.front import Front
 from imgcdn.web.request import Request

@@ -42,9 +42,9 @@ def test_fifty_requests_at_once_for_a_new_variant_cause_one_render(root: Path, t
 
 @pytest.mark.parametrize("start", FLAVOURS)
 def test_a_failing_leader_fails_its_followers(root: Path, tmp_path: Path, start: Start) -> None:
-    (root / "truncated.jpg").write_bytes((root / "photo.jpg").read_bytes()[:9_000])
+    (root / "damaged.png").write_bytes(pictures.png_without_pixels())
     with start(root, tmp_path, workers=2) as service, ThreadPoolExecutor(20) as pool:
-        responses = list(pool.map(lambda _: service.get("/img/truncated.jpg?w=500"), range(20)))
+        responses = list(pool.map(lambda _: service.get("/img/damaged.png?w=500"), range(20)))
     assert {response.status for response in responses} == {422}
 
 

@@ -101,6 +101,11 @@ def _read_back(record: SourceRecord) -> SourceRecord:
     return found
 
 
+def _headers_of(record: SourceRecord) -> tuple[tuple[str, str], ...]:
+    assert record.origin is not None
+    return record.origin.headers
+
+
 def _key(count: int) -> str:
     return f"{count:064}"
 
@@ -152,6 +157,10 @@ ENTRIES: dict[str, tuple[Callable[[int], Entry], Callable[[int], Entry]]] = {
     "_content_headers": (
         lambda n: _of_content(f"{n}", None),
         lambda n: _of_content(f"\N{GRINNING FACE}{n}".ljust(100), f"\N{GRINNING FACE}{n}".ljust(197)),
+    ),
+    "downstream": (
+        lambda n: _called("downstream", _headers_of(_remote_record(n)), 1.5 + n),
+        lambda n: _called("downstream", _headers_of(_great_record(n)), 1.5 + n),
     ),
     "_cache_status_header": (
         lambda n: _called("_cache_status_header", CacheStatus.HIT, 1000 + n, True),

@@ -89,7 +89,7 @@ def test_another_crop_is_another_placeholder(service: Service) -> None:
         ("/img/photo.jpg?fm=blurhsh", 400, "invalid-param"),
         ("/img/missing.jpg?fm=lqip", 404, "source-not-found"),
         ("/img/garbage.jpg?fm=json", 415, "unsupported-image"),
-        ("/img/truncated.jpg?fm=thumbhash", 422, "corrupt-image"),
+        ("/img/damaged.png?fm=thumbhash", 422, "corrupt-image"),
     ],
 )
 def test_an_error_is_the_same_as_for_a_picture(service: Service, target: str, status: int, slug: str) -> None:

@@ -14,10 +14,13 @@ from imgcdn.errors import (
     ImgcdnError,
     InvalidParam,
     MethodNotAllowed,
+    OriginBusy,
     OriginError,
     Overloaded,
     SourceNotFound,
+    SourceWithheld,
 )
+from imgcdn.origins.freshness import UNSTATED
 from imgcdn.service.delivery import CacheStatus, Delivery
 from imgcdn.web.request import Request
 from imgcdn.web.responses import Lifetimes, deliver, is_unchanged, refuse
@@ -38,6 +41,16 @@ def request(method: str = "GET", **headers: str) -> Request:
 def headers_of(delivery: Delivery, image: ImageRequest = IMAGE, **asked: str) -> dict[str, str]:
     response = deliver(delivery, image, request(**asked), LIFETIMES)
     return {name.decode(): value.decode() for name, value in response.headers}
+
+
+def permitted(*, max_age_s: int | None = None, private: bool = False, **terms: Any) -> dict[str, Any]:
+    """Return the fields of a delivery whose original is fresh for 600 s, with what its origin permits others."""
+    return {
+        "fresh_for_s": 600,
+        "max_age_s": max_age_s,
+        "private": private,
+        "downstream": replace(UNSTATED, **terms),
+    }
 
 
 @pytest.mark.parametrize(
@@ -66,12 +79,67 @@ def headers_of(delivery: Delivery, image: ImageRequest = IMAGE, **asked: str) ->
         ),
         pytest.param({"private": True}, None, "no-store", id="private"),
         pytest.param({"private": True}, "1", "no-store", id="private with a version"),
+        pytest.param(permitted(must_validate=True), None, "no-cache", id="the origin says no-cache"),
+        pytest.param(permitted(must_validate=True, private=True), None, "no-store", id="no-cache and private"),
+        pytest.param(
+            permitted(must_validate=True), "1", "public, max-age=31536000, immutable", id="no-cache with a version"
+        ),
+        pytest.param(
+            permitted(revalidation="must-revalidate"),
+            None,
+            "public, max-age=600, must-revalidate",
+            id="must-revalidate",
+        ),
+        pytest.param(
+            permitted(revalidation="proxy-revalidate", stale_while_revalidate_s=9),
+            None,
+            "public, max-age=600, proxy-revalidate",
+            id="stale use that the origin forbids at the same time",
+        ),
+        pytest.param(permitted(stale_while_revalidate_s=0), None, "public, max-age=600", id="no stale use"),
+        pytest.param(
+            permitted(stale_while_revalidate_s=30),
+            None,
+            "public, max-age=600, stale-while-revalidate=30",
+            id="short stale use",
+        ),
+        pytest.param(
+            permitted(stale_while_revalidate_s=10**6),
+            None,
+            "public, max-age=600, stale-while-revalidate=86400",
+            id="longer stale use than ours",
+        ),
+        pytest.param(
+            permitted(max_age_s=5), None, "public, max-age=5, stale-while-revalidate=86400", id="less than is left"
+        ),
     ],
 )
 def test_cache_control(changed: dict[str, Any], v: str | None, expected: str) -> None:
     delivery = Delivery(VARIANT, CacheStatus.HIT, **changed)
 
     assert headers_of(delivery, replace(IMAGE, v=v))["cache-control"] == expected
+
+
+@pytest.mark.parametrize(
+    ("changed", "v", "own", "expected"),
+    [
+        pytest.param({}, None, "", "public, max-age=60, stale-while-revalidate=0", id="a file"),
+        pytest.param({}, "1", "", "public, max-age=60", id="a version"),
+        pytest.param({"fresh_for_s": 5}, None, "", "public, max-age=5, stale-while-revalidate=55", id="5 s left"),
+        pytest.param({"private": True}, None, "", "no-store", id="private"),
+        pytest.param({}, None, "public, max-age=600, immutable", "public, max-age=60", id="the operator's own"),
+        pytest.param({}, None, "no-cache", "no-cache, max-age=60", id="the operator's own, without a lifetime"),
+    ],
+)
+def test_a_part_of_a_picture_is_kept_for_a_minute(
+    changed: dict[str, Any], v: str | None, own: str, expected: str
+) -> None:
+    delivery = Delivery(replace(VARIANT, partial=True), CacheStatus.HIT, **changed)
+    for asked in ({}, {"if_none_match": "*"}):
+        response = deliver(delivery, replace(IMAGE, v=v), request(**asked), replace(LIFETIMES, cache_control=own))
+        headers = dict(response.headers)
+        assert headers[b"cache-control"].decode() == expected
+        assert headers[b"cache-status"].endswith(b"; detail=partial")
 
 
 @pytest.mark.parametrize(
@@ -218,6 +286,8 @@ def test_last_modified_and_etag_are_those_of_the_variant() -> None:
         ),
         pytest.param(OriginError("x", origin_retry_after_s=7), (502, "no-store", "7", None), id="origin, in 7 s"),
         pytest.param(OriginError("x"), (502, "no-store", None, None), id="origin"),
+        pytest.param(OriginBusy("x"), (503, "no-store", "2", None), id="busy origin"),
+        pytest.param(SourceWithheld("x"), (404, "public, max-age=10", None, None), id="withheld"),
         pytest.param(Overloaded("x"), (503, "no-store", "1", None), id="overloaded"),
     ],
 )

@@ -36,7 +36,8 @@ def test_one_picture_is_one_variant(service: Service, targets: list[str]) -> Non
 
 
 def test_host_and_forwarded_headers_steer_nothing(service: Service) -> None:
-    names = ("Host", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix", "X-Original-URL", "Forwarded")
+    names = ["Host", "X-Original-URL", "Forwarded", *(f"X-Forwarded-{each}" for each in ("For", "Host", "Port"))]
+    names += ["X-Forwarded-Proto", "X-Forwarded-Prefix", "X-Forwarded-Server", "X-Real-IP"]
     evil = "".join(f"{name}: evil.example\r\n" for name in names)
     assert service.get("/img/photo.jpg?w=133").status == 200
     for target in ("/img/photo.jpg?w=133", "/", "/img/none.jpg", "/img/photo.jpg?w=0", "//img/photo.jpg", "/-/nothing"):

@@ -8,6 +8,7 @@ queue measures how much faster or slower this machine is.
 
 from imgcdn.core.encoders.effort import Budget, cost_s
 from imgcdn.core.encoders.encoding import photograph_encoding
+from imgcdn.core.output.draft import draft_factor
 from imgcdn.core.output.formats import AVIF, GIF, JPEG, PLACEHOLDERS, PNG, WEBP
 from imgcdn.core.output.plan import Plan
 from imgcdn.core.values import Facts
@@ -21,18 +22,14 @@ _DECODE_MS = {JPEG.name: 9.0, PNG.name: 20.0, WEBP.name: 15.0, AVIF.name: 30.0, 
 #: The part of decoding a JPEG that a smaller draft does not save: reading its Huffman codes.
 _HUFFMAN_MS = 3.0
 
-#: Resampling, for a megapixel of what was decoded.
-_RESAMPLE_MS = 12.0
+#: Resampling, for a megapixel of what was decoded: two of them for RGB, three with alpha; 12 and more without SIMD.
+_RESAMPLE_MS = 3.0
 
 #: Encoding, where the encoder has no speeds (`effort.py`). PNG includes the search for a palette.
 _ENCODE_MS = {JPEG.name: 25.0, PNG.name: 350.0, GIF.name: 200.0}
 
 #: q=auto encodes samples first.
 _SEARCH = 1.5
-
-#: A JPEG is decoded at the smallest of these scales that is still large enough.
-_DRAFTS = (8, 4, 2)
-_DRAFT_MARGIN = 1.25
 
 
 def cost_ms(facts: Facts, plan: Plan, budget: Budget) -> float:
@@ -48,7 +45,7 @@ def cost_ms(facts: Facts, plan: Plan, budget: Budget) -> float:
     >>> fast = Budget(Effort.FAST, s_per_megapixel=0, total_s=0, avif_max_pixels=20_000_000)
     >>> photograph = Facts("jpeg", (4000, 3000), 1, False)
     >>> round(cost_ms(photograph, Plan(size=(800, 600), format="avif", q=75), fast))
-    112
+    126
     """
     frames = facts.frames if plan.animated else 1
     source, output = _megapixels(facts.size), _megapixels(plan.size)
@@ -58,18 +55,10 @@ def cost_ms(facts: Facts, plan: Plan, budget: Budget) -> float:
 def _decode_ms(facts: Facts, plan: Plan, source: float) -> float:
     decoded, fixed, rate = source, 0.0, _DECODE_MS.get(facts.format, max(_DECODE_MS.values()))
     if facts.format == JPEG.name:
-        decoded, fixed = source / _draft(facts, plan) ** 2, source * _HUFFMAN_MS
+        decoded, fixed = source / draft_factor(facts.size, plan) ** 2, source * _HUFFMAN_MS
         rate -= _HUFFMAN_MS
     resamples = plan.size != facts.size
     return fixed + decoded * (rate + (_RESAMPLE_MS if resamples else 0.0))
-
-
-def _draft(facts: Facts, plan: Plan) -> int:
-    """Return the factor by which the decoder of JPEG may reduce the picture."""
-    if plan.crop is not None or plan.trim is not None:
-        return 1  # only a part of what is decoded is used, so this is the safe estimate
-    factor = min(facts.size[0] / plan.resampled[0], facts.size[1] / plan.resampled[1]) / _DRAFT_MARGIN
-    return next((draft for draft in _DRAFTS if draft <= factor), 1)
 
 
 def _encode_ms(plan: Plan, budget: Budget, output: float) -> float:

@@ -3,20 +3,29 @@
 from dataclasses import dataclass, replace
 
 from imgcdn.core.encoders.effort import Budget, quickest, speed_within
-from imgcdn.core.encoders.graphics import graphic_formats
+from imgcdn.core.encoders.graphics import GraphicFormats, graphic_formats
 from imgcdn.core.encoders.quality import encoder_quality
 from imgcdn.core.output.formats import AVIF, JPEG, LOSSY, OUTPUTS, Format
+from imgcdn.core.output.geometry import Size
 from imgcdn.core.output.plan import Plan
 from imgcdn.core.values import Effort
 
 #: From this q on JPEG keeps colour at full resolution (4:4:4); below, chroma is halved each way (4:2:0).
 FULL_CHROMA_Q = 90
 
+#: Up to this size a lossless file is often the smallest, whatever the picture shows, and a lossy one is smeared.
+TINY_PIXELS = 64 * 64
+
 # The scale was measured on photographs. Small letters lose more than photographs do at the same q.
 _GRAPHIC_Q_STEP = 10
 
 # aom's tools for drawings begin at this speed: half the bytes of 9, and 2 to 8 dB better.
-_GRAPHIC_SPEED = 8
+_FINER_SPEED = 8
+
+# Smooth pictures are a sixth to a quarter smaller at that speed, at the same look (docs/quality.md). Its additional
+# time grows with the number of textured pixels. With this many, it is about 25 ms.
+_MOST_TEXTURED_SHARE = 0.45
+_MOST_TEXTURED_PIXELS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +57,7 @@ def photograph_encoding(plan: Plan, budget: Budget) -> Encoding:
     """Return the encoding for the planned format of a picture that is not a graphic."""
     encoding = _lossy(OUTPUTS[plan.format], plan, budget, q=plan.q)
     # Most animations are drawn, and for animations the quickest speed of aom saves no time.
-    return _with_graphic_speed(encoding) if plan.animated else encoding
+    return _with_finer_speed(encoding) if plan.animated else encoding
 
 
 def graphic_encodings(plan: Plan, budget: Budget) -> tuple[Encoding, ...]:
@@ -59,20 +68,49 @@ def graphic_encodings(plan: Plan, budget: Budget) -> tuple[Encoding, ...]:
         `photograph_encoding` alone if graphics are encoded like photographs here.
     """
     planned = photograph_encoding(plan, budget)
-    chosen = graphic_formats(OUTPUTS[plan.format], plan.size, (plan.format, *plan.others))
+    chosen = _graphic_formats(plan)
     if chosen is None:
         return (planned,)
-    exact = [] if chosen.lossless is None else [Encoding(chosen.lossless.name, chosen.lossless.name, quality=None)]
+    exact = _lossless(chosen)
     if chosen.avif_for_graphics:
         finer = None if plan.q is None else max(plan.q, min(plan.q + _GRAPHIC_Q_STEP, FULL_CHROMA_Q))
-        return (*exact, _with_graphic_speed(_lossy(AVIF, plan, budget, q=finer)))
+        return (*exact, _with_finer_speed(_lossy(AVIF, plan, budget, q=finer)))
     return (*exact, replace(planned, full_chroma=planned.full_chroma or plan.format == JPEG.name))
+
+
+def textured_encoding(planned: Encoding, size: Size, textured_share: float) -> Encoding:
+    """
+    Return the encoding of a picture that is not a graphic, by how much of it has texture.
+
+    Args:
+        planned: From `photograph_encoding`.
+        size: Of the output.
+        textured_share: 0 to 1.
+    """
+    textured = size[0] * size[1] * textured_share
+    smooth = textured_share <= _MOST_TEXTURED_SHARE and textured <= _MOST_TEXTURED_PIXELS
+    return _with_finer_speed(planned) if smooth else planned
+
+
+def tiny_encodings(plan: Plan, budget: Budget) -> tuple[Encoding, ...]:
+    """Return the encodings to try for a still of at most `TINY_PIXELS` that is not a graphic."""
+    return (photograph_encoding(plan, budget), *_lossless(_graphic_formats(plan)))
 
 
 def quick_encoding(encoder: str, quality: int | None) -> Encoding:
     """Return the quickest encoding at a quality on the encoder's own scale."""
     name = AVIF.name if encoder in ("aom", "svt") else encoder
     return Encoding(name, encoder, quality, full_chroma=encoder == "aom", speed=quickest(encoder))
+
+
+def _graphic_formats(plan: Plan) -> GraphicFormats | None:
+    return graphic_formats(OUTPUTS[plan.format], plan.size, (plan.format, *plan.others))
+
+
+def _lossless(chosen: GraphicFormats | None) -> tuple[Encoding, ...]:
+    if chosen is None or chosen.lossless is None:
+        return ()
+    return (Encoding(chosen.lossless.name, chosen.lossless.name, quality=None),)
 
 
 def _lossy(fmt: Format, plan: Plan, budget: Budget, *, q: int | None) -> Encoding:
@@ -102,8 +140,8 @@ def _lossy(fmt: Format, plan: Plan, budget: Budget, *, q: int | None) -> Encodin
     )
 
 
-def _with_graphic_speed(encoding: Encoding) -> Encoding:
-    """Return the encoding for a graphic, given the one for a photograph."""
+def _with_finer_speed(encoding: Encoding) -> Encoding:
+    """Return the encoding for a graphic or a smooth picture, given the one for a photograph."""
     if encoding.encoder != "aom" or encoding.speed is None:
         return encoding
-    return replace(encoding, speed=min(encoding.speed, _GRAPHIC_SPEED))
+    return replace(encoding, speed=min(encoding.speed, _FINER_SPEED))

@@ -15,11 +15,13 @@ class FormatChoice:
     Args:
         accepted: Names of the negotiated formats that the client accepts, in its order of preference.
         universal: Name of the format to send if none of them suits; every client shows it.
+        if_opaque: Name of the format to send instead of `universal` if no pixel turns out to be transparent.
         avif_min_pixels, avif_max_pixels: Outside these limits avif comes last.
     """
 
     accepted: tuple[str, ...]
     universal: str
+    if_opaque: str
     avif_min_pixels: int
     avif_max_pixels: int
 
@@ -27,7 +29,7 @@ class FormatChoice:
         """
         Choose the format for an output of this size.
 
-        >>> choice = FormatChoice(("avif", "webp"), "jpeg", 4096, 20_000_000)
+        >>> choice = FormatChoice(("avif", "webp"), "jpeg", "jpeg", 4096, 20_000_000)
         >>> [choice.format_for(size).name for size in ((640, 400), (64, 40), (9000, 6000), (300, 17_000))]
         ['avif', 'webp', 'webp', 'jpeg']
         """

@@ -115,8 +115,9 @@ class Plan:
         target: SSIMULACRA2 to reach with as few bytes as possible (q=auto); None if the request gives a q.
         keep_profile: Whether pixels keep the original's colours, described by a profile in the file; otherwise they
             become sRGB.
-        others: The formats beside `format` that may be sent if the picture is a graphic, sorted. With `trim`, those if
-            there is no border.
+        others: The formats beside `format` that may be sent if the picture is a graphic, sorted. Beside png that was
+            chosen for transparency, the format to send if no pixel is transparent. With `trim`, those if there is no
+            border.
         rewrap: Whether the original's own coding may be sent, without metadata, if the output would be larger. True if
             the request changes no pixel and the client may be sent the original's format.
     """
@@ -176,7 +177,8 @@ def plan_for(facts: Facts, params: Params, client: ClientClass, limits: Limits) 
     framed = _framed(source, framing, min(longest, fmt.max_edge), fmt.name)
     trim = None if params.trim is None else Trim(params.trim, framing, longest, choice if client else None)
     animated = _stays_animated(facts, params) and limits.animates(fmt)
-    lossy = fmt in LOSSY or (trim is not None and trim.choice is not None)
+    others = _others(choice, fmt, framed.size) if choice else ()
+    lossy = _may_be_lossy(fmt, others) or (trim is not None and trim.choice is not None)
     plan = Plan(
         size=framed.size,
         format=fmt.name,
@@ -199,7 +201,7 @@ def plan_for(facts: Facts, params: Params, client: ClientClass, limits: Limits) 
         target=params.target if lossy and params.q is None else None,
         # Viewers ignore a profile in a GIF, and a text cannot hold one.
         keep_profile=limits.keep_profile and fmt.name in FORMATS and fmt is not GIF,
-        others=_others(choice, fmt, framed.size) if choice else (),
+        others=others,
     )
     return replace(plan, rewrap=not changes_pixels(plan, facts) and _may_send(facts.format, params, client))
 
@@ -233,6 +235,7 @@ def resolve_trim(plan: Plan, source: Size, kept: Area) -> Plan:
     framed = _framed(source, framing, min(longest, fmt.max_edge), fmt.name, kept=kept)
     if choice is not None:
         others = _others(choice, fmt, framed.size)
+    lossy = _may_be_lossy(fmt, others)
     return replace(
         plan,
         trim=None,
@@ -242,10 +245,18 @@ def resolve_trim(plan: Plan, source: Size, kept: Area) -> Plan:
         place=framed.place,
         margin=None if framed.place is None else plan.margin,
         crop_bounds=framed.crop_bounds,
-        q=plan.q if fmt in LOSSY else None,
-        target=plan.target if fmt in LOSSY else None,
+        q=plan.q if lossy else None,
+        target=plan.target if lossy else None,
         others=others,
     )
+
+
+def resolve_opaque(plan: Plan) -> Plan:
+    """Return the plan of a picture of which no pixel is transparent: a photograph needs no png for it."""
+    if plan.format != PNG.name or not plan.others:
+        return plan
+    fmt = FORMATS[plan.others[0]]
+    return replace(plan, format=fmt.name, others=other_formats(fmt, plan.size, (PNG.name,)))
 
 
 def resolve_crop(plan: Plan, position: Position) -> Plan:
@@ -296,15 +307,21 @@ def _format_choice(
         return None
     # On an opaque background no pixel is transparent, so a format without alpha is possible.
     background = params.background
-    transparent = (facts.alpha and not (background and _opaque(background))) or (
-        padded and background is not None and not _opaque(background)
-    )
+    margin = padded and background is not None and not _opaque(background)
+    transparent = margin or (facts.alpha and not (background and _opaque(background)))
     universal = universal_format(facts, transparent=transparent).name
-    return FormatChoice(client, universal, limits.avif_min_pixels, limits.avif_max_pixels)
+    if_opaque = universal_format(facts, transparent=margin).name
+    return FormatChoice(client, universal, if_opaque, limits.avif_min_pixels, limits.avif_max_pixels)
 
 
 def _others(choice: FormatChoice, fmt: Format, size: Size) -> tuple[str, ...]:
+    if fmt.name == choice.universal != choice.if_opaque and max(size) <= FORMATS[choice.if_opaque].max_edge:
+        return (choice.if_opaque,)
     return other_formats(fmt, size, (*choice.accepted, PNG.name))
+
+
+def _may_be_lossy(fmt: Format, others: tuple[str, ...]) -> bool:
+    return any(each in LOSSY for each in (fmt, *(FORMATS[name] for name in others)))
 
 
 def _may_send(format_name: str, params: Params, client: ClientClass) -> bool:

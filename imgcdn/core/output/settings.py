@@ -21,6 +21,13 @@ class ColourPolicy(Enum):
     KEEP = 2
 
 
+class PartialPolicy(Enum):
+    """What happens to an original that ends early: what there is of it is served, or it is refused."""
+
+    SERVE = 1
+    REFUSE = 2
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputSettings:
     """Which formats originals become, and how much time encoders have."""
@@ -55,6 +62,12 @@ class OutputSettings:
         choice(ColourPolicy),
         "What happens to a colour profile: pixels are converted to sRGB (`srgb`), or keep their colours and profile "
         "(`keep`).",
+    )
+    partial: PartialPolicy = setting(
+        PartialPolicy.SERVE,
+        choice(PartialPolicy),
+        "What happens to an original that ends early: the pixels and frames that are there are served, for a minute "
+        "(`serve`), or it is refused with 422 (`refuse`).",
     )
 
     def limits(self, *, max_dimension: int) -> Limits:

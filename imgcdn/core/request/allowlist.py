@@ -78,7 +78,8 @@ class _Path:
     def of(cls, url: RemoteUrl) -> "_Path | None":
         """Return the path of a URL; None if it has an escape that is not UTF-8."""
         path = url.path[1:]
-        # One pass for all segments. No path has an encoded control character.
+        # One pass for all segments. NUL may stand for the slash, because no valid path has an encoded control
+        # character.
         decoded = decode_completely(path.replace("/", "\0"))
         return None if decoded is None else cls(path.split("/"), decoded.split("\0"))
 

@@ -1,4 +1,4 @@
-"""What a refused text most probably meant: the nearest accepted value, for the error."""
+"""The accepted value nearest to a refused text, for the error message."""
 
 import difflib
 import re

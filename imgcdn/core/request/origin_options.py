@@ -1,4 +1,4 @@
-"""What an entry of the allowlist or a mount says beside its URLs: headers of requests, and the use of a query."""
+"""Options of an allowlist entry or a mount: request headers, and whether the query counts."""
 
 import re
 from collections.abc import Mapping
@@ -22,8 +22,8 @@ class OriginHeader:
     Args:
         name: From `header_name`.
         value: Passes `is_header_value`.
-        reference: Where the settings say that the value is, as ("env", name) or ("file", path); None if they contain
-            the value itself.
+        reference: Where the settings take the value from, as ("env", name) or ("file", path); None if they contain the
+            value itself.
     """
 
     name: str

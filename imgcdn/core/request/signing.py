@@ -23,8 +23,7 @@ Pairs = Sequence[tuple[bytes, bytes]]
 _TAG_BYTES = 24
 
 _LEAST_KEY_BYTES = 16
-# A parameter whose decoded name is s. Without this pattern, each long URL of a service without signatures would be
-# decoded once more.
+# Finds a parameter whose decoded name is `s`. It saves decoding the query of every unsigned URL.
 _SIGNED = re.compile(r"(?:\A|&)(?:s|%73)(?:[=&]|\Z)")
 _HEX = re.compile(r"([0-9A-Fa-f]{2})+")
 
@@ -150,7 +149,7 @@ class Signatures:
 
 
 def _pairs(query: str) -> list[tuple[bytes, bytes]]:
-    """Split and decode a query as the dialects do, in its order. An empty pair counts: whoever adds one changes it."""
+    """Split and decode a query as the dialects do. An empty pair counts, so adding one breaks the signature."""
     written = [pair.replace("+", " ").partition("=") for pair in query.split("&")] if query else []
     return [(_decoded(name), _decoded(value)) for name, _, value in written]
 
@@ -177,7 +176,7 @@ def _repeated(pairs: Pairs) -> str:
 def _signature(key: SigningKey, path: str, pairs: Pairs) -> bytes:
     signed = sorted(pair for pair in pairs if pair[0] != b"s")
     parts = [_decoded(path), *(part for pair in signed for part in pair)]
-    # Each part follows its length, so that no two lists of parts have the same message.
+    # Each part has its length in front, so different lists of parts give different messages.
     message = b"".join(b"%d:%b" % (len(part), part) for part in parts)
     return urlsafe_b64encode(hmac.digest(key.secret, message, "sha256")[:_TAG_BYTES])
 

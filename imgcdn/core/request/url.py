@@ -1,16 +1,18 @@
 """
 URLs of remote originals.
 
-A URL is parsed once. The result is compared with the allowlist and then sent, byte for byte. Parsers disagree about
-`\\@`, tabs and line ends, so URLs that two parsers could read differently are refused here. Hosts are compared as text:
-2130706433 and 127.1 are names like any other until they resolve to an address.
+A URL is parsed once. The result is compared with the allowlist and then sent, byte for byte. It may be written as in
+the `src` of a page: spaces and characters beyond ASCII are percent-encoded as browsers do it, and a `%` that begins no
+escape stands for itself (WHATWG URL, sections 1.3 and 4.4). Parsers disagree about `\\@`, tabs and line ends, so URLs
+that two parsers could read differently are refused here. Hosts are compared as text: 2130706433 and 127.1 are names
+like any other until they resolve to an address.
 """
 
 import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import quote, unquote, urljoin
+from urllib.parse import quote, urljoin
 
 from imgcdn.errors import Forbidden, InvalidParam, SourceNotFound
 
@@ -28,18 +30,22 @@ _MAX_ENCODINGS = 4
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
-# White space of any script, and control characters: some parsers strip them, some send them, some end the URL there.
-_AMBIGUOUS = re.compile(r"[\x00-\x20\x7f-\xa0\\\s\u200b-\u200f\u2028-\u202e\ufeff]")
+# Some parsers strip control characters, some send them, some end the URL there. A backslash is a slash for some.
+_AMBIGUOUS = re.compile(r"[\x00-\x1f\x7f-\x9f\\]")
+# White space of any script, and invisible characters. In a path they are percent-encoded; in a host they mislead.
+_INVISIBLE = re.compile(r"[\s\u200b-\u200f\u2028-\u202e\ufeff]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?=:)")
-_BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
-_MISLEADING = re.compile(r"[\x00-\x1f\x7f/\\]|%[0-9A-Fa-f]{2}")
+# Escapes that follow each other, which may be one character; or one of IIS, which reads %u002E as a full stop. To other
+# servers, its % stands for itself.
+_ESCAPES = re.compile(r"%(?:([0-9A-Fa-f]{2}(?:%[0-9A-Fa-f]{2})*)|[uU]([0-9A-Fa-f]{4}))")
+_MISLEADING = re.compile(r"[\x00-\x1f\x7f/\\]|%[0-9A-Fa-f]{2}|%[uU][0-9A-Fa-f]{4}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _CONTROL_C1 = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_ABSOLUTE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:)?//")
+_ABSOLUTE = re.compile(r" *(?:([A-Za-z][A-Za-z0-9+.-]*:)?//|https?:/)", re.IGNORECASE | re.ASCII)
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _PORT = re.compile(r"[0-9]{1,5}")
-# Characters that RFC 3986 allows in a path and in a query, and that urllib3 does not escape. `%` is checked before.
+# Characters that RFC 3986 allows in a path and in a query, and `%`, which begins an escape or stands for itself.
 _PATH_CHARACTERS = "%-._~!$&'()*+,;=:@/"
 _QUERY_CHARACTERS = _PATH_CHARACTERS + "?"
 
@@ -74,9 +80,14 @@ class RemoteUrl:
     @property
     def url(self) -> str:
         """The whole URL, without the port if it is the default of the scheme."""
+        return f"{self.root[:-1]}{self.target}"
+
+    @property
+    def root(self) -> str:
+        """The URL of the host's root. It has no text that two parsers could read differently."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         port = "" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}"
-        return f"{self.scheme}://{host}{port}{self.target}"
+        return f"{self.scheme}://{host}{port}/"
 
     def __str__(self) -> str:
         return self.url
@@ -86,8 +97,12 @@ def is_absolute(text: str) -> bool:
     """
     Tell whether a text is read as a URL; otherwise it is a path.
 
+    One slash after http: or https: is enough (WHATWG URL, section 4.4), because proxies that merge slashes leave one.
+
     >>> is_absolute("ftp://a/b.jpg"), is_absolute("//a/b.jpg"), is_absolute("/a//b.jpg")
     (True, True, False)
+    >>> is_absolute("https:/a/b.jpg"), is_absolute("c:/b.jpg")
+    (True, False)
     """
     return _ABSOLUTE.match(text) is not None
 
@@ -97,18 +112,24 @@ def has_control_characters(text: str) -> bool:
     return _CONTROL_C1.search(text) is not None
 
 
+def has_surrogates(text: str) -> bool:
+    """Tell whether a text has half of a surrogate pair, as Python reads bytes of a file name that are not UTF-8."""
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def parse_remote(url: str) -> RemoteUrl:
     """
-    Read an absolute URL.
+    Read an absolute URL, written as in the `src` of a page. Spaces at its ends are dropped.
 
     Raises:
         InvalidParam: It does not parse, or parsers disagree about it.
         Forbidden: It is of a kind that is never fetched, such as one with a user name.
 
-    >>> parse_remote("HTTPS://B\u00fccher.example:443/a b".replace(" ", "%20")).url
-    'https://xn--bcher-kva.example/a%20b'
+    >>> parse_remote("HTTPS:/B\u00fccher.example:443/50% off.jpg").url
+    'https://xn--bcher-kva.example/50%%20off.jpg'
     """
     _check_characters(url)
+    url = url.strip(" ")
     if url.startswith("//"):
         raise Forbidden("a URL without a scheme")
     scheme = _SCHEME.match(url)
@@ -118,10 +139,12 @@ def parse_remote(url: str) -> RemoteUrl:
     if name not in DEFAULT_PORTS:
         raise Forbidden(f"the scheme {name[:32]}")
     rest = url[len(name) + 1 :]
-    authority = re.match(r"//([^/?#]*)", rest)
+    authority = re.match(r"//?([^/?#]*)", rest)
     if authority is None:
         raise _invalid("names no host")
     target = rest[authority.end() :]
+    if _INVISIBLE.search(authority[1]):
+        raise _invalid("has a space or an invisible character in its host")
     if "@" in authority[1]:
         raise Forbidden("a user name in the URL")
     if "#" in target:
@@ -138,11 +161,16 @@ def join_reference(base: RemoteUrl, reference: str) -> RemoteUrl:
         InvalidParam, Forbidden: As `parse_remote`.
     """
     _check_characters(reference)  # before urljoin, which silently strips some of them
-    without_fragment = reference.partition("#")[0]
-    if without_fragment.lower().startswith(("http:", "https:")):
-        return parse_remote(without_fragment)  # as it is: urljoin would resolve its dot segments
+    reference = reference.strip(" ").partition("#")[0]
+    scheme = _SCHEME.match(reference)
+    if scheme is not None and scheme[0].lower() in DEFAULT_PORTS:
+        rest = reference[scheme.end() + 1 :]
+        if scheme[0].lower() != base.scheme or rest.startswith("//"):
+            return parse_remote(reference)  # as it is: urljoin would resolve its dot segments
+        # After the base's own scheme, browsers read a path (WHATWG URL, section 4.4).
+        reference = rest if rest[:1] in ("", "/", "?") else f"./{rest}"
     try:
-        return parse_remote(urljoin(base.url, without_fragment))
+        return parse_remote(urljoin(base.url, reference))
     except ValueError as error:
         raise _invalid("does not parse") from error
 
@@ -162,7 +190,7 @@ def join_base(base: RemoteUrl, segments: Sequence[str], *, query: str = "") -> R
         InvalidParam: The query does not parse.
     """
     for segment in segments:
-        if segment[:1] in ("", ".") or _MISLEADING.search(segment) or _has_surrogates(segment):
+        if segment[:1] in ("", ".") or _MISLEADING.search(segment) or has_surrogates(segment):
             raise SourceNotFound("There is no image at this path. Check its spelling.")
     path = "/" + quote("/".join(segments), safe="/")
     target = base.path.rstrip("/") + path + (f"?{query}" if query else "")
@@ -187,7 +215,8 @@ def is_beneath(base: RemoteUrl, url: RemoteUrl) -> bool:
 
 def decode_completely(path: str) -> str | None:
     """
-    Decode a path, or a segment of it, until no escape is left, as a chain of careless servers might.
+    Decode a path, or a segment of it, until no escape is left, as a chain of careless servers might. IIS's own escapes
+    count, too.
 
     Args:
         path: From a `RemoteUrl`, so that it is not encoded too often.
@@ -200,7 +229,7 @@ def decode_completely(path: str) -> str | None:
     """
     try:
         for _ in range(_MAX_ENCODINGS):
-            path = unquote(path, errors="strict")
+            path = _decoded_once(path, errors="strict")
     except UnicodeDecodeError:
         return None
     return path
@@ -230,8 +259,8 @@ def parse_override(text: str) -> tuple[str, int, tuple[str, ...]]:
 
 def _check_characters(url: str) -> None:
     _check_length(url)
-    if _AMBIGUOUS.search(url) or _has_surrogates(url):
-        raise _invalid("contains a space, a control character or a backslash")
+    if _AMBIGUOUS.search(url) or has_surrogates(url):
+        raise _invalid("contains a control character or a backslash")
 
 
 def _of_limited_length(url: RemoteUrl) -> RemoteUrl:
@@ -288,12 +317,10 @@ def _port(text: str | None) -> int | None:
 
 
 def _checked_target(raw: str) -> str:
-    if _BROKEN_ESCAPE.search(raw):
-        raise _invalid("has a % that is not followed by two hexadecimal digits; write %25")
     path, _, query = raw.partition("?")
     _check_path(path)
     target = quote(path or "/", safe=_PATH_CHARACTERS)
-    # A question mark with nothing after it is dropped by requests, so it is dropped before anything is compared.
+    # A question mark with nothing after it is dropped, so that a URL with and without it are one source.
     target += f"?{quote(query, safe=_QUERY_CHARACTERS)}" if query else ""
     return _ESCAPE.sub(lambda escape: escape[0].upper(), target)
 
@@ -302,8 +329,8 @@ def _check_path(path: str) -> None:
     """Refuse a path with a segment that some server might resolve to the parent folder, however often it is encoded."""
     decoded = path
     for _ in range(_MAX_ENCODINGS):
-        decoded = unquote(decoded)
-    if decoded != unquote(decoded):
+        decoded = _decoded_once(decoded)
+    if decoded != _decoded_once(decoded):
         raise _invalid(f"is percent-encoded more than {_MAX_ENCODINGS} times")
     if _CONTROL.search(decoded):
         raise _invalid("has an encoded control character in its path")
@@ -312,8 +339,15 @@ def _check_path(path: str) -> None:
             raise Forbidden("a dot segment in the path")
 
 
-def _has_surrogates(text: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in text)
+def _decoded_once(path: str, *, errors: str = "replace") -> str:
+    """Decode as `unquote` does, and IIS's own escapes. `unquote` takes 4 ms for 8,000 percent signs alone."""
+
+    def decode(found: re.Match[str]) -> str:
+        if found[2]:
+            return chr(int(found[2], 16))
+        return bytes.fromhex(found[1].replace("%", "")).decode("utf-8", errors)
+
+    return _ESCAPES.sub(decode, path)
 
 
 def _invalid(why: str) -> InvalidParam:

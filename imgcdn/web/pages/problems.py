@@ -24,6 +24,7 @@ MEANINGS: Mapping[type[ImgcdnError], str] = {
     errors.RenderFailed: "The image could not be rendered in this size and format. Others may succeed.",
     errors.TooCostly: "The image would take far longer than a render may. Ask for a smaller one, or another format.",
     errors.OriginError: "The server that has the original refused, failed, or sent something that cannot be used.",
+    errors.OriginBusy: "The server that has the original has too many requests. Try again after a few seconds.",
     errors.OriginTimeout: "The server that has the original took too long to send it. Try again later.",
     errors.Overloaded: "The service has too much to do, or it is about to stop. Try again in a moment.",
     errors.RenderTimeout: "The image was not ready in time. A smaller size takes less time.",

@@ -2,7 +2,14 @@ from dataclasses import replace
 
 import pytest
 
-from imgcdn.core.encoders.encoding import Encoding, graphic_encodings, photograph_encoding, quick_encoding
+from imgcdn.core.encoders.encoding import (
+    Encoding,
+    graphic_encodings,
+    photograph_encoding,
+    quick_encoding,
+    textured_encoding,
+    tiny_encodings,
+)
 from imgcdn.core.output.geometry import Size
 from imgcdn.core.request.params import Params
 from imgcdn.core.values import Effort, Facts
@@ -179,3 +186,39 @@ def test_every_encoding_of_a_graphic_has_a_format_that_the_plan_names() -> None:
 )
 def test_the_quickest_encoding_has_the_quality_of_its_encoder(encoder: str, expected: Encoding) -> None:
     assert quick_encoding(encoder, 60) == expected
+
+
+@pytest.mark.parametrize(
+    ("size", "textured_share", "speed"),
+    [
+        pytest.param((640, 400), 0.1, 8, id="smooth"),
+        pytest.param((640, 400), 0.5, 9, id="textured"),
+        pytest.param((300, 200), 0.5, 9, id="textured and small"),
+        pytest.param((640, 400), 0.3, 9, id="too much of it is textured"),
+        pytest.param((400, 300), 0.45, 8, id="half smooth and small"),
+        pytest.param((3000, 2000), 0.1, 9, id="smooth and large"),
+    ],
+)
+def test_smooth_pictures_get_more_time(size: Size, textured_share: float, speed: int) -> None:
+    planned = Encoding("avif", "aom", 55, full_chroma=True, speed=9)
+    assert textured_encoding(planned, size, textured_share).speed == speed
+
+
+def test_a_thorough_encoding_stays_as_slow_as_it_is() -> None:
+    planned = Encoding("avif", "aom", 55, full_chroma=True, speed=6, effort=Effort.THOROUGH)
+    assert textured_encoding(planned, (640, 400), 0.0) == planned
+
+
+@pytest.mark.parametrize(
+    ("client", "formats"),
+    [
+        pytest.param(BOTH, ["webp", "webp"], id="avif and webp"),
+        pytest.param(NEITHER, ["jpeg", "png"], id="neither"),
+    ],
+)
+def test_a_tiny_picture_is_also_tried_without_loss(client: tuple[str, ...], formats: list[str]) -> None:
+    plan = make_plan(PHOTO, Params(width=40), client)
+    lossy, lossless = tiny_encodings(plan, FAST)
+    assert [lossy.format, lossless.format] == formats
+    assert lossy.quality is not None
+    assert lossless.quality is None

@@ -6,13 +6,12 @@ from imgcdn.core.request.url import (
     MAX_URL_LENGTH,
     has_control_characters,
     is_absolute,
-    is_beneath,
     join_base,
     join_reference,
     parse_override,
     parse_remote,
 )
-from imgcdn.errors import Forbidden, InvalidParam, SourceNotFound
+from imgcdn.errors import Forbidden, InvalidParam
 
 
 @pytest.mark.parametrize(
@@ -31,6 +30,32 @@ from imgcdn.errors import Forbidden, InvalidParam, SourceNotFound
         pytest.param("https://a.example/\u00fc?\u00fc", "https://a.example/%C3%BC?%C3%BC", id="unicode"),
         pytest.param('https://a.example/"<>^`{|}[]', "https://a.example/%22%3C%3E%5E%60%7B%7C%7D%5B%5D", id="quoted"),
         pytest.param("https://a.example/a;b=c,d!$&'()*+:@~_-.e", "https://a.example/a;b=c,d!$&'()*+:@~_-.e", id="kept"),
+        pytest.param(
+            "https://a.example/9.41.00\u202fAM.png",
+            "https://a.example/9.41.00%E2%80%AFAM.png",
+            id="a narrow no-break space",
+        ),
+        pytest.param(
+            "https://a.example/\U0001f468\u200d\U0001f469.png?\u200c",
+            "https://a.example/%F0%9F%91%A8%E2%80%8D%F0%9F%91%A9.png?%E2%80%8C",
+            id="joiners",
+        ),
+        pytest.param("https://a.example/\u3000\xa0?\xa0", "https://a.example/%E3%80%80%C2%A0?%C2%A0", id="wide spaces"),
+        pytest.param(
+            "https://a.example/\u2028\u202e\ufeff", "https://a.example/%E2%80%A8%E2%80%AE%EF%BB%BF", id="invisible"
+        ),
+        pytest.param("https://a.example/a b?c d", "https://a.example/a%20b?c%20d", id="spaces"),
+        pytest.param("  https://a.example/x  ", "https://a.example/x", id="spaces at the ends"),
+        pytest.param("https://a.example/50%off.jpg", "https://a.example/50%off.jpg", id="a percent sign"),
+        pytest.param(
+            "https://a.example/100%?q=%e&r=%", "https://a.example/100%?q=%e&r=%", id="percent signs at the end"
+        ),
+        pytest.param(
+            "https://a.example/%\u00fc%%41%4%c3", "https://a.example/%%C3%BC%%41%4%C3", id="and beside escapes"
+        ),
+        pytest.param("https://a.example/%u4e2d.jpg", "https://a.example/%u4e2d.jpg", id="an escape of IIS alone"),
+        pytest.param("https:/a.example/x", "https://a.example/x", id="one slash"),
+        pytest.param("HTTP:/a.example:80", "http://a.example/", id="one slash, in capitals"),
         pytest.param("https://a.example//a//b", "https://a.example//a//b", id="empty segments"),
         pytest.param("https://a.example/a%2Fb", "https://a.example/a%2Fb", id="an encoded slash"),
         pytest.param("https://a.example/...", "https://a.example/...", id="three dots are an ordinary name"),
@@ -59,9 +84,13 @@ def test_a_url_is_normalised_once(written: str, normal: str | None) -> None:
         pytest.param("", id="empty"),
         pytest.param("a.example/x.jpg", id="no scheme"),
         pytest.param("https:", id="scheme alone"),
-        pytest.param("https:/a.example/x", id="one slash"),
         pytest.param("https:a.example/x", id="no slash"),
         pytest.param("https:///x", id="three slashes"),
+        pytest.param("https:/?x", id="one slash and no host"),
+        pytest.param("https://a.exa mple/x", id="a space in the host"),
+        pytest.param("https://a.exa\u200dmple/x", id="a joiner in the host"),
+        pytest.param("https://a.example\u3000/x", id="a wide space after the host"),
+        pytest.param("https://a.example%/x", id="a percent sign in the host"),
         pytest.param("https://", id="nothing after the slashes"),
         pytest.param("https://:443/x", id="a port alone"),
         pytest.param("https://a.example:/x", id="a colon and no port"),
@@ -86,23 +115,18 @@ def test_a_url_is_normalised_once(written: str, normal: str | None) -> None:
         pytest.param("https://a\u3002example/x", id="an ideographic full stop"),
         pytest.param("https://a.example/x\r\nHost: evil", id="line ends"),
         pytest.param("https://a.exa\tmple/x", id="a tab"),
-        pytest.param(" https://a.example/x", id="a space before"),
-        pytest.param("https://a.example/x ", id="a space after"),
+        pytest.param("\u3000https://a.example/x", id="a wide space before"),
         pytest.param("https://a.example/\x00", id="NUL"),
         pytest.param("https://a.example/\x7f", id="delete"),
         pytest.param("https://a.example/\x85", id="a C1 control"),
-        pytest.param("https://a.example/\xa0", id="a no-break space"),
-        pytest.param("https://a.example/\u2028", id="a line separator"),
-        pytest.param("https://a.example/\u202e", id="a text direction override"),
         pytest.param("https://a.example/\ud800", id="the first surrogate, unpaired"),
         pytest.param("https://a.example/\udfff", id="the last surrogate, unpaired"),
         pytest.param("https://a.example\\@b.example/", id="a backslash"),
-        pytest.param("https://a.example/100%", id="a percent sign"),
-        pytest.param("https://a.example/%zz", id="an escape without digits"),
-        pytest.param("https://a.example/x?q=%e", id="half an escape in the query"),
         pytest.param("https://a.example/%00", id="an encoded NUL"),
         pytest.param("https://a.example/%0d%0aHost:x", id="encoded line ends"),
         pytest.param("https://a.example/%250a", id="a line end encoded twice"),
+        pytest.param("https://a.example/%%30a", id="a line end after a percent sign"),
+        pytest.param("https://a.example/%u000a", id="a line end as IIS encodes it"),
         pytest.param("https://a.example/%" + "25" * 50, id="encoded fifty times"),
         pytest.param("https://a.example/".ljust(MAX_URL_LENGTH + 1, "x"), id="a character too long"),
     ],
@@ -139,6 +163,12 @@ def test_a_url_that_does_not_parse_is_an_invalid_param(url: str) -> None:
         pytest.param("https://a.example/m/a%2F..%2Fx", id="parent between encoded slashes"),
         pytest.param("https://a.example/m/a%5c..%5cx", id="parent between encoded backslashes"),
         pytest.param("https://a.example/m/..;a=b/x", id="parent with a path parameter"),
+        pytest.param("https://a.example/m/%%32e%%32e/x", id="parent after percent signs"),
+        pytest.param("https://a.example/m/%u002e%U002E/x", id="parent as IIS encodes it"),
+        pytest.param("https://a.example/m/%25u002e./x", id="parent as IIS encodes it, encoded"),
+        pytest.param("https://a.example/m/a%u002f..%u005cx", id="parent between separators as IIS encodes them"),
+        pytest.param("https:/u:p@a.example/x", id="a user after one slash"),
+        pytest.param("https:/a.example/../x", id="the parent after one slash"),
     ],
 )
 def test_a_url_that_is_never_fetched_is_forbidden(url: str) -> None:
@@ -155,6 +185,12 @@ def test_a_url_that_is_never_fetched_is_forbidden(url: str) -> None:
         pytest.param("/a//b.jpg", False, id="a path with an empty segment"),
         pytest.param("a.jpg", False, id="a name"),
         pytest.param("c:b.jpg", False, id="a colon in a name"),
+        pytest.param("https:/a.example/b.jpg", True, id="one slash after https"),
+        pytest.param("HTTP:/a.example/b.jpg", True, id="one slash after http"),
+        pytest.param(" //a.example/b.jpg", True, id="a space before"),
+        pytest.param("ftp:/a/b.jpg", False, id="one slash after another scheme"),
+        pytest.param("http\u017f:/a/b.jpg", False, id="a letter that is an s in upper case"),
+        pytest.param("http:a.jpg", False, id="no slash"),
     ],
 )
 def test_a_text_with_two_slashes_before_the_host_is_read_as_a_url(text: str, absolute: bool) -> None:
@@ -186,96 +222,6 @@ def test_a_url_that_parses_is_in_its_normal_form_afterwards(path: str, query: st
 
 
 @pytest.mark.parametrize(
-    ("location", "expected"),
-    [
-        pytest.param("/b.jpg", "https://a.example:8443/b.jpg", id="a path"),
-        pytest.param("b.jpg?x=1", "https://a.example:8443/m/b.jpg?x=1", id="a name"),
-        pytest.param("../b.jpg", "https://a.example:8443/b.jpg", id="parent, which is resolved"),
-        pytest.param("?x=1", "https://a.example:8443/m/a.jpg?x=1", id="a query"),
-        pytest.param("//b.example/b.jpg", "https://b.example/b.jpg", id="another host"),
-        pytest.param("http://b.example/b.jpg#top", "http://b.example/b.jpg", id="another scheme, and a fragment"),
-        pytest.param("HTTPS://b.example", "https://b.example/", id="another host in capitals"),
-    ],
-)
-def test_a_location_is_resolved_against_the_url_that_redirected(location: str, expected: str) -> None:
-    assert join_reference(parse_remote("https://a.example:8443/m/a.jpg"), location).url == expected
-
-
-@pytest.mark.parametrize(
-    ("location", "error"),
-    [
-        pytest.param("https://b.example/m/../x", Forbidden, id="dot segments of another host"),
-        pytest.param("/m/%2e%2e/x", Forbidden, id="encoded dot segments"),
-        pytest.param("https://u@b.example/", Forbidden, id="a user"),
-        pytest.param("file:///etc/passwd", Forbidden, id="a file"),
-        pytest.param("/a b", InvalidParam, id="a space"),
-        pytest.param("\thttps://b.example/", InvalidParam, id="a tab that would be stripped"),
-        pytest.param("/\\b.example/x", InvalidParam, id="a backslash"),
-        pytest.param("https://[b/", InvalidParam, id="an unclosed bracket"),
-        pytest.param("//[b/", InvalidParam, id="half a bracket, relative"),
-    ],
-)
-def test_a_location_follows_the_rules_of_urls(location: str, error: type[Exception]) -> None:
-    with pytest.raises(error):
-        join_reference(parse_remote("https://a.example/m/a.jpg"), location)
-
-
-@pytest.mark.parametrize(
-    ("base", "segments", "query", "expected"),
-    [
-        pytest.param("http://10.0.0.5:9000/b", ["x.jpg"], "", "http://10.0.0.5:9000/b/x.jpg", id="beneath a path"),
-        pytest.param("http://media/", ["a", "b.jpg"], "", "http://media/a/b.jpg", id="beneath the root"),
-        pytest.param("http://media/b/", ["x"], "v=1&w=%c3", "http://media/b/x?v=1&w=%C3", id="a query"),
-        pytest.param("http://media/b?key=1", ["x"], "", "http://media/b/x", id="the query of the base is dropped"),
-        pytest.param(
-            "http://media/b", ["a b", "\u00fc?#;@.jpg"], "", "http://media/b/a%20b/%C3%BC%3F%23%3B%40.jpg", id="q"
-        ),
-        pytest.param("http://media/b", ["100%.jpg"], "", "http://media/b/100%25.jpg", id="a percent sign"),
-    ],
-)
-def test_a_path_is_joined_to_a_mount(base: str, segments: list[str], query: str, expected: str) -> None:
-    joined = join_base(parse_remote(base), segments, query=query)
-
-    assert joined.url == expected
-    assert is_beneath(parse_remote(base), joined)
-
-
-@pytest.mark.parametrize(
-    "segments",
-    [
-        pytest.param([""], id="empty"),
-        pytest.param(["a", "", "b"], id="empty in the middle"),
-        pytest.param([".."], id="the parent"),
-        pytest.param(["."], id="the same folder"),
-        pytest.param([".git", "config"], id="a dot folder"),
-        pytest.param(["a/b"], id="a slash that was encoded"),
-        pytest.param(["a\\b"], id="a backslash"),
-        pytest.param(["%2e%2e"], id="a second encoding"),
-        pytest.param(["a%2Fb"], id="a slash encoded twice"),
-        pytest.param(["a\nb"], id="a control character"),
-        pytest.param(["\ud800"], id="an unpaired surrogate"),
-    ],
-)
-def test_a_segment_that_could_leave_a_mount_is_refused(segments: list[str]) -> None:
-    with pytest.raises(SourceNotFound):
-        join_base(parse_remote("http://media/b"), segments)
-
-
-@pytest.mark.parametrize(
-    ("query", "error"),
-    [
-        pytest.param("a b", InvalidParam, id="a space"),
-        pytest.param("a\r\nHost: x", InvalidParam, id="line ends"),
-        pytest.param("%", InvalidParam, id="half an escape"),
-        pytest.param("a#b", Forbidden, id="a fragment"),
-    ],
-)
-def test_the_query_of_a_mount_follows_the_rules_of_urls(query: str, error: type[Exception]) -> None:
-    with pytest.raises(error):
-        join_base(parse_remote("http://media/b"), ["x"], query=query)
-
-
-@pytest.mark.parametrize(
     "path",
     [
         pytest.param("x" * (MAX_URL_LENGTH - len("https://a.example/")), id="as it is written"),
@@ -300,21 +246,6 @@ def test_a_url_beneath_a_mount_has_a_greatest_length() -> None:
     assert len(join_base(base, [longest]).url) <= MAX_URL_LENGTH
     with pytest.raises(InvalidParam, match="longer than 8000"):
         join_base(base, [longest + "ü"])
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        pytest.param("http://media/b-evil/x", id="a folder whose name begins with the same letters"),
-        pytest.param("http://media/b", id="the base itself"),
-        pytest.param("https://media/b/x", id="another scheme"),
-        pytest.param("http://media:81/b/x", id="another port"),
-        pytest.param("http://media.evil/b/x", id="another host"),
-        pytest.param("http://media/?/b/x", id="only in the query"),
-    ],
-)
-def test_these_urls_are_not_beneath_the_base(url: str) -> None:
-    assert not is_beneath(parse_remote("http://media/b"), parse_remote(url))
 
 
 @pytest.mark.parametrize(

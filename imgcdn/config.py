@@ -27,6 +27,7 @@ from imgcdn.core.setting import Mistake, Problem, word_of
 from imgcdn.core.setting_tables import key_part
 from imgcdn.errors import ConfigError
 from imgcdn.origins.settings import OriginSettings
+from imgcdn.referred import with_texts
 from imgcdn.renderers.settings import Allowance, RendererSettings
 from imgcdn.service.settings import ServiceSettings
 from imgcdn.store.settings import StoreSettings
@@ -283,7 +284,7 @@ def _from_environ(environ: Mapping[str, str]) -> Iterable[tuple[str, str]]:
 def _read(name: str, raw: object, *, as_variable: bool) -> object:
     if name not in DECLARED:
         raise _unknown(name, raw, as_variable=as_variable)
-    return DECLARED[name][1].metadata["parse"](raw)
+    return DECLARED[name][1].metadata["parse"](with_texts(raw) if name == "signing_keys" else raw)
 
 
 def _unknown(name: str, raw: object, *, as_variable: bool) -> Mistake:

@@ -5,7 +5,7 @@ Fuzz the places where the service reads what others have written.
 
 Each target of `tests/fuzz/targets.py` gets this many seconds, and at least one round of 500 inputs. Prints its seed
 and how many inputs were checked. A wrong reaction ends the target: the smallest input that gets it is printed, and goes
-into the target's `cases`. Exit status 1 says that there was one.
+into the target's `cases`. The last line says whether there was one, and the exit status is then 1.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import secrets
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 from typing import Any
 
 from tests.fuzz.target import Target, attempt
@@ -32,8 +33,21 @@ def main() -> int:
     arguments = parser.parse_args()
     logging.disable()  # the service warns of each damaged file
     chosen = [target for target in TARGETS if arguments.target in (None, target.name)]
-    passed = [fuzz(target, arguments.seed, arguments.seconds) for target in chosen]
-    return 0 if all(passed) else 1
+    failed = [target.name for target in chosen if not fuzz(target, arguments.seed, arguments.seconds)]
+    print(verdict(len(chosen), failed))
+    return 1 if failed else 0
+
+
+def verdict(count: int, failed: Sequence[str]) -> str:
+    """
+    Return the last line of a run.
+
+    >>> verdict(14, []), verdict(14, ["bytes"])
+    ('passed: 14 of 14 targets', 'FAILED: 1 of 14 targets: bytes')
+    """
+    if failed:
+        return f"FAILED: {len(failed)} of {count} targets: {', '.join(failed)}"
+    return f"passed: {count} of {count} targets"
 
 
 def fuzz(target: Target[Any], seed: int, seconds: float) -> bool:

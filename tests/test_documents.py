@@ -71,8 +71,9 @@ _TOML = [
 @pytest.mark.parametrize("block", _TOML)
 def test_the_configurations_in_the_documents_work(block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CMS_TENANT", "one")
+    monkeypatch.setenv("IMAGES_KEY_2025", "2025:00112233445566778899aabbccddeeff")
     secret = tmp_path / "secret"
-    secret.write_text("Bearer abc\n")
+    secret.write_text("2026:00112233445566778899aabbccddeeff\n")  # a key, and the value of a header
     file = tmp_path / "imgcdn.toml"
     file.write_text(re.sub(r'file = "[^"]*"', f'file = "{secret}"', block))
 

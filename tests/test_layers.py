@@ -21,7 +21,8 @@ ROOMS: dict[str, set[str]] = {
     "core": {"errors"},
     "core/setting": set(),
     "core/memo": set(),
-    "config": _BASE | {f"{room}/settings" for room in _WITH_SETTINGS},
+    "referred": {"core/setting", "core/setting_tables"},
+    "config": _BASE | {"referred"} | {f"{room}/settings" for room in _WITH_SETTINGS},
     "dialects": _BASE,
     "markup": _BASE,
     "engine": _BASE,
@@ -42,6 +43,7 @@ ROOMS: dict[str, set[str]] = {
     "imgcdn": {"markup"},
     # config imports them, so what they import is loaded by every command.
     **{f"{room}/settings": _BASE for room in _WITH_SETTINGS},
+    "origins/entries": _BASE | {"referred"},
 }
 
 #: Library -> the rooms that may import it. No room may import a library that is not listed.

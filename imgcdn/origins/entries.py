@@ -4,7 +4,6 @@ How the entries of `allow` and `mounts` are written: as a text, or as a table wi
 The value of a header is never part of a message.
 """
 
-import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -24,14 +23,11 @@ from imgcdn.core.request.url import RemoteUrl, parse_remote
 from imgcdn.core.setting import Mistake, list_of, read_each, text
 from imgcdn.core.setting_tables import from_json, key_part, table_entries
 from imgcdn.errors import Forbidden, InvalidParam
+from imgcdn.referred import FORMS, described, read, reference_in
 
 T = TypeVar("T")
 
 _MOUNT_EXAMPLE = "/cms=https://cms.internal/media"
-_VALUE_FORMS = 'text, { env = "VARIABLE" } or { file = "PATH" }'
-
-#: Longest file with the value of a header.
-_MAX_FILE_BYTES = 16_384
 
 _MISSING = object()
 
@@ -143,30 +139,12 @@ def _header(item: tuple[str, object]) -> OriginHeader:
         raise Mistake("is what `imgcdn check` shows in place of a value; write the value")
     if isinstance(raw, str):
         return OriginHeader(name, _checked_value(raw, "must be"))
-    kind, place = next(iter(raw.items())) if isinstance(raw, dict) and len(raw) == 1 else ("", None)
-    if kind not in _PLACES or not isinstance(place, str):
-        raise Mistake(f"must be {_VALUE_FORMS}")
-    return OriginHeader(name, _PLACES[kind](place), (kind, place))
-
-
-def _from_variable(name: str) -> str:
-    value = os.environ.get(name)
-    if value is None:
-        raise Mistake(f"is in the variable {name}, which is not set")
-    return _checked_value(value, f"is in the variable {name}, which must hold")
-
-
-def _from_file(path: str) -> str:
-    try:
-        with open(path, "rb") as file:
-            content = file.read(_MAX_FILE_BYTES)
-    except (OSError, ValueError) as error:  # ValueError for a NUL in the path
-        why = error.strerror if isinstance(error, OSError) else error
-        raise Mistake(f"is in the file {path}, which cannot be read: {why}") from error
-    return _checked_value(content.decode("latin-1").rstrip("\r\n"), f"is in the file {path}, which must hold")
-
-
-_PLACES: Mapping[str, Callable[[str], str]] = {"env": _from_variable, "file": _from_file}
+    reference = reference_in(raw)
+    if reference is None:
+        raise Mistake(f"must be {FORMS}")
+    return OriginHeader(
+        name, _checked_value(read(reference), f"is in {described(reference)}, which must hold"), reference
+    )
 
 
 def _checked_value(value: str, must: str) -> str:

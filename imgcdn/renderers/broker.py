@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from multiprocessing.context import ForkServerProcess
 
+from imgcdn.core.amounts import in_seconds
 from imgcdn.core.interest import Interest
 from imgcdn.errors import InternalError, Overloaded, RenderFailed, RenderTimeout
 from imgcdn.renderers.budgets import Budgets
@@ -159,7 +160,7 @@ class Child:
                 return await read_outcome(self._reader)
         except TimeoutError:
             await self.kill()
-            return Failed(RenderTimeout(f"Rendering took more than {job.timeout_s:g} seconds and was stopped."))
+            return Failed(RenderTimeout(f"Rendering took more than {in_seconds(job.timeout_s)} and was stopped."))
         except (asyncio.IncompleteReadError, ConnectionError):
             status = await self.kill(patience_s=_ENDING_S)
             # None: a child closes its socket only at its end, so it is the fork server that hangs and does not tell.

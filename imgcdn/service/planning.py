@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass, replace
 
+from imgcdn.core.amounts import in_seconds
 from imgcdn.core.encoders.cost import cost_ms
 from imgcdn.core.footprint import PLAN_BYTES
 from imgcdn.core.memo import MIB, Memo, bytes_of
@@ -81,7 +82,7 @@ class Planner:
         """
         limit_s = _TOO_COSTLY * self._policy.timeout_s
         if planned.cost_ms > limit_s * 1000:
-            detail = f"This image would take more than {limit_s:g} seconds. Ask for a smaller size, or for JPEG."
+            detail = f"This image would take more than {in_seconds(limit_s)}. Ask for a smaller size, or for JPEG."
             raise TooCostly(detail, limit=limit_s)
 
 

@@ -35,7 +35,7 @@ class Health:
         """Why nothing can be stored, or nothing evicted; empty if all is well."""
         if self._writing:
             return self._writing
-        return self._sweeping if self._space.suffices() else "less than min_free_bytes is free"
+        return self._sweeping if self._space.suffices() else self._space.shortage
 
     def note(self, error: OSError | None) -> None:
         """Remember whether files can be written, and log a new reason why they cannot."""

@@ -31,7 +31,8 @@ class StoreSettings:
     min_free_bytes: int = setting(
         256 * 2**20,
         byte_count,
-        "Bytes to leave free on the cache's disk, but at most a tenth of it. With less, nothing is written.",
+        "Bytes to leave free on the cache's disk, but at most a tenth of it. With less, pictures are evicted, those "
+        "used longest ago first, and nothing is written until enough is free.",
     )
 
     def __post_init__(self) -> None:

@@ -31,6 +31,8 @@ class Space:
         self._folder = folder
         self._min_free_bytes = min_free_bytes
         self._seen = (-math.inf, True)
+        #: What is short, as the last measurement that did not suffice has found it.
+        self.shortage = ""
         self._said_at = -math.inf
 
     def suffices(self) -> bool:
@@ -46,6 +48,11 @@ class Space:
             except OSError:
                 free, floor = 1, 1
             self._seen = (now, free >= max(floor, 1))
+            self.shortage = (
+                "less than min_free_bytes is free"
+                if floor >= self._min_free_bytes
+                else "less than a tenth of the disk is free, and min_free_bytes is above that tenth"
+            )
             if not self._seen[1] and now - self._said_at > _SAID_S:
                 self._said_at = now
                 _log.warning("serving without storing: %d bytes of the cache's disk are free, %d must be", free, floor)

@@ -14,6 +14,7 @@ class Counts:
         by_class: Responses by the first digit of their status.
         hit, miss, collapsed, stale: Images by the handling of the cache; `stale`: the source was validated first.
         error: Problem documents and pages, those about images included.
+        left: Requests whose client left before the response. They have no status and no other count.
     """
 
     by_class: list[int] = field(default_factory=lambda: [0] * 6)
@@ -22,6 +23,7 @@ class Counts:
     collapsed: int = 0
     stale: int = 0
     error: int = 0
+    left: int = 0
 
     @property
     def total(self) -> int:
@@ -59,9 +61,13 @@ class Counts:
         >>> counts.add(200, CacheStatus.HIT); counts.add(304, CacheStatus.HIT); counts.add_error(404)
         >>> counts.summary()
         'answered 3 requests: 1 2xx, 1 3xx, 1 4xx; 2 hit, 1 error'
+        >>> counts.left += 1
+        >>> counts.summary()
+        'answered 3 requests: 1 2xx, 1 3xx, 1 4xx; 2 hit, 1 error; 1 left before the answer'
         """
         classes = [f"{count:,} {digit}xx" for digit, count in enumerate(self.by_class) if count]
         handled = [(name, getattr(self, name)) for name in ("hit", "miss", "collapsed", "stale", "error")]
         parts = [", ".join(classes), ", ".join(f"{count:,} {name}" for name, count in handled if count)]
+        parts += [f"{self.left:,} left before the answer"] if self.left else []
         noun = "request" if self.total == 1 else "requests"
         return f"answered {self.total:,} {noun}: {'; '.join(part for part in parts if part)}"

@@ -69,7 +69,7 @@ class Front:
         if self._starting is None:
             return
         await self._parts.stop()
-        if self._exit.counts.total:
+        if self._exit.counts.total or self._exit.counts.left:
             _log.info("%s", self._exit.counts.summary())
 
     def answer(self, request: Request) -> Response | None:

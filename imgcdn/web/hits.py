@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from imgcdn import dialects
 from imgcdn.core.memo import MIB, Memo, bytes_of
-from imgcdn.core.request.loops import is_loop
+from imgcdn.core.request.loops import MAX_CDN_LOOP_LENGTH, is_loop
 from imgcdn.core.request.negotiation import MAX_ACCEPT_LENGTH, ClientClass, client_class
 from imgcdn.core.request.save_data import lower_quality, wants_less
 from imgcdn.core.request.settings import RequestSettings
@@ -93,8 +93,8 @@ class Hits:
             RequestError: The request is not valid.
         """
         headers = request.headers
-        if b"cdn-loop" in headers and is_loop(request.header(b"cdn-loop"), self._parts.loop_id):
-            raise Forbidden("this service asked itself: an allowed URL or a mount leads here")
+        if b"cdn-loop" in headers:
+            self._refuse_loop(request.header(b"cdn-loop") or "")
         thrifty = self._request_settings.save_data and wants_less(request.header(b"save-data"))
         image = self._requests.get((request.target, thrifty))
         if image is None:
@@ -106,6 +106,15 @@ class Hits:
         if image.expires is not None and image.expires <= self._clock():
             raise Forbidden(f"the signed URL has expired; its exp is {image.expires}")
         return image, self._client_class(request.header(b"accept"))
+
+    def _refuse_loop(self, header: str) -> None:
+        if len(header) > MAX_CDN_LOOP_LENGTH:
+            raise Forbidden(
+                f"the request's CDN-Loop has more than {MAX_CDN_LOOP_LENGTH:,} characters, so it was not read; many "
+                "CDNs in a row, or the client, made it that long"
+            )
+        if is_loop(header, self._parts.loop_id):
+            raise Forbidden("this service asked itself: an allowed URL or a mount leads here")
 
     def source_host(self, request: Request) -> str:
         """

@@ -67,7 +67,8 @@ class Exit:
         return self.refuse(InternalError("The request failed. The log has the reason."), request)
 
     def note_departure(self, request: Request) -> None:
-        """Log a request whose client left before its response."""
+        """Count and log a request whose client left before its response."""
+        self.counts.left += 1
         if self._access_log is not AccessLog.OFF:
             self._write(logging.INFO, Response(_CLIENT_LEFT, [], b""), request, "the client left")
 

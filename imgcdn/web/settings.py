@@ -147,7 +147,7 @@ class WebSettings:
         Welcome.AUTO,
         _welcome,
         "Whether the page at `/` lists pictures of the root (`true`, `false`). With `auto`, it does so only if `bind` "
-        "is a loopback address.",
+        "is a loopback address and in use: not with a socket from systemd, and not inside another server.",
     )
     cache_control: str = setting(
         "",

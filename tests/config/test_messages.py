@@ -216,7 +216,7 @@ def test_every_setting_has_a_row() -> None:
         pytest.param(
             "signing_keys",
             [f"a:{SECRET}", 5],
-            "--signing-keys[1] must be text such as KID:HEX",
+            '--signing-keys[1] must be text such as KID:HEX, { file = "PATH" } or { env = "VARIABLE" }',
             id="a number for a key",
         ),
         pytest.param(

@@ -144,3 +144,35 @@ def test_the_cpu_quota_of_a_container_limits_the_number_of_cpus(share: str, expe
     all_cpus = cpu_count(Path("missing"))
 
     assert cpu_count(Path("cpu.max")) == (expected or all_cpus)
+
+
+NEW, OLD = "2026:00112233445566778899aabbccddeeff", "2025:ffeeddccbbaa99887766554433221100"
+
+
+def test_a_signing_key_can_be_in_a_file_or_in_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "key").write_text(f"{NEW}\n")
+    monkeypatch.setenv("IMAGES_KEY", OLD)
+    settings = tmp_path / "imgcdn.toml"
+    settings.write_text(f'signing_keys = [{{ file = "{tmp_path}/key" }}, {{ env = "IMAGES_KEY" }}]')
+
+    expected = value(load({"signing_keys": [NEW, OLD]}, environ={}), "signing_keys")
+    assert value(load(environ={}, file=settings), "signing_keys") == expected
+    as_json = f'[{{"file": "{tmp_path}/key"}}, "{OLD}"]'
+    assert value(load(environ={"IMGCDN_SIGNING_KEYS": as_json}), "signing_keys") == expected
+
+
+def test_a_message_about_a_key_elsewhere_names_its_place_and_shows_nothing_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "long").write_text(NEW + "0" * 20_000)
+    (tmp_path / "short").write_text("2026:0011")
+    monkeypatch.delenv("IMAGES_KEY", raising=False)
+    places = [*({"file": str(tmp_path / name)} for name in ("missing", "long", "short")), {"env": "IMAGES_KEY"}]
+    told = [mistakes({"signing_keys": [OLD, place]})[0] for place in places]
+
+    assert [line.startswith("--signing-keys[1] ") for line in told] == [True] * 4
+    assert "which cannot be read: No such file or directory" in told[0]
+    assert "which has more than 16,384 bytes" in told[1]
+    assert "has a key of 16 bits" in told[2]
+    assert "in the variable IMAGES_KEY, which is not set" in told[3]
+    assert "0011" not in "".join(told).replace(str(tmp_path), "")

@@ -149,7 +149,7 @@ def test_exactly_the_space_that_must_stay_free_is_enough(small_disk: SmallDisk) 
     assert open_store(folder, min_free_bytes=free).temp_path() is not None
     assert short.temp_path() is None
     assert not publish(short)
-    assert "min_free_bytes" in short.degraded
+    assert short.degraded == "less than min_free_bytes is free"
 
 
 def test_a_disk_that_is_short_of_space_loses_all_copies_and_then_the_variants(small_disk: SmallDisk) -> None:
@@ -173,7 +173,7 @@ def test_at_most_a_tenth_of_a_small_disk_must_stay_free(
     (small_disk.folder / "ballast").write_bytes(bytes(_free_bytes(small_disk.folder) - 81_920))
     full = open_store(folder, min_free_bytes=2**28)
     assert [publish(full) for _ in range(3)] == [False] * 3
-    assert full.degraded == "less than min_free_bytes is free"
+    assert full.degraded == "less than a tenth of the disk is free, and min_free_bytes is above that tenth"
     assert full.space.missing_bytes() == 2**20 // 10 - _free_bytes(small_disk.folder)
     assert caplog.messages == [
         *["min_free_bytes is above a tenth of the cache's disk: 104857 bytes are left free"] * 2,

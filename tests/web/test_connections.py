@@ -131,6 +131,8 @@ def test_a_client_that_leaves_during_a_render_is_logged_as_gone(root: Path, tmp_
         (line,) = (json.loads(text) for text in service.log.read_text().splitlines() if "499" in text)
         assert (line["status"], line["target"]) == (499, "/img/large.jpg?fm=avif&q=95")
         assert service.get("/-/healthz").status == 200
+        service.stop()
+        assert "; 1 left before the answer" in service.log.read_text()
 
 
 def test_each_response_has_an_id_of_its_own(edge: Service) -> None:

@@ -43,3 +43,11 @@ def test_large_numbers_are_grouped() -> None:
     counts.by_class[2] = counts.hit = 12_345
 
     assert counts.summary() == "answered 12,345 requests: 12,345 2xx; 12,345 hit"
+
+
+def test_clients_that_left_are_counted_apart() -> None:
+    counts = Counts(left=2)
+    assert counts.summary() == "answered 0 requests: 2 left before the answer"
+
+    counts.add(200, CacheStatus.MISS)
+    assert counts.summary() == "answered 1 request: 1 2xx; 1 miss; 2 left before the answer"

@@ -1,5 +1,6 @@
 """The front as a function, without a server and without renders: methods, the exit, counts and the access log."""
 
+import asyncio
 import logging
 import time
 from dataclasses import replace
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from imgcdn.config import Config, load
+from imgcdn.core.request.loops import MAX_CDN_LOOP_LENGTH
 from imgcdn.core.request.routes import Routes
 from imgcdn.core.values import Source
 from imgcdn.service.assembly import assemble
@@ -109,3 +111,51 @@ def test_a_head_is_logged_with_the_bytes_that_were_sent(front: Front, caplog: py
 
     assert first > 0
     assert second == 0
+
+
+@pytest.mark.parametrize(
+    ("length", "cause"),
+    [
+        pytest.param(MAX_CDN_LOOP_LENGTH, "this service asked itself", id="of the greatest length"),
+        pytest.param(MAX_CDN_LOOP_LENGTH + 1, "CDN-Loop has more than 2,000 characters", id="too long to be read"),
+    ],
+)
+def test_the_log_tells_a_loop_from_a_header_that_is_too_long(
+    config: Config, caplog: pytest.LogCaptureFixture, length: int, cause: str
+) -> None:
+    parts = assemble(config)
+    header = f"{parts.loop_id}, ".ljust(length, "a").encode()
+    with caplog.at_level(logging.INFO, "imgcdn.access"):
+        front = Front(config.web, config.request, parts, max_waiting=9)
+        response = front.answer(Request("GET", "/img/a.jpg", {b"cdn-loop": header}))
+
+    assert response is not None
+    assert response.status == 403
+    assert cause in vars(caplog.records[-1])["note"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "shown", "hidden"),
+    [
+        pytest.param({}, b"/img/photo.jpg?w=640", b"p=NAME", id="signed URLs of any output"),
+        pytest.param(
+            {"params": "presets", "presets": "thumb=w=200"},
+            b"/img/photo.jpg?p=NAME",
+            b"?w=",
+            id="signed URLs of presets",
+        ),
+    ],
+)
+def test_the_welcome_page_shows_a_url_that_the_service_serves_once_it_is_signed(
+    config: Config, settings: dict[str, str], shown: bytes, hidden: bytes
+) -> None:
+    flags = {"root": str(config.origins.root), "cache_dir": str(config.store.cache_dir), **settings}
+    key = {"require_signature": "true", "signing_keys": "k:00112233445566778899aabbccddeeff"}
+    closed = load({**flags, **key}, environ={})
+    front = Front(closed.web, closed.request, assemble(closed), max_waiting=9)
+
+    page = bytes(asyncio.run(front.wait(Request("GET", "/", {}))).body[:])
+
+    assert b"imgcdn sign" in page
+    assert shown in page
+    assert hidden not in page

@@ -42,7 +42,7 @@ def _preset(name: str, raw: object) -> Preset:
 def _signing_key(raw: object) -> SigningKey:
     """Read one key. No message shows it, so `Mistake` is never given the value."""
     if not isinstance(raw, str):
-        raise Mistake("must be text such as KID:HEX")
+        raise Mistake('must be text such as KID:HEX, { file = "PATH" } or { env = "VARIABLE" }')
     try:
         return parse_signing_key(raw)
     except ValueError as error:
@@ -85,7 +85,7 @@ class RequestSettings:
         WidthPolicy.ANY,
         choice(WidthPolicy),
         "What happens to a `w` or `h` (times `dpr`) that is not in `widths`: it is served (`any`), rounded up (`snap`) "
-        "or refused (`strict`). The edges of a preset are always served.",
+        "or refused (`strict`). The edges of a preset are always served, and so is a URL without `w` and `h`.",
     )
     widths: tuple[int, ...] = setting(LADDER, _widths, "The ladder for `width_policy`, in pixels.")
     presets: tuple[Preset, ...] = setting(
@@ -106,8 +106,8 @@ class RequestSettings:
     signing_keys: tuple[SigningKey, ...] = setting(
         (),
         _signing_keys,
-        "Keys for signed URLs, as KID:HEX with at least 128 bits. The first one signs; the signatures of all are "
-        "accepted.",
+        'Keys for signed URLs, as KID:HEX with at least 128 bits, or `{ file = "PATH" }` or `{ env = "VARIABLE" }` '
+        "for one that is there. The first one signs; the signatures of all are accepted.",
     )
     require_signature: bool = setting(
         False, switch, "Whether URLs of pictures must be signed. A signature that is given is always checked."
@@ -122,15 +122,25 @@ class RequestSettings:
         return Rules(
             max_dimension=self.max_dimension,
             presets=self.presets,
-            only_presets=self.params is ParamsPolicy.PRESETS,
+            only_presets=self.only_presets,
             widths=Widths(self.width_policy, self.widths),
             auto_target=self.auto_target,
         )
 
     @property
+    def only_presets(self) -> bool:
+        """Whether each URL must name a preset."""
+        return self.params is ParamsPolicy.PRESETS
+
+    @property
     def is_open(self) -> bool:
         """Whether anybody may ask for any output, as the service's own pages do."""
-        return not self.require_signature and self.params is ParamsPolicy.ANY
+        return not self.require_signature and not self.only_presets
+
+    @property
+    def example_query(self) -> str:
+        """A query that a URL may have, for examples. Presets are not named: the operator decides who knows them."""
+        return "p=NAME" if self.only_presets else f"w={self.example_width}"
 
     @property
     def example_width(self) -> int:
@@ -159,7 +169,7 @@ class RequestSettings:
                 ("require_signature", "signing_keys"),
                 "require_signature needs signing_keys; without a key, no URL can be signed",
             )
-        if self.params is ParamsPolicy.PRESETS and not self.presets:
+        if self.only_presets and not self.presets:
             yield (
                 ("params", "presets"),
                 "params = presets needs presets; without one, every URL is refused",

@@ -3,6 +3,7 @@ Running fetchers: in which threads, how many at the same time, and into which fi
 """
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,11 +11,16 @@ from dataclasses import dataclass, replace
 
 from imgcdn.core.interest import Interest
 from imgcdn.core.values import PathBeneath, Source, SourceRecord
-from imgcdn.errors import InternalError, OriginError, Overloaded
+from imgcdn.errors import OriginError, Overloaded
 from imgcdn.origins.base import Answer, Fetcher, OriginalFile, Stop, Validators
 from imgcdn.origins.places import Places
 from imgcdn.origins.settings import OriginSettings
 from imgcdn.store.disk import DiskStore
+
+_log = logging.getLogger(__name__)
+
+#: Seconds after which a client may try again when no disk had space.
+_NO_SPACE_AFTER_S = 10
 
 #: Threads that look files up. A look-up takes a few system calls, and up to 20 ms if the file was just written.
 _LOOKUP_THREADS = 8
@@ -74,7 +80,7 @@ class Fetching:
         if not fetcher.copies:
             return await self.locate(fetcher, source)
         stop = Stop()
-        async with self._places.take(fetcher.host(source), stop, interest):
+        async with self._places.take(fetcher.group(source), stop, interest):
             return await self._run(self._fetch_threads, stop, self._download, fetcher, source, known)
 
     async def _run(
@@ -108,7 +114,7 @@ class Fetching:
         try:
             return replace(_download_to(self._store.spill_path(), fetcher, source, known, stop), temp=None)
         except OSError as error:
-            raise InternalError("The disk has no space for the original. Try again later.", log=str(error)) from error
+            raise _no_space(error) from error
 
     def close(self) -> None:
         """End the fetches that are under way."""
@@ -116,6 +122,12 @@ class Fetching:
             stop.request()
         for threads in (self._fetch_threads, self._lookup_threads):
             threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _no_space(error: OSError) -> Overloaded:
+    """Return the error for an original that no disk takes. The operator makes space, so the client may try again."""
+    _log.error("no disk takes the original of a request: %s", error)
+    return Overloaded("The disk has no space for the original. Try again later.", after_s=_NO_SPACE_AFTER_S)
 
 
 def _locate(fetcher: Fetcher, source: Source, known: SourceRecord | None, stop: Stop) -> Fetched:

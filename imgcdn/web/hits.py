@@ -7,7 +7,6 @@ A hit looks up one memo with its raw target, a second one with its `Accept`, and
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from urllib.parse import unquote
 
 from imgcdn import dialects
 from imgcdn.core.memo import MIB, Memo, bytes_of
@@ -122,7 +121,7 @@ class Hits:
         """Return the seconds after which the URL of a request expires; None if it does not, 0 if that is not known."""
         image = self._parsed(request)
         if image is None:  # it failed before it could be parsed
-            return 0 if "exp=" in unquote(request.target) else None
+            return 0 if "exp=" in request.target or "%" in request.target else None
         return self._left_s(image)
 
     def _parsed(self, request: Request) -> ImageRequest | None:

@@ -22,7 +22,7 @@ def http_date(text: str, *, now: float) -> int | None:
     """
     Read a date in one of the three formats of HTTP (RFC 9110, section 5.6.7).
 
-    Return Unix time; None if the text is not a date.
+    Return Unix time; None if the text is not a date, or names a year that has no timestamp.
 
     Args:
         text: The value of the header.
@@ -44,4 +44,7 @@ def http_date(text: str, *, now: float) -> int | None:
         this_year = 1970 + int(now / 31_556_952)  # the mean Gregorian year
         year += this_year - this_year % 100
         year -= 100 if year > this_year + 50 else 0
-    return timegm((year, month, day, hour, minute, second))
+    try:
+        return timegm((year, month, day, hour, minute, second))
+    except ValueError:  # the year 0000 matches the grammar, and Python's calendar begins in the year 1
+        return None

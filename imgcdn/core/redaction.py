@@ -6,57 +6,32 @@ or several times percent-encoded, so delimiters count in every encoding. All pat
 """
 
 import re
+from functools import partial
 from urllib.parse import unquote
 
 REDACTED = "***"
 
-#: Parameters that grant access: ours (`s`), and those of object stores, CDNs and common applications.
-_SECRET = frozenset(
-    [
-        "s",
-        "sig",
-        "sign",
-        "signature",
-        "hmac",
-        "hash",
-        "key",
-        "apikey",
-        "api_key",
-        "api-key",
-        "token",
-        "access_token",
-        "auth_token",
-        "id_token",
-        "jwt",
-        "auth",
-        "authorization",
-        "password",
-        "passwd",
-        "pwd",
-        "secret",
-        "client_secret",
-        "credential",
-        "policy",
-        "key-pair-id",
-        "awsaccesskeyid",
-        "googleaccessid",
-        "security-token",
-        "hdnea",
-        "hdnts",
-        "hdntl",
-        "__token__",
-        "session",
-        "sessionid",
-    ]
-)
+#: Parameters that grant access: ours (`s`), and short names that would be a part of innocent ones.
+_SECRET = frozenset(["s", "sas", "code", "otp", "pin", "hash", "md5", "policy"])
+
+#: Parameters whose name contains one of these grant access: those of object stores, CDNs and common applications. A few
+#: innocent ones, such as `author`, are replaced, too. A list of whole names always lacks some.
+_SECRET_PARTS = (
+    "token", "secret", "sig", "key", "pass", "pwd", "auth", "session", "cred", "bearer", "jwt", "hmac", "ticket",
+    "sessid", "accessid", "hdnea", "hdnts", "hdntl",
+)  # fmt: skip
 _SECRET_PREFIXES = ("x-amz-", "x-goog-", "x-oss-", "x-cos-", "x-obs-")
 
 #: Most times that a URL within a URL within a URL is percent-encoded.
 _DEEPEST = 3
 
-_QUIT = r"\s\"'<>"  # ends a URL in a sentence
-_NAME = r"(?:[\w.~-]|%(?:25)*(?:[4-7][0-9a-f]|2d)){1,80}"
-_BEFORE_A_NAME = rf"^|[?&;#{_QUIT}]|%(?:25)*(?:3f|26|3b|23)"
+_QUOTES = r"\"'<>"
+# Only white space surely ends a URL in a sentence. Quotes may be a part of a userinfo or of a value; one at the end of
+# a word is left, because it closes a quotation.
+_QUIT = rf"\s|[{_QUOTES}](?=\s|$)"
+# Everything but a delimiter, plain or encoded: `a[token]`, `+token` and `token%20` are names that servers read.
+_NAME = rf"(?:[^\s{_QUOTES}?&;#=/\\%]|%(?!(?:25)*(?:3[bdf]|2[36f]|5c)))++"
+_BEFORE_A_NAME = rf"^|[?&;#\s{_QUOTES}]|%(?:25)*(?:3f|26|3b|23)"
 
 
 def _encoded(code: str, deepest: int) -> str:
@@ -71,10 +46,10 @@ def _at_depth(depth: int) -> tuple[re.Pattern[str], re.Pattern[str]]:
     A value ends at a delimiter of its own depth or of one that encloses it. One that is encoded once more belongs to
     the value.
     """
-    equals, end = "=", rf"[&#{_QUIT}]|$"
+    equals, end = "=", rf"[&#]|{_QUIT}|$"
     if depth:
         equals = f"%{'25' * (depth - 1)}3d"
-        end = rf"[?&#{_QUIT}]|{_encoded('(?:26|23)', depth)}|$"
+        end = rf"[?&#]|{_QUIT}|{_encoded('(?:26|23)', depth)}|$"
     return re.compile(rf"(?:{_BEFORE_A_NAME})({_NAME}){equals}", re.IGNORECASE), re.compile(end, re.IGNORECASE)
 
 
@@ -87,8 +62,12 @@ _SCHEME = r"https?(?::|%(?:25)*3a)"
 _END = rf"{_SLASH}|%(?:25)*(?:3f|23)|{_SCHEME}{_BACKSLASH}*{_SLASH}|{_BACKSLASH}{_SLASH}"
 # An authority is matched whether it has a userinfo or not, so it is read once. A pattern that requires the @ searches
 # for it again from each later slash: 32 KB of backslashes took 20 s.
-_AUTHORITY = re.compile(rf"({_SCHEME}{_ANY_SLASH}*|{_ANY_SLASH}{{2}})((?:(?!{_END})[^?#{_QUIT}])++)", re.IGNORECASE)
+_AUTHORITY = re.compile(rf"({_SCHEME}{_ANY_SLASH}*|{_ANY_SLASH}{{2}})((?:(?!{_END})[^?#\s])++)", re.IGNORECASE)
+# After plain slashes, an encoded delimiter may belong to the userinfo.
+_PLAIN_AUTHORITY = re.compile(r"(//)([^/?#\s]++)")
 _USERINFO = re.compile(r"\A.+(@|%(?:25)*40)", re.DOTALL)
+_PLAIN_USERINFO = re.compile(r"\A.+(@)", re.DOTALL)
+_PARTS_OF_A_NAME = re.compile(r"[\[\]+\s]+")
 
 
 def redact(text: str) -> str:
@@ -102,7 +81,9 @@ def redact(text: str) -> str:
     """
     for names, ends in _BY_DEPTH if "%" in text else _BY_DEPTH[:1]:
         text = _without_values(text, names, ends)
-    return _AUTHORITY.sub(lambda found: found[1] + _USERINFO.sub(rf"{REDACTED}\1", found[2]), text)
+    for authorities, userinfo in ((_PLAIN_AUTHORITY, _PLAIN_USERINFO), (_AUTHORITY, _USERINFO)):
+        text = authorities.sub(partial(_without_userinfo, userinfo), text)
+    return text
 
 
 def redact_host(host: str) -> str:
@@ -114,6 +95,10 @@ def redact_host(host: str) -> str:
     """
     _, at, rest = host.rpartition("@")
     return f"{REDACTED}@{rest}" if at else host
+
+
+def _without_userinfo(userinfo: re.Pattern[str], found: re.Match[str]) -> str:
+    return found[1] + userinfo.sub(rf"{REDACTED}\1", found[2])
 
 
 def _without_values(text: str, names: re.Pattern[str], ends: re.Pattern[str]) -> str:
@@ -132,4 +117,7 @@ def _without_values(text: str, names: re.Pattern[str], ends: re.Pattern[str]) ->
 def _is_secret(name: str) -> bool:
     for _ in range(_DEEPEST if "%" in name else 0):
         name = unquote(name)
-    return name.lower() in _SECRET or name.lower().startswith(_SECRET_PREFIXES)
+    name = name.lower()
+    if any(part in name for part in _SECRET_PARTS):
+        return True
+    return any(part in _SECRET or part.startswith(_SECRET_PREFIXES) for part in _PARTS_OF_A_NAME.split(name))

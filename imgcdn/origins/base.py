@@ -132,7 +132,18 @@ class Fetcher(Protocol):
         """
 
     def host(self, source: Source) -> str:
-        """Return the host whose places a fetch of this source takes."""
+        """Return the host of this source, for the log."""
+
+    def group(self, source: Source) -> str:
+        """Return the name under which this source's work is counted: its host, or the wildcard that admits the host."""
+
+    def admits(self, source: Source, url: str) -> bool:
+        """
+        Tell whether an original that came from a URL may be used under the present settings.
+
+        Args:
+            url: Where the redirects of the source ended. Every hit asks, if it is not the source's own URL.
+        """
 
     def fetch(self, source: Source, known: Validators | None, *, into: BinaryIO | None, stop: Stop) -> Answer:
         """

@@ -26,7 +26,7 @@ from imgcdn.origins.base import (
 from imgcdn.origins.fetching import Fetched, Fetching
 from imgcdn.origins.freshness import judge, lifetime
 from imgcdn.origins.limits import OriginalLimits
-from imgcdn.origins.negative import negative_entry, raise_remembered
+from imgcdn.origins.negative import has_live_entry, negative_entry, raise_remembered
 from imgcdn.origins.negative_memo import NegativeMemo
 from imgcdn.origins.probing import Prober
 from imgcdn.origins.settings import OriginSettings
@@ -100,9 +100,18 @@ class Catalog:
             if kept is None:
                 continue
             record = self._limits.applied_to(kept)
-            if judge(record, stamp=stamp, v=v, now=self._clock()) is Freshness.FRESH:
+            if judge(record, stamp=stamp, v=v, now=self._clock()) is Freshness.FRESH and self._admits(source, record):
                 return self._limits.check(record)
         return None
+
+    def _admits(self, source: Source, record: SourceRecord) -> bool:
+        """Tell whether the redirects of a record ended at a URL that is allowed now. If not, they are followed anew."""
+        origin = record.origin
+        if origin is None or origin.url in ("", source.location):
+            return True  # the source itself was judged when its URL was read
+        if has_live_entry(record, now=self._clock()):
+            return True  # it remembers a failure, such as that a hop is not allowed
+        return self._fetchers[source.scheme].admits(source, origin.url)
 
     async def refresh(
         self, source: Source, v: str | None, *, first: FirstRender | None = None, interest: Interest = ALWAYS
@@ -160,8 +169,12 @@ class Catalog:
         return await self._fetch(source, None, v=None, first=None, interest=interest)
 
     def host(self, source: Source) -> str:
-        """Return the host of a source; empty for a folder."""
+        """Return the host of a source, for the log; empty for a folder."""
         return self._fetchers[source.scheme].host(source)
+
+    def group(self, source: Source) -> str:
+        """Return the name under which a source's work is counted; empty for a folder."""
+        return self._fetchers[source.scheme].group(source)
 
     def close(self) -> None:
         """End the fetches that are under way, and close the fetchers."""
@@ -185,7 +198,7 @@ class Catalog:
                     fetched = await self._fetching.fetch(fetcher, source, known, interest)
                 except (SourceNotFound, OriginError, ImageTooLarge, Forbidden) as error:
                     if fetcher.copies:  # for a file, another look-up costs less than a negative entry
-                        self._remember_failure(folder, known, fetcher.host(source), error)
+                        self._remember_failure(folder, known, fetcher.group(source), error)
                     raise
                 if not fetched.answer.modified:
                     return self._record_validation(folder, known, fetched.answer, v)
@@ -194,7 +207,7 @@ class Catalog:
                     fetched,
                     v=v,
                     first=first,
-                    host=fetcher.host(source),
+                    host=fetcher.group(source),
                     was_known=known is not None,
                     interest=interest,
                 )

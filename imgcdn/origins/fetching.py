@@ -3,6 +3,7 @@ Running fetchers: in which threads, how many at the same time, and into which fi
 """
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,11 +12,16 @@ from functools import partial
 
 from imgcdn.core.interest import Interest
 from imgcdn.core.values import PathBeneath, Source, SourceRecord
-from imgcdn.errors import InternalError, OriginError, Overloaded
+from imgcdn.errors import OriginError, Overloaded
 from imgcdn.origins.base import Answer, Fetcher, OriginalFile, Stop, Validators
 from imgcdn.origins.places import Places
 from imgcdn.origins.settings import OriginSettings
 from imgcdn.store.disk import DiskStore
+
+_log = logging.getLogger(__name__)
+
+#: Seconds after which a client may try again when no disk had space.
+_NO_SPACE_AFTER_S = 10
 
 #: Threads that look files up. A look-up takes a few system calls, and up to 20 ms if the file was just written.
 _LOOKUP_THREADS = 8
@@ -72,9 +78,14 @@ class Fetching:
         if not fetcher.copies:
             return await self.locate(fetcher, source)
         stop = Stop()
+<<<<<<< HEAD
         async with self._places.take(fetcher.host(source), stop, interest):
             download = partial(self._download, fetcher, source, known=known, stop=stop)
             return await self._run(self._fetch_threads, stop, download)
+=======
+        async with self._places.take(fetcher.group(source), stop, interest):
+            return await self._run(self._fetch_threads, stop, self._download, fetcher, source, known)
+>>>>>>> guards
 
     async def _run(self, threads: ThreadPoolExecutor, stop: Stop, work: Callable[[], Fetched]) -> Fetched:
         self._stops.add(stop)
@@ -100,7 +111,7 @@ class Fetching:
             path = self._store.spill_path()
             return replace(_download_to(path, fetcher, source, known=known, stop=stop), temp=None)
         except OSError as error:
-            raise InternalError("The disk has no space for the original. Try again later.", log=str(error)) from error
+            raise _no_space(error) from error
 
     def close(self) -> None:
         """End the fetches that are under way."""
@@ -110,7 +121,18 @@ class Fetching:
             threads.shutdown(wait=False, cancel_futures=True)
 
 
+<<<<<<< HEAD
 def _locate(fetcher: Fetcher, source: Source, *, stop: Stop) -> Fetched:
+=======
+def _no_space(error: OSError) -> Overloaded:
+    """Return the error for an original that no disk takes. The operator makes space, so the client may try again."""
+    _log.error("no disk takes the original of a request: %s", error)
+    return Overloaded("The disk has no space for the original. Try again later.", after_s=_NO_SPACE_AFTER_S)
+
+
+def _locate(fetcher: Fetcher, source: Source, known: SourceRecord | None, stop: Stop) -> Fetched:
+    """Find a file. `known` is not used; the parameters are those of `_download`."""
+>>>>>>> guards
     answer = fetcher.fetch(source, None, into=None, stop=stop)
     assert answer.file is not None
     return Fetched(answer, OriginalFile(answer.file.path), None)

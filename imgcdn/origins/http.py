@@ -107,6 +107,19 @@ class HttpFetcher:
         """Return the origin's host."""
         return parse_remote(source.location).host
 
+    def group(self, source: Source) -> str:
+        """Return the origin's host, or the wildcard that admits it."""
+        url = parse_remote(source.location)
+        hop = self._judge(source, url)
+        return url.host if hop is None or not hop.group else hop.group
+
+    def admits(self, source: Source, url: str) -> bool:
+        """Judge a URL like one that is about to be requested."""
+        try:
+            return self._judge(source, parse_remote(url)) is not None
+        except (InvalidParam, Forbidden):  # an earlier version read URLs otherwise
+            return False
+
     def fetch(self, source: Source, known: Validators | None, *, into: BinaryIO | None, stop: Stop) -> Answer:
         """
         Fetch an original, or learn that it has not changed. This call blocks.

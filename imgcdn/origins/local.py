@@ -74,6 +74,14 @@ class LocalFetcher:
         """Return the same name for all files."""
         return ""
 
+    def group(self, source: Source) -> str:
+        """Return the same name for all files."""
+        return ""
+
+    def admits(self, source: Source, url: str) -> bool:
+        """Return True: a file was not redirected to."""
+        return True
+
     def fetch(self, source: Source, known: Validators | None, *, into: BinaryIO | None, stop: Stop) -> Answer:
         """
         Find the file.

@@ -119,7 +119,7 @@ class ImageService:
 
     def host(self, source: Source) -> str:
         """Return the host of a source; empty for a folder."""
-        return self._catalog.host(source)
+        return self._catalog.group(source)
 
     async def get(self, request: ImageRequest, client: ClientClass, *, address: str = "") -> Delivery:
         """

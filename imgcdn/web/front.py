@@ -50,7 +50,7 @@ class Front:
         self._hits = Hits(settings, request_settings, parts)
         self._context = Context(parts, lambda: self.draining)
         self._pages = Pages(parts, request_settings, lists_pictures=settings.lists_pictures)
-        self._exit = Exit(settings.access_log, self.proxies, self._hits.source_host)
+        self._exit = Exit(settings.access_log, self.proxies, self._hits.source_host, self._hits.left_s)
         self._starting: asyncio.Task[None] | None = None
 
     @property

@@ -123,15 +123,27 @@ class Hits:
         It is also empty for a request that could not be parsed. To parse it again, for its line in the log alone, would
         double its cost.
         """
-        keys = ((request.target, False), (request.target, True))
-        image = next(filter(None, map(self._requests.get, keys)), None)
+        image = self._parsed(request)
         return "" if image is None else self._parts.catalog.host(image.source)
+
+    def left_s(self, request: Request) -> int | None:
+        """Return the seconds after which the URL of a request expires; None if it does not, 0 if that is not known."""
+        image = self._parsed(request)
+        if image is None:  # it failed before it could be parsed
+            return 0 if "exp=" in request.target or "%" in request.target else None
+        return self._left_s(image)
+
+    def _parsed(self, request: Request) -> ImageRequest | None:
+        keys = ((request.target, False), (request.target, True))
+        return next(filter(None, map(self._requests.get, keys)), None)
+
+    def _left_s(self, image: ImageRequest) -> int | None:
+        return None if image.expires is None else max(0, int(image.expires - self._clock()))
 
     def respond(self, delivery: Delivery, image: ImageRequest, request: Request) -> Response:
         """Return the response for a delivery of the service."""
-        left_s = None if image.expires is None else max(0, int(image.expires - self._clock()))
         save_data = self._request_settings.save_data
-        return deliver(delivery, image, request, self._lifetimes, save_data=save_data, left_s=left_s)
+        return deliver(delivery, image, request, self._lifetimes, save_data=save_data, left_s=self._left_s(image))
 
     def _parse_target(self, raw: str) -> ImageRequest:
         if len(raw) > MAX_TARGET_LENGTH:

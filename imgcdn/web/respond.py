@@ -32,13 +32,21 @@ class Exit:
         access_log: Which requests are logged.
         proxies: Which proxies are believed about the client.
         source_host: Returns the host of a request's source; empty for a file, and for a request that was not parsed.
+        left_s: Returns the seconds after which a request's URL expires; None if it does not.
     """
 
-    def __init__(self, access_log: AccessLog, proxies: Proxies, source_host: Callable[[Request], str]) -> None:
+    def __init__(
+        self,
+        access_log: AccessLog,
+        proxies: Proxies,
+        source_host: Callable[[Request], str],
+        left_s: Callable[[Request], int | None],
+    ) -> None:
         self.counts = Counts()
         self._access_log = access_log
         self._proxies = proxies
         self._source_host = source_host
+        self._left_s = left_s
 
     def finish(self, response: Response, request: Request, *, at_once: bool) -> Response:
         """
@@ -55,7 +63,7 @@ class Exit:
 
     def refuse(self, error: ImgcdnError, request: Request) -> Response:
         """Return the response for an error, as it is sent."""
-        response = _complete(refuse(error, request), request)
+        response = _complete(refuse(error, request, left_s=self._left_s(request)), request)
         self.counts.add_error(response.status)
         if self._access_log is not AccessLog.OFF:
             self._write(_level_of(error), response, request, error.log)

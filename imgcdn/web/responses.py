@@ -169,13 +169,20 @@ def names_tag(tags: str | None, tag: str) -> bool:
     return tags.strip() == "*" or tag in re.findall(r'"[^"]*"', tags)
 
 
-def refuse(error: ImgcdnError, request: Request) -> Response:
-    """Return the response for an error: a small page if the client accepts HTML, otherwise a problem document."""
+def refuse(error: ImgcdnError, request: Request, *, left_s: int | None = None) -> Response:
+    """
+    Return the response for an error: a small page if the client accepts HTML, otherwise a problem document.
+
+    Args:
+        left_s: As for `deliver`.
+    """
     accept = request.header(b"accept") or ""
     page = len(accept) <= MAX_ACCEPT_LENGTH and "text/html" in accept.lower()
     kind = f"{request.mounted_at}{PROBLEMS_PATH}{error.slug}"
     body = _page(error, kind, request.id) if page else _problem(error, kind, request.id)
     cache_control = f"public, max-age={_NOT_FOUND_MAX_AGE_S}" if isinstance(error, SourceNotFound) else "no-store"
+    if left_s is not None:
+        cache_control = limit_lifetimes(cache_control, left_s)
     headers = [
         (b"content-type", b"text/html; charset=utf-8" if page else b"application/problem+json"),
         (b"content-length", str(len(body)).encode()),

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgcdn.core.redaction import redact, redact_host
+from imgcdn.core.request.parameters import BY_NAME
 
 
 @pytest.mark.parametrize(
@@ -19,7 +20,7 @@ from imgcdn.core.redaction import redact, redact_host
         pytest.param("/a?X%2DAmz%252dToken=1", "/a?X%2DAmz%252dToken=***", id="a hyphen that is percent-encoded"),
         pytest.param("/img?s=a%26b?c;d&w=1", "/img?s=***&w=1", id="delimiters within a value"),
         pytest.param("/img?s=&w=1", "/img?s=&w=1", id="no value"),
-        pytest.param("/img?sw=1&ss=2&keys=3&p=4&v=5", "/img?sw=1&ss=2&keys=3&p=4&v=5", id="other names"),
+        pytest.param("/img?sw=1&ss=2&codes=3&p=4&v=5", "/img?sw=1&ss=2&codes=3&p=4&v=5", id="other names"),
         pytest.param(
             "https://b.example/a?X-Amz-Credential=1%2F2&X-Amz-Signature=3&x-goog-signature=4",
             "https://b.example/a?X-Amz-Credential=***&X-Amz-Signature=***&x-goog-signature=***",
@@ -43,6 +44,11 @@ from imgcdn.core.redaction import redact, redact_host
         pytest.param("to '//me:pw@b.example/'", "to '//***@b.example/'", id="without a scheme"),
         pytest.param("http:a-http:/me:pw@b.example", "http:a-http:/***@b.example", id="after another scheme"),
         pytest.param("%68ttps%3A%2F%2Fme%3Apw%40b", "%68ttps%3A%2F%2F***%40b", id="encoded userinfo"),
+        pytest.param("https://o'brien:pw@b.example/a", "https://***@b.example/a", id="an apostrophe in a userinfo"),
+        pytest.param('https://o"<b>:pw@b.example/a', "https://***@b.example/a", id="other quotes in a userinfo"),
+        pytest.param("https://me:p%2Fw@b.example/a", "https://***@b.example/a", id="a userinfo with an encoded slash"),
+        pytest.param("https%3A%2F%2Fo'b%3Apw%40b/", "https%3A%2F%2F***%40b/", id="an apostrophe, encoded URL"),
+        pytest.param("/a?token=a'b\"c<d&w=1", "/a?token=***&w=1", id="quotes within a value"),
         pytest.param("https://b.example/photo@2x.jpg", "https://b.example/photo@2x.jpg", id="an at sign in a path"),
         pytest.param(
             "https%3A%2F%2Fb.example%2Fphoto%402x.jpg",
@@ -57,12 +63,46 @@ def test_a_text_without_its_secrets(text: str, expected: str) -> None:
     assert redact(expected) == expected
 
 
-SECRETS = st.text("ABCDEFGHJ0123456789-_.:!", min_size=8, max_size=20).map(lambda text: f"Q{text}Q")
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "refresh_token",
+            "x-token",
+            "X-API-Key",
+            "bearer",
+            "sas",
+            "code",
+            "otp",
+            "a[token]",
+            "a%5Btoken%5D",
+            "a[code]",
+        ),
+        *("token%20", "%20token", "+token", "+s", "user_password", "sessionToken", "oauth_signature", "x-amz-date"),
+        *("jsessionid", "PHPSESSID", "xs" * 60 + "token"),
+    ],
+)
+@pytest.mark.parametrize("before", ["/a?", "/a?w=1&", "/a;"])
+def test_a_parameter_that_may_grant_access_is_recognised_by_a_part_of_its_name(name: str, before: str) -> None:
+    assert redact(f"{before}{name}=SEKRIT&w=2") == f"{before}{name}=***&w=2"
+    encoded = quote(f"{before}{name}=SEKRIT&w=2", safe="")
+    assert redact(encoded) == encoded.replace("SEKRIT", "***")
+
+
+def test_of_our_own_parameters_only_the_signature_is_replaced() -> None:
+    names = {*BY_NAME, "url", "href", "exp", "kid", "s"}
+    assert [name for name in names if "SEKRIT" not in redact(f"/a?{name}=SEKRIT")] == ["s"]
+
+
+SECRETS = st.text("ABCDEFGHJ0123456789-_.:!'\"", min_size=8, max_size=20).map(lambda text: f"Q{text}Q")
+
+
+QUOTES = "'\""  # a raw target may have them
 
 
 @given(SECRETS, SECRETS, SECRETS, st.integers(0, 3))
 def test_no_depth_of_encoding_keeps_a_secret(user: str, signature: str, token: str, depth: int) -> None:
-    source = f"https://{quote(user)}@b.example/a.jpg?X-Amz-Signature={quote(signature)}&w=1"
+    source = f"https://{quote(user, safe=QUOTES)}@b.example/a.jpg?X-Amz-Signature={quote(signature, safe=QUOTES)}&w=1"
     for _ in range(depth):
         source = quote(source, safe="")
     text = redact(f"/img?url={source}&w=9&s={token}")
@@ -88,6 +128,9 @@ def test_no_depth_of_encoding_keeps_a_secret(user: str, signature: str, token: s
         "=%3D",
         "\\",
         "https:",
+        "'",
+        "a%",
+        "&%25%25a",
     ],
 )
 def test_the_time_is_linear(piece: str) -> None:

@@ -33,6 +33,7 @@ _HEADERS = [
     (b"if-range", ['"0"', 'W/"0"', "Sun, 06 Nov 1994 08:49:37 GMT"]),
     (b"if-none-match", ['"0"', 'W/"0", "1"', "*"]),
     (b"if-modified-since", ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Thu Jan  1"]),
+    (b"if-modified-since", ["Sun, 06 Nov 0000 08:49:37 GMT", "Sun Nov  6 08:49:37 0000"]),
     (b"accept", ["image/avif,image/webp,*/*;q=0.8", "text/html", 'image/webp;x="a,b";q=0.5', "image/*;q=0"]),
     (b"save-data", ["on", "On;x"]),
     (b"cdn-loop", ["a, b;c", 'imgcdn-1;"x"']),

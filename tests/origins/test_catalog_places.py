@@ -7,9 +7,13 @@ from typing import Any
 import pytest
 
 from imgcdn.core.interest import Interest, Withdrawn
+from imgcdn.core.request.allowlist import parse_pattern
+from imgcdn.core.request.routes import Routes
 from imgcdn.core.values import Source
 from imgcdn.origins.base import Original
 from imgcdn.origins.catalog import Catalog
+from imgcdn.origins.http import HttpFetcher
+from imgcdn.origins.settings import OriginSettings
 from tests.support import origin as at
 from tests.support.brokers import until
 from tests.support.catalogs import PHOTO, Bench
@@ -120,3 +124,33 @@ def test_a_fetch_that_waits_for_a_place_is_withdrawn_at_once(bench: Bench) -> No
 
     asyncio.run(scenario())
     assert [request.target for request in bench.origin.requests] == ["/a.jpg"]
+
+
+def test_names_under_one_wildcard_share_the_places_of_one_host(bench: Bench) -> None:
+    bench.origin.scripts["/slow.jpg"] = at.silent
+    names = 20
+    resolve = [f"{number}.wild.test:{bench.origin.port}:127.0.0.1" for number in range(names)]
+    resolve.append(f"good.test:{bench.origin.port}:127.0.0.1")
+    settings: dict[str, Any] = {"resolve": tuple(resolve), **PATIENT}
+    patterns = [f"http://*.wild.test:{bench.origin.port}/**", f"http://good.test:{bench.origin.port}/**"]
+    routes = Routes([], map(parse_pattern, patterns))
+
+    class Judged(HttpFetcher):
+        def __init__(self, settings: OriginSettings, **given: Any) -> None:
+            super().__init__(settings, **{**given, "judge": routes.judge})
+
+    async def scenario() -> None:
+        async with bench.catalog(http_fetcher=Judged, **settings) as catalog:
+            sources = [Source("remote", bench.origin.url("/slow.jpg", f"{n}.wild.test")) for n in range(names)]
+            hanging = [asyncio.create_task(catalog.refresh(source, None)) for source in sources]
+            most = OriginSettings().fetches_per_host
+            await until(lambda: len(bench.origin.requests) == most, "the names have taken the places of one host")
+            assert {catalog.group(source) for source in sources} == {"*.wild.test"}
+            assert catalog.host(sources[3]) == "3.wild.test"
+            good = Source("remote", bench.origin.url("/a.jpg", "good.test"))
+            await asyncio.wait_for(catalog.refresh(good, None), SOON_S)
+            assert len(bench.origin.requests) == most + 1
+            catalog.close()
+            await asyncio.gather(*hanging, return_exceptions=True)
+
+    asyncio.run(scenario())

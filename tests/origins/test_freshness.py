@@ -27,6 +27,8 @@ HOUR, DAY, YEAR = 3_600, 86_400, 31_536_000
 DATE = "Thu, 01 Jan 2026 00:00:00 GMT"
 HOUR_AGO, IN_AN_HOUR = "Wed, 31 Dec 2025 23:00:00 GMT", "Thu, 01 Jan 2026 01:00:00 GMT"
 
+YEAR_0 = "Sun, 06 Nov 0000 08:49:37 GMT"
+
 Headers = dict[str, str]
 
 
@@ -86,6 +88,8 @@ def cc(value: str, **others: str) -> Headers:
         pytest.param(cc(r'x="a\", no-cache", max-age=600'), 600, id="escaped quotes"),
         pytest.param({"expires": "0"}, 60, id="an invalid Expires"),
         pytest.param({"expires": ""}, 60, id="an empty Expires"),
+        pytest.param({"expires": YEAR_0}, 60, id="an Expires that has no timestamp"),
+        pytest.param({"date": YEAR_0, "last-modified": YEAR_0}, 3_600, id="other dates that have no timestamp"),
         pytest.param({"expires": f"{IN_AN_HOUR}, {IN_AN_HOUR}"}, 60, id="two Expires"),
         pytest.param(cc("max-age=600", age="abc"), 600, id="an invalid Age"),
         pytest.param(cc("max-age=600", age="-7200"), 600, id="a negative Age"),

@@ -113,6 +113,8 @@ def test_another_tag_is_200(service: Service, tags: str) -> None:
         pytest.param("Thu, 01 Jan 1970 00:00:00 GMT", 200, id="earlier"),
         pytest.param("yesterday", 200, id="no date"),
         pytest.param("Thu, 99 Foo 99999 99:99:99 GMT", 200, id="an impossible date"),
+        pytest.param("Sun, 06 Nov 0000 08:49:37 GMT", 200, id="a date that has no timestamp"),
+        pytest.param("Sun Nov  6 08:49:37 0000", 200, id="the same, asctime"),
     ],
 )
 def test_if_modified_since(service: Service, since: str, status: int) -> None:

@@ -27,10 +27,12 @@ def test_no_line_keeps_a_secret(root: Path, tmp_path: Path, log_format: str) -> 
     with at.running(scripts) as origin:
         sources = [origin.url(target) for target in scripts]
         sources += [f"https://me:{SECRET}@{NAME}/a.jpg", f"https://other.example/a.jpg?{SIGNED}", f"//me:{SECRET}@h/"]
+        sources += [f"https://o'brien:{SECRET}@{NAME}/a.jpg", f"https://other.example/a.jpg?refresh_token=a'{SECRET}"]
         targets = [f"/img/{quote(source, safe='')}?w=9" for source in sources]
         targets += [f"/img/{quote(source, safe='')}?w=9&s={SECRET}" for source in sources]
         targets += [f"/img?url={quote(quote(source, safe=''), safe='')}&key={SECRET}" for source in sources]
         targets += [f"/nothing?signature={SECRET}", f"http://me:{SECRET}@a.example/img/photo.jpg"]
+        targets += [f"/img?url=https://o'brien:{SECRET}@{NAME}/a.jpg", f"/img?url=/a.jpg&a[token]=a'{SECRET}"]
         with serving.edge(root, tmp_path, log_format=log_format, access_log="all", **settings_for(origin)) as service:
             for target in targets:
                 head = f"Host: me:{SECRET}@a.example\r\n" if target.startswith("/nothing") else "Host: a.example\r\n"

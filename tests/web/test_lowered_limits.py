@@ -2,6 +2,7 @@
 
 import io
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from PIL import Image
 
 from tests.support import origin as at
 from tests.support import pictures, serving
+from tests.support.origin import NAME, OTHER_NAME
 from tests.web.conftest import Start
 from tests.web.test_remote import image, settings_for
 
@@ -108,6 +110,31 @@ def test_a_known_original_is_validated_after_a_shorter_max_ttl(root: Path, tmp_p
         lowered = settings_for(origin, max_ttl=0, default_ttl=0, min_ttl=0)
         with serving.edge(root, tmp_path, **lowered) as service:
             assert service.get(image(origin)).headers["cache-status"] == "imgcdn; fwd=stale; fwd-status=200"
+
+
+@pytest.mark.parametrize("start", [pytest.param(serving.edge, id="edge"), pytest.param(serving.wsgi, id="wsgi")])
+def test_a_known_original_that_came_through_a_redirect_is_refused_after_its_end_is_not_allowed(
+    root: Path, tmp_path: Path, start: Start
+) -> None:
+    body = pictures.jpeg(pictures.photograph((600, 400)))
+    with at.running({"/t.jpg": at.respond(body, cache_control="max-age=86400")}) as origin:
+        origin.scripts["/r.jpg"] = at.redirect(origin.url("/t.jpg", OTHER_NAME))
+        allow = [f"http://{name}:{origin.port}/**" for name in (NAME, OTHER_NAME)]
+        source = partial(image, origin, "/r.jpg")
+        with start(root, tmp_path, **settings_for(origin, allow=" ".join(allow))) as service:
+            stored = service.get(source())
+            assert stored.status == 200
+            assert service.get(source()).headers["cache-status"].startswith("imgcdn; hit")
+            assert origin.count("/t.jpg") == 1
+        with start(root, tmp_path, **settings_for(origin, allow=allow[0])) as service:
+            for query in ("w=100", "w=101", "w=100"):
+                assert service.get(source(query=query)).status == 403
+            assert service.get(source(), headers={"If-None-Match": stored.headers["etag"]}).status == 403
+            assert origin.count("/t.jpg") == 1
+        origin.scripts["/r.jpg"] = at.respond(body)
+        (tmp_path / "later").mkdir()
+        with start(root, tmp_path / "later", **settings_for(origin, allow=allow[0])) as service:
+            assert service.get(source()).status == 200
 
 
 def test_avif_originals_are_refused_where_they_are_switched_off(root: Path, tmp_path: Path) -> None:

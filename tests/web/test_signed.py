@@ -147,6 +147,17 @@ def test_max_age_ends_with_the_url(closed: Service, v: str) -> None:
     assert 60 < int(max_age[1]) <= 100
 
 
+@pytest.mark.parametrize("target", ["/img/none.jpg?w=80", "/img?url=/none.jpg", "/_image?href=/none.jpg&w=80"])
+def test_a_404_is_kept_no_longer_than_its_url_is_valid(closed: Service, target: str) -> None:
+    soon, later = (closed.get(signed(target, exp=int(time.time()) + seconds)) for seconds in (4, 1_000))
+    without = closed.get(signed(target))
+
+    assert [response.status for response in (soon, later, without)] == [404] * 3
+    kept = [int(each.headers["cache-control"].removeprefix("public, max-age=")) for each in (soon, later, without)]
+    assert kept[0] <= 4
+    assert kept[1:] == [10, 10]
+
+
 CAUSES = {
     "/img/photo.jpg?w=9": "the URL is not signed, and require_signature is on",
     signed("/img/photo.jpg?w=9") + "x": "the signature is wrong",

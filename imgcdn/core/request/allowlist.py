@@ -115,6 +115,24 @@ class Allowlist:
         path = _Path.of(url)
         return next((pattern for pattern in self._patterns if pattern.covers(url, path)), None)
 
+    def group(self, url: RemoteUrl, pattern: Pattern) -> str:
+        """
+        Return the name under which the work for a host is counted; empty for its own, if the operator wrote that.
+
+        Everyone who owns a wildcard's domain can invent names under it, so these together count as one host.
+
+        Args:
+            pattern: The pattern that admits the URL.
+
+        >>> allowlist = Allowlist([parse_pattern("**.a.example"), parse_pattern("x.a.example")])
+        >>> urls = [parse_remote(f"https://{name}.a.example/") for name in ("x", "y", "z.y")]
+        >>> [allowlist.group(url, allowlist.match(url)) for url in urls]
+        ['', '**.a.example', '**.a.example']
+        """
+        if not pattern.labels or any(not each.labels and each.host == url.host for each in self._patterns):
+            return ""
+        return f"{pattern.labels}.{pattern.host}"
+
 
 def parse_pattern(text: str) -> Pattern:
     """

@@ -45,10 +45,12 @@ class Hop:
     Args:
         headers: The operator's headers for it.
         is_exempt: Whether the rule of public addresses does not apply.
+        group: The name under which the work for its host is counted (`Allowlist.group`); empty for the host's own.
     """
 
     headers: tuple[OriginHeader, ...] = ()
     is_exempt: bool = False
+    group: str = ""
 
 
 class Routes:
@@ -107,4 +109,6 @@ class Routes:
             if mount is not None and is_beneath(mount.base, url):
                 return Hop(mount.options.headers, is_exempt=True)
         pattern = self._allowlist.match(url)
-        return None if pattern is None else Hop(pattern.options.headers)
+        if pattern is None:
+            return None
+        return Hop(pattern.options.headers, group=self._allowlist.group(url, pattern))

@@ -144,3 +144,20 @@ def test_the_value_of_a_header_is_in_no_repr() -> None:
     assert "s3cret" not in repr(mount)
     assert "s3cret" not in repr(Routes([mount], []).judge(CMS_SOURCE, parse_remote("https://cms.test/a")))
     assert "s3cret" not in str(mount.written)
+
+
+@pytest.mark.parametrize(
+    ("url", "group"),
+    [
+        pytest.param("https://a.b.test/x", "**.b.test", id="admitted by a wildcard alone"),
+        pytest.param("https://c.a.b.test/x", "**.b.test", id="another name under it"),
+        pytest.param("https://own.b.test/y", "", id="a name that a later pattern has"),
+        pytest.param("https://a.one.test/x", "*.one.test", id="a wildcard for one label"),
+        pytest.param("https://one.test/x", "", id="the domain itself is not a name under it"),
+    ],
+)
+def test_names_that_only_a_wildcard_admits_count_as_one_host(url: str, group: str) -> None:
+    texts = ("https://**.b.test/**", "https://own.b.test/x", "https://*.one.test/**", "https://one.test/**")
+    hop = Routes([], map(parse_pattern, texts)).judge(Source("remote", url), parse_remote(url))
+    assert hop is not None
+    assert hop.group == group

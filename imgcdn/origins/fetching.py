@@ -78,14 +78,9 @@ class Fetching:
         if not fetcher.copies:
             return await self.locate(fetcher, source)
         stop = Stop()
-<<<<<<< HEAD
-        async with self._places.take(fetcher.host(source), stop, interest):
+        async with self._places.take(fetcher.group(source), stop, interest):
             download = partial(self._download, fetcher, source, known=known, stop=stop)
             return await self._run(self._fetch_threads, stop, download)
-=======
-        async with self._places.take(fetcher.group(source), stop, interest):
-            return await self._run(self._fetch_threads, stop, self._download, fetcher, source, known)
->>>>>>> guards
 
     async def _run(self, threads: ThreadPoolExecutor, stop: Stop, work: Callable[[], Fetched]) -> Fetched:
         self._stops.add(stop)
@@ -121,18 +116,13 @@ class Fetching:
             threads.shutdown(wait=False, cancel_futures=True)
 
 
-<<<<<<< HEAD
-def _locate(fetcher: Fetcher, source: Source, *, stop: Stop) -> Fetched:
-=======
 def _no_space(error: OSError) -> Overloaded:
     """Return the error for an original that no disk takes. The operator makes space, so the client may try again."""
     _log.error("no disk takes the original of a request: %s", error)
     return Overloaded("The disk has no space for the original. Try again later.", after_s=_NO_SPACE_AFTER_S)
 
 
-def _locate(fetcher: Fetcher, source: Source, known: SourceRecord | None, stop: Stop) -> Fetched:
-    """Find a file. `known` is not used; the parameters are those of `_download`."""
->>>>>>> guards
+def _locate(fetcher: Fetcher, source: Source, *, stop: Stop) -> Fetched:
     answer = fetcher.fetch(source, None, into=None, stop=stop)
     assert answer.file is not None
     return Fetched(answer, OriginalFile(answer.file.path), None)

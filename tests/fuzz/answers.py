@@ -31,13 +31,9 @@ _ANSWERS = [
 ]  # fmt: skip
 _ANSWER_PIECES = [
     b"\r\n", b"\n", b"\r", b"\0", b":", b" ", b"-1", b"ffffffffffffffff\r\n", b"Content-Length: 3\r\n", b"\xff",
-<<<<<<< HEAD
     b"Transfer-Encoding: gzip\r\n", b"Content-Encoding: gzip\r\n", b"Content-Encoding: br\r\n",
     b"Content-Encoding: deflate,,utf-8\r\n", gzip.compress(bytes(10**6)), b"Location: http://origin.test:1/\r\n",
-=======
-    b"Transfer-Encoding: gzip\r\n", b"Content-Encoding: gzip\r\n", b"Location: http://origin.test:1/\r\n",
     b"Expires: Sun, 06 Nov 0000 08:49:37 GMT\r\n",
->>>>>>> guards
     b"Location: //user@x/\r\n", b"Location: http://[::1\r\n", b"Location: /\xff\xfe\r\n",
     b"X: " + b"y" * 70_000 + b"\r\n",
     b"HTTP/1.1 100 Continue\r\n\r\n", b"Content-Range: bytes 0-1/5\r\n", b"Set-Cookie: a=b\r\n", b"9" * 5_000,

@@ -27,18 +27,19 @@ from imgcdn.renderers.jobs import (
     IGNORED_SIGNALS,
     Claim,
     Failed,
-    GaveWay,
     Job,
     Killed,
     Outcome,
     Probed,
     ProbeJob,
+    Rendered,
     remove_half_written,
 )
 from imgcdn.renderers.killings import Killings
 from imgcdn.renderers.messages import TAKEN, GarbledOutcome, pack, read_outcome
 from imgcdn.renderers.queue import JobQueue
 from imgcdn.renderers.settings import BrokerSettings
+from imgcdn.renderers.time_spent import TimeSpent
 
 _log = logging.getLogger(__name__)
 
@@ -137,7 +138,7 @@ class Child:
             raise
         self._process = process
 
-    async def perform(self, job: Job, *, anew: bool = False) -> Outcome:
+    async def perform(self, job: Job, *, anew: bool, spent: TimeSpent) -> Outcome:
         """
         Do one job within its deadline.
 
@@ -145,13 +146,15 @@ class Child:
 
         Args:
             anew: Whether to do it in a new process.
+            spent: Gets the time that it takes.
         """
         if anew:
             self.kill()
         try:
             await self._hand_over(job)  # no part of the deadline: if this takes long, the original is not at fault
-            async with asyncio.timeout(job.timeout_s):
-                return await read_outcome(self._reader)
+            with spent.measured(None if self._process is None else self._process.pid):
+                async with asyncio.timeout(job.timeout_s):
+                    return await read_outcome(self._reader)
         except TimeoutError:
             self.kill()
             return Failed(RenderTimeout(f"Rendering took more than {job.timeout_s:g} seconds and was stopped."))
@@ -225,8 +228,9 @@ class Broker:
 
         self._children = [new_child() for _ in range(settings.renderers)]
         self._short_child = new_child()
-        self._queue = JobQueue(settings.renderers, full_after_s=settings.patience_s)
         self._budgets = Budgets(settings.budget)
+        charge = self._budgets.charge_afterwards
+        self._queue = JobQueue(settings.renderers, full_after_s=settings.patience_s, charge=charge)
         self._killings = Killings()
         self._workers = 0
         self._leaving: asyncio.TimerHandle | None = None
@@ -246,18 +250,25 @@ class Broker:
         refused = self._budgets.charge(claim)
         if refused is not None:
             return Failed(refused)
-        outcome = await self._perform(job, claim, interest)
-        if isinstance(outcome, GaveWay) or (isinstance(outcome, Failed) and isinstance(outcome.error, Overloaded)):
-            self._budgets.refund(claim)
+        outcome: Outcome | None = None
+        try:
+            outcome = await self._perform(job, claim, interest)
+        finally:
+            if not _is_charged(outcome):
+                self._budgets.refund(claim)
         return outcome
 
     async def _probe(self, job: ProbeJob, claim: Claim, interest: Interest) -> Outcome:
-        """Do a probe, which costs nothing. The render that comes with it does; without a budget it is left out."""
+        """Do a probe, and charge the render that comes with it. If the budget is used up, only the probe is done."""
         if job.then is not None and self._budgets.charge(claim) is not None:
             job = replace(job, then=None)
-        outcome = await self._perform(job, claim, interest)
-        if job.then is not None and not (isinstance(outcome, Probed) and outcome.rendered is not None):
-            self._budgets.refund(claim)
+        outcome: Outcome | None = None
+        try:
+            outcome = await self._perform(job, claim, interest)
+        finally:
+            rendered = outcome.rendered if isinstance(outcome, Probed) else None
+            if job.then is not None and not _is_charged(rendered):
+                self._budgets.refund(claim)
         return outcome
 
     async def _perform(self, job: Job, claim: Claim, interest: Interest) -> Outcome:
@@ -294,6 +305,13 @@ class Broker:
         """Kill the children."""
         for child in (self._short_child, *self._children):
             child.kill()
+
+
+def _is_charged(outcome: Outcome | None) -> bool:
+    """Tell whether a render was done, or failed by its original's fault. None: it was cancelled, or not begun."""
+    if isinstance(outcome, Failed):
+        return not isinstance(outcome.error, Overloaded | InternalError)
+    return isinstance(outcome, Rendered)
 
 
 async def run(path: str, settings: BrokerSettings) -> None:

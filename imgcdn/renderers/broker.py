@@ -42,6 +42,7 @@ from imgcdn.renderers.messages import TAKEN, GarbledOutcome, pack, read_outcome
 from imgcdn.renderers.parent import IGNORED_SIGNALS
 from imgcdn.renderers.queue import JobQueue
 from imgcdn.renderers.settings import BrokerSettings
+from imgcdn.renderers.time_spent import TimeSpent
 
 _log = logging.getLogger(__name__)
 
@@ -143,7 +144,7 @@ class Child:
             raise
         self._process = process
 
-    async def perform(self, job: Job, *, anew: bool = False) -> Outcome:
+    async def perform(self, job: Job, *, anew: bool, spent: TimeSpent) -> Outcome:
         """
         Do one job within its deadline.
 
@@ -151,13 +152,15 @@ class Child:
 
         Args:
             anew: Whether to do it in a new process.
+            spent: Gets the time that it takes.
         """
         if anew:
             await self.kill()
         try:
             await self._hand_over(job)  # outside the deadline: a slow hand-over is not the original's fault
-            async with asyncio.timeout(job.timeout_s):
-                return await read_outcome(self._reader)
+            with spent.measured(None if self._process is None else self._process.pid):
+                async with asyncio.timeout(job.timeout_s):
+                    return await read_outcome(self._reader)
         except TimeoutError:
             await self.kill()
             return Failed(RenderTimeout(f"Rendering took more than {in_seconds(job.timeout_s)} and was stopped."))
@@ -241,8 +244,9 @@ class Broker:
 
         self._children = [new_child() for _ in range(settings.renderers)]
         self._short_child = new_child()
-        self._queue = JobQueue(settings.renderers, full_after_s=settings.patience_s)
         self._budgets = Budgets(settings.budget)
+        charge = self._budgets.charge_afterwards
+        self._queue = JobQueue(settings.renderers, full_after_s=settings.patience_s, charge=charge)
         self._killings = Killings()
         self._workers = 0
         self._leaving: asyncio.TimerHandle | None = None

@@ -2,7 +2,7 @@
 Budgets of new variants: how many a client, or the requests for a source, may have rendered in a minute.
 
 Each is a token bucket that holds one minute's allowance. Only renders are charged: hits cost nothing, and of the
-requests that share a render, the one that began it pays.
+requests that share a render, the one that began it pays. What any job took beyond its estimate is charged when it ends.
 """
 
 import math
@@ -62,6 +62,20 @@ class Budgets:
         """Give back what was charged for a render that was not done."""
         for allowance, name, amount in self._charges(claim):
             self._take(allowance, name, -amount)
+
+    def charge_afterwards(self, claim: Claim, spent_ms: float, *, was_ended: bool) -> None:
+        """
+        Charge a job for the time that it has really taken.
+
+        Args:
+            spent_ms: What it took, in milliseconds; 0 if it was not begun.
+            was_ended: Whether it was ended before it was done. Then what was charged before is given back (`refund`),
+                so all that it took is charged, and one variant. Otherwise only the time above its estimate is charged.
+        """
+        more_ms = spent_ms if was_ended else spent_ms - claim.cost_ms
+        if more_ms > 0:
+            for allowance, name, _ in self._charges(claim):
+                self._take(allowance, name, more_ms / 1000 if allowance.counts_seconds else float(was_ended))
 
     def _charges(self, claim: Claim) -> list[tuple[Allowance, str, float]]:
         """Return the buckets that a render is charged to, and the amounts. Background work is charged to none."""

@@ -24,10 +24,11 @@ from pathlib import Path
 
 from imgcdn import __version__
 from imgcdn.core.interest import ALWAYS, Interest, Withdrawn
-from imgcdn.errors import ConfigError, ImgcdnError, InternalError
+from imgcdn.errors import ConfigError, ImgcdnError, InternalError, Overloaded
 from imgcdn.renderers.channel import Channel
 from imgcdn.renderers.jobs import NO_CLAIM, Claim, Failed, GaveWay, Job, Outcome, remove_half_written
 from imgcdn.renderers.parent import IGNORED_SIGNALS
+from imgcdn.renderers.peer import end_silent_peer
 from imgcdn.renderers.settings import BrokerSettings
 from imgcdn.store.opening import is_private
 
@@ -43,6 +44,9 @@ _NAME_BYTES = len("/0123456789abcdef.sock")
 
 #: How many times a job is sent at most: the first broker may be exiting, the second may be starting, the third is ours.
 _ATTEMPTS = 3
+
+#: Retry-After of a job that found no broker. Another one starts in less.
+_RETRY_S = 2
 
 #: The pause after the first attempt. A broker that exits removes its socket in a moment.
 _PAUSE_S = 0.1
@@ -93,7 +97,8 @@ class RenderClient:
             interest: When nobody waits any more, the job makes way for others.
 
         Raises:
-            ImgcdnError: The job failed; Overloaded if it would not be done in time.
+            ImgcdnError: The job failed; Overloaded if it would not be done in time, or if the broker cannot be
+                reached.
             Withdrawn: Nobody waited any more.
         """
         for attempt in range(1, _ATTEMPTS + 1):
@@ -111,7 +116,7 @@ class RenderClient:
             if isinstance(outcome, GaveWay):
                 raise Withdrawn
             return outcome
-        raise InternalError("The renderers cannot be reached. Try again later.")
+        raise Overloaded("The renderers cannot be reached. Try again later.", after_s=_RETRY_S)
 
     async def connect(self) -> Channel:
         """Return the connection to a broker, which keeps it running while this process does. Start one if needed."""
@@ -137,8 +142,15 @@ class RenderClient:
         except _ABSENT:
             await asyncio.to_thread(self._start_broker)
             reader, writer = await asyncio.open_unix_connection(self._socket)
-        self._channel = Channel(reader, writer)
+        self._channel = Channel(reader, writer, on_silence=self.end_silent_broker)
         return self._channel
+
+    def end_silent_broker(self, connection_fd: int) -> None:
+        """End a broker that hangs. The next attempt of a job starts another one."""
+        if end_silent_peer(connection_fd, argument=self._socket):
+            _log.error("the render broker was ended, because it hung")
+        else:
+            _log.error("the render broker hangs, and cannot be ended from here: end it by hand")
 
     def _start_broker(self) -> None:
         """Start the broker, unless another worker just has, and wait until it listens."""

@@ -101,7 +101,7 @@ Job = ProbeJob | RenderJob
 def remove_half_written(job: Job) -> None:
     """Remove the partly written file of a killed child."""
     written = job.then if isinstance(job, ProbeJob) else job
-    if written is not None and written.temp is not None:
+    if written is not None and written.temp:  # an empty path would match files of the current folder
         # The file, and the one with a longer name that it is written under first (`store.files.write_file`).
         for path in (written.temp, *glob.glob(f"{glob.escape(written.temp)}.*")):
             with contextlib.suppress(OSError):

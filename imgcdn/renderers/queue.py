@@ -4,6 +4,9 @@ The queue for the render children.
 A client's job gets the next free child, by turns (`renderers.turns`). One child more than the others takes short jobs
 alone, so that they are never behind long ones. A background job gets a child only while no client's job waits.
 
+Estimates may be wrong, so real time decides: a job that takes long in the child for short jobs is ended there and lines
+up for the others, and what a job took beyond its estimate is charged when it ends.
+
 Some running jobs give way: background jobs (nothing sends one yet), and those of clients that have all left. When a
 client's job comes and every child is busy, one of them is ended. A background job then goes back into the queue.
 """
@@ -13,12 +16,14 @@ import itertools
 import math
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
 
 from imgcdn.core.interest import ALWAYS, Interest, Withdrawn
-from imgcdn.errors import ImgcdnError, Overloaded
-from imgcdn.renderers.jobs import Claim, Failed, GaveWay, Job, Outcome
+from imgcdn.errors import ImgcdnError, Overloaded, RenderTimeout
+from imgcdn.renderers.jobs import Claim, Failed, GaveWay, Job, Outcome, remove_half_written
+from imgcdn.renderers.overruns import Overruns
+from imgcdn.renderers.seams import Charge, Child, charge_nobody
+from imgcdn.renderers.time_spent import TimeSpent
 from imgcdn.renderers.turns import Turns
 
 #: The child for short jobs takes those whose estimate is below this.
@@ -38,15 +43,12 @@ _PUT_OFF_S = 60.0
 _WEIGHT = 0.1
 _LOWEST_RATE, _HIGHEST_RATE = 0.25, 4.0
 
+#: A job is ended in the child for short jobs after twice the highest estimate of one, because estimates are right by a
+#: factor of two, on the slowest machine that is reckoned with: after 0.4 seconds of wall-clock time.
+SHORT_LIMIT_S = 2 * _HIGHEST_RATE * SHORT_MS / 1000
+
 #: Longest Retry-After, in seconds.
 _LONGEST_RETRY_S = 60
-
-
-class Child(Protocol):
-    """Does jobs, one at a time. Cancelling one ends it at once."""
-
-    async def perform(self, job: Job, *, anew: bool) -> Outcome:
-        """Do one job; in a new process if `anew` is set."""
 
 
 @dataclass(eq=False, slots=True)
@@ -72,6 +74,8 @@ class _Running:
         began, ends_at: When it began, and its deadline, on the event loop's clock.
         in_short_child: Whether its child takes short jobs alone.
         gives_way: Whether it may be ended for another job.
+        spent: What it has taken, once it has ended.
+        is_overrun: Whether that was many times its estimate.
     """
 
     claim: Claim
@@ -79,7 +83,17 @@ class _Running:
     began: float
     ends_at: float
     in_short_child: bool
-    gives_way: bool = False
+    gives_way: bool
+    spent: TimeSpent
+    is_overrun: bool = False
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it was ended because it took too long in the child for short jobs."""
+        if not self.in_short_child or self.task.cancelled() or self.task.exception() is not None:
+            return False
+        outcome = self.task.result()
+        return isinstance(outcome, Failed) and isinstance(outcome.error, RenderTimeout)
 
     def may_end(self, now: float) -> bool:
         """Tell whether it may be ended now: not if it has just begun, or will end by itself soon."""
@@ -104,12 +118,17 @@ class JobQueue:
         full_after_s: If the waiting jobs would take more seconds than this, the newest jobs of the client with the most
             work are refused.
         put_off_s: Seconds for which a background job is put off after it was interrupted twice.
+        charge: Gets what each job took.
     """
 
-    def __init__(self, children: int, *, full_after_s: float, put_off_s: float = _PUT_OFF_S) -> None:
+    def __init__(
+        self, children: int, *, full_after_s: float, put_off_s: float = _PUT_OFF_S, charge: Charge = charge_nobody
+    ) -> None:
         self._number = children
         self._full_after_s = full_after_s
         self._put_off_s = put_off_s
+        self._charge = charge
+        self._overruns = Overruns()
         self._rate = 1.0  # measured milliseconds for an estimated one
         self._for_all, self._for_short = _Children(), _Children()
         self._short_child: Child | None = None
@@ -133,6 +152,18 @@ class JobQueue:
         """
         if claim.is_background:
             return await self._perform_in_background(job, claim)
+        outcome = await self._attempt(job, self._overruns.corrected(claim), interest)
+        if outcome is not None:
+            return outcome
+        # It took long in the child for short jobs, so it is none. If the next child takes it, that is its last attempt.
+        remove_half_written(job)
+        claim = self._overruns.corrected(replace(claim, cost_ms=1000 * SHORT_LIMIT_S))
+        outcome = await self._attempt(job, claim, interest)
+        assert outcome is not None
+        return outcome
+
+    async def _attempt(self, job: Job, claim: Claim, interest: Interest) -> Outcome | None:
+        """Have a job done; None if the child for short jobs began it, and it took too long for that one."""
         ticket = self._new_ticket(job, claim)
         try:
             child = self._take_idle_child(ticket) or await self._wait_for_child(ticket, interest)
@@ -143,7 +174,9 @@ class JobQueue:
         running = self._begin(ticket, child)
         with interest.watched_by(lambda is_wanted: self._let_give_way(running, gives_way=not is_wanted)):
             outcome = await self._finish(running)
-        return GaveWay() if outcome is None else outcome
+        if outcome is None:
+            return GaveWay()
+        return None if running.is_late and job.timeout_s > SHORT_LIMIT_S else outcome
 
     async def _perform_in_background(self, job: Job, claim: Claim) -> Outcome:
         if not self._background_places:
@@ -199,13 +232,22 @@ class JobQueue:
         if ticket.is_short:
             self._for_short.waiting.add(ticket)
 
+    def _line_up_again(self, ticket: _Ticket) -> bool:
+        """If another job of its source has meanwhile taken many times its estimate, let a job wait for its new turn."""
+        claim = self._overruns.corrected(ticket.claim)
+        if claim is ticket.claim:
+            return False
+        ticket.claim = claim
+        self._line_up(ticket)
+        return True
+
     def _free(self, child: Child) -> None:
         """Give a child to the next job, or let it wait for one."""
         kind = self._for_short if child is self._short_child else self._for_all
         while kind.waiting:
             ticket = kind.waiting.next()
             self._leave(ticket)
-            if not ticket.child.done():
+            if not ticket.child.done() and not self._line_up_again(ticket):
                 ticket.child.set_result(child)
                 return
         while kind is self._for_all and self._background_waiting:
@@ -216,14 +258,17 @@ class JobQueue:
         kind.idle.append(child)
 
     def _begin(self, ticket: _Ticket, child: Child, *, gives_way: bool = False) -> _Running:
-        now = asyncio.get_running_loop().time()
-        task = asyncio.create_task(child.perform(ticket.job, anew=ticket.claim.needs_new_child))
-        ends_at, in_short_child = now + ticket.job.timeout_s, child is self._short_child
-        running = _Running(ticket.claim, task, now, ends_at, in_short_child, gives_way)
+        now, job, spent = asyncio.get_running_loop().time(), ticket.job, TimeSpent()
+        in_short_child = child is self._short_child
+        if in_short_child:
+            job = replace(job, timeout_s=min(job.timeout_s, SHORT_LIMIT_S))
+        task = asyncio.create_task(child.perform(job, anew=ticket.claim.needs_new_child, spent=spent))
+        running = _Running(ticket.claim, task, now, now + ticket.job.timeout_s, in_short_child, gives_way, spent)
         self._running.add(running)
 
         def end(_: object) -> None:
             self._running.discard(running)
+            self._note_spent(running)  # before the next job is chosen
             self._free(child)
 
         task.add_done_callback(end)
@@ -239,6 +284,17 @@ class JobQueue:
             return None
         self._measure(running)
         return running.task.result()
+
+    def _note_spent(self, running: _Running) -> None:
+        """Charge what a job has really taken, and remember it if its estimate was wrong by far."""
+        claim, spent_ms, was_ended = running.claim, running.spent.ms, running.task.cancelled()
+        self._charge(claim, spent_ms, was_ended=was_ended)
+        if spent_ms > claim.cost_ms and not claim.is_background:
+            kind = self._for_short if running.in_short_child else self._for_all
+            kind.waiting.charge(claim, spent_ms - claim.cost_ms)
+        running.is_overrun = self._overruns.note(claim, spent_ms)
+        if running.is_late:
+            self._overruns.note_late(claim, 1000 * SHORT_LIMIT_S)
 
     def _let_give_way(self, running: _Running, *, gives_way: bool) -> None:
         running.gives_way = gives_way
@@ -304,8 +360,8 @@ class JobQueue:
         return (left_ms + self._rate * waiting_ms) / self._number / 1000
 
     def _measure(self, running: _Running) -> None:
-        if running.claim.cost_ms < SHORT_MS:
-            return  # the time of a short job depends mostly on the machine's other work
+        if running.claim.cost_ms < SHORT_MS or running.is_overrun:
+            return  # it says little: a short job depends mostly on the machine's other work
         took_ms = 1000 * (asyncio.get_running_loop().time() - running.began)
         rate = max(_LOWEST_RATE, min(took_ms / running.claim.cost_ms, _HIGHEST_RATE))
         self._rate += _WEIGHT * (rate - self._rate)

@@ -35,7 +35,7 @@ class Allowance:
 
     Args:
         is_for_source: Whether it is for each source; otherwise it is for each client.
-        counts_seconds: Whether it counts estimated seconds of a core; otherwise it counts new variants.
+        counts_seconds: Whether it counts seconds of a core; otherwise it counts new variants.
         amount: At least 1.
     """
 
@@ -113,8 +113,8 @@ class RendererSettings:
         table_of(_allowance, example="client_variants=120"),
         "What may be rendered in a minute; more is 429. `client_variants` and `source_variants` limit the new "
         "variants for each client address (of IPv6 the /64) and for each source. `client_seconds` and `source_seconds` "
-        "limit the seconds that their rendering is expected to take. Behind a CDN set `trusted_proxies` first, or all "
-        "visitors share one budget.",
+        "limit the CPU seconds of their rendering: those that are expected, and when a render or a probe has ended, "
+        "also those that it took beyond. Behind a CDN set `trusted_proxies` first, or all visitors share one budget.",
     )
     renderer_memory_bytes: int = setting(
         4 * 2**30, byte_count, "Address space of one render child. A render that needs more fails."

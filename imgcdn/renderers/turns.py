@@ -59,6 +59,10 @@ class Turns(Generic[W]):
         self._clients.remove(item)
         return item
 
+    def charge(self, claim: Claim, more_ms: float) -> None:
+        """Charge a client and a host for a job of theirs that has taken more than its claim said."""
+        self._clients.charge_more(claim, more_ms)
+
     def ahead_ms(self, item: W) -> float:
         """Estimate the cost of what is served before a job that waits here, if no other job comes."""
         return self._clients.ahead_ms(item)
@@ -76,6 +80,7 @@ class _Group(Protocol[W]):
     def remove(self, item: W) -> None: ...
     def first(self) -> W: ...
     def charge(self, item: W) -> None: ...
+    def charge_more(self, claim: Claim, more_ms: float) -> None: ...
     def ahead_ms(self, item: W) -> float: ...
     def newest_of_largest(self) -> W: ...
 
@@ -107,6 +112,9 @@ class _Line(Generic[W]):
     def charge(self, item: W) -> None:
         pass  # there are no turns within a line
 
+    def charge_more(self, claim: Claim, more_ms: float) -> None:
+        pass
+
     def ahead_ms(self, item: W) -> float:
         return sum(each.claim.cost_ms for _, _, each in self._entries[: self._find(item)])
 
@@ -128,11 +136,11 @@ class _Level(Generic[W]):
     own level if that is higher, so leaving gains nothing (start-time fair queueing, Goyal, Vin and Cheng 1996).
 
     Args:
-        name_of: Returns the name of a job's group.
+        name_of: Returns the name of the group that a job with this claim belongs to.
         new_group: Makes an empty group.
     """
 
-    def __init__(self, name_of: Callable[[W], str], new_group: Callable[[], _Group[W]]) -> None:
+    def __init__(self, name_of: Callable[[Claim], str], new_group: Callable[[], _Group[W]]) -> None:
         self.count = 0
         self.cost_ms = 0.0
         self._name_of = name_of
@@ -142,7 +150,7 @@ class _Level(Generic[W]):
         self._reached_ms = 0.0
 
     def add(self, item: W) -> None:
-        name = self._name_of(item)
+        name = self._name_of(item.claim)
         if name not in self._groups:
             self._groups[name] = self._new_group()
             self._given_ms[name] = max(self._reached_ms, self._given_ms.get(name, 0.0))
@@ -152,7 +160,7 @@ class _Level(Generic[W]):
         self.cost_ms += item.claim.cost_ms
 
     def remove(self, item: W) -> None:
-        name = self._name_of(item)
+        name = self._name_of(item.claim)
         group = self._groups.get(name)
         if group is None:
             return
@@ -175,13 +183,20 @@ class _Level(Generic[W]):
         return self._groups[min(self._groups, key=self._given_ms.__getitem__)].first()
 
     def charge(self, item: W) -> None:
-        name = self._name_of(item)
+        name = self._name_of(item.claim)
         self._reached_ms = self._given_ms[name]
         self._given_ms[name] += item.claim.cost_ms
         self._groups[name].charge(item)
 
+    def charge_more(self, claim: Claim, more_ms: float) -> None:
+        name = self._name_of(claim)
+        self._given_ms[name] = max(self._reached_ms, self._given_ms.get(name, 0.0)) + more_ms
+        if name in self._groups:
+            self._groups[name].charge_more(claim, more_ms)
+        self._forget_past()
+
     def ahead_ms(self, item: W) -> float:
-        own = self._groups[self._name_of(item)]
+        own = self._groups[self._name_of(item.claim)]
         ahead = own.ahead_ms(item)
         # Until this job is served, each other group gets at most as much as its own.
         until_then = ahead + item.claim.cost_ms
@@ -191,12 +206,12 @@ class _Level(Generic[W]):
         return max(self._groups.values(), key=lambda group: group.cost_ms).newest_of_largest()
 
 
-def _client(item: Waiting) -> str:
-    return item.claim.client
+def _client(claim: Claim) -> str:
+    return claim.client
 
 
-def _host(item: Waiting) -> str:
-    return item.claim.host
+def _host(claim: Claim) -> str:
+    return claim.host
 
 
 def _rank(item: Waiting) -> float:

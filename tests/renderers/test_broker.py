@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from imgcdn.errors import ConfigError
+from imgcdn.errors import ConfigError, Overloaded
+from imgcdn.renderers.channel import Channel
 from imgcdn.renderers.client import RenderClient, private_folder
 from imgcdn.renderers.jobs import Probed
 from tests.support.brokers import (
@@ -166,6 +167,37 @@ def test_a_job_that_was_running_when_the_broker_died_is_done_again(folder: Path,
             await until(lambda: not any(map(alive, before)), "the children of the dead broker have ended")
 
     asyncio.run(scenario())
+
+
+def test_a_broker_that_hangs_is_replaced(folder: Path, small: Path) -> None:
+    async def scenario() -> None:
+        async with rendering(folder) as renderers, rendering(folder) as other:
+            hanging = broker(folder)
+            os.kill(hanging, signal.SIGSTOP)
+            try:
+                outcomes = await asyncio.gather(*(each.run(probe_job(small)) for each in (renderers, other)))
+                assert all(map(works, outcomes))
+                assert not alive(hanging)
+                renderers.disconnect()
+            finally:
+                if alive(hanging):
+                    kill(hanging)
+
+    asyncio.run(scenario())
+
+
+class _Lost(RenderClient):
+    """A client whose broker is killed again and again."""
+
+    async def connect(self) -> Channel:
+        raise ConnectionResetError("the broker has gone")
+
+
+def test_a_broker_that_is_killed_again_and_again_is_503_with_retry_after(folder: Path, small: Path) -> None:
+    with pytest.raises(Overloaded) as refused:
+        asyncio.run(_Lost(settings(), folder=folder).run(probe_job(small)))
+    assert refused.value.status == 503
+    assert refused.value.retry_after_s == 2
 
 
 def test_modules_in_the_current_folder_are_not_imported(

@@ -2,19 +2,20 @@
 
 import asyncio
 import contextlib
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from imgcdn.core.interest import ALWAYS, Interest
+from imgcdn.core.interest import ALWAYS, Interest, Withdrawn
 from imgcdn.core.request.params import Params
 from imgcdn.errors import InternalError, OverBudget, Overloaded, RenderFailed, RenderTimeout
 from imgcdn.renderers.broker import Broker
 from imgcdn.renderers.budgets import Budgets
 from imgcdn.renderers.jobs import Changed, Claim, Failed, FirstRender, GaveWay, Job, Outcome, Probed, Rendered
 from imgcdn.renderers.settings import Allowance
-from tests.support.brokers import probe_job, render_job, rendering, settings, works
+from tests.support.brokers import probe_job, render_job, rendering, settings, slow_job, works
 from tests.support.planning import FAST, LIMITS
 
 VARIANTS = Allowance(is_for_source=False, counts_seconds=False, amount=3)
@@ -189,3 +190,56 @@ def test_a_probe_that_renders_nothing_is_not_charged(small: Path) -> None:
     first = FirstRender(Params(width=30), ("webp",), LIMITS, FAST, "temp", 1_700_000_000)
     job = replace(probe_job(small), then=first)
     assert not asyncio.run(_Scripted(Probed("12" * 32, None, None)).is_charged(job))
+
+
+@pytest.mark.parametrize(
+    ("spent_ms", "was_ended", "left"),
+    [
+        pytest.param(300.0, False, (2, 1.5), id="less than the estimate"),
+        pytest.param(1800.0, False, (2, 0.2), id="what was above the estimate"),
+        pytest.param(6500.0, False, (2, -4.5), id="a debt"),
+        pytest.param(300.0, True, (2, 1.7), id="ended: what was spent, and a variant"),
+        pytest.param(0.0, True, (3, 2.0), id="ended before it began"),
+    ],
+)
+def test_what_a_job_has_really_taken_is_charged(spent_ms: float, was_ended: bool, left: tuple[int, float]) -> None:
+    clocked = Clocked(VARIANTS, SECONDS)
+    assert clocked.accepts()
+    clocked.budgets.charge_afterwards(CLAIM, spent_ms, was_ended=was_ended)
+    if was_ended:
+        clocked.budgets.refund(CLAIM)
+    found = [clocked.budgets._now_left(each, CLAIM.client) for each in (VARIANTS, SECONDS)]
+    assert found == pytest.approx(left)
+
+
+def test_a_probe_that_takes_long_is_charged_to_its_client_and_its_source(folder: Path, small: Path) -> None:
+    async def scenario() -> None:
+        of_both = (replace(SECONDS, amount=1), replace(SECONDS, amount=1, is_for_source=True))
+        async with rendering(folder, settings(budget=of_both)) as renderers:
+            first = FirstRender(Params(width=30), ("webp",), LIMITS, FAST, str(small.with_suffix(".temp")), 1)
+            hostile = replace(CLAIM, cost_ms=17.0)
+            os.truncate(small, 3_000_000_000)  # to hash the zeros after the picture takes longer than the claim says
+            assert isinstance(await renderers.run(replace(probe_job(small), then=first), hostile), Probed)
+            for other in (replace(CLAIM, client="192.0.2.2"), replace(CLAIM, source="def")):
+                with pytest.raises(OverBudget):
+                    await renderers.run(render_job(small), other)
+
+    asyncio.run(scenario())
+
+
+def test_an_abandoned_render_is_charged_for_what_it_took(folder: Path, small: Path, huge: Path) -> None:
+    async def scenario() -> None:
+        async with rendering(folder, settings(budget=(replace(SECONDS, amount=1),))) as renderers:
+            interest, hostile = Interest(), replace(CLAIM, cost_ms=900.0)
+            left = asyncio.create_task(renderers.run(slow_job(huge), hostile, interest))
+            await asyncio.sleep(2)
+            interest.change(is_wanted=False)
+            visitor = replace(CLAIM, cost_ms=100.0, client="192.0.2.2")
+            assert isinstance(await renderers.run(render_job(small), visitor), Rendered)
+            with pytest.raises(Withdrawn):
+                await left
+            again = [renderers.run(render_job(small), replace(hostile, cost_ms=600.0)) for _ in range(2)]
+            outcomes = await asyncio.gather(*again, return_exceptions=True)
+            assert any(isinstance(each, OverBudget) for each in outcomes), "both would do if nothing had been spent"
+
+    asyncio.run(scenario())

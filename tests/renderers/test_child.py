@@ -30,6 +30,7 @@ from tests.support.brokers import (
     works,
 )
 from tests.support.paths import ROOT
+from tests.support.queueing import LONG
 
 
 def test_a_variant_is_written_to_the_path_in_the_job(folder: Path, small: Path, tmp_path: Path) -> None:
@@ -115,7 +116,7 @@ def test_more_memory_than_allowed_is_an_error_and_not_a_crash(folder: Path, smal
         async with rendering(folder, settings(memory_bytes=256 * 2**20)) as renderers:
             before = children(folder)
             with pytest.raises(RenderFailed, match="memory"):
-                await renderers.run(render_job(huge, size=(400, 400)))
+                await renderers.run(render_job(huge, size=(400, 400)), LONG)
             assert works(await renderers.run(probe_job(small)))
             assert children(folder) == before
 
@@ -253,7 +254,7 @@ def test_a_version_in_the_job_is_used_without_hashing_again(folder: Path, small:
 def test_the_cpu_time_of_a_job_is_limited_a_little_above_its_deadline(folder: Path, small: Path) -> None:
     async def scenario() -> None:
         async with rendering(folder) as renderers:
-            await asyncio.gather(*(renderers.run(probe_job(small, timeout_s=20)) for _ in range(20)))
+            await asyncio.gather(*(renderers.run(probe_job(small, timeout_s=20), LONG) for _ in range(20)))
             limits = [Path(f"/proc/{child}/limits").read_text() for child in children(folder)]
             soft = [re.findall(r"Max cpu time +(\d+)", text) for text in limits]
             assert all(25 <= int(seconds) <= 27 for found in soft for seconds in found)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from imgcdn.core.interest import Interest, Withdrawn
 from imgcdn.renderers.jobs import Claim, GaveWay, Job, Outcome
+from imgcdn.renderers.time_spent import TimeSpent
 from tests.support.brokers import (
     children,
     probe_job,
@@ -105,9 +106,9 @@ def test_a_job_that_is_cancelled_twice_gives_its_child_back() -> None:
     class Reluctant(Hand):
         """A child that takes a while to end a job."""
 
-        async def perform(self, job: Job, *, anew: bool) -> Outcome:
+        async def perform(self, job: Job, *, anew: bool, spent: TimeSpent) -> Outcome:
             try:
-                return await super().perform(job, anew=anew)
+                return await super().perform(job, anew=anew, spent=spent)
             except asyncio.CancelledError:
                 for _ in range(5):
                     await asyncio.sleep(0)

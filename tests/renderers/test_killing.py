@@ -24,6 +24,7 @@ from tests.support.brokers import (
     until_busy,
     works,
 )
+from tests.support.queueing import LONG
 
 
 def test_a_job_past_its_deadline_is_killed_and_the_next_one_works(folder: Path, small: Path, huge: Path) -> None:
@@ -31,7 +32,7 @@ def test_a_job_past_its_deadline_is_killed_and_the_next_one_works(folder: Path, 
         async with rendering(folder) as renderers:
             before = children(folder)
             with pytest.raises(RenderTimeout):
-                await renderers.run(slow_job(huge, timeout_s=2))
+                await renderers.run(slow_job(huge, timeout_s=2), LONG)
             assert [alive(child) for child in before].count(False) == 1
             assert works(await renderers.run(probe_job(small)))
 
@@ -53,7 +54,7 @@ def test_a_child_that_hangs_before_it_accepts_its_job_is_replaced(folder: Path, 
 def test_a_child_that_crashes_fails_only_its_job(folder: Path, small: Path, huge: Path) -> None:
     async def scenario() -> None:
         async with rendering(folder, settings(renderers=2)) as renderers:
-            work = asyncio.create_task(renderers.run(slow_job(huge)))
+            work = asyncio.create_task(renderers.run(slow_job(huge), LONG))
             os.kill(await until_busy(*children(folder)), signal.SIGSEGV)
             meanwhile = await asyncio.gather(*(renderers.run(probe_job(small)) for _ in range(6)))
             with pytest.raises(RenderFailed, match="crash"):
@@ -66,7 +67,7 @@ def test_a_child_that_crashes_fails_only_its_job(folder: Path, small: Path, huge
 def test_a_job_whose_child_somebody_kills_is_done_again(folder: Path, huge: Path) -> None:
     async def scenario() -> None:
         async with rendering(folder) as renderers:
-            work = asyncio.create_task(renderers.run(render_job(huge, size=(800, 800))))
+            work = asyncio.create_task(renderers.run(render_job(huge, size=(800, 800)), LONG))
             kill(await until_busy(*children(folder)))
             assert isinstance(await work, Rendered)
 
@@ -91,12 +92,12 @@ def test_a_child_that_is_killed_while_the_fork_server_hangs_blames_nobody(folder
 def test_a_job_whose_children_are_killed_twice_is_refused_for_a_minute(folder: Path, small: Path, huge: Path) -> None:
     async def scenario() -> None:
         async with rendering(folder) as renderers:
-            work = asyncio.create_task(renderers.run(slow_job(huge)))
+            work = asyncio.create_task(renderers.run(slow_job(huge), LONG))
             before = children(folder)
             kill(first := await until_busy(*before))
             await until(lambda: set(children(folder)) - set(before), "another child has come")
             kill(await until_busy(*set(children(folder)) - {first}))
-            for job in (work, renderers.run(slow_job(huge))):
+            for job in (work, renderers.run(slow_job(huge), LONG)):
                 with pytest.raises(Overloaded, match="stopped twice") as refused:
                     await job
                 assert 55 <= (refused.value.retry_after_s or 0) <= 60
@@ -159,7 +160,7 @@ def test_hundreds_of_jobs_at_once_are_each_done_or_refused(folder: Path, small: 
 def test_cancelling_a_job_kills_its_child(folder: Path, small: Path, huge: Path) -> None:
     async def scenario() -> None:
         async with rendering(folder) as renderers:
-            work = asyncio.create_task(renderers.run(slow_job(huge)))
+            work = asyncio.create_task(renderers.run(slow_job(huge), LONG))
             child = await until_busy(*children(folder))
             work.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -181,5 +182,33 @@ def test_cancelling_a_waiting_job_removes_it_from_the_queue(folder: Path, small:
             await asyncio.gather(*jobs, return_exceptions=True)
             send_to_children(folder, signal.SIGCONT)
             assert works(await renderers.run(probe_job(small)))
+
+    asyncio.run(scenario())
+
+
+def test_a_job_whose_estimate_is_wrong_by_far_leaves_the_child_for_short_jobs(
+    folder: Path, small: Path, huge: Path
+) -> None:
+    async def scenario() -> None:
+        async with rendering(folder) as renderers:
+            hostile = Claim(cost_ms=8.0, client="a", source="bomb")
+            bombs = [asyncio.create_task(renderers.run(slow_job(huge), hostile)) for _ in range(12)]
+            await asyncio.sleep(2)  # the first one is ended after 0.4 seconds, and the others are known by then
+            visitor = Claim(cost_ms=8.0, client="b", source="thumbnail")
+            for _ in range(3):
+                assert works(await renderers.run(probe_job(small), visitor))
+            assert not any(bomb.done() for bomb in bombs)
+            for bomb in bombs:
+                bomb.cancel()
+            await asyncio.gather(*bombs, return_exceptions=True)
+
+    asyncio.run(scenario())
+
+
+def test_a_short_estimate_does_not_shorten_a_deadline(folder: Path, huge: Path) -> None:
+    async def scenario() -> None:
+        async with rendering(folder) as renderers:
+            outcome = await renderers.run(render_job(huge, size=(400, 400)), Claim(cost_ms=8.0, source="wrong"))
+            assert isinstance(outcome, Rendered)
 
     asyncio.run(scenario())

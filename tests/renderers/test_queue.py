@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from imgcdn.core.interest import ALWAYS, Interest
-from imgcdn.errors import Overloaded
+from imgcdn.errors import Overloaded, RenderTimeout
 from imgcdn.renderers.jobs import Claim, Failed, GaveWay, Outcome
-from imgcdn.renderers.queue import SHORT_MS, JobQueue
+from imgcdn.renderers.queue import SHORT_LIMIT_S, SHORT_MS, JobQueue
 from tests.support.queueing import BEHIND, LONG, Hand, begin, end, job, outcome, queue_of, run, settle, work_off
 
 SHORT = Claim(cost_ms=SHORT_MS - 1)
@@ -199,3 +199,107 @@ def test_a_job_that_was_withdrawn_just_now_is_not_refused_as_well() -> None:
         await end(running, new, newer)
 
     run(scenario())
+
+
+class TestRealTime:
+    """Of jobs that take many times their estimate."""
+
+    BOMB = replace(SHORT, cost_ms=8.0, source="bomb", client="a")
+
+    def test_a_job_that_takes_long_in_the_child_for_short_jobs_goes_on_in_another_one(self) -> None:
+        async def scenario() -> None:
+            hand, short_hand = Hand(), Hand(is_late=True, spent_ms=400.0)
+            queue = queue_of(hand, short=short_hand)
+            task = await begin(queue, "bomb", self.BOMB)
+            assert short_hand.timeouts_s == [SHORT_LIMIT_S]
+            await work_off(short_hand, 1)
+            assert (short_hand.begun, hand.begun, hand.timeouts_s) == (["bomb"], ["bomb"], [20.0])
+            await work_off(hand, 1)
+            assert await task == outcome("bomb")
+
+        run(scenario())
+
+    @pytest.mark.parametrize(
+        ("in_short_child", "timeout_s"),
+        [
+            pytest.param(True, SHORT_LIMIT_S / 2, id="its own is lower"),
+            pytest.param(False, 20.0, id="in another child"),
+        ],
+    )
+    def test_a_deadline_of_its_own_ends_a_job(self, in_short_child: bool, timeout_s: float) -> None:
+        async def scenario() -> None:
+            hand = Hand(is_late=True)
+            queue = queue_of(*([] if in_short_child else [hand]), short=hand if in_short_child else None)
+            task = await begin(queue, "bomb", self.BOMB, timeout_s=timeout_s)
+            assert await work_off(hand, 1) == ["bomb"]
+            failed = await task
+            assert isinstance(failed, Failed)
+            assert isinstance(failed.error, RenderTimeout)
+
+        run(scenario())
+
+    @pytest.mark.parametrize("spent_ms", [400.0, pytest.param(100.0, id="the machine is busy")])
+    def test_a_second_job_of_such_a_source_never_gets_the_child_for_short_jobs(self, spent_ms: float) -> None:
+        async def scenario() -> None:
+            hand, short_hand = Hand(), Hand(is_late=True, spent_ms=spent_ms)
+            queue = queue_of(hand, short=short_hand)
+            bombs = [await begin(queue, f"bomb {number}", self.BOMB) for number in range(5)]
+            assert (short_hand.begun, hand.begun) == (["bomb 0"], ["bomb 1"])
+            await work_off(short_hand, 1)
+            assert short_hand.begun == ["bomb 0"], "those that wait already have left its line"
+            bombs.append(await begin(queue, "bomb 5", self.BOMB))
+            visitor = await begin(queue, "visitor", replace(SHORT, client="b"))
+            assert short_hand.begun == ["bomb 0", "visitor"]
+            await end(visitor, *bombs)
+
+        run(scenario())
+
+    def test_what_a_job_took_beyond_its_estimate_counts_in_turns(self) -> None:
+        async def scenario() -> None:
+            hand = Hand(spent_ms=900.0)
+            queue = queue_of(hand)
+            hostile, other = replace(LONG, client="a"), replace(LONG, client="b")
+            names = {"a 0": hostile, "a 1": hostile, "b 0": other, "b 1": other, "b 2": other}
+            tasks = [await begin(queue, name, claim) for name, claim in names.items()]
+            hand.finish.set()
+            await settle()
+            hand.spent_ms = 100.0
+            assert await work_off(hand, 4) == ["a 0", "b 0", "b 1", "b 2", "a 1"]
+            await end(*tasks)
+
+        run(scenario())
+
+    def test_what_each_job_took_is_charged_also_if_it_gives_way(self) -> None:
+        async def scenario() -> None:
+            charged = []
+
+            def charge(claim: Claim, spent_ms: float, *, was_ended: bool) -> None:
+                charged.append((claim.client, spent_ms, was_ended))
+
+            hand, interest = Hand(spent_ms=700.0), Interest()
+            queue = JobQueue(1, full_after_s=1000.0, charge=charge)
+            queue.add(hand)
+            left = await begin(queue, "left", replace(LONG, client="a"), interest)
+            interest.change(is_wanted=False)
+            await asyncio.sleep(2 * SHORT_MS / 1000)  # one that has just begun is not ended
+            other = await begin(queue, "other", replace(LONG, client="b"))
+            assert await left == GaveWay()
+            hand.finish.set()
+            assert await other == outcome("other")
+            assert charged == [("a", 700.0, True), ("b", 700.0, False)]
+
+        run(scenario())
+
+    def test_an_overrun_says_nothing_about_the_machine(self) -> None:
+        async def scenario() -> None:
+            hand = Hand(spent_ms=9000.0)
+            queue = queue_of(hand, full_after_s=10.0)
+            for _ in range(40):
+                task = await begin(queue, "bomb", replace(LONG, cost_ms=1000.0))
+                hand.finish.set()
+                await task
+            tasks = [await begin(queue, str(number), replace(LONG, cost_ms=1000.0)) for number in range(30)]
+            assert sum(task.done() for task in tasks) >= 18, "forty jobs without any time make no quick machine"
+            await end(*tasks)
+
+        run(scenario())

@@ -137,3 +137,20 @@ def test_past_clients_are_forgotten() -> None:
         turns.add(item("job", 10, client=str(number)))
         turns.next()
     assert len(turns._clients._given_ms) < 2_000
+
+
+def test_what_a_job_took_beyond_its_claim_is_charged_to_its_client_and_its_host() -> None:
+    names = [client + host + number for client in "vw" for host in "ab" for number in "01"]
+    turns = turns_of(*(item(name, client=name[0], host=name[1]) for name in names))
+    turns.charge(Claim(client="v", host="a"), 1000.0)
+    assert [turns.next().name for _ in names] == ["wa0", "wb0", "wa1", "wb1", "vb0", "vb1", "va0", "va1"]
+
+
+def test_a_client_that_has_no_job_waiting_is_charged_too_in_bounded_memory() -> None:
+    turns: Turns[Item] = Turns()
+    for number in range(5_000):
+        turns.charge(Claim(client=str(number)), 1000.0 + number)
+    turns.add(item("charged", client="4999"))
+    turns.add(item("other", client="other"))
+    assert [turns.next().name for _ in range(2)] == ["other", "charged"]
+    assert len(turns._clients._given_ms) < 1_100

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 
 from imgcdn.core.interest import ALWAYS, Interest
 from imgcdn.core.values import FileStamp, PathBeneath
-from imgcdn.renderers.jobs import Claim, Job, Outcome, Probed, ProbeJob
+from imgcdn.errors import RenderTimeout
+from imgcdn.renderers.jobs import Claim, Failed, Job, Outcome, Probed, ProbeJob
 from imgcdn.renderers.queue import JobQueue
+from imgcdn.renderers.time_spent import TimeSpent
 
 
 def job(name: str, *, timeout_s: float = 20.0) -> ProbeJob:
@@ -22,23 +24,35 @@ BEHIND = Claim(cost_ms=100.0, is_background=True)
 
 @dataclass
 class Hand:
-    """A child that notes its jobs, and finishes one when it is told to."""
+    """
+    A child that notes its jobs, and finishes one when it is told to.
+
+    Args:
+        spent_ms: What it says that each job takes.
+        is_late: Whether jobs end by their deadline.
+    """
 
     begun: list[str] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
     anew: list[bool] = field(default_factory=list)
+    timeouts_s: list[float] = field(default_factory=list)
     finish: asyncio.Event = field(default_factory=asyncio.Event)
+    spent_ms: float = 0.0
+    is_late: bool = False
 
-    async def perform(self, job: Job, *, anew: bool) -> Outcome:
+    async def perform(self, job: Job, *, anew: bool, spent: TimeSpent) -> Outcome:
         self.begun.append(job.path.name)
         self.anew.append(anew)
+        self.timeouts_s.append(job.timeout_s)
         try:
             await self.finish.wait()
         except asyncio.CancelledError:
             self.ended.append(job.path.name)
             raise
+        finally:
+            spent.ms += self.spent_ms
         self.finish.clear()
-        return outcome(job.path.name)
+        return Failed(RenderTimeout("late")) if self.is_late else outcome(job.path.name)
 
 
 def outcome(name: str) -> Outcome:

@@ -22,8 +22,21 @@ _DECODE_MS = {JPEG.name: 9.0, PNG.name: 20.0, WEBP.name: 15.0, AVIF.name: 30.0, 
 #: The part of decoding a JPEG that a smaller draft does not save: reading its Huffman codes.
 _HUFFMAN_MS = 3.0
 
-#: Resampling, for a megapixel of what was decoded: two of them for RGB, three with alpha; 12 and more without SIMD.
+#: Resampling, for a megapixel of what was decoded, or of the output where that is larger: two milliseconds for RGB,
+#: three with alpha; 12 and more without SIMD.
 _RESAMPLE_MS = 3.0
+
+#: Effects, for a megapixel of the output in colour. The sigma of a blur makes no difference.
+_BLUR_MS = 45.0
+_SHARPEN_MS = 50.0
+_SATURATION_MS = 11.0
+_GRAYSCALE_MS = 4.0
+
+#: Brightness or contrast, each.
+_CURVE_MS = 4.0
+
+#: With alpha, colour is multiplied by it before and divided afterwards.
+_EFFECTS_WITH_ALPHA = 2.0
 
 #: Encoding, where the encoder has no speeds (`effort.py`). PNG includes the search for a palette.
 _ENCODE_MS = {JPEG.name: 25.0, PNG.name: 350.0, GIF.name: 200.0}
@@ -49,7 +62,8 @@ def cost_ms(facts: Facts, plan: Plan, budget: Budget) -> float:
     """
     frames = facts.frames if plan.animated else 1
     source, output = _megapixels(facts.size), _megapixels(plan.size)
-    return _FIXED_MS + frames * (_decode_ms(facts, plan, source) + _encode_ms(plan, budget, output))
+    decoding, effects = _decode_ms(facts, plan, source), _effects_ms(facts, plan)
+    return _FIXED_MS + frames * (decoding + effects + _encode_ms(plan, budget, output))
 
 
 def _decode_ms(facts: Facts, plan: Plan, source: float) -> float:
@@ -57,8 +71,21 @@ def _decode_ms(facts: Facts, plan: Plan, source: float) -> float:
     if facts.format == JPEG.name:
         decoded, fixed = source / draft_factor(facts.size, plan) ** 2, source * _HUFFMAN_MS
         rate -= _HUFFMAN_MS
-    resamples = plan.size != facts.size
-    return fixed + decoded * (rate + (_RESAMPLE_MS if resamples else 0.0))
+    resampled = max(decoded, _megapixels(plan.resampled)) if plan.size != facts.size else 0.0
+    return fixed + decoded * rate + resampled * _RESAMPLE_MS
+
+
+def _effects_ms(facts: Facts, plan: Plan) -> float:
+    rates = (
+        (_CURVE_MS, plan.brightness != 1),
+        (_CURVE_MS, plan.contrast != 1),
+        (_SATURATION_MS, plan.saturation != 1),
+        (_GRAYSCALE_MS, plan.grayscale),
+        (_BLUR_MS, plan.blur),
+        (_SHARPEN_MS, plan.sharpen),
+    )
+    rate = sum(rate for rate, is_wanted in rates if is_wanted)
+    return rate * _megapixels(plan.resampled) * (_EFFECTS_WITH_ALPHA if facts.alpha else 1.0)
 
 
 def _encode_ms(plan: Plan, budget: Budget, output: float) -> float:

@@ -219,7 +219,9 @@ def test_a_probe_that_takes_long_is_charged_to_its_client_and_its_source(folder:
             first = FirstRender(Params(width=30), ("webp",), LIMITS, FAST, str(small.with_suffix(".temp")), 1)
             hostile = replace(CLAIM, cost_ms=17.0)
             os.truncate(small, 3_000_000_000)  # to hash the zeros after the picture takes longer than the claim says
-            assert isinstance(await renderers.run(replace(probe_job(small), then=first), hostile), Probed)
+            assert isinstance(
+                await renderers.run(replace(probe_job(small, timeout_s=120), then=first), hostile), Probed
+            )
             for other in (replace(CLAIM, client="192.0.2.2"), replace(CLAIM, source="def")):
                 with pytest.raises(OverBudget):
                     await renderers.run(render_job(small), other)

@@ -127,7 +127,7 @@ def test_a_child_has_low_priority_and_never_becomes_real_time(folder: Path, smal
     async def scenario() -> None:
         async with rendering(folder) as renderers:
             before = children(folder)
-            await renderers.run(render_job(small, size=(90, 60), encoder="svt"))
+            await renderers.run(render_job(small, size=(90, 60), encoder="svt"), LONG)
             threads = [int(name) for child in before for name in os.listdir(f"/proc/{child}/task")]
             assert children(folder) == before
             assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_OTHER}

@@ -163,8 +163,8 @@ ENTRIES: dict[str, tuple[Callable[[int], Entry], Callable[[int], Entry]]] = {
         lambda n: _called("downstream", _headers_of(_great_record(n)), 1.5 + n),
     ),
     "_cache_status_header": (
-        lambda n: _called("_cache_status_header", CacheStatus.HIT, 1000 + n, True),
-        lambda n: _called("_cache_status_header", CacheStatus.HIT, 10**9 + n, True),
+        lambda n: _called("_cache_status_header", CacheStatus.HIT, 1000 + n, True, ""),
+        lambda n: _called("_cache_status_header", CacheStatus.HIT, 10**9 + n, True, "partial"),
     ),
 }
 

@@ -25,7 +25,7 @@ quick: $(VENV)/.test-stamp  ## The tests that start no service and sweep no enco
 	@$(BIN)/python -m pytest --numprocesses=auto $(QUICK) $(ARGS)
 
 test: $(VENV)/.test-stamp  ## All tests; a choice of them after ARGS=, as in ARGS="tests/core -k crop"
-	@$(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --dist=loadfile $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 full: test release-check  ## All of it: the tests, a round of mutation testing, and the package in an environment of its own
 	@$(BIN)/python -m scripts.mutate --count 40 --seed $$(date +%j)

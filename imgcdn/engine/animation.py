@@ -71,7 +71,7 @@ def open_animation(file: BinaryIO) -> Animation:
             parts = list(gif.parts(data))
             plays = _at_most(gif.plays_of(data))
             return Animation(plays, len(parts), alpha=True, frames=_gif_frames(image.size, parts), partial=partial)
-        cut = apng.cut(file) if image.format == "PNG" else None
+        cut = None if opened.animated is None else apng.cut(opened.animated)
         if cut is not None:
             frames = _png_frames(_png_pictures(cut, image, file))
             alpha = cut.mode.endswith("A")
@@ -96,7 +96,7 @@ def first_picture(file: BinaryIO) -> Picture | None:
         if not apng.is_animated(file):
             return None
         opened = open_original(file)
-        cut = apng.cut(opened.file)
+        cut = None if opened.animated is None else apng.cut(opened.animated)
         if cut is None or cut.default_is_first:
             return None
         return next(_png_pictures(cut, opened.image, opened.file))[0]

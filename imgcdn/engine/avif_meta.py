@@ -19,7 +19,7 @@ _MOST_META_BYTES = 1 << 22
 
 _MOST_ITEMS = 10_000
 
-# What a box is called that readers skip.
+# The kind of a box that readers skip.
 _SKIPPED = b"free"
 
 
@@ -94,7 +94,7 @@ def _areas(data: bytes, start: int) -> Iterator[int]:
 
 
 def _with_one_table(data: bytes) -> bytes:
-    """Return an iprp box with one ipma for each version and flags, and what makes up for the bytes of the others."""
+    """Return an iprp box with one ipma for each version and flags, and a box in the place of the others' bytes."""
     others = b""
     tables: dict[bytes, dict[int, bytes]] = {}
     found = 0

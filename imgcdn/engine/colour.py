@@ -33,9 +33,9 @@ _ROUNDING = 2
 # bright colours.
 _PRESS = Path(__file__).parent / "profiles" / "CGATS001Compat-v2-micro.icc"
 
-# How far a pixel counts as printed with black ink alone, by its strongest other ink: wholly without, not from a quarter
-# on. And how far as black, by its black ink: from nine tenths on.
+# Weight of "black ink alone", by the strongest other ink: 255 without any, 0 from a quarter on.
 _FEW_COLOURED_INKS = [max(0, 255 - 4 * ink) for ink in range(256)]
+# Weight of "nearly black", by the black ink: 0 below nine tenths.
 _NEARLY_ALL_BLACK_INK = [max(0, 255 - 10 * (255 - ink)) for ink in range(256)]
 
 
@@ -165,8 +165,8 @@ def _convert_without_profile(image: Image.Image) -> Image.Image:
     Convert CMYK from the press's profile, but black ink alone to black.
 
     The profile gives 100 % of black ink as (35, 31, 32), because a press prints darker blacks with four inks. Beside
-    the black of a page that grey is visible. So greys of black ink alone, and whatever has nearly all of it, are
-    converted with that black as the black point. The shadows of photographs, which have all inks, stay as they are.
+    the black of a page that grey is visible. So greys of black ink alone, and pixels with at least nine tenths of it,
+    are converted with that black as the black point. The shadows of photographs, which have all inks, stay as they are.
     """
     transform = _transform("CMYK", _press())
     assert transform is not None

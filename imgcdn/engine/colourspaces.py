@@ -134,9 +134,12 @@ def _png_codes(file: BinaryIO) -> tuple[int, int] | None:
 def _avif_codes(file: BinaryIO) -> tuple[int, int]:
     """Return the code points of an AVIF's primary item; unspecified where it has none."""
     meta = dict(_contents(_meta_box(file)[4:]))
-    properties = dict(_contents(meta[b"iprp"]))
-    listed = list(_contents(properties[b"ipco"]))
-    for index in _associated(properties[b"ipma"], _primary_item(meta[b"pitm"])):
+    properties = list(_contents(meta[b"iprp"]))
+    listed = list(_contents(dict(properties)[b"ipco"]))
+    item = _primary_item(meta[b"pitm"])
+    # There may be a table for each version, and an item is in one of them.
+    tables = (_associated(data, item) for kind, data in properties if kind == b"ipma")
+    for index in next((found for found in tables if found), []):
         name, data = listed[index - 1]
         if name == b"colr" and data[:4] == b"nclx":
             primaries, transfer = struct.unpack_from(">HH", data, 4)

@@ -80,7 +80,7 @@ def _first_frame(image: ImageFile.ImageFile, file: BinaryIO) -> Image.Image:
         file.seek(0)
         data = file.read()
         if gif.leaves_gap(image) or gif.begins_grey(data):
-            return next(gif.draw_parts(gif.parts(data), image.size))[0]
+            return next(gif.draw_parts(iter([gif.first_part(data)]), image.size))[0]
     if image.format == "PNG":
         return load_png(image, read_header(file), file)
     image.load()

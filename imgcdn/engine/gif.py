@@ -76,10 +76,23 @@ def leaves_gap(image: ImageFile.ImageFile) -> bool:
 
 def begins_grey(data: bytes) -> bool:
     """Tell whether the first frame has its own colour table of greys in order, which Pillow ignores."""
-    table = next(parts(data)).local_table
+    table = first_part(data).local_table
     return bool(table) and all(
         bytes(table[3 * grey : 3 * grey + 3]) == bytes([grey] * 3) for grey in range(len(table) // 3)
     )
+
+
+def first_part(data: bytes) -> Part:
+    """
+    Cut the first frame out of a GIF.
+
+    Raises:
+        ValueError: There is none. Pillow finds images where this module and browsers see the end of the file.
+    """
+    part = next(parts(data), None)
+    if part is None:
+        raise ValueError("the GIF has no frame")
+    return part
 
 
 def parts(data: bytes) -> Iterator[Part]:

@@ -26,7 +26,7 @@ class SoundGif:
 
 
 def ends_as_gif(file: BinaryIO) -> bool:
-    """Tell whether the last bytes are the end of a block and the trailer. Others may follow the trailer."""
+    """Tell whether the file ends with an empty block and the trailer. Other bytes may follow them, which is no damage."""
     file.seek(0, 2)
     file.seek(max(0, file.tell() - len(_END)))
     return file.read() == _END

@@ -30,7 +30,7 @@ _MOST_SEGMENTS = 10_000
 
 _END = b"\xff\xd9"
 
-#: Stands for pixels that are missing. It decodes to something else than no bytes do.
+#: Stands for pixels that are missing. It decodes to other pixels than libjpeg fills in for missing bytes.
 _FILLER = b"\x35\xc6\x5a\x93" * 4096
 
 _DC_LAST, _AC_LAST = 0, 63
@@ -108,7 +108,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def _scan_end(data: bytes, at: int) -> int:
-    """Return where a scan's coded pixels end. Half a marker at the end of a cut file is not one of them."""
+    """Return where a scan's coded pixels end. A lone FF at the end of a cut file is not a coded pixel."""
     found = _SCAN_END.search(data, at)
     return found.start() if found else max(at, len(data) - data.endswith(b"\xff"))
 

@@ -6,7 +6,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from PIL import ExifTags, Image, ImageFile, PngImagePlugin
@@ -53,11 +53,13 @@ class Opened:
         image: Its header is read, its pixels are not decoded.
         file: What `image` was opened from.
         remains: What is left of a damaged original; None if no damage is known.
+        animated: An animated PNG with its frames, of which `file` has the default image alone; None for others.
     """
 
     image: ImageFile.ImageFile
     file: BinaryIO
     remains: Remains | None = None
+    animated: BinaryIO | None = None
 
 
 @contextmanager
@@ -115,19 +117,20 @@ def _open_animated_png(file: BinaryIO) -> Opened:
     ends_early = found is not None and found.ends_early
     try:
         if not ends_early:
-            return Opened(_open_default_image(file), file)
+            return _open_default_image(file)
     except BROKEN:
         if found is None:
             raise
     assert found is not None
-    image = _open_default_image(found.file)
-    image.info.update(found.info or {})
-    return Opened(image, found.file, found)
+    opened = _open_default_image(found.file)
+    opened.image.info.update(found.info or {})
+    return replace(opened, remains=found)
 
 
-def _open_default_image(file: BinaryIO) -> ImageFile.ImageFile:
-    file.seek(0)
-    return _open(io.BytesIO(apng.without_animation(file.read())))
+def _open_default_image(animated: BinaryIO) -> Opened:
+    animated.seek(0)
+    file = io.BytesIO(apng.without_animation(animated.read()))
+    return Opened(_open(file), file, animated=animated)
 
 
 def open_remains(file: BinaryIO) -> Opened | None:
@@ -147,7 +150,7 @@ def _open(file: BinaryIO) -> ImageFile.ImageFile:
         if image.mode == "P" and image.palette is None:
             raise ValueError("a PNG with a palette has no PLTE")
         correct_transparency(image, read_header(file))
-        drop_surplus_alphas(image)
+        _drop_surplus_alphas(image)
     return image
 
 
@@ -162,11 +165,11 @@ def _may_be_damaged(image: ImageFile.ImageFile, file: BinaryIO) -> bool:
     return any(name in texts for name in _NO_TEXTS)
 
 
-def drop_surplus_alphas(image: ImageFile.ImageFile) -> None:
+def _drop_surplus_alphas(image: ImageFile.ImageFile) -> None:
     """
     Ignore the alphas of a PNG's palette if there are more than colours, as libpng and so browsers do.
 
-    Pillow would raise an error, or apply them. Call this again after a seek, which reads them again.
+    Pillow raises an error for them, or applies them.
     """
     alphas = image.info.get("transparency")
     if image.format != "PNG" or image.mode != "P" or alphas is None or image.palette is None:

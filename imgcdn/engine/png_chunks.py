@@ -146,6 +146,7 @@ class _Chunks:
     has_pixels: bool = False
     is_unreadable: bool = False
     ends_early: bool = False
+    has_cut_pixels: bool = False
 
     def take(self, chunk: _Chunk) -> bool:
         """Take a chunk. Return False if no chunk after it counts."""
@@ -210,7 +211,7 @@ class _Chunks:
 
     def _take_cut(self, chunk: _Chunk) -> None:
         """Take what is there of the chunk in which the file ends, as a whole chunk."""
-        self.ends_early = True
+        self.ends_early = self.has_cut_pixels = True
         start, end = chunk.start + _HEAD.size, min(chunk.file_end, chunk.end - _SUM_BYTES)
         if chunk.name == _FRAME or end <= start:
             return
@@ -230,7 +231,7 @@ class _Chunks:
             return 0
         declared: int = struct.unpack_from(">I", self.head[_CONTROL])[0]
         starts = sum(name == _FRAME for name, _ in self.body)
-        whole = starts - 1 if self.ends_early and starts else starts
+        whole = starts - 1 if self.has_cut_pixels and starts else starts
         return min(declared, whole)
 
     def _kept_body(self, frames: int) -> Iterator[tuple[bytes, Piece]]:

@@ -63,7 +63,7 @@ def probe(file: BinaryIO, *, max_pixels: int, refused: Collection[str] = ()) -> 
             raise CorruptImage("The original has no pixels; its width or height is 0.")
         if "progressive" in image.info:
             _check_scans(file, pixels, max_pixels)
-        animation = apng.cut(opened.file) if image.format == "PNG" else None
+        animation = None if opened.animated is None else apng.cut(opened.animated)
         frames = _frames(opened) if animation is None else len(animation.parts)
         return _facts(image, frames, animation).within(max_pixels)
 
@@ -81,13 +81,15 @@ def _frames(opened: Opened) -> int:
     """Count the frames that are shown one after another; of a GIF, up to `_MOST_FRAMES`."""
     if opened.image.format == "GIF":
         opened.file.seek(0)
-        return max(1, sum(1 for _ in islice(gif.parts(opened.file.read()), _MOST_FRAMES)))
+        data = opened.file.read()
+        gif.first_part(data)  # raises ValueError if there is none
+        return sum(1 for _ in islice(gif.parts(data), _MOST_FRAMES))
     return 1 if opened.image.format == "MPO" else int(getattr(opened.image, "n_frames", 1))
 
 
 def _check_scans(file: BinaryIO, pixels: int, max_pixels: int) -> None:
     """
-    Refuse a progressive JPEG with so many scans that it takes much longer to decode than its size lets expect.
+    Refuse a progressive JPEG with so many scans that it takes much longer to decode than others of its size.
 
     Raises:
         CorruptImage: It has too many.

@@ -27,7 +27,7 @@ from imgcdn.engine.webp_chunks import sound_webp
 # Pictures are compared in strips of this height, because a difference takes as much memory as a picture.
 _STRIP_ROWS = 256
 
-# Largest progressive JPEG that is decoded twice more at its own size: about half a second.
+# Largest progressive JPEG that is decoded two more times, at its own size: about half a second.
 _MOST_COMPARED_PIXELS = 16_000_000
 
 
@@ -185,13 +185,13 @@ def _original_rows(image: Image.Image, remains: Remains, draft: Callable[[ImageF
         except (OSError, EOFError, ValueError):
             continue
         return _equal_rows(image, other)
-    return image.height
+    return image.height - 1  # unknown, and not the whole picture
 
 
 def _first_part(remains: Remains, size: Size) -> Image.Image:
     """Draw the first frame of a GIF on its canvas. Pixels that are missing are transparent."""
     remains.file.seek(0)
-    part = next(gif.parts(remains.file.read()))
+    part = gif.first_part(remains.file.read())
     left, top, right, bottom = part.box
     if (right - left) * (bottom - top) > (Image.MAX_IMAGE_PIXELS or 0):
         raise ValueError("the first frame is much larger than its canvas")

@@ -20,7 +20,7 @@ _INFLATED = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
 #: Codings that browsers know, and that cannot be taken off here: the standard library does not have them.
 _NOT_INFLATED = frozenset({"br", "zstd", "dcb", "dcz"})
 
-#: Codings of one body. Each takes a pass over it. curl takes off five.
+#: Most codings of one body. Each costs a pass; curl's limit is five too.
 _MOST_CODINGS = 5
 
 #: Gzip streams that follow each other in one body. Each takes a new decoder. Those of bgzip have 64 KB.

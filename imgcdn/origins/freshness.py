@@ -90,7 +90,7 @@ class Downstream:
     stale_while_revalidate_s: int | None
 
 
-#: Of an original whose origin says nothing, such as a file.
+#: For an original whose origin states nothing, such as a file.
 UNSTATED = Downstream(None, must_validate=False, revalidation="", stale_while_revalidate_s=None)
 
 

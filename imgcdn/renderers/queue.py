@@ -44,7 +44,7 @@ _WEIGHT = 0.1
 _LOWEST_RATE, _HIGHEST_RATE = 0.25, 4.0
 
 #: A job is ended in the child for short jobs after twice the highest estimate of one, because estimates are right by a
-#: factor of two, on the slowest machine that is reckoned with: after 0.4 seconds of wall-clock time.
+#: factor of two, on the slowest machine that is allowed for: after 0.4 seconds of wall-clock time.
 SHORT_LIMIT_S = 2 * _HIGHEST_RATE * SHORT_MS / 1000
 
 #: Longest Retry-After, in seconds.
@@ -58,6 +58,7 @@ class _Ticket:
     job: Job
     claim: Claim
     since_ms: float
+    paid_ms: float
     child: "asyncio.Future[Child]"
 
     @property
@@ -75,6 +76,7 @@ class _Running:
         in_short_child: Whether its child takes short jobs alone.
         gives_way: Whether it may be ended for another job.
         spent: What it has taken, once it has ended.
+        paid_ms: What it was charged for in advance.
         is_overrun: Whether that was many times its estimate.
     """
 
@@ -85,6 +87,7 @@ class _Running:
     in_short_child: bool
     gives_way: bool
     spent: TimeSpent
+    paid_ms: float
     is_overrun: bool = False
 
     @property
@@ -152,19 +155,27 @@ class JobQueue:
         """
         if claim.is_background:
             return await self._perform_in_background(job, claim)
-        outcome = await self._attempt(job, self._overruns.corrected(claim), interest)
+        outcome = await self._attempt(job, self._overruns.corrected(claim), interest, paid_ms=claim.cost_ms)
         if outcome is not None:
             return outcome
-        # It took long in the child for short jobs, so it is none. If the next child takes it, that is its last attempt.
+        # It took too long for the child for short jobs, so it waits for another child, once.
         remove_half_written(job)
         claim = self._overruns.corrected(replace(claim, cost_ms=1000 * SHORT_LIMIT_S))
-        outcome = await self._attempt(job, claim, interest)
+        outcome = await self._attempt(job, claim, interest, paid_ms=0.0)
         assert outcome is not None
         return outcome
 
-    async def _attempt(self, job: Job, claim: Claim, interest: Interest) -> Outcome | None:
-        """Have a job done; None if the child for short jobs began it, and it took too long for that one."""
-        ticket = self._new_ticket(job, claim)
+    async def _attempt(self, job: Job, claim: Claim, interest: Interest, *, paid_ms: float) -> Outcome | None:
+        """
+        Have a job done.
+
+        Args:
+            paid_ms: What it was charged for in advance. That may be less than what it is expected to take by now.
+
+        Returns:
+            None if the child for short jobs began it, and it took too long for that one.
+        """
+        ticket = self._new_ticket(job, claim, paid_ms=paid_ms)
         try:
             child = self._take_idle_child(ticket) or await self._wait_for_child(ticket, interest)
         except Withdrawn:
@@ -195,9 +206,9 @@ class JobQueue:
         finally:
             self._background_places += 1
 
-    def _new_ticket(self, job: Job, claim: Claim) -> _Ticket:
+    def _new_ticket(self, job: Job, claim: Claim, *, paid_ms: float = 0.0) -> _Ticket:
         loop = asyncio.get_running_loop()
-        return _Ticket(job, claim, loop.time() * 1000, loop.create_future())
+        return _Ticket(job, claim, loop.time() * 1000, paid_ms, loop.create_future())
 
     def _take_idle_child(self, ticket: _Ticket) -> Child | None:
         kinds = (self._for_short, self._for_all) if ticket.is_short else (self._for_all,)
@@ -263,7 +274,8 @@ class JobQueue:
         if in_short_child:
             job = replace(job, timeout_s=min(job.timeout_s, SHORT_LIMIT_S))
         task = asyncio.create_task(child.perform(job, anew=ticket.claim.needs_new_child, spent=spent))
-        running = _Running(ticket.claim, task, now, now + ticket.job.timeout_s, in_short_child, gives_way, spent)
+        ends_at = now + ticket.job.timeout_s
+        running = _Running(ticket.claim, task, now, ends_at, in_short_child, gives_way, spent, ticket.paid_ms)
         self._running.add(running)
 
         def end(_: object) -> None:
@@ -288,7 +300,7 @@ class JobQueue:
     def _note_spent(self, running: _Running) -> None:
         """Charge what a job has really taken, and remember it if its estimate was wrong by far."""
         claim, spent_ms, was_ended = running.claim, running.spent.ms, running.task.cancelled()
-        self._charge(claim, spent_ms, was_ended=was_ended)
+        self._charge(replace(claim, cost_ms=running.paid_ms), spent_ms, was_ended=was_ended)
         if spent_ms > claim.cost_ms and not claim.is_background:
             kind = self._for_short if running.in_short_child else self._for_all
             kind.waiting.charge(claim, spent_ms - claim.cost_ms)

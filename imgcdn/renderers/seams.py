@@ -7,14 +7,14 @@ from imgcdn.renderers.time_spent import TimeSpent
 
 
 class Child(Protocol):
-    """Whoever does a job. Cancelling it ends the job at once."""
+    """Does jobs, one at a time. Cancelling one ends it at once."""
 
     async def perform(self, job: Job, *, anew: bool, spent: TimeSpent) -> Outcome:
         """Do one job; in a new process if `anew` is set. Add the time that it takes to `spent`."""
 
 
 class Charge(Protocol):
-    """Gets what a job took in a child (`Budgets.charge_afterwards`)."""
+    """Charges the time that a job took in a child (`Budgets.charge_afterwards`)."""
 
     def __call__(self, claim: Claim, spent_ms: float, *, was_ended: bool) -> None: ...
 

@@ -276,6 +276,8 @@ def _cache_control(delivery: Delivery, lifetimes: Lifetimes, *, versioned: bool)
     permitted = delivery.downstream
     if permitted.must_validate:
         return "no-cache"
+    if delivery.max_age_s == 0 and permitted.stale_while_revalidate_s is None:
+        return "no-cache"  # the origin's own time is over, and it has not allowed stale use
     limits = (lifetimes.max_age_s, delivery.fresh_for_s, delivery.max_age_s)
     fresh = f"public, max-age={min(limit for limit in limits if limit is not None)}"
     if permitted.revalidation:

@@ -255,6 +255,21 @@ def test_a_still_of_an_animation_that_ends_early_is_its_first_frame(draw: Callab
     assert psnr(still.convert("RGB"), render_image(draw(), Params(format="png", still=True)).convert("RGB")) > 50
 
 
+def test_an_animated_png_that_lacks_its_end_alone_has_all_its_frames() -> None:
+    original = _ANIMATIONS["png"]()
+    assert original.endswith(b"IEND\xaeB`\x82")
+    assert variant(original[:-12], Params(format="webp")).frames == 4
+
+
+def test_a_gif_in_which_only_pillow_finds_an_image_is_corrupt() -> None:
+    data = pictures.gif()
+    begin = data.index(b"\x2c")
+    # An extension without blocks, whose label Pillow skips. Behind it, browsers see the end of the file.
+    original = data[:begin] + b"\x21\x01\x00\x3b" + b"\x00" * 0x3B + b"\x00" + data[begin:]
+    with pytest.raises(CorruptImage):
+        variant(original, _FULL)
+
+
 def test_an_original_that_ends_early_is_never_sent_in_its_own_coding() -> None:
     flat = pictures.png(pictures.chart())
     encoded = variant(flat[:-14], Params(format="png"))

@@ -290,6 +290,24 @@ class TestRealTime:
 
         run(scenario())
 
+    def test_a_job_whose_estimate_was_corrected_is_charged_beyond_its_own_estimate(self) -> None:
+        async def scenario() -> None:
+            charged = []
+
+            def charge(claim: Claim, spent_ms: float, *, was_ended: bool) -> None:
+                charged.append(spent_ms - claim.cost_ms)
+
+            hand = Hand(spent_ms=5000.0)
+            queue = JobQueue(1, full_after_s=1000.0, charge=charge)
+            queue.add(hand)
+            for _ in range(3):
+                task = await begin(queue, "bomb", replace(LONG, client="a", source="bomb"))
+                hand.finish.set()
+                await task
+            assert charged == [5000.0 - LONG.cost_ms] * 3
+
+        run(scenario())
+
     def test_an_overrun_says_nothing_about_the_machine(self) -> None:
         async def scenario() -> None:
             hand = Hand(spent_ms=9000.0)

@@ -26,7 +26,7 @@ class SoundGif:
 
 
 def ends_as_gif(file: BinaryIO) -> bool:
-    """Tell whether the file ends with an empty block and the trailer. Other bytes may follow them, which is no damage."""
+    """Tell whether the file ends with an empty block and the trailer. In a sound file, other bytes may follow them."""
     file.seek(0, 2)
     file.seek(max(0, file.tell() - len(_END)))
     return file.read() == _END

@@ -25,8 +25,8 @@ except ImportError:  # there are no wheels for this platform
 # the same as with Lanczos alone (Pillow's documentation of `reducing_gap`), in a third of the time.
 _REDUCING_GAP = 3.0
 
-# Most bytes that the SIMD filter may hold beside the two pictures. Pillow does larger jobs, because it needs less memory
-# for RGBA.
+# Most bytes that the SIMD filter may hold beside the two pictures. Pillow does larger jobs, because it needs less
+# memory for RGBA.
 _MOST_EXTRA_BYTES = 128 * 2**20
 
 # The comparison takes 0.1 s.

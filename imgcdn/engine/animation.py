@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from PIL import Image, ImageFile
@@ -99,7 +99,7 @@ def first_picture(file: BinaryIO) -> Picture | None:
         cut = None if opened.animated is None else apng.cut(opened.animated)
         if cut is None or cut.default_is_first:
             return None
-        return next(_png_pictures(cut, opened.image, opened.file))[0]
+        return replace(next(_png_pictures(cut, opened.image, opened.file))[0], partial=opened.lacks_frames)
 
 
 def _contents(file: BinaryIO) -> bytes:

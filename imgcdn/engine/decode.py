@@ -70,6 +70,7 @@ def _picture(opened: Opened, plan: Plan) -> Picture:
         pixels = _first_frame(image, opened.file)
     else:
         pixels, partial = load_remains(image, opened.remains, lambda other: _draft(other, plan, orientation))
+    partial = partial or opened.lacks_frames
     extent = (0.0, 0.0, width / scale, height / scale)
     altered = opened.remains is not None
     return Picture(pixels, extent, scale, orientation, profile, altered=altered, partial=partial)

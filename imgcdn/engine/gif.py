@@ -64,6 +64,11 @@ class Part:
         return b"".join((start, descriptor, self.image[10 + len(table) :], bytes([TRAILER])))
 
     @property
+    def clear_entry(self) -> int | None:
+        """The entry of the colour table that is transparent; None for none."""
+        return self.control[6] if self.control and self.control[3] & 1 else None
+
+    @property
     def local_table(self) -> memoryview:
         """The frame's own colour table; empty if it uses the global one."""
         return self.image[10 : 10 + table_bytes(self.image[9])]

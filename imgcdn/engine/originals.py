@@ -61,6 +61,11 @@ class Opened:
     remains: Remains | None = None
     animated: BinaryIO | None = None
 
+    @property
+    def lacks_frames(self) -> bool:
+        """Whether it is an animated PNG that ends before its last frame does."""
+        return self.animated is not None and self.remains is not None and self.remains.ends_early
+
 
 @contextmanager
 def reading() -> Iterator[None]:

@@ -12,7 +12,7 @@ from imgcdn.engine.png_rows import HEADER_BYTES, PngHeader
 
 _HEADER_AT = 16
 _MOST_COLOURS = 256
-_INFLATED_AT_ONCE = 1 << 20
+_INFLATED_AT_ONCE = 4096
 
 # Columns and rows between the pixels that are there after each pass.
 _GRIDS = ((8, 8), (4, 8), (4, 4), (2, 4), (2, 2), (1, 2), (1, 1))
@@ -143,7 +143,8 @@ def _inflated_bytes(parts: Iterator[bytes], most: int) -> int:
         for part in parts:
             rest = part
             while rest and not inflater.eof and count < most:
-                count += len(inflater.decompress(rest, _INFLATED_AT_ONCE))
+                # An error loses what its call has unpacked, so each unpacks little.
+                count += len(inflater.decompress(rest, min(_INFLATED_AT_ONCE, max(1, most - count - 1))))
                 rest = inflater.unconsumed_tail
     except zlib.error:
         pass

@@ -8,7 +8,7 @@ takes no longer.
 import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from PIL import Image, ImageChops, ImageFile
@@ -197,14 +197,15 @@ def _first_part(remains: Remains, size: Size) -> Image.Image:
         raise ValueError("the first frame is much larger than its canvas")
     if not remains.has_cut_frame:
         return next(gif.draw_parts(iter([part]), size))[0]
-    picture = _cut_part(part.file())
+    picture = _cut_part(part)
     canvas = Image.new("RGBA", size)
     canvas.paste(picture, part.box[:2])
     return canvas
 
 
-def _cut_part(data: bytes) -> Image.Image:
-    """Decode a cut GIF of one frame on two grounds. Pixels that are not equal are missing."""
+def _cut_part(part: gif.Part) -> Image.Image:
+    """Decode a cut frame of a GIF on two grounds. Pixels that are not equal are missing."""
+    data = replace(part, control=b"").file()  # Pillow would put its own ground beneath a frame with a transparent entry
     pictures = []
     for ground in (0, 255):
         image = Image.open(io.BytesIO(data), formats=["GIF"])
@@ -217,6 +218,8 @@ def _cut_part(data: bytes) -> Image.Image:
     missing = ImageChops.difference(*indices).point(lambda step: 255 if step else 0)
     picture = pictures[0].convert("RGBA")
     picture.paste((0, 0, 0, 0), mask=missing)
+    if part.clear_entry is not None:
+        picture.paste((0, 0, 0, 0), mask=indices[0].point([255 * (each == part.clear_entry) for each in range(256)]))
     if missing.getextrema() == (255, 255):
         raise ValueError("there is no pixel of the first frame")
     is_interlaced = isinstance(settings, tuple) and bool(settings[1])

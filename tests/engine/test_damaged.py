@@ -292,3 +292,32 @@ def test_a_file_cut_anywhere_is_a_picture_or_corrupt(draw: Callable[[], bytes]) 
             variant(data[:end], Params(width=20, format="png"))
         except (CorruptImage, UnsupportedImage):
             continue
+
+
+def test_a_cut_gif_with_a_transparent_colour_has_its_colours() -> None:
+    data = pictures.gif_with_hole()
+    image = render_image(data[: int(0.8 * len(data))], Params(format="png")).convert("RGBA")
+    whole = render_image(data, Params(format="png")).convert("RGBA")
+    assert image.getpixel((2, 2)) == whole.getpixel((2, 2)) != (0, 0, 0, 255)
+    assert variant(data[: int(0.8 * len(data))], _FULL).partial
+
+
+@pytest.mark.parametrize("share", [0.35, 0.6])
+@pytest.mark.parametrize("params", [Params(format="png"), Params(format="png", still=True), Params(format="json")])
+def test_a_still_of_a_cut_animation_is_marked(share: float, params: Params) -> None:
+    data = _ANIMATIONS["png"]()
+    assert variant(data[: int(share * len(data))], params).partial
+    assert not variant(data, params).partial
+
+
+@pytest.mark.parametrize("size", [(12, 9), (300, 300)])
+def test_a_wrong_checksum_of_the_pixels_hides_the_last_row_alone(size: tuple[int, int]) -> None:
+    picture = pictures.photograph(size)
+    rows = b"".join(b"\0" + picture.crop((0, y, size[0], y + 1)).tobytes() for y in range(size[1]))
+    header = struct.pack(">IIBBBBB", *size, 8, 2, 0, 0, 0)
+    packed = zlib.compress(rows)[:-4] + b"\1\2\3\4"
+    chunks = packed_chunk(b"IHDR", header) + packed_chunk(b"IDAT", packed) + packed_chunk(b"IEND", b"")
+    encoded = variant(b"\x89PNG\r\n\x1a\n" + chunks, Params(format="png"))
+    assert encoded.partial
+    above = (0, 0, size[0], size[1] - 1)
+    assert decode_variant(encoded).convert("RGB").crop(above).tobytes() == picture.crop(above).tobytes()

@@ -10,9 +10,6 @@ QUICK := tests/cli tests/config tests/core tests/dialects tests/markup tests/ori
 	tests/web/test_proxies.py tests/web/test_responses.py tests/web/test_router.py \
 	imgcdn/core imgcdn/dialects imgcdn/errors.py imgcdn/markup
 
-# Most tests wait for a service that they have started.
-TEST_PROCESSES ?= $(shell expr 2 '*' $$(getconf _NPROCESSORS_ONLN))
-
 SECONDS ?= 60
 
 .PHONY: serve quick test full lint format mutate fuzz release-check audit constraints clean
@@ -25,7 +22,7 @@ quick: $(VENV)/.test-stamp  ## The tests that start no service and sweep no enco
 	@$(BIN)/python -m pytest --numprocesses=auto $(QUICK) $(ARGS)
 
 test: $(VENV)/.test-stamp  ## All tests; a choice of them after ARGS=, as in ARGS="tests/core -k crop"
-	@$(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --dist=loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 full: test release-check  ## All of it: the tests, a round of mutation testing, and the package in an environment of its own
 	@$(BIN)/python -m scripts.mutate --count 40 --seed $$(date +%j)

@@ -16,10 +16,9 @@ _SECRET = frozenset(["s", "sas", "code", "otp", "pin", "hash", "md5", "policy"])
 
 #: Parameters whose name contains one of these grant access: those of object stores, CDNs and common applications. A few
 #: innocent ones, such as `author`, are replaced, too. A list of whole names always lacks some.
-_SECRET_PARTS = (
-    "token", "secret", "sig", "key", "pass", "pwd", "auth", "session", "cred", "bearer", "jwt", "hmac", "ticket",
-    "sessid", "accessid", "hdnea", "hdnts", "hdntl",
-)  # fmt: skip
+_SECRET_PART = re.compile(
+    "token|secret|sig|key|pass|pwd|auth|session|cred|bearer|jwt|hmac|ticket|sessid|accessid|hdnea|hdnts|hdntl"
+)
 _SECRET_PREFIXES = ("x-amz-", "x-goog-", "x-oss-", "x-cos-", "x-obs-")
 
 #: Most times that a URL within a URL within a URL is percent-encoded.
@@ -118,6 +117,6 @@ def _is_secret(name: str) -> bool:
     for _ in range(_DEEPEST if "%" in name else 0):
         name = unquote(name)
     name = name.lower()
-    if any(part in name for part in _SECRET_PARTS):
+    if name in _SECRET or _SECRET_PART.search(name) is not None:
         return True
     return any(part in _SECRET or part.startswith(_SECRET_PREFIXES) for part in _PARTS_OF_A_NAME.split(name))

@@ -243,7 +243,8 @@ def test_pictures_in_memory_for_readers_that_stall_are_bounded_together(run: Run
 def test_pictures_on_disk_use_no_memory_for_readers_that_stall(run: Run) -> None:
     with run(workers=1, max_unsent_bytes=1_000_000) as service, contextlib.ExitStack() as stack:
         _hit(service)
-        service.get(f"{LARGE}{WIDTHS[0]}")  # what a worker loads for its first large picture is no part
+        for width in WIDTHS:
+            service.get(f"{LARGE}{width}")  # what a worker holds after it has sent large pictures is no part
         before = _resident(service)
         crowd = []
         for width in WIDTHS:

@@ -15,7 +15,7 @@ from imgcdn.engine.kinds import HEAD_BYTES, kind_of
 from imgcdn.engine.originals import Opened, open_original, orientation_of, reading
 from imgcdn.errors import CorruptImage, ImageTooLarge, UnsupportedImage
 
-# Frames are counted up to here. A hundred thousand take 0.1 s, and no animation has so many.
+# Frames are counted up to here. A hundred thousand take half a second, and no animation has so many.
 _MOST_FRAMES = 100_000
 
 # A scan costs nearly as much as decoding all pixels. Encoders write about ten, some up to sixty.

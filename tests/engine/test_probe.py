@@ -181,3 +181,19 @@ def test_a_file_cut_anywhere_gives_facts_or_one_of_our_errors(orientation: int) 
             assert _probe(whole[:length]).size == pictures.SIZE
         except ImageError:
             continue
+
+
+def test_a_jpeg_with_hundreds_of_scans_is_not_decoded() -> None:
+    original = pictures.progressive_jpeg()
+    last = original.rindex(b"\xff\xda")
+    scan = original[last:-2]
+    assert _probe(original, 10**6).frames == 1
+    with pytest.raises(CorruptImage, match="more than 200 scans"):
+        _probe(original[:-2] + 300 * scan + b"\xff\xd9", 10**6)
+
+
+def test_thousands_of_tiny_frames_are_a_still() -> None:
+    frame = b"\x21\xf9\x04\0\x05\0\0\0\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0"
+    start = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff"
+    facts = _probe(start + 7_000 * frame + b"\x3b", 64_000_000)
+    assert (facts.frames, facts.all_frames) == (1, 7_000)

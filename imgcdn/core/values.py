@@ -55,7 +55,7 @@ class Facts:
         frames: Number of frames that are shown; 1 for a still picture.
         alpha: Whether its coding has alpha. All its pixels may still be opaque.
         all_frames: Number of frames of an animation that is shown as a still, because its frames together have more
-            than `max_pixels`; 0 for every other original.
+            than `max_pixels`, or are more than so many pixels permit; 0 for every other original.
     """
 
     format: str

@@ -1,8 +1,8 @@
 """
 Damaged originals: what a decoder can read of a file, and the picture that is left of it.
 
-A sound file never gets here. An original is repaired only after Pillow has refused it, so that decoding the others
-takes no longer.
+Most sound files never get here: an original is repaired only after Pillow has refused it. Animated PNGs, and GIFs that
+do not end as usual, are walked through to find out whether they are whole.
 """
 
 import io

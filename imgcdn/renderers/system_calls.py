@@ -13,7 +13,7 @@ import platform
 import struct
 import sys
 
-# <linux/audit.h>, and the numbers of socket, connect, socketpair and io_uring_setup, which could do the same.
+# <linux/audit.h>, and the numbers of socket, connect, socketpair and io_uring_setup. io_uring can open sockets, too.
 _ARCHITECTURES = {
     "x86_64": (0xC000003E, (41, 42, 53, 425)),
     "aarch64": (0xC00000B7, (198, 203, 199, 425)),

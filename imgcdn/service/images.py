@@ -117,8 +117,8 @@ class ImageService:
         self._results.raise_remembered(record, planned)
         return None
 
-    def host(self, source: Source) -> str:
-        """Return the host of a source; empty for a folder."""
+    def group(self, source: Source) -> str:
+        """Return the name under which a source's work is counted; empty for a folder."""
         return self._catalog.group(source)
 
     async def get(self, request: ImageRequest, client: ClientClass, *, address: str = "") -> Delivery:
@@ -153,7 +153,7 @@ class ImageService:
         ends_at = asyncio.get_running_loop().time() + timeout_s
         try:
             async with asyncio.timeout(timeout_s):
-                return await work(Requester(address, self.host(source), source_key(source), ends_at))
+                return await work(Requester(address, self.group(source), source_key(source), ends_at))
         except TimeoutError as error:
             raise RenderTimeout("The picture was not ready in time. Try again later.") from error
 

@@ -87,7 +87,7 @@ class Planner:
 
 
 def _is_reduced(facts: Facts, params: Params, client: ClientClass, limits: Limits) -> bool:
-    """Tell whether the output is a still only because the frames together have too many pixels."""
+    """Tell whether the output is a still only because `max_pixels` does not permit so many frames."""
     if not facts.all_frames:
         return False
     whole = replace(facts, frames=facts.all_frames, all_frames=0)
@@ -95,6 +95,6 @@ def _is_reduced(facts: Facts, params: Params, client: ClientClass, limits: Limit
     if reduced:
         width, height = facts.size
         _log.info(
-            "%d frames of %d x %d pixels are above max_pixels: sending the first", facts.all_frames, width, height
+            "max_pixels does not permit %d frames of %d x %d pixels: sending the first", facts.all_frames, width, height
         )
     return reduced

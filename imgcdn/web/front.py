@@ -144,7 +144,7 @@ class Front:
     async def _render(self, request: Request) -> Response:
         image, client = self._hits.parse(request)
         service = self._parts.service
-        with self._admission.admit(service.host(image.source)):
+        with self._admission.admit(service.group(image.source)):
             address = self.proxies.client_network(request.peer, request.headers)
             return self._hits.respond(await service.get(image, client, address=address), image, request)
 

@@ -137,6 +137,64 @@ def test_a_known_original_that_came_through_a_redirect_is_refused_after_its_end_
             assert service.get(source()).status == 200
 
 
+@pytest.mark.parametrize(
+    ("narrowed", "status"),
+    [
+        # The addresses of the tests' origins are loopback, and that is no public network.
+        pytest.param({"allow_addresses": "10.0.0.0/8"}, 403, id="allow_addresses"),
+        pytest.param({"max_redirects": 1}, 502, id="max_redirects"),
+        pytest.param({"allow": "http://{0}/r.jpg http://{0}/t.jpg"}, 403, id="allow, for a hop on the way"),
+    ],
+)
+@pytest.mark.parametrize("start", [pytest.param(serving.edge, id="edge"), pytest.param(serving.wsgi, id="wsgi")])
+def test_a_known_original_is_refused_after_the_way_it_came_is_not_allowed(
+    root: Path, tmp_path: Path, narrowed: dict[str, Any], status: int, start: Start
+) -> None:
+    body = pictures.jpeg(pictures.photograph((600, 400)))
+    with at.running({"/t.jpg": at.respond(body, cache_control="max-age=86400")}) as origin:
+        origin.scripts |= {"/r.jpg": at.redirect("/s.jpg"), "/s.jpg": at.redirect("/t.jpg")}
+        source = partial(image, origin, "/r.jpg")
+        with start(root, tmp_path, **settings_for(origin)) as service:
+            stored = service.get(source())
+            assert stored.status == 200
+        if "allow" in narrowed:
+            narrowed = {"allow": narrowed["allow"].format(f"{NAME}:{origin.port}")}
+        with start(root, tmp_path, **settings_for(origin, **narrowed)) as service:
+            for query in ("w=100", "w=101", "w=100"):
+                assert service.get(source(query=query)).status == status
+            assert service.get(source(), headers={"If-None-Match": stored.headers["etag"]}).status == status
+            assert origin.count("/t.jpg") == 1
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param({"allow_addresses": "127.0.0.1/32"}, id="allow_addresses"),
+        pytest.param({"max_redirects": 1}, id="max_redirects"),
+    ],
+)
+def test_a_known_original_stays_known_while_the_way_it_came_is_allowed(
+    root: Path, tmp_path: Path, changed: dict[str, Any]
+) -> None:
+    body = pictures.jpeg(pictures.photograph((600, 400)))
+    with at.running({"/t.jpg": at.respond(body, cache_control="max-age=86400")}) as origin:
+        origin.scripts["/r.jpg"] = at.redirect("/t.jpg")
+        for settings in ({}, changed):
+            with serving.edge(root, tmp_path, **settings_for(origin, **settings)) as service:
+                assert service.get(image(origin, "/r.jpg")).status == 200
+        assert len(origin.requests) == 2
+
+
+def test_a_mounted_original_needs_no_public_address(root: Path, tmp_path: Path) -> None:
+    body = pictures.jpeg(pictures.photograph((600, 400)))
+    with at.running({"/t.jpg": at.respond(body, cache_control="max-age=86400")}) as origin:
+        settings = settings_for(origin, mounts=f"/cms=http://{NAME}:{origin.port}", allow_addresses="", allow="")
+        for _ in range(2):
+            with serving.edge(root, tmp_path, **settings) as service:
+                assert service.get("/img/cms/t.jpg?w=100").status == 200
+        assert len(origin.requests) == 1
+
+
 def test_avif_originals_are_refused_where_they_are_switched_off(root: Path, tmp_path: Path) -> None:
     for name in ("known.avif", "new.avif"):
         (root / name).write_bytes(pictures.saved(pictures.photograph((300, 200)), "AVIF"))

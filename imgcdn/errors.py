@@ -142,12 +142,6 @@ class SourceNotFound(RequestError):
     slug = "source-not-found"
     title = "There is no such image"
 
-    @classmethod
-    def for_unreadable(cls, path: str) -> "SourceNotFound":
-        """Return the error for a file that the service may not read."""
-        detail = "There is no image at this path that the service may read."
-        return cls(detail, log=f"no permission to read {path}")
-
 
 class SourceWithheld(SourceNotFound):
     """
@@ -362,6 +356,11 @@ class OriginError(ImgcdnError):
         super().__init__(detail, log=log)
         self.origin_status = origin_status
         self.origin_retry_after_s = origin_retry_after_s
+
+    @classmethod
+    def for_folder(cls, log: str) -> "OriginError":
+        """Return the error for a file that may be there but cannot be read, because of its disk or permissions."""
+        return cls("The folder of the originals cannot be read.", log=log)
 
     @property
     def retry_after_s(self) -> int | None:

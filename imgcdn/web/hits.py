@@ -47,7 +47,8 @@ class Hits:
         self._request_settings = request_settings
         self._parts = parts
         self._service = parts.service
-        self._lifetimes = Lifetimes(settings.max_age_s, settings.stale_while_revalidate_s, settings.cache_control)
+        stale_s = int(parts.catalog.stale_use.while_revalidate_s)
+        self._lifetimes = Lifetimes(settings.max_age_s, stale_s, settings.cache_control)
         self._rules = request_settings.rules
         self._signatures = request_settings.signatures
         self._clock = clock

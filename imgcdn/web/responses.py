@@ -36,8 +36,9 @@ STATIC_PATH = "/-/static/"
 _NOT_FOUND_MAX_AGE_S = 10
 _IMMUTABLE = "public, max-age=31536000, immutable"
 
-#: A part of a picture may soon be replaced by the whole one: uploads are often read before they are complete.
-_PARTIAL_MAX_AGE_S = 60
+#: A part of a picture may soon be replaced by the whole one: uploads are often read before they are complete. So is the
+#: previous version of a picture, as soon as the present one is rendered.
+_PROVISIONAL_MAX_AGE_S = 60
 
 #: The name of an original in Content-Disposition is cut to this many bytes. That of `dl` is limited when it is read.
 _STEM_MAX_BYTES = 100
@@ -120,9 +121,9 @@ def deliver(
     """
     variant = delivery.variant
     cache_control = _cache_control(delivery, lifetimes, versioned=image.v is not None and delivery.is_final)
-    if variant.partial:
+    if variant.partial or delivery.replaced_for_s is not None:
         cache_control = without_immutable(cache_control)
-        left_s = _PARTIAL_MAX_AGE_S if left_s is None else min(left_s, _PARTIAL_MAX_AGE_S)
+        left_s = _PROVISIONAL_MAX_AGE_S if left_s is None else min(left_s, _PROVISIONAL_MAX_AGE_S)
     if left_s is not None:
         cache_control = limit_lifetimes(cache_control, left_s)
         fresh_for_s = min(left_s, lifetimes.max_age_s if delivery.fresh_for_s is None else delivery.fresh_for_s)
@@ -273,13 +274,13 @@ def _cache_control(delivery: Delivery, lifetimes: Lifetimes, *, versioned: bool)
         return lifetimes.cache_control
     if versioned:
         return _IMMUTABLE
-    permitted = delivery.downstream
+    permitted = delivery.permissions
     if permitted.must_validate:
         return "no-cache"
     if delivery.max_age_s == 0 and permitted.stale_while_revalidate_s is None:
         return "no-cache"  # the origin's own time is over, and it has not allowed stale use
     limits = (lifetimes.max_age_s, delivery.fresh_for_s, delivery.max_age_s)
-    fresh = f"public, max-age={min(limit for limit in limits if limit is not None)}"
+    fresh = f"public, max-age={max(0, min(limit for limit in limits if limit is not None))}"
     if permitted.revalidation:
         return f"{fresh}, {permitted.revalidation}"
     stale_limits = (lifetimes.stale_while_revalidate_s, permitted.stale_while_revalidate_s)
@@ -289,11 +290,17 @@ def _cache_control(delivery: Delivery, lifetimes: Lifetimes, *, versioned: bool)
 
 def _cache_status(delivery: Delivery, lifetimes: Lifetimes) -> Header:
     ttl_s = lifetimes.max_age_s if delivery.fresh_for_s is None else delivery.fresh_for_s
+    if delivery.replaced_for_s is not None:
+        ttl_s = -delivery.replaced_for_s
     return _cache_status_header(delivery.status, ttl_s, delivery.stored, _detail(delivery))
 
 
 def _detail(delivery: Delivery) -> str:
-    """Return what the picture lacks; empty if nothing."""
+    """Return why the picture is not as the origin has it now, or what it lacks; empty if nothing."""
+    if delivery.has_failing_origin:
+        return "origin-error"
+    if delivery.replaced_for_s is not None:
+        return "previous"
     if delivery.variant.partial:
         return "partial"
     return "still" if delivery.is_reduced else ""

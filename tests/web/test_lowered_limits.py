@@ -107,7 +107,7 @@ def test_a_known_original_is_validated_after_a_shorter_max_ttl(root: Path, tmp_p
         with serving.edge(root, tmp_path, **settings_for(origin)) as service:
             assert service.get(image(origin)).status == 200
             assert "ttl=86" in service.get(image(origin)).headers["cache-status"]
-        lowered = settings_for(origin, max_ttl=0, default_ttl=0, min_ttl=0)
+        lowered = settings_for(origin, max_ttl=0, default_ttl=0, min_ttl=0, stale_while_revalidate=0)
         with serving.edge(root, tmp_path, **lowered) as service:
             assert service.get(image(origin)).headers["cache-status"] == "imgcdn; fwd=stale; fwd-status=200"
 

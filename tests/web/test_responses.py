@@ -49,7 +49,7 @@ def permitted(*, max_age_s: int | None = None, private: bool = False, **terms: A
         "fresh_for_s": 600,
         "max_age_s": max_age_s,
         "private": private,
-        "downstream": replace(UNSTATED, **terms),
+        "permissions": replace(UNSTATED, **terms),
     }
 
 

@@ -12,6 +12,7 @@ ImgcdnError
 |   |- MethodNotAllowed         405  method-not-allowed
 |   |- ContentTooLarge          413  content-too-large
 |   |- TargetTooLong            414  url-too-long
+|   |- RangeNotSatisfiable      416  range-not-satisfiable
 |   |- ExpectationFailed        417  expectation-failed
 |   |- OverBudget               429  over-budget
 |   |- HeadersTooLarge          431  headers-too-large
@@ -184,6 +185,24 @@ class TargetTooLong(RequestError):
     status = 414
     slug = "url-too-long"
     title = "The URL is too long"
+
+
+class RangeNotSatisfiable(RequestError):
+    """
+    The request asks for bytes that the image does not have (RFC 9110, section 15.5.17).
+
+    Args:
+        detail: The public text.
+        length: How many bytes the image has.
+    """
+
+    status = 416
+    slug = "range-not-satisfiable"
+    title = "The image has no such bytes"
+
+    def __init__(self, detail: str, *, length: int = 0) -> None:
+        super().__init__(detail)
+        self.length = length
 
 
 class ExpectationFailed(RequestError):

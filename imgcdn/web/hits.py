@@ -18,9 +18,10 @@ from imgcdn.dialects.base import ImageRequest, Target
 from imgcdn.errors import Forbidden, MethodNotAllowed, TargetTooLong
 from imgcdn.service.assembly import Parts
 from imgcdn.service.delivery import Delivery
+from imgcdn.web.conditions import is_conditional
 from imgcdn.web.limits import MAX_TARGET_LENGTH
 from imgcdn.web.request import Request
-from imgcdn.web.responses import Lifetimes, Response, deliver, is_conditional, options
+from imgcdn.web.responses import Lifetimes, Response, deliver, options
 from imgcdn.web.settings import WebSettings
 
 _METHODS = ("GET", "HEAD")

@@ -14,17 +14,17 @@ from email.utils import formatdate
 from typing import NamedTuple
 from urllib.parse import quote
 
-from imgcdn.core.dates import http_date
 from imgcdn.core.memo import MIB, bytes_of, memoised
 from imgcdn.core.output.formats import OUTPUTS
 from imgcdn.core.output.keys import etag
 from imgcdn.core.request.negotiation import MAX_ACCEPT_LENGTH, VARY
 from imgcdn.core.request.save_data import vary
-from imgcdn.core.values import Body, Variant
+from imgcdn.core.values import Body
 from imgcdn.dialects.base import ImageRequest
-from imgcdn.errors import ImgcdnError, MethodNotAllowed, SourceNotFound
+from imgcdn.errors import ImgcdnError, MethodNotAllowed, RangeNotSatisfiable, SourceNotFound
 from imgcdn.service.delivery import CacheStatus, Delivery
 from imgcdn.web.cache_control import limit_lifetimes, without_immutable
+from imgcdn.web.conditions import Part, asked_range, is_conditional, is_unchanged
 from imgcdn.web.request import Request
 
 Header = tuple[bytes, bytes]
@@ -43,9 +43,6 @@ _PROVISIONAL_MAX_AGE_S = 60
 #: The name of an original in Content-Disposition is cut to this many bytes. That of `dl` is limited when it is read.
 _STEM_MAX_BYTES = 100
 
-#: A longer If-None-Match is not read. One of this length has 55 of our tags.
-MAX_TAGS_LENGTH = 2_000
-
 #: Larger bodies are sent in slices of this size.
 SLICE_BYTES = 32 * 1024
 
@@ -56,6 +53,7 @@ _OPEN_TO_ALL: tuple[Header, ...] = (
     (b"access-control-allow-origin", b"*"),
     (b"timing-allow-origin", b"*"),
 )
+_ACCEPT_RANGES = (b"accept-ranges", b"bytes")
 _PAGE_POLICY = b"default-src 'none'; style-src 'unsafe-inline'"
 
 
@@ -113,11 +111,14 @@ def deliver(
     left_s: int | None = None,
 ) -> Response:
     """
-    Return the response for a variant: 200, or 304 if the client's copy is unchanged.
+    Return the response for a variant: 200; 206 for a part of it; or 304 if the client's copy is unchanged.
 
     Args:
         save_data: Whether the service lowers the quality for Save-Data.
         left_s: Seconds after which the URL expires; None if it does not. No cache may use the response for longer.
+
+    Raises:
+        RangeNotSatisfiable: The client asks for a part that there is not.
     """
     variant = delivery.variant
     cache_control = _cache_control(delivery, lifetimes, versioned=image.v is not None and delivery.is_final)
@@ -134,40 +135,15 @@ def deliver(
     # Cut first, because a memo keeps it. No character has less than one byte.
     stem = image.source.stem[:_STEM_MAX_BYTES]
     described = _content_headers(variant.format, variant.length, stem, image.download)
-    headers = [*described, *shared, *_OPEN_TO_ALL, _cache_status(delivery, lifetimes)]
-    return Response(200, headers, variant.body, delivery.status)
-
-
-def is_conditional(request: Request) -> bool:
-    """Tell whether the client may have the picture already."""
-    return b"if-none-match" in request.headers or b"if-modified-since" in request.headers
-
-
-def is_unchanged(variant: Variant, request: Request) -> bool:
-    """
-    Tell whether the client's copy is this variant (RFC 9110, section 13.1).
-
-    If-None-Match is compared weakly. If-Modified-Since counts only when If-None-Match was not sent.
-    """
-    tags = request.header(b"if-none-match")
-    if tags is not None:
-        return names_tag(tags, etag(variant.digest))
-    # A two-digit year means the year nearest to the variant's own date.
-    since = http_date(request.header(b"if-modified-since") or "", now=variant.made_at)
-    return since is not None and variant.made_at <= since
-
-
-def names_tag(tags: str | None, tag: str) -> bool:
-    """
-    Tell whether an If-None-Match names a tag, in a list, as weak, or by `*`. One above the limit counts as one of other
-    tags, so the client is sent the whole response.
-
-    >>> names_tag('"a", W/"b"', '"b"'), names_tag(None, '"b"')
-    (True, False)
-    """
-    if tags is None or len(tags) > MAX_TAGS_LENGTH:
-        return False
-    return tags.strip() == "*" or tag in re.findall(r'"[^"]*"', tags)
+    headers = [*described, *shared, *_OPEN_TO_ALL, _ACCEPT_RANGES, _cache_status(delivery, lifetimes)]
+    part = asked_range(request, variant) if b"range" in request.headers else None
+    if part is None:
+        return Response(200, headers, variant.body, delivery.status)
+    first, last = part
+    length = last - first + 1
+    ranged = (b"content-range", f"bytes {first}-{last}/{variant.length}".encode())
+    headers = [(b"content-length", str(length).encode()) if each[0] == b"content-length" else each for each in headers]
+    return Response(206, [*headers, ranged], Part(variant.body, first, length), delivery.status)
 
 
 def refuse(error: ImgcdnError, request: Request, *, left_s: int | None = None) -> Response:
@@ -197,6 +173,8 @@ def refuse(error: ImgcdnError, request: Request, *, left_s: int | None = None) -
         headers.append((b"retry-after", str(error.retry_after_s).encode()))
     if isinstance(error, MethodNotAllowed):  # RFC 9110, section 15.5.6: a 405 lists the allowed methods
         headers.append((b"allow", ", ".join(error.allowed).encode()))
+    if isinstance(error, RangeNotSatisfiable):
+        headers.append((b"content-range", f"bytes */{error.length}".encode()))
     return Response(error.http_status, headers, body)
 
 

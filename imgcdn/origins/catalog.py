@@ -129,12 +129,20 @@ class Catalog:
         always = self._fetchers[source.scheme].ignores_stale_rules(source)
         return self.stale_use.permitted_by(permissions(origin.headers, origin.validated_at), always=always)
 
-    def previous(self, source: Source, original: Original) -> Original | None:
-        """Return the version before this one, if it may be shown until variants of this one are made."""
+    def previous(self, source: Source, original: Original, *, is_named: bool) -> Original | None:
+        """
+        Return the version before this one, if it may be shown.
+
+        Args:
+            is_named: Whether the request names that version. If not, a remote original may be shown so for as long as a
+                stale one, and a file is never shown as what it was.
+        """
         record, origin = original.record, original.record.origin
-        if record.previous is None or origin is None:
+        if record.previous is None or (origin is None and not is_named):
             return None
-        if self._clock() - record.previous.until >= self._permitted(source, origin).while_revalidate_s:
+        limits = self.stale_use if origin is None else self._permitted(source, origin)
+        limit_s = limits.if_error_s if is_named else limits.while_revalidate_s
+        if self._clock() - record.previous.until >= limit_s:
             return None
         older = replace(record, version=record.previous.version, facts=record.previous.facts, negative=None, failed=())
         try:

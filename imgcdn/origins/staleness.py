@@ -16,6 +16,9 @@ from imgcdn.origins.negative import has_live_entry, is_failure_of_origin
 #: An unseen `v` makes a record stale, but not within this time after a validation, because anyone can invent a `v`.
 V_PAUSE_S = 10.0
 
+#: Fewer digits of a hash may be the caller's own version, such as a date.
+_LEAST_DIGITS = 12
+
 
 @dataclass(frozen=True, slots=True)
 class StaleUse:
@@ -86,7 +89,7 @@ def judge(
     if has_failure:
         may_be_used = origin_failed and stale_for_s <= stale_use(origin).if_error_s
         return Freshness.FAILING if may_be_used else Freshness.FRESH
-    unseen = v is not None and v not in origin.seen
+    unseen = v is not None and v not in origin.seen and not names_known_version(v, record)
     if unseen and now - origin.validated_at > V_PAUSE_S:
         return Freshness.STALE
     if stale_for_s < 0:
@@ -95,6 +98,25 @@ def judge(
     # After a failure, nobody waits to see whether the next attempt fails, too.
     limit_s = max(permitted.while_revalidate_s, permitted.if_error_s if origin_failed else 0.0)
     return Freshness.STALE_OK if stale_for_s < limit_s else Freshness.STALE
+
+
+def names_version(v: str, version: str) -> bool:
+    """
+    Tell whether a caller's version (`v`) is the beginning of the SHA-256 of an original's bytes, in 12 digits or more.
+
+    Such a `v` needs no validation: the picture is of that version, or it is not.
+
+    >>> names_version("0123456789ab", "0123456789abcdef"), names_version("2026", "20260101")
+    (True, False)
+    """
+    return len(v) >= _LEAST_DIGITS and version.startswith(v)
+
+
+def names_known_version(v: str, record: SourceRecord) -> bool:
+    """Tell whether a caller's version is the present one of a record, or the one before it."""
+    return names_version(v, record.version) or (
+        record.previous is not None and names_version(v, record.previous.version)
+    )
 
 
 def _least(limit_s: float, stated_s: int | None) -> float:

@@ -7,7 +7,7 @@ from enum import Enum
 from imgcdn.core.values import SourceRecord, Variant
 from imgcdn.origins.base import Freshness, Original
 from imgcdn.origins.freshness import UNSTATED, Permissions, permissions
-from imgcdn.origins.staleness import V_PAUSE_S
+from imgcdn.origins.staleness import V_PAUSE_S, names_known_version, names_version
 
 
 class CacheStatus(Enum):
@@ -41,6 +41,7 @@ class Delivery:
         has_failing_origin: Whether the picture is shown because its origin failed a moment ago.
         replaced_for_s: Seconds since a new version of the original took the place of the one that is shown; None if it
             is the present one.
+        is_provisional: Whether this is not the picture that was meant, so that nobody may keep it for long.
         is_reduced: Whether a limit made an animation a still that would have stayed an animation.
         is_final: Whether the origin was asked after the request's version of the source (`v`) was first seen. If not,
             the picture may be of an earlier version.
@@ -55,6 +56,7 @@ class Delivery:
     max_age_s: int | None = None
     has_failing_origin: bool = False
     replaced_for_s: int | None = None
+    is_provisional: bool = False
     is_reduced: bool = False
     is_final: bool = True
 
@@ -68,7 +70,11 @@ class Delivery:
             now: Unix time.
         """
         origin = record.origin
-        if v is None or origin is None or v in origin.seen:
+        if v is None or names_version(v, record.version):
+            return self
+        if names_known_version(v, record):  # the version before this one, of which nothing is stored
+            return replace(self, is_provisional=True, is_final=False)
+        if origin is None or v in origin.seen:
             return self
         # The origin is asked when the pause is over (`origins.freshness.judge`).
         left_s = max(0, int(origin.validated_at + V_PAUSE_S - now))

@@ -15,6 +15,7 @@ from imgcdn.errors import ImgcdnError
 from imgcdn.origins.base import Freshness, Original
 from imgcdn.origins.catalog import Catalog
 from imgcdn.origins.negative import blames_origin, raise_remembered
+from imgcdn.origins.staleness import names_version
 from imgcdn.service.delivery import CacheStatus, Delivery, delivery_of
 from imgcdn.service.planning import Planned, Planner
 from imgcdn.service.policy import RenderPolicy
@@ -81,6 +82,10 @@ class Lookup:
         record, now, planned, delivery = original.record, self._clock(), None, None
         raise_refusal(original, now)
         if record.facts is not None:
+            if request.v is not None and record.previous and names_version(request.v, record.previous.version):
+                delivery = self._of_previous(request, client, original, None, body=body)
+                if delivery is not None:
+                    return delivery
             planned = self._planner.plan(record, request, client)
             variant = self._stored(request.source, planned, body=body)
             if variant is not None:
@@ -99,15 +104,17 @@ class Lookup:
         return self._catalog.store.read(source_key(source), planned.key, planned.plan.format, body=body, patient=False)
 
     def _of_previous(
-        self, request: ImageRequest, client: ClientClass, original: Original, planned: Planned, *, body: bool
+        self, request: ImageRequest, client: ClientClass, original: Original, planned: Planned | None, *, body: bool
     ) -> Delivery | None:
         """
-        Return the variant of the previous version of an original, until that of the present one is rendered.
+        Return the variant of the previous version of an original, if it is stored.
 
         Args:
-            planned: The variant of the present version, which is not stored. It is rendered in the background.
+            planned: The variant of the present version, which is not stored. It is rendered in the background, and the
+                previous one shown meanwhile. None if the request names the previous version.
         """
-        previous, now = self._catalog.previous(request.source, original), self._clock()
+        previous = self._catalog.previous(request.source, original, is_named=planned is None)
+        now = self._clock()
         if previous is None:
             return None
         try:
@@ -120,11 +127,13 @@ class Lookup:
             )
         except ImgcdnError:  # the previous version is of no use, and the present one may be
             return None
-        with contextlib.suppress(ImgcdnError):
-            self._results.raise_remembered(original.record, planned)
-            self._behind.render_soon(request, client, planned.key)
+        if planned is not None:
+            with contextlib.suppress(ImgcdnError):
+                self._results.raise_remembered(original.record, planned)
+                self._behind.render_soon(request, client, planned.key)
         assert original.record.previous is not None
-        return replace(delivery, replaced_for_s=max(0, int(now - original.record.previous.until)))
+        replaced_for_s = max(0, int(now - original.record.previous.until))
+        return replace(delivery, replaced_for_s=replaced_for_s, is_provisional=planned is not None)
 
 
 def raise_refusal(original: Original, now: float) -> None:

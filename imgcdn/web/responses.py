@@ -122,7 +122,7 @@ def deliver(
     """
     variant = delivery.variant
     cache_control = _cache_control(delivery, lifetimes, versioned=image.v is not None and delivery.is_final)
-    if variant.partial or delivery.replaced_for_s is not None:
+    if variant.partial or delivery.is_provisional:
         cache_control = without_immutable(cache_control)
         left_s = _PROVISIONAL_MAX_AGE_S if left_s is None else min(left_s, _PROVISIONAL_MAX_AGE_S)
     if left_s is not None:

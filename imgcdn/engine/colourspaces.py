@@ -13,6 +13,7 @@ from PIL import ImageFile
 
 from imgcdn.engine import icc
 from imgcdn.engine.iso_boxes import boxes
+from imgcdn.engine.png_chunks import walk
 
 # Code points of ITU-T H.273, table 2 (primaries) and table 3 (transfer). A code that is missing here counts as sRGB:
 # 2 (unspecified), and the television curves, which browsers treat as sRGB's.
@@ -41,10 +42,11 @@ _SRGB_GAMMA, _NEAR_GAMMA, _NEAR_PRIMARY = 1 / 2.2, 0.01, 0.002
 # Pillow's grey modes.
 _GREY = ("1", "L", "LA", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
-# Limits against hostile files. An AVIF's properties are in its second box and take a few hundred bytes. A PNG's colours
-# come before its pixels.
+# A limit against hostile files. An AVIF's properties are in its second box and take a few hundred bytes.
 _MOST_META_BYTES = 1 << 20
-_MOST_CHUNKS = 1000
+
+# Length of a PNG's cICP.
+_CODES_BYTES = 4
 
 
 def profile_of(image: ImageFile.ImageFile, file: BinaryIO) -> bytes:
@@ -119,15 +121,13 @@ def _png_codes(file: BinaryIO) -> tuple[int, int] | None:
     Returns:
         None if there is no such chunk, or it is not for RGB in full range.
     """
-    file.seek(8)
-    for _ in range(_MOST_CHUNKS):
-        length, name = struct.unpack(">I4s", file.read(8))
-        if name == b"cICP":
-            primaries, transfer, matrix, full_range = file.read(4)
-            return (primaries, transfer) if matrix == 0 and full_range == 1 else None
-        if name in (b"IDAT", b"IEND"):
+    for chunk in walk(file):
+        if chunk.name == b"cICP":
+            data = chunk.data(_CODES_BYTES)
+            # The last two say: RGB, in full range.
+            return (data[0], data[1]) if data is not None and data[2:] == b"\0\1" else None
+        if chunk.name in (b"IDAT", b"IEND"):
             return None
-        file.seek(length + 4, io.SEEK_CUR)
     return None
 
 

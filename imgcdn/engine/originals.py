@@ -1,6 +1,5 @@
 """Opening originals. They are opened only here, and the errors of reading them are translated only here."""
 
-import io
 import struct
 import warnings
 import zlib
@@ -133,8 +132,7 @@ def _open_animated_png(file: BinaryIO) -> Opened:
 
 
 def _open_default_image(animated: BinaryIO) -> Opened:
-    animated.seek(0)
-    file = io.BytesIO(apng.without_animation(animated.read()))
+    file = apng.without_animation(animated)
     return Opened(_open(file), file, animated=animated)
 
 

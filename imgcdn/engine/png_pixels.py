@@ -7,7 +7,7 @@ from typing import BinaryIO
 from PIL import Image, ImageChops, ImageFile, ImagePalette
 
 from imgcdn.core.output.geometry import Size
-from imgcdn.engine.png_chunks import pixel_data
+from imgcdn.engine.png_remains import pixel_data
 from imgcdn.engine.png_rows import HEADER_BYTES, PngHeader
 
 _HEADER_AT = 16

@@ -20,8 +20,8 @@ from imgcdn.engine.codecs import READABLE
 from imgcdn.engine.gif_blocks import sound_gif
 from imgcdn.engine.jpeg_segments import sound_jpeg
 from imgcdn.engine.kinds import HEAD_BYTES, kind_of
-from imgcdn.engine.png_chunks import sound_png
 from imgcdn.engine.png_pixels import clear_below, load_png, read_header, shown
+from imgcdn.engine.png_remains import sound_png
 from imgcdn.engine.webp_chunks import sound_webp
 
 # Pictures are compared in strips of this height, because a difference takes as much memory as a picture.

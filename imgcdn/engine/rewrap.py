@@ -7,12 +7,14 @@ instead.
 JPEG: ITU-T T.81, annex B; JFIF 1.02; Adobe's technical note 5116. PNG: 3rd edition, sections 5 and 11.
 """
 
+import io
 import re
 import struct
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
 
+from imgcdn.engine.png_chunks import SIGNATURE, packed, walk
 from imgcdn.engine.png_rows import PngHeader
 
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
@@ -30,7 +32,6 @@ _ADOBE_BYTES = 12
 
 _ICC_PART = 65_519
 
-_PNG = b"\x89PNG\r\n\x1a\n"
 _INFLATED_AT_ONCE = 1 << 20
 
 
@@ -83,8 +84,8 @@ def rewrap_png(data: bytes, profile: bytes = b"", *, below: int = sys.maxsize) -
         chunks = list(_chunks(data))
         _check_order([name for name, _ in chunks])
         kept = [(name, chunk) for name, chunk in chunks if name in (b"IHDR", b"PLTE", b"tRNS", b"IDAT")]
-        colour = [_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile))] if profile else []
-        body = b"".join((_PNG, kept[0][1], *colour, *(chunk for _, chunk in kept[1:]), _chunk(b"IEND", b"")))
+        colour = [packed(b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile))] if profile else []
+        body = b"".join((SIGNATURE, kept[0][1], *colour, *(chunk for _, chunk in kept[1:]), packed(b"IEND", b"")))
         if len(body) >= below:
             return None
         # Last, because these checks take the longest.
@@ -145,20 +146,15 @@ def _icc_segments(profile: bytes) -> list[bytes]:
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield the name and the bytes of each chunk before IEND. Bytes after IEND are ignored."""
-    if not data.startswith(_PNG):
+    if not data.startswith(SIGNATURE):
         raise _NotHandledError
-    at = len(_PNG)
-    while True:
-        if len(data) < at + 12:
-            raise _NotHandledError
-        length, name = struct.unpack_from(">I4s", data, at)
-        end = at + 12 + length
-        if end > len(data):
-            raise _NotHandledError
-        if name == b"IEND":
+    for chunk in walk(io.BytesIO(data)):
+        if chunk.is_cut:
+            break
+        if chunk.name == b"IEND":
             return
-        yield name, data[at:end]
-        at = end
+        yield chunk.name, data[chunk.start : chunk.end]
+    raise _NotHandledError
 
 
 def _check_order(names: list[bytes]) -> None:
@@ -201,7 +197,3 @@ def _check_pixels(header: bytes, parts: list[bytes]) -> None:
         raise _NotHandledError from error
     if not inflater.eof or inflated != promised:
         raise _NotHandledError
-
-
-def _chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))

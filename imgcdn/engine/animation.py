@@ -13,7 +13,7 @@ from imgcdn.engine.colour import expand_modes
 from imgcdn.engine.colourspaces import profile_of
 from imgcdn.engine.decode import Picture
 from imgcdn.engine.originals import open_original, orientation_of, reading
-from imgcdn.engine.png_pixels import load_png, read_header
+from imgcdn.engine.png_pixels import load_frame, read_header
 
 # Longest duration of a frame: WebP has 24 bits for milliseconds (section 2.7.1.1), less a margin for rounding. Longer
 # frames, of more than four hours, are cut to this.
@@ -123,7 +123,7 @@ def _png_pictures(cut: apng.Cut, image: ImageFile.ImageFile, file: BinaryIO) -> 
 
 def _decode_part(png: bytes) -> Image.Image:
     opened = open_original(io.BytesIO(png))
-    return expand_modes(load_png(opened.image, read_header(opened.file), opened.file))
+    return expand_modes(load_frame(opened.image, read_header(opened.file), opened.file))
 
 
 def _png_frames(pictures: Iterator[tuple[Picture, float]]) -> Iterator[Frame]:

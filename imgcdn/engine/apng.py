@@ -35,6 +35,10 @@ _PALETTE = (b"PLTE", b"tRNS")
 _OF_ANIMATION = (b"acTL", b"fcTL", b"fdAT")
 _KEPT = (b"IHDR", *_PALETTE, *_OF_ANIMATION, b"IDAT")
 
+# Chunks that are as good as missing if their checksum is wrong. Longer ones are not as the specification says.
+_CHECKED = (*_PALETTE, b"acTL", b"fcTL")
+_MOST_CHECKED_BYTES = 3 * 256
+
 _Chunk = tuple[bytes, memoryview]
 
 
@@ -177,8 +181,9 @@ def _chunks(data: bytes) -> Iterator[_Chunk]:
             return
         if chunk.is_cut:
             break
-        # The checksum is not compared, as in Chromium: the coded pixels have one of their own.
-        yield chunk.name, view[chunk.content]
+        # The checksum of frames' pixels is not compared, as in Chromium.
+        if chunk.name not in _CHECKED or chunk.data(_MOST_CHECKED_BYTES) is not None:
+            yield chunk.name, view[chunk.content]
     raise _BrokenError
 
 

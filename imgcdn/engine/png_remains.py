@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from imgcdn.engine.pieces import Piece, Span, join
-from imgcdn.engine.png_chunks import HEAD, SIGNATURE, SUM_BYTES, Chunk, packed, walk
-from imgcdn.engine.png_rows import HEADER_BYTES
+from imgcdn.engine.png_chunks import SIGNATURE, Chunk, packed, walk
+from imgcdn.engine.png_rows import HEADER_BYTES, PngHeader
+from imgcdn.engine.png_transparency import MOST_ALPHAS, declared_transparency
 
 # Largest profile, unpacked. libpng allocates no more for a chunk.
 _MOST_PROFILE_BYTES = 8_000_000
 
-# Colour type -> length of tRNS (section 11.3.1.1). A palette has as many alphas as colours, or fewer.
-_KEY_BYTES = {0: 2, 2: 6}
 _MOST_COLOURS = 256
 
 _PIXELS, _CONTROL, _FRAME, _FRAME_PIXELS = b"IDAT", b"acTL", b"fcTL", b"fdAT"
@@ -32,7 +31,7 @@ _KEPT: Mapping[bytes, tuple[int, Callable[[bytes], bool]]] = {
     b"cHRM": (32, lambda data: len(data) == 32),
     b"eXIf": (1 << 20, lambda data: data[:2] in (b"II", b"MM")),
     b"iCCP": (_MOST_PROFILE_BYTES, lambda data: True),
-    b"tRNS": (_MOST_COLOURS, lambda data: True),
+    b"tRNS": (MOST_ALPHAS, lambda data: len(data) > 0),
     _CONTROL: (8, lambda data: len(data) == 8 and data[:4] != bytes(4)),
 }
 
@@ -74,20 +73,6 @@ def sound_png(file: BinaryIO) -> SoundPng | None:
     return SoundPng(join(file, chunks.pieces()), _profile(chunks.head.get(b"iCCP", b"")), chunks.ends_early)
 
 
-def pixel_data(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the compressed pixels of the first picture, in parts of at most 64 KB."""
-    for chunk in walk(file):
-        if chunk.name == _PIXELS:
-            at = chunk.start + HEAD.size
-            while at < chunk.end - SUM_BYTES:
-                file.seek(at)
-                data = file.read(min(65_536, chunk.end - SUM_BYTES - at))
-                if not data:
-                    return
-                at += len(data)
-                yield data
-
-
 @dataclass(slots=True)
 class _Chunks:
     """What was kept so far: the chunks before the pixels by name, and pixels and frames in their order."""
@@ -98,22 +83,21 @@ class _Chunks:
     is_unreadable: bool = False
     ends_early: bool = False
     has_cut_pixels: bool = False
+    has_other_behind: bool = False
 
     def take(self, chunk: Chunk) -> bool:
         """Take a chunk. Return False if no chunk after it counts."""
         if chunk.name in (_PIXELS, _FRAME_PIXELS, _FRAME):
             return self._take_body(chunk)
-        if chunk.is_cut:
+        self.has_other_behind |= self.has_pixels
+        if chunk.is_cut or (self.has_pixels and chunk.is_critical):
             self.ends_early = True
             return False
         if chunk.name in (b"IHDR", b"PLTE"):
             return self._take_critical(chunk)
-        self.is_unreadable = not chunk.name[0] & 0x20 or b"IHDR" not in self.head
+        self.is_unreadable = chunk.is_critical or b"IHDR" not in self.head
         if chunk.name in _KEPT and not self.has_pixels and chunk.name not in self.head:
-            longest, is_sound = _KEPT[chunk.name]
-            data = chunk.data(longest)
-            if data is not None and is_sound(data):
-                self.head[chunk.name] = data
+            self._take_ancillary(chunk)
         return not self.is_unreadable
 
     def pieces(self) -> Iterator[Piece]:
@@ -123,15 +107,26 @@ class _Chunks:
         for name in (b"IHDR", *_KEPT, b"PLTE"):
             if name in self.head and name not in (b"iCCP", b"tRNS", _CONTROL):
                 yield packed(name, self.head[name])
-        key = self.head.get(b"tRNS", b"")
-        if self._is_key(key):
-            yield packed(b"tRNS", key)
+        if self.head.get(b"tRNS"):
+            yield packed(b"tRNS", self.head[b"tRNS"])
         if frames > 1:
             yield packed(_CONTROL, struct.pack(">I", frames) + self.head[_CONTROL][4:])
         for name, piece in self._kept_body(frames):
             if frames > 1 or name == _PIXELS:
                 yield piece
-        yield packed(b"IEND", b"")
+        # A file that ends within its pixels goes on doing so: it shows more rows than one that is damaged there.
+        if not self.has_cut_pixels or frames > 1:
+            yield packed(b"IEND", b"")
+
+    def _take_ancillary(self, chunk: Chunk) -> None:
+        longest, is_sound = _KEPT[chunk.name]
+        data = chunk.data(longest)
+        if data is None or not is_sound(data):
+            return
+        if chunk.name == b"tRNS":
+            header = PngHeader.parse(self.head[b"IHDR"])
+            data = declared_transparency(data, header, len(self.head.get(b"PLTE", b"")) // 3) if header else b""
+        self.head[chunk.name] = data
 
     def _take_critical(self, chunk: Chunk) -> bool:
         is_first = not self.head and not self.has_pixels
@@ -146,10 +141,16 @@ class _Chunks:
         return not self.is_unreadable
 
     def _take_body(self, chunk: Chunk) -> bool:
-        if chunk.is_cut:
-            self._take_cut(chunk)
-            return False
+        if chunk.name == _PIXELS and self.has_other_behind:
+            # The pixels of a picture come in chunks that follow each other (section 5.6).
+            return True
+        self.has_other_behind |= self.has_pixels and chunk.name != _PIXELS
         self.has_pixels |= chunk.name == _PIXELS
+        if chunk.is_cut:
+            self.ends_early = self.has_cut_pixels = True
+            if chunk.name == _PIXELS:
+                self.body.append((_PIXELS, Span(chunk.start, chunk.file_end)))
+            return False
         start = chunk.start
         if self.body and chunk.name != _FRAME:
             name, last = self.body[-1]
@@ -159,22 +160,6 @@ class _Chunks:
                 self.body.pop()
         self.body.append((chunk.name, Span(start, chunk.end)))
         return True
-
-    def _take_cut(self, chunk: Chunk) -> None:
-        """Take what is there of the chunk in which the file ends, as a whole chunk."""
-        self.ends_early = self.has_cut_pixels = True
-        start, end = chunk.start + HEAD.size, min(chunk.file_end, chunk.end - SUM_BYTES)
-        if chunk.name == _FRAME or end <= start:
-            return
-        self.has_pixels |= chunk.name == _PIXELS
-        head = HEAD.pack(end - start, chunk.name)
-        self.body += [(chunk.name, head), (chunk.name, Span(start, end)), (chunk.name, bytes(SUM_BYTES))]
-
-    def _is_key(self, data: bytes) -> bool:
-        colour_type = self.head[b"IHDR"][9]
-        if colour_type == 3:
-            return 0 < 3 * len(data) <= len(self.head.get(b"PLTE", b""))
-        return len(data) == _KEY_BYTES.get(colour_type, -1)
 
     def _whole_frames(self) -> int:
         """Return how many frames are there of the animation; 0 if it is none, or has only its first frame."""

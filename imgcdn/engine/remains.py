@@ -1,13 +1,12 @@
 """
 Damaged originals: what a decoder can read of a file, and the picture that is left of it.
 
-Most sound files never get here: an original is repaired only after Pillow has refused it. Animated PNGs, and GIFs that
-do not end as usual, are walked through to find out whether they are whole.
+Most sound files never get here: an original is repaired only after Pillow has refused it, or a check of a PNG's coded
+pixels has. Animated PNGs, and GIFs that do not end as usual, are walked through to find out whether they are whole.
 """
 
 import io
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
@@ -16,11 +15,11 @@ from PIL import Image, ImageChops, ImageFile
 from imgcdn.core.output.geometry import Size
 from imgcdn.engine import gif
 from imgcdn.engine.avif_meta import most_pixels, sound_avif
-from imgcdn.engine.codecs import READABLE
+from imgcdn.engine.codecs import READABLE, cut_data_allowed
 from imgcdn.engine.gif_blocks import sound_gif
 from imgcdn.engine.jpeg_segments import sound_jpeg
 from imgcdn.engine.kinds import HEAD_BYTES, kind_of
-from imgcdn.engine.png_pixels import clear_below, load_png, read_header, shown
+from imgcdn.engine.png_pixels import clear_below, load_damaged_png, read_header
 from imgcdn.engine.png_remains import sound_png
 from imgcdn.engine.webp_chunks import sound_webp
 
@@ -109,17 +108,6 @@ _FINDERS = {
 }
 
 
-@contextmanager
-def _cut_data_allowed() -> Iterator[None]:
-    """Have Pillow keep the pixels that it decoded before an error. Renders run one at a time in their process."""
-    before = ImageFile.LOAD_TRUNCATED_IMAGES
-    ImageFile.LOAD_TRUNCATED_IMAGES = True
-    try:
-        yield
-    finally:
-        ImageFile.LOAD_TRUNCATED_IMAGES = before
-
-
 def load_remains(
     image: ImageFile.ImageFile, remains: Remains, draft: Callable[[ImageFile.ImageFile], object]
 ) -> tuple[Image.Image, bool]:
@@ -137,10 +125,7 @@ def load_remains(
         ValueError: There is not one row.
     """
     if image.format == "PNG":
-        header = read_header(remains.file)
-        with _cut_data_allowed():
-            pixels = load_png(image, header, remains.file)
-        return shown(pixels, header, remains.file)
+        return load_damaged_png(image, read_header(remains.file), remains.file)
     if image.format == "GIF":
         return _first_part(remains, image.size), True
     image.load()
@@ -211,7 +196,7 @@ def _cut_part(part: gif.Part) -> Image.Image:
         image = Image.open(io.BytesIO(data), formats=["GIF"])
         settings = image.tile[0].args
         image.im = Image.new(image.mode, image.size, ground).im
-        with _cut_data_allowed():
+        with cut_data_allowed():
             image.load()
         pictures.append(image)
     indices = [Image.frombytes("L", image.size, image.tobytes()) for image in pictures]

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 
 from imgcdn.engine.png_chunks import SIGNATURE, packed, walk
 from imgcdn.engine.png_rows import PngHeader
+from imgcdn.engine.png_transparency import is_plain
 
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 _FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive; browsers show no other
@@ -84,6 +85,7 @@ def rewrap_png(data: bytes, profile: bytes = b"", *, below: int = sys.maxsize) -
         chunks = list(_chunks(data))
         _check_order([name for name, _ in chunks])
         kept = [(name, chunk) for name, chunk in chunks if name in (b"IHDR", b"PLTE", b"tRNS", b"IDAT")]
+        _check_transparency(kept)
         colour = [packed(b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile))] if profile else []
         body = b"".join((SIGNATURE, kept[0][1], *colour, *(chunk for _, chunk in kept[1:]), packed(b"IEND", b"")))
         if len(body) >= below:
@@ -168,6 +170,17 @@ def _check_order(names: list[bytes]) -> None:
         raise _NotHandledError
     if any(name in (b"PLTE", b"tRNS") for name in names[last:]):
         raise _NotHandledError
+
+
+def _check_transparency(chunks: list[tuple[bytes, bytes]]) -> None:
+    """Raise if viewers differ in what they make of the tRNS."""
+    header = PngHeader.parse(chunks[0][1][8:-4])
+    colours = 0
+    for name, chunk in chunks:
+        if name == b"PLTE":
+            colours = (len(chunk) - 12) // 3
+        elif name == b"tRNS" and (header is None or not is_plain(chunk[8:-4], header, colours)):
+            raise _NotHandledError
 
 
 def _check_sums(chunks: Iterable[bytes]) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 from imgcdn.core.request.params import Params
 from imgcdn.engine.apng import cut
 from imgcdn.engine.probe import probe
-from imgcdn.errors import CorruptImage, ImageError
+from imgcdn.errors import ImageError
 from tests.support import pictures
 from tests.support.apngs import CLEAR, RESTORE, ApngPart, Chunk, chunks, packed, packed_apng
 from tests.support.paths import CASES
@@ -181,9 +181,28 @@ def test_a_first_frame_that_is_the_default_image_has_its_size() -> None:
     assert cut(io.BytesIO(packed(smaller))) is None
 
 
-def test_a_frame_with_damaged_pixels_is_corrupt() -> None:
-    with pytest.raises(CorruptImage):
-        variant(_replaced(b"fdAT", 1, lambda content: content[:4] + b"nonsense"), Params(format="webp"))
+def test_beside_a_frame_with_damaged_pixels_the_others_are_shown() -> None:
+    found = chunks(CANVAS, [ApngPart(WHOLE, R), ApngPart(WHOLE, G), ApngPart(WHOLE, B)])
+    at = next(index for index, (name, _) in enumerate(found) if name == b"fdAT")
+    found[at] = (b"fdAT", found[at][1][:4] + b"nonsense")
+    looks = _looks(packed(found), "webp", 3)
+    assert all(map(_alike, (*looks[0], *looks[2]), (R, R, B, B)))
+
+
+@pytest.mark.parametrize("name", [b"acTL", b"fcTL"])
+def test_a_wrong_checksum_in_the_sequence_breaks_it(name: bytes) -> None:
+    original = bytearray(packed_apng(CANVAS, [ApngPart(WHOLE, R), ApngPart(WHOLE, G)]))
+    original[original.rindex(name) + 4] ^= 1
+    assert cut(io.BytesIO(original)) is None
+    assert variant(bytes(original), Params(format="webp")).frames == 1
+
+
+@pytest.mark.parametrize("name", [b"IDAT", b"fdAT"])
+def test_a_wrong_checksum_of_the_pixels_of_a_frame_does_not_matter(name: bytes) -> None:
+    original = bytearray(packed_apng(CANVAS, [ApngPart(WHOLE, R), ApngPart(WHOLE, G)]))
+    at = original.index(name)
+    original[at + 4 + int.from_bytes(original[at - 4 : at])] ^= 1
+    assert variant(bytes(original), Params(format="webp")).frames == 2
 
 
 @pytest.mark.parametrize(

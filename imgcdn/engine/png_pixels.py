@@ -1,7 +1,8 @@
 """What a PNG's pixels are where Pillow does not follow the standard (PNG 3rd edition, sections 8 and 11.3.1.1)."""
 
 import struct
-from typing import BinaryIO
+from contextlib import suppress
+from typing import Any, BinaryIO
 
 from PIL import Image, ImageFile, ImagePalette
 
@@ -19,6 +20,9 @@ _MOST_COLOURS = 256
 # Columns and rows between the pixels that are there after each pass, and rows from one of a pass to its next.
 _GRIDS = ((8, 8), (4, 8), (4, 4), (2, 4), (2, 2), (1, 2), (1, 1))
 _PASS_STEPS = (8, 8, 8, 4, 4, 2, 2)
+
+# What Pillow raises when it opens or decodes the pixels of a damaged PNG.
+_BROKEN = (OSError, SyntaxError, ValueError, struct.error)
 
 # A colour, by bands. A picture of one bit has no unlikely one.
 _UNLIKELY = (253, 1, 2, 3)
@@ -64,7 +68,9 @@ def load_png(image: ImageFile.ImageFile, header: PngHeader, file: BinaryIO) -> I
     return pixels
 
 
-def load_damaged_png(image: ImageFile.ImageFile, header: PngHeader, file: BinaryIO) -> tuple[Image.Image, bool]:
+def load_damaged_png(
+    info: dict[str | tuple[int, int], Any], header: PngHeader, file: BinaryIO
+) -> tuple[Image.Image, bool]:
     """
     Decode what there is of a PNG whose coded pixels may be damaged.
 
@@ -72,7 +78,7 @@ def load_damaged_png(image: ImageFile.ImageFile, header: PngHeader, file: Binary
     of one that is there.
 
     Args:
-        image: Opened from the file. It is not decoded, and its `info` is that of the result.
+        info: Of the image as it was opened from the file; that of the result.
 
     Returns:
         The pixels, and whether any are missing.
@@ -82,23 +88,21 @@ def load_damaged_png(image: ImageFile.ImageFile, header: PngHeader, file: Binary
     """
     measured = measure(file, header)
     cut = join(file, (Span(0, measured.end),))
-    again = Image.open(cut, formats=["PNG"])
-    again.info = image.info
+    image = Image.open(cut, formats=["PNG"])
+    image.info = info
     with cut_data_allowed():
-        pixels = _decode(again, header, cut)
+        pixels = _decode(image, header, cut)
     return _clear_missing(pixels, header, measured.count)
 
 
 def load_frame(image: ImageFile.ImageFile, header: PngHeader, file: BinaryIO) -> Image.Image:
     """Decode a frame of an animation. Rows that are missing are transparent, all of them if need be."""
-    try:
+    info = dict(image.info)
+    with suppress(*_BROKEN):
         return load_png(image, header, file)
-    except (OSError, SyntaxError, ValueError, struct.error):
-        image = Image.open(file, formats=["PNG"])
-    try:
-        return load_damaged_png(image, header, file)[0]
-    except (OSError, SyntaxError, ValueError, struct.error):
-        return Image.new("RGBA", header.size)
+    with suppress(*_BROKEN):
+        return load_damaged_png(info, header, file)[0]
+    return Image.new("RGBA", header.size)
 
 
 def _decode(image: ImageFile.ImageFile, header: PngHeader, file: BinaryIO) -> Image.Image:

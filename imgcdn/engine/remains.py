@@ -125,7 +125,7 @@ def load_remains(
         ValueError: There is not one row.
     """
     if image.format == "PNG":
-        return load_damaged_png(image, read_header(remains.file), remains.file)
+        return load_damaged_png(image.info, read_header(remains.file), remains.file)
     if image.format == "GIF":
         return _first_part(remains, image.size), True
     image.load()

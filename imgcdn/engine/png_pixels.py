@@ -21,9 +21,6 @@ _MOST_COLOURS = 256
 _GRIDS = ((8, 8), (4, 8), (4, 4), (2, 4), (2, 2), (1, 2), (1, 1))
 _PASS_STEPS = (8, 8, 8, 4, 4, 2, 2)
 
-# What Pillow raises when it opens or decodes the pixels of a damaged PNG.
-_BROKEN = (OSError, SyntaxError, ValueError, struct.error)
-
 # A colour, by bands. A picture of one bit has no unlikely one.
 _UNLIKELY = (253, 1, 2, 3)
 
@@ -96,13 +93,20 @@ def load_damaged_png(
 
 
 def load_frame(image: ImageFile.ImageFile, header: PngHeader, file: BinaryIO) -> Image.Image:
-    """Decode a frame of an animation. Rows that are missing are transparent, all of them if need be."""
+    """
+    Decode a frame of an animation. The arguments are those of `load_png`.
+
+    Raises:
+        ValueError: Rows are missing. A wrong checksum of its stream is no reason.
+    """
     info = dict(image.info)
-    with suppress(*_BROKEN):
+    # What Pillow raises for the pixels of a damaged PNG.
+    with suppress(OSError, SyntaxError, ValueError, struct.error):
         return load_png(image, header, file)
-    with suppress(*_BROKEN):
-        return load_damaged_png(info, header, file)[0]
-    return Image.new("RGBA", header.size)
+    pixels, lacks_rows = load_damaged_png(info, header, file)
+    if lacks_rows:
+        raise ValueError("a frame lacks rows")
+    return pixels
 
 
 def _decode(image: ImageFile.ImageFile, header: PngHeader, file: BinaryIO) -> Image.Image:

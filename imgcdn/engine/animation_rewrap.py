@@ -12,6 +12,7 @@ import struct
 from collections.abc import Callable, Iterator
 
 from imgcdn.engine import apng, gif
+from imgcdn.engine.gif_blocks import TRAILER, table_bytes
 from imgcdn.engine.iso_boxes import boxes
 
 # Flags of a WebP's VP8X: transparent areas, and frames. Those for ICC, EXIF and XMP are dropped.
@@ -51,10 +52,10 @@ def _rewrap_gif(data: bytes) -> bytes | None:
     if any(part.box[2] > width or part.box[3] > height for part in parts):
         return None
     flags, background = data[10:12]
-    table = data[13 : 13 + gif.table_bytes(flags)]
+    table = data[13 : 13 + table_bytes(flags)]
     head = struct.pack("<6s2H3B", b"GIF89a", width, height, flags, background, 0) + table
     frames = (piece for part in parts for piece in (gif.plain_control(part), part.image))
-    return b"".join((head, gif.repeats(gif.plays_of(data)), *frames, bytes([gif.TRAILER])))
+    return b"".join((head, gif.repeats(gif.plays_of(data)), *frames, bytes([TRAILER])))
 
 
 def _rewrap_webp(data: bytes) -> bytes | None:

@@ -1,8 +1,8 @@
 """
 Damaged originals: what a decoder can read of a file, and the picture that is left of it.
 
-Most sound files never get here: an original is repaired only after Pillow has refused it. Animated PNGs, and GIFs that
-do not end as usual, are walked through to find out whether they are whole.
+Most sound files never get here: an original is repaired only after Pillow has refused it. Animated PNGs and GIFs are
+walked through to find out whether they are whole.
 """
 
 import io
@@ -41,7 +41,6 @@ class Remains:
         ends_early: Whether pixels or frames are missing. They may also be found missing by the decoder.
         filled: The same with other bytes in the place of missing ones, to find out which pixels they change; empty if
             no bytes are missing, or a decoder itself tells.
-        has_cut_frame: Whether it is a GIF whose only frame is cut.
         info: What Pillow shall know of the image beside what it reads from `file`.
     """
 
@@ -49,7 +48,6 @@ class Remains:
     ends_early: bool = False
     filled: tuple[BinaryIO, ...] = ()
     info: Mapping[str, object] | None = None
-    has_cut_frame: bool = False
 
 
 def find_remains(file: BinaryIO) -> Remains | None:
@@ -89,7 +87,7 @@ def _remains_of_webp(file: BinaryIO) -> Remains | None:
 
 def _remains_of_gif(file: BinaryIO) -> Remains | None:
     found = sound_gif(file)
-    return None if found is None else Remains(found.file, ends_early=True, has_cut_frame=found.has_cut_frame)
+    return None if found is None else Remains(found.file, found.lacks_frames)
 
 
 def _remains_of_avif(file: BinaryIO) -> Remains | None:
@@ -142,7 +140,7 @@ def load_remains(
             pixels = load_png(image, header, remains.file)
         return shown(pixels, header, remains.file)
     if image.format == "GIF":
-        return _first_part(remains, image.size), True
+        return _first_part(remains, image.size)
     image.load()
     if not remains.filled:
         return image, remains.ends_early
@@ -188,19 +186,19 @@ def _original_rows(image: Image.Image, remains: Remains, draft: Callable[[ImageF
     return image.height - 1  # unknown, and not the whole picture
 
 
-def _first_part(remains: Remains, size: Size) -> Image.Image:
+def _first_part(remains: Remains, size: Size) -> tuple[Image.Image, bool]:
     """Draw the first frame of a GIF on its canvas. Pixels that are missing are transparent."""
     remains.file.seek(0)
     part = gif.first_part(remains.file.read())
     left, top, right, bottom = part.box
     if (right - left) * (bottom - top) > (Image.MAX_IMAGE_PIXELS or 0):
         raise ValueError("the first frame is much larger than its canvas")
-    if not remains.has_cut_frame:
-        return next(gif.draw_parts(iter([part]), size))[0]
-    picture = _cut_part(part)
-    canvas = Image.new("RGBA", size)
-    canvas.paste(picture, part.box[:2])
-    return canvas
+    try:
+        return next(gif.draw_parts(iter([part]), size))[0], remains.ends_early
+    except (OSError, EOFError, ValueError):
+        canvas = Image.new("RGBA", size)
+        canvas.paste(_cut_part(part), part.box[:2])
+        return canvas, True
 
 
 def _cut_part(part: gif.Part) -> Image.Image:

@@ -22,7 +22,7 @@ from imgcdn.engine.jpeg_segments import sound_jpeg
 from imgcdn.engine.kinds import HEAD_BYTES, kind_of
 from imgcdn.engine.png_chunks import sound_png
 from imgcdn.engine.png_pixels import clear_below, load_png, read_header, shown
-from imgcdn.engine.webp_chunks import sound_webp
+from imgcdn.engine.webp_chunks import before_damage, sound_webp
 
 # Pictures are compared in strips of this height, because a difference takes as much memory as a picture.
 _STRIP_ROWS = 256
@@ -141,15 +141,42 @@ def load_remains(
         return shown(pixels, header, remains.file)
     if image.format == "GIF":
         return _first_part(remains, image.size)
+    if image.format == "WEBP":
+        return _webp_rows(image, remains)
     image.load()
     if not remains.filled:
         return image, remains.ends_early
     rows = _original_rows(image, remains, draft)
-    if image.format == "WEBP" and rows < image.height:
-        return clear_below(image, rows), True
     if rows < image.height and _is_empty(image):
         raise ValueError("the file ends before its pixels")
     return image, rows < image.height or remains.ends_early or _lacks_detail(image, remains)
+
+
+def _webp_rows(image: ImageFile.ImageFile, remains: Remains) -> tuple[Image.Image, bool]:
+    """Decode the rows of a WebP, or of its first frame, above the damage. Those below are transparent."""
+    try:
+        image.load()
+    except (OSError, EOFError):
+        found = None if image.width * image.height > _MOST_COMPARED_PIXELS else before_damage(remains.file, _decodes)
+        if found is None:
+            raise
+        remains = Remains(found.file, found.ends_early, found.filled)
+        image = Image.open(found.file, formats=READABLE)
+        image.load()
+    if not remains.filled:
+        return image, remains.ends_early
+    rows = _original_rows(image, remains, lambda _: None)
+    if rows == 0:
+        raise ValueError("the damage is above the first row")
+    return (image, remains.ends_early) if rows == image.height else (clear_below(image, rows), True)
+
+
+def _decodes(file: BinaryIO) -> bool:
+    try:
+        Image.open(file, formats=READABLE).load()
+    except (OSError, EOFError, ValueError):
+        return False
+    return True
 
 
 def _lacks_detail(image: Image.Image, remains: Remains) -> bool:

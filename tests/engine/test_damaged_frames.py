@@ -1,5 +1,7 @@
 """Animations with damage in a frame, and GIFs and animated WebP whose damage is not at their end."""
 
+import io
+import struct
 from collections.abc import Callable
 
 import pytest
@@ -7,6 +9,7 @@ from PIL import Image
 
 from imgcdn.core.request.params import Params
 from imgcdn.engine.gif_blocks import IMAGE, blocks, table_bytes
+from imgcdn.engine.webp_chunks import FILE_HEAD_BYTES, FRAME, chunk_of, chunks
 from imgcdn.errors import CorruptImage
 from tests.support import pictures
 from tests.support.variants import decode_frames, decode_variant, psnr, render_image, variant
@@ -141,3 +144,89 @@ def test_blocks_of_a_file_of_any_bytes_are_found_once_and_in_order() -> None:
         ends = [(block.start, block.end) for block in blocks(data)]
         assert all(start < end <= len(data) for start, end in ends)
         assert ends == sorted(ends)
+
+
+def _wrong_pixels(data: bytes, share: float) -> bytes:
+    """Damage a lossless WebP, at a share of it or behind that, so that libwebp finds an error."""
+    damaged = (_with_bytes(data, at, b"\xff" * 16) for at in range(int(share * len(data)), len(data) - 16, 16))
+    return next(each for each in damaged if not _decodes(each))
+
+
+def _decodes(data: bytes) -> bool:
+    try:
+        Image.open(io.BytesIO(data)).load()
+    except OSError:
+        return False
+    return True
+
+
+def _frames_of(data: bytes) -> list[tuple[int, int]]:
+    """Return where the frames of an animated WebP begin and end."""
+    found = chunks(io.BytesIO(data), FILE_HEAD_BYTES, len(data))
+    return [(chunk.start, chunk.following) for chunk in found if chunk.name == FRAME]
+
+
+def _lossless_animation() -> bytes:
+    first, *others = (pictures.photograph(_SIZE).rotate(90 * step) for step in range(4))
+    return pictures.saved(
+        first, "WEBP", save_all=True, append_images=others, duration=100, lossless=True, quality=0, method=0
+    )
+
+
+@pytest.mark.parametrize("share", [0.4, 0.9])
+def test_a_lossless_webp_with_damage_has_the_rows_above(share: float) -> None:
+    photograph = pictures.photograph((160, 120))
+    encoded = variant(_wrong_pixels(pictures.saved(photograph, "WEBP", lossless=True), share), _FULL)
+    image = decode_variant(encoded).convert("RGBA")
+    top = (0, 0, 160, int(120 * share * 0.7))
+    assert encoded.partial
+    assert image.crop(top).convert("RGB").tobytes() == photograph.crop(top).tobytes()
+    assert image.getpixel((159, 119))[3] == 0  # type: ignore[index]  # RGBA
+
+
+def test_the_colours_of_a_webp_whose_alpha_is_damaged_are_shown() -> None:
+    picture = pictures.photograph((160, 120)).convert("RGBA")
+    picture.putalpha(pictures.photograph((160, 120)).convert("L").point(lambda grey: 128 + grey // 2))
+    data = pictures.saved(picture, "WEBP", quality=90, alpha_quality=100)
+    alpha = next(chunk for chunk in chunks(io.BytesIO(data), FILE_HEAD_BYTES, len(data)) if chunk.name == b"ALPH")
+    encoded = variant(_with_bytes(data, (alpha.content + alpha.end) // 2, b"\xff" * 16), _FULL)
+    top = (0, 0, 160, 30)
+    image = decode_variant(encoded).convert("RGBA")
+    assert encoded.partial
+    assert psnr(image.crop(top).convert("RGB"), picture.crop(top).convert("RGB")) > 25
+
+
+@pytest.mark.parametrize("frame", [1, 3])
+def test_an_animated_webp_has_the_frames_before_a_damaged_one(frame: int) -> None:
+    data = _lossless_animation()
+    start, end = _frames_of(data)[frame]
+    encoded = variant(_with_bytes(data, (start + end) // 2, b"\xff" * 32), Params(format="webp"))
+    assert (encoded.frames, encoded.partial) == (frame, True)
+
+
+def test_of_a_damaged_first_frame_of_a_webp_the_rows_above_are_shown() -> None:
+    data = _lossless_animation()
+    start, end = _frames_of(data)[0]
+    encoded = variant(_with_bytes(data, (start + end) // 2, b"\xff" * 32), Params(format="webp"))
+    image = decode_variant(encoded).convert("RGBA")
+    assert (encoded.frames, encoded.partial) == (1, True)
+    assert image.getpixel((0, 0))[3] == 255  # type: ignore[index]  # RGBA
+    assert image.getpixel((63, 47))[3] == 0  # type: ignore[index]  # RGBA
+
+
+def test_an_animated_webp_that_lacks_bytes_in_the_middle_is_partial() -> None:
+    data = _lossless_animation()
+    _, end = _frames_of(data)[1]
+    encoded = variant(data[:end] + data[end + 40 :], Params(format="webp"))
+    assert (encoded.frames, encoded.partial) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_partial"), [(b"XMP ", False), (b"EXIF", False), (FRAME, True), (b"\0\0\1\2", True)]
+)
+def test_what_is_cut_behind_the_frames_of_a_webp_tells_whether_frames_are_missing(
+    name: bytes, is_partial: bool
+) -> None:
+    data = _lossless_animation() + chunk_of(name, bytes(500))[:-100]
+    encoded = variant(_with_bytes(data, 4, struct.pack("<I", len(data) + 92)), Params(format="webp"))
+    assert (encoded.frames, encoded.partial) == (4, is_partial)

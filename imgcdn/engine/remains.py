@@ -27,8 +27,16 @@ from imgcdn.engine.webp_chunks import before_damage, sound_webp
 # Pictures are compared in strips of this height, because a difference takes as much memory as a picture.
 _STRIP_ROWS = 256
 
-# Largest progressive JPEG that is decoded two more times, at its own size: about half a second.
+# What libjpeg puts in the place of missing pixels: 128. Pillow inverts the inks of most CMYK pictures.
+_GREYS = (127, 128)
+
+# Largest progressive JPEG that is decoded two more times, at its own size: about half a second. Largest WebP in which
+# damage is looked for.
 _MOST_COMPARED_PIXELS = 16_000_000
+
+
+# What is done to an opened image before it is decoded.
+_Draft = Callable[[ImageFile.ImageFile], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +49,16 @@ class Remains:
         ends_early: Whether pixels or frames are missing. They may also be found missing by the decoder.
         filled: The same with other bytes in the place of missing ones, to find out which pixels they change; empty if
             no bytes are missing, or a decoder itself tells.
+        shorter: The same without more and more of its end, if that may be what does not decode.
+        has_end: Whether it is a JPEG with an end marker, so that it is whole if its pixels are.
         info: What Pillow shall know of the image beside what it reads from `file`.
     """
 
     file: BinaryIO
     ends_early: bool = False
     filled: tuple[BinaryIO, ...] = ()
+    shorter: tuple[BinaryIO, ...] = ()
+    has_end: bool = False
     info: Mapping[str, object] | None = None
 
 
@@ -77,7 +89,7 @@ def _remains_of_png(file: BinaryIO) -> Remains | None:
 
 def _remains_of_jpeg(file: BinaryIO) -> Remains | None:
     jpeg = sound_jpeg(file)
-    return None if jpeg is None else Remains(jpeg.file, jpeg.lacks_scans, jpeg.filled)
+    return None if jpeg is None else Remains(jpeg.file, jpeg.lacks_scans, jpeg.filled, jpeg.shorter, jpeg.has_end)
 
 
 def _remains_of_webp(file: BinaryIO) -> Remains | None:
@@ -118,9 +130,7 @@ def _cut_data_allowed() -> Iterator[None]:
         ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
-def load_remains(
-    image: ImageFile.ImageFile, remains: Remains, draft: Callable[[ImageFile.ImageFile], object]
-) -> tuple[Image.Image, bool]:
+def load_remains(image: ImageFile.ImageFile, remains: Remains, draft: _Draft) -> tuple[Image.Image, bool]:
     """
     Decode the first frame, or what there is of it.
 
@@ -143,13 +153,47 @@ def load_remains(
         return _first_part(remains, image.size)
     if image.format == "WEBP":
         return _webp_rows(image, remains)
+    if remains.filled:
+        return _jpeg_rows(image, remains, draft)
     image.load()
-    if not remains.filled:
-        return image, remains.ends_early
+    return image, remains.ends_early
+
+
+def _jpeg_rows(image: ImageFile.ImageFile, remains: Remains, draft: _Draft) -> tuple[Image.Image, bool]:
+    """Decode what there is of a JPEG. What is missing is grey, or less detailed."""
+    try:
+        image.load()
+    except OSError:
+        shorter = next((other for other in map(_opened, remains.shorter) if _loads(other, draft)), None)
+        if shorter is None:
+            raise
+        return shorter, True
     rows = _original_rows(image, remains, draft)
     if rows < image.height and _is_empty(image):
         raise ValueError("the file ends before its pixels")
-    return image, rows < image.height or remains.ends_early or _lacks_detail(image, remains)
+    return image, rows < image.height or remains.ends_early or (not remains.has_end and _lacks_detail(image, remains))
+
+
+def jpeg_lacks_pixels(image: ImageFile.ImageFile, file: BinaryIO, draft: _Draft) -> bool:
+    """
+    Tell of a JPEG that was decoded without an error whether it is a cut one with an end marker added.
+
+    libjpeg makes grey what is missing. Few sound pictures end in that grey, so few are decoded twice to find out.
+
+    Args:
+        image: Decoded from `file`.
+        file: Seekable.
+        draft: As in `load_remains`.
+    """
+    found = sound_jpeg(file)
+    if found is None:
+        return False
+    is_grey = all(band.getpixel((band.width - 1, band.height - 1)) in _GREYS for band in image.split())
+    is_small = image.width * image.height <= _MOST_COMPARED_PIXELS
+    if not is_grey and not (found.is_doubtful and (is_small or found.lacks_scans)):
+        return False
+    # Some sound files lack scans on purpose, so only the pixels tell.
+    return load_remains(image, Remains(found.file, filled=found.filled, has_end=True), draft)[1]
 
 
 def _webp_rows(image: ImageFile.ImageFile, remains: Remains) -> tuple[Image.Image, bool]:
@@ -157,7 +201,8 @@ def _webp_rows(image: ImageFile.ImageFile, remains: Remains) -> tuple[Image.Imag
     try:
         image.load()
     except (OSError, EOFError):
-        found = None if image.width * image.height > _MOST_COMPARED_PIXELS else before_damage(remains.file, _decodes)
+        is_small = image.width * image.height <= _MOST_COMPARED_PIXELS
+        found = before_damage(remains.file, lambda file: _loads(_opened(file), _keep)) if is_small else None
         if found is None:
             raise
         remains = Remains(found.file, found.ends_early, found.filled)
@@ -165,18 +210,33 @@ def _webp_rows(image: ImageFile.ImageFile, remains: Remains) -> tuple[Image.Imag
         image.load()
     if not remains.filled:
         return image, remains.ends_early
-    rows = _original_rows(image, remains, lambda _: None)
+    rows = _original_rows(image, remains, _keep)
     if rows == 0:
         raise ValueError("the damage is above the first row")
     return (image, remains.ends_early) if rows == image.height else (clear_below(image, rows), True)
 
 
-def _decodes(file: BinaryIO) -> bool:
+def _opened(file: BinaryIO) -> ImageFile.ImageFile | None:
     try:
-        Image.open(file, formats=READABLE).load()
+        return Image.open(file, formats=READABLE)
+    except (OSError, ValueError, SyntaxError):
+        return None
+
+
+def _loads(image: ImageFile.ImageFile | None, draft: _Draft) -> bool:
+    """Decode an image. Return whether it does decode."""
+    if image is None:
+        return False
+    try:
+        draft(image)
+        image.load()
     except (OSError, EOFError, ValueError):
         return False
     return True
+
+
+def _keep(image: ImageFile.ImageFile) -> None:
+    """Decode it at its own size."""
 
 
 def _lacks_detail(image: Image.Image, remains: Remains) -> bool:
@@ -192,24 +252,19 @@ def _lacks_detail(image: Image.Image, remains: Remains) -> bool:
     if whole.width * whole.height > _MOST_COMPARED_PIXELS:
         return True
     whole.load()
-    return _original_rows(whole, remains, lambda _: None) < whole.height
+    return _original_rows(whole, remains, _keep) < whole.height
 
 
 def _is_empty(image: Image.Image) -> bool:
     """Tell whether a JPEG has nothing but the grey that libjpeg puts in the place of missing pixels."""
-    return all(band.getextrema() == (128, 128) for band in image.split())
+    return all(band.getextrema() in [(grey, grey) for grey in _GREYS] for band in image.split())
 
 
-def _original_rows(image: Image.Image, remains: Remains, draft: Callable[[ImageFile.ImageFile], object]) -> int:
+def _original_rows(image: Image.Image, remains: Remains, draft: _Draft) -> int:
     """Return the number of rows that do not depend on the missing bytes."""
-    for file in remains.filled:
-        try:
-            other = Image.open(file, formats=READABLE)
-            draft(other)
-            other.load()
-        except (OSError, EOFError, ValueError):
-            continue
-        return _equal_rows(image, other)
+    for other in map(_opened, remains.filled):
+        if other is not None and _loads(other, draft):
+            return _equal_rows(image, other)
     return image.height - 1  # unknown, and not the whole picture
 
 

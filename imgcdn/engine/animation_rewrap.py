@@ -91,11 +91,11 @@ def _riff_chunks(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, byt
 def _rewrap_avif(data: bytes) -> bytes | None:
     """Return the file without what follows its frames. The offsets in it do not permit to cut anything out."""
     found = list(boxes(io.BytesIO(data), 0, len(data)))
-    while found[-1][0] in _AVIF_PADDING:
+    while found[-1].kind in _AVIF_PADDING:
         found.pop()
-    described = b"".join(data[start:end] for kind, start, end in found if kind in (b"meta", b"moov"))
-    known = {kind for kind, _, _ in found} == _AVIF_BOXES
-    return data[: found[-1][2]] if known and not any(kind in described for kind in _AVIF_METADATA) else None
+    described = b"".join(data[box.content : box.end] for box in found if box.kind in (b"meta", b"moov"))
+    known = {box.kind for box in found} == _AVIF_BOXES
+    return data[: found[-1].end] if known and not any(kind in described for kind in _AVIF_METADATA) else None
 
 
 _REWRAPS: dict[str, Callable[[bytes], bytes | None]] = {

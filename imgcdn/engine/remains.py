@@ -34,6 +34,8 @@ _GREYS = (127, 128)
 # damage is looked for.
 _MOST_COMPARED_PIXELS = 16_000_000
 
+# The first pass of an interlaced GIF has every eighth row.
+_PASS_ROWS = 8
 
 # What is done to an opened image before it is decoded.
 _Draft = Callable[[ImageFile.ImageFile], object]
@@ -307,14 +309,14 @@ def _cut_part(part: gif.Part) -> Image.Image:
 
 
 def _with_rows_repeated(picture: Image.Image, missing: Image.Image) -> Image.Image:
-    """Show rows of an interlaced picture that are missing as the nearest one above, as browsers do."""
+    """Show rows of an interlaced picture that are missing as a nearby one above, as browsers do."""
     width, height = picture.size
     ends = missing.resize((1, height), box=(width - 1, 0, width, height)).tobytes()
-    above = 0
+    above = -_PASS_ROWS
     for row, is_missing in enumerate(ends):
         if not is_missing:
             above = row
-        elif row:
+        elif row - above < _PASS_ROWS:
             picture.paste(picture.crop((0, above, width, above + 1)), (0, row))
     return picture
 

@@ -126,6 +126,17 @@ def test_a_gif_that_lacks_no_pixel_is_whole(missing: int) -> None:
     assert decode_variant(encoded).tobytes() == render_image(_still_gif(), _FULL).tobytes()
 
 
+def test_rows_below_the_first_pass_of_an_interlaced_gif_are_transparent() -> None:
+    data = pictures.saved(pictures.photograph(_SIZE).quantize(32), "GIF", interlace=1)
+    clear = []
+    for codes in (30, 150, 1000):
+        image = decode_variant(variant(data[: _codes(data, 0) + codes], _FULL)).convert("RGBA")
+        clear.append(sum(image.getpixel((0, row))[3] == 0 for row in range(48)))  # type: ignore[index]  # RGBA
+    assert clear[0] == 47
+    assert 0 < clear[1] < 47
+    assert clear[2] == 0
+
+
 def test_a_frame_that_is_much_too_large_ends_an_animation() -> None:
     data = _animated_gif()
     start = [block.start for block in blocks(data) if block.kind == IMAGE][2]

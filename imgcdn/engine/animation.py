@@ -2,7 +2,9 @@
 
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import BinaryIO
 
 from PIL import Image, ImageFile
@@ -12,8 +14,10 @@ from imgcdn.engine import apng, avif_boxes, gif
 from imgcdn.engine.colour import expand_modes
 from imgcdn.engine.colourspaces import profile_of
 from imgcdn.engine.decode import Picture
-from imgcdn.engine.originals import open_original, orientation_of, reading
+from imgcdn.engine.originals import open_original, open_remains, orientation_of, reading
 from imgcdn.engine.png_pixels import load_frame, read_header
+from imgcdn.engine.remains_pixels import load_remains
+from imgcdn.errors import CorruptImage
 
 # Longest duration of a frame: WebP has 24 bits for milliseconds (section 2.7.1.1), less a margin for rounding. Longer
 # frames, of more than four hours, are cut to this.
@@ -44,8 +48,9 @@ class Animation:
         plays: Number of plays; 0 for endless.
         count: Number of frames.
         alpha: Whether any frame may have transparent pixels.
-        frames: The frames, decoded one at a time when they are read. Raises CorruptImage if one does not decode.
-        partial: Whether the file ends early, so that frames are missing.
+        frames: The frames, decoded one at a time when they are read. Raises DamagedFrameError if one does not decode,
+            of an animated PNG CorruptImage.
+        partial: Whether the file ends early or is damaged, so that frames are missing.
     """
 
     plays: int
@@ -55,13 +60,39 @@ class Animation:
     partial: bool = False
 
 
-def open_animation(file: BinaryIO) -> Animation:
+class DamagedFrameError(Exception):
+    """
+    A frame does not decode. Browsers show those before it, and none after it.
+
+    Args:
+        whole: Number of frames before it.
+    """
+
+    def __init__(self, whole: int) -> None:
+        super().__init__(whole)
+        self.whole = whole
+
+
+def open_animation(file: BinaryIO, whole: int | None = None) -> Animation:
     """
     Open an original with several frames.
+
+    Args:
+        file: The original.
+        whole: Number of frames before the damaged one, which are all it has then. For 0 it has what there is of the
+            first one. None if no damage is known.
 
     Raises:
         CorruptImage: It does not open.
     """
+    animation = _animation(file)
+    if whole is None:
+        return animation
+    frames = islice(animation.frames, whole) if whole else _part_of_first(file)
+    return replace(animation, count=max(1, whole), frames=frames, partial=True)
+
+
+def _animation(file: BinaryIO) -> Animation:
     with reading():
         opened = open_original(file)
         image, file = opened.image, opened.file
@@ -137,12 +168,36 @@ def _png_frames(pictures: Iterator[tuple[Picture, float]]) -> Iterator[Frame]:
         yield Frame(shown[0], end_ms)
 
 
+def _part_of_first(file: BinaryIO) -> Iterator[Frame]:
+    """Yield what there is of a damaged first frame."""
+    with reading():
+        opened = open_remains(file)
+        if opened is None or opened.remains is None:
+            raise ValueError("nothing can be decoded of the first frame")
+        image = opened.image
+        extent = (0.0, 0.0, float(image.width), float(image.height))
+        orientation, profile = orientation_of(image), profile_of(image, opened.file)
+        duration_ms = float(image.info.get("duration", 0))
+        pixels, _ = load_remains(image, opened.remains, lambda _: None)
+    yield Frame(Picture(pixels, extent, orientation=orientation, profile=profile), duration_ms)
+
+
+@contextmanager
+def _reading_frame(index: int) -> Iterator[None]:
+    """Translate the errors of code that decodes a frame."""
+    try:
+        with reading():
+            yield
+    except CorruptImage as error:
+        raise DamagedFrameError(index) from error
+
+
 def _gif_frames(size: Size, parts: list[gif.Part]) -> Iterator[Frame]:
     extent = (0.0, 0.0, float(size[0]), float(size[1]))
     composed = gif.draw_parts(iter(parts), size)
     end_ms = 0
-    for _ in parts:
-        with reading():
+    for index in range(len(parts)):
+        with _reading_frame(index):
             image, duration_ms = next(composed)
         end_ms += duration_ms
         yield Frame(Picture(image, extent), end_ms)
@@ -154,7 +209,7 @@ def _frames(image: ImageFile.ImageFile, file: BinaryIO, count: int) -> Iterator[
         orientation, profile = orientation_of(image), profile_of(image, file)
     end_ms = 0.0
     for index in range(count):
-        with reading():
+        with _reading_frame(index):
             image.seek(index)
             image.load()
             end_ms = _end_ms(image, end_ms)

@@ -13,7 +13,7 @@ from PIL import ExifTags, Image, ImageFile, PngImagePlugin
 from imgcdn.core.output.geometry import UPRIGHT
 from imgcdn.engine import apng
 from imgcdn.engine.codecs import READABLE
-from imgcdn.engine.gif_blocks import ends_as_gif
+from imgcdn.engine.gif_blocks import is_cut
 from imgcdn.engine.png_pixels import read_header
 from imgcdn.engine.png_transparency import correct_transparency
 from imgcdn.engine.remains import Remains, find_remains
@@ -160,7 +160,7 @@ def _open(file: BinaryIO) -> ImageFile.ImageFile:
 def _may_be_damaged(image: ImageFile.ImageFile, file: BinaryIO) -> bool:
     """Tell whether it is worth a walk through the file to look for damage that Pillow does not report."""
     if image.format == "GIF":
-        return not ends_as_gif(file)
+        return is_cut(file)
     if not isinstance(image, PngImagePlugin.PngImageFile):
         return False
     # Pillow keeps texts where it keeps what other chunks say, and a text may have any name.

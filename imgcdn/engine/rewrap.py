@@ -8,24 +8,20 @@ JPEG: ITU-T T.81, annex B; JFIF 1.02; Adobe's technical note 5116. PNG: 3rd edit
 """
 
 import io
-import re
 import struct
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
 
+from imgcdn.engine.jpeg_segments import EOI, SOS, segments
 from imgcdn.engine.png_chunks import SIGNATURE, packed, walk
 from imgcdn.engine.png_rows import PngHeader
 from imgcdn.engine.png_transparency import is_plain
 
-_SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 _FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive; browsers show no other
 _HUFFMAN, _QUANTA, _RESTART = 0xC4, 0xDB, 0xDD
 _JFIF, _ICC, _ADOBE = 0xE0, 0xE2, 0xEE
 _DROPPED = (*range(0xE0, 0xF0), 0xFE)
-
-# Within coded pixels, FF is followed only by 00, a restart marker or another FF.
-_SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 # Version 1.2, square pixels, no thumbnail: the marker tells decoders that the colours are YCbCr.
 _PLAIN_JFIF = b"\xff\xe0\x00\x10JFIF\x00\x01\x02\x00\x00\x01\x00\x01\x00\x00"
@@ -54,17 +50,17 @@ def rewrap_jpeg(data: bytes, profile: bytes = b"", *, below: int = sys.maxsize) 
         three components.
     """
     try:
-        segments = list(_segments(data))
-        scans = [index for index, (marker, _) in enumerate(segments) if marker == _SOS]
-        before = segments[: scans[0]] if scans else []
-        _check_jpeg([marker for marker, _ in segments], before)
+        found = list(_segments(data))
+        scans = [index for index, (marker, _) in enumerate(found) if marker == SOS]
+        before = found[: scans[0]] if scans else []
+        _check_jpeg([marker for marker, _ in found], before)
     except _NotHandledError:
         return None
     head = [_PLAIN_JFIF] if any(marker == _JFIF and body[4:9] == b"JFIF\0" for marker, body in before) else []
     adobe = [body for marker, body in before if marker == _ADOBE and body[4:9] == b"Adobe"]
     if adobe:
         head.append(b"\xff\xee" + struct.pack(">H", _ADOBE_BYTES + 2) + adobe[-1][4 : 4 + _ADOBE_BYTES])
-    kept = [body for marker, body in segments if marker not in _DROPPED]
+    kept = [body for marker, body in found if marker not in _DROPPED]
     body = b"".join((b"\xff\xd8", *head, *_icc_segments(profile), *kept, b"\xff\xd9"))
     return body if len(body) < below else None
 
@@ -100,33 +96,21 @@ def rewrap_png(data: bytes, profile: bytes = b"", *, below: int = sys.maxsize) -
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield marker and bytes of each segment of the first picture. Coded pixels are part of their scan's segment."""
-    if not data.startswith(b"\xff\xd8"):
-        raise _NotHandledError
     at = 2
-    while True:
-        while data[at : at + 2] == b"\xff\xff":  # fill bytes
-            at += 1
-        if len(data) < at + 2 or data[at] != 0xFF:
+    for segment in segments(data) if data.startswith(b"\xff\xd8") else ():
+        if data[at : segment.start].strip(b"\xff"):  # other than fill bytes
             raise _NotHandledError
-        marker = data[at + 1]
-        if marker == _EOI:
+        if segment.marker == EOI:
             return
-        end = at + 2 + int.from_bytes(data[at + 2 : at + 4])
-        if end < at + 4 or end > len(data):
-            raise _NotHandledError
-        if marker == _SOS:
-            found = _SCAN_END.search(data, end)
-            if found is None:
-                raise _NotHandledError
-            end = found.start()
-        yield marker, data[at:end]
-        at = end
+        yield segment.marker, data[segment.start : segment.end]
+        at = segment.end
+    raise _NotHandledError
 
 
 def _check_jpeg(markers: list[int], before: list[tuple[int, bytes]]) -> None:
     """Raise unless there is one frame of 8 bits with its own tables, and all markers are known."""
     frames = [body for marker, body in before if marker in _FRAMES]
-    known = {*_FRAMES, *_DROPPED, _HUFFMAN, _QUANTA, _RESTART, _SOS}
+    known = {*_FRAMES, *_DROPPED, _HUFFMAN, _QUANTA, _RESTART, SOS}
     declared = {marker for marker, _ in before}
     if len(frames) != 1 or sum(marker in _FRAMES for marker in markers) != 1 or not known.issuperset(markers):
         raise _NotHandledError

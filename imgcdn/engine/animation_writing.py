@@ -39,7 +39,7 @@ def encode_animation(
         whole: As in `open_animation`.
 
     Raises:
-        CorruptImage: It does not open, or a frame of an animated PNG does not decode.
+        CorruptImage: It does not open.
         DamagedFrameError: A frame does not decode.
     """
     animation = open_animation(file, whole)

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from imgcdn.engine.iso_boxes import Box, box_of, boxes
-from imgcdn.engine.pieces import Span, join
+from imgcdn.engine.kinds import AVIF_BRANDS
+from imgcdn.engine.pieces import Piece, Span, join
 
 # A limit against hostile files. The descriptions take a few hundred bytes; an embedded profile comes on top.
 _MOST_META_BYTES = 1 << 22
@@ -19,6 +20,11 @@ _MOST_ITEMS = 10_000
 
 # The kind of a box that readers skip.
 _SKIPPED = b"free"
+
+# Where the major brand of a file is. Pillow also opens files whose brand only means still images or sequences. With the
+# first of them, as with an unknown one in Chromium, an AVIF that has a sequence is an animation.
+_MAJOR_BRAND = Span(8, 12)
+_NEUTRAL_BRANDS = (b"mif1", b"msf1")
 
 # Bytes of a box's head, and of the version and flags with which the contents of a meta box begin.
 _BOX_HEAD_BYTES, _FULL_HEAD_BYTES = 8, 4
@@ -29,7 +35,7 @@ _UNSPECIFIED = 2
 
 def sound_avif(file: BinaryIO) -> BinaryIO | None:
     """
-    Return an AVIF whose items have one table of properties, and no groups.
+    Return an AVIF with a major brand that Pillow knows, whose items have one table of properties, and no groups.
 
     Some encoders write a table for each item, which the standard forbids, and browsers read. Groups, such as those of
     a pyramid of sizes, are not needed for the primary item. Nothing moves in the file, so the places of the coded
@@ -41,9 +47,27 @@ def sound_avif(file: BinaryIO) -> BinaryIO | None:
     Returns:
         None if there is nothing to change.
     """
+    pieces: list[Piece] = []
+    end = 0
+    for place, new in (*_sound_brand(file), *_sound_meta(file)):
+        pieces += Span(end, place.start), new
+        end = place.end
+    return join(file, [*pieces, Span(end, file.seek(0, io.SEEK_END))]) if pieces else None
+
+
+def _sound_brand(file: BinaryIO) -> Iterator[tuple[Span, bytes]]:
+    """Yield the place of a major brand that Pillow does not take for one of AVIF, and what to write there."""
+    file.seek(_MAJOR_BRAND.start)
+    brand = file.read(len(_MAJOR_BRAND))
+    if len(brand) == len(_MAJOR_BRAND) and brand not in (*AVIF_BRANDS, *_NEUTRAL_BRANDS):
+        yield _MAJOR_BRAND, _NEUTRAL_BRANDS[0]
+
+
+def _sound_meta(file: BinaryIO) -> Iterator[tuple[Span, bytes]]:
+    """Yield the place of the contents of a meta box that libavif refuses, and what to write there."""
     place = _meta(file)
     if place is None:
-        return None
+        return
     file.seek(place.start)
     data = file.read(len(place))
     changed = bytearray(data)
@@ -52,9 +76,8 @@ def sound_avif(file: BinaryIO) -> BinaryIO | None:
             changed[box.start + 4 : box.start + 8] = _SKIPPED
         elif box.kind == b"iprp":
             changed[box.start : box.end] = _with_one_table(data[box.start : box.end], box.content - box.start)
-    if changed == data or len(changed) != len(data):
-        return None
-    return join(file, [Span(0, place.start), bytes(changed), Span(place.end, file.seek(0, io.SEEK_END))])
+    if changed != data and len(changed) == len(data):
+        yield place, bytes(changed)
 
 
 def most_pixels(file: BinaryIO) -> int:

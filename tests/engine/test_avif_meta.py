@@ -120,6 +120,16 @@ def test_groups_of_items_are_left_out() -> None:
     assert render_image(original, Params(format="png")).tobytes() == whole.tobytes()
 
 
+@pytest.mark.parametrize("brand", [b"xxxx", b"\0\0\0\0", b"heic", b"isom", b"AVIF"])
+def test_a_damaged_major_brand_does_not_matter(brand: bytes) -> None:
+    still = pictures.avif()
+    image = render_image(still[:8] + brand + still[12:], Params(format="png"))
+    assert image.tobytes() == render_image(still, Params(format="png")).tobytes()
+    animated = pictures.animated_avif([pictures.chart(), pictures.photograph()], [100, 100])
+    facts = probe(io.BytesIO(animated[:8] + brand + animated[12:]), max_pixels=MAX_PIXELS)
+    assert (facts.format, facts.frames) == ("avif", 2)
+
+
 @pytest.mark.parametrize("edge", [17_000, 2**32 - 1])
 def test_an_avif_that_is_too_large_for_libavif_is_too_large_and_not_damaged(edge: int) -> None:
     original = _with_size(pictures.avif(), edge)

@@ -19,6 +19,7 @@ from PIL import Image
 from imgcdn.core.output.geometry import Area, Size
 from imgcdn.engine.pieces import Span, join
 from imgcdn.engine.png_chunks import SIGNATURE, packed, walk
+from imgcdn.engine.png_transparency import is_plain
 
 _HEADER = struct.Struct(">II5s")
 _CONTROL = struct.Struct(">5I2H2B")
@@ -135,13 +136,13 @@ def rewrap(data: bytes) -> bytes | None:
     Return an animated PNG with only its frames, palette and transparency. Its description of its colours is dropped.
 
     Returns:
-        None if it is broken, or if it has more frames than it announces.
+        None if it is broken, if it has more frames than it announces, or if viewers differ in what its tRNS means.
     """
     animation = cut(io.BytesIO(data))
     if animation is None:
         return None
     kept = [chunk for chunk in _chunks(data) if chunk[0] in _KEPT]
-    if sum(name == b"fcTL" for name, _ in kept) != len(animation.parts):
+    if sum(name == b"fcTL" for name, _ in kept) != len(animation.parts) or not is_plain(kept):
         return None
     return b"".join((SIGNATURE, *(packed(name, content) for name, content in kept), packed(b"IEND", b"")))
 

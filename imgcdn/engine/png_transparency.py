@@ -1,6 +1,7 @@
 """The transparency that a PNG declares beside its pixels: tRNS (PNG 3rd edition, section 11.3.1.1)."""
 
 import struct
+from collections.abc import Iterable
 from typing import BinaryIO
 
 from PIL import Image, ImageChops, ImageFile
@@ -32,8 +33,28 @@ def declared_transparency(found: bytes, header: PngHeader, colours: int) -> byte
     return found[:needed] if len(found) >= needed else b""
 
 
-def is_plain(found: bytes, header: PngHeader, colours: int) -> bool:
-    """Tell whether all viewers agree on what the content of a tRNS means. The arguments are those above."""
+def is_plain(chunks: Iterable[tuple[bytes, bytes | memoryview]]) -> bool:
+    """
+    Tell whether all viewers agree on what the tRNS of a PNG means; of one without it, they do.
+
+    Args:
+        chunks: Name and content of each, the header first.
+    """
+    names = []
+    header, colours = None, 0
+    for name, content in chunks:
+        if name == b"IHDR":
+            header = PngHeader.parse(bytes(content))
+        elif name == b"PLTE":
+            colours = len(content) // 3
+        elif name == b"tRNS" and not (header and _is_plain(bytes(content), header, colours)):
+            return False
+        names.append(name)
+    behind = names[names.index(b"IDAT") :] if b"IDAT" in names else []
+    return names.count(b"tRNS") <= 1 and b"tRNS" not in behind
+
+
+def _is_plain(found: bytes, header: PngHeader, colours: int) -> bool:
     if header.colour_type != _PALETTE_TYPE and any(sample >> header.depth for sample in _samples(found)):
         return False
     return found == declared_transparency(found, header, colours)

@@ -81,7 +81,8 @@ def rewrap_png(data: bytes, profile: bytes = b"", *, below: int = sys.maxsize) -
         chunks = list(_chunks(data))
         _check_order([name for name, _ in chunks])
         kept = [(name, chunk) for name, chunk in chunks if name in (b"IHDR", b"PLTE", b"tRNS", b"IDAT")]
-        _check_transparency(kept)
+        if not is_plain((name, memoryview(chunk)[8:-4]) for name, chunk in kept):
+            raise _NotHandledError
         colour = [packed(b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile))] if profile else []
         body = b"".join((SIGNATURE, kept[0][1], *colour, *(chunk for _, chunk in kept[1:]), packed(b"IEND", b"")))
         if len(body) >= below:
@@ -150,21 +151,8 @@ def _check_order(names: list[bytes]) -> None:
     critical = [name for name in names if not name[0] & 0x20 and name != b"IDAT"]
     last = len(names) - names[::-1].index(b"IDAT")
     together = last - names.index(b"IDAT") == names.count(b"IDAT")
-    if critical not in ([b"IHDR"], [b"IHDR", b"PLTE"]) or not together or names.count(b"tRNS") > 1:
+    if critical not in ([b"IHDR"], [b"IHDR", b"PLTE"]) or not together or b"PLTE" in names[last:]:
         raise _NotHandledError
-    if any(name in (b"PLTE", b"tRNS") for name in names[last:]):
-        raise _NotHandledError
-
-
-def _check_transparency(chunks: list[tuple[bytes, bytes]]) -> None:
-    """Raise if viewers differ in what they make of the tRNS."""
-    header = PngHeader.parse(chunks[0][1][8:-4])
-    colours = 0
-    for name, chunk in chunks:
-        if name == b"PLTE":
-            colours = (len(chunk) - 12) // 3
-        elif name == b"tRNS" and (header is None or not is_plain(chunk[8:-4], header, colours)):
-            raise _NotHandledError
 
 
 def _check_sums(chunks: Iterable[bytes]) -> None:

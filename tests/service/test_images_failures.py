@@ -139,18 +139,34 @@ def test_a_crash_concerns_its_own_variant_alone(bench: Bench, folder: Path) -> N
     asyncio.run(scenario())
 
 
-def test_a_damaged_frame_of_an_animation_does_not_fail_its_stills(bench: Bench) -> None:
+def _put_animation_with_a_damaged_frame(bench: Bench) -> ImageRequest:
+    """Return a request for its still."""
     original = bytearray(pictures.apng([pictures.chart(), pictures.photograph()], [100, 100]))
     original[original.rindex(b"fdAT") + 20] ^= 255
     bench.put(bytes(original))
+    return ImageRequest(image_request().source, Params(width=40, still=True), None)
+
+
+def test_an_animation_with_a_damaged_frame_is_partial_and_its_stills_are_whole(bench: Bench) -> None:
+    still = _put_animation_with_a_damaged_frame(bench)
 
     async def scenario() -> None:
         async with bench.service() as service:
+            assert (await get(service)).variant.partial
+            assert not (await get(service, still)).variant.partial
+
+    asyncio.run(scenario())
+
+
+def test_a_damaged_frame_of_an_animation_does_not_fail_its_stills(bench: Bench) -> None:
+    still = _put_animation_with_a_damaged_frame(bench)
+
+    async def scenario() -> None:
+        async with bench.service(partial="refuse") as service:
             with pytest.raises(CorruptImage):
                 await get(service)
             with pytest.raises(CorruptImage):
                 service.lookup(image_request(), WEBP)
-            still = ImageRequest(image_request().source, Params(width=40, still=True), None)
             assert is_miss(await get(service, still))
 
     asyncio.run(scenario())

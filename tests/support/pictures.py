@@ -138,11 +138,6 @@ def palette_png_with_transparency() -> bytes:
     return saved(image, "PNG", transparency=alphas)
 
 
-def palette_png_with_surplus_alphas(alphas: bytes) -> bytes:
-    """A palette of 4 colours with a tRNS chunk that has more entries than the palette."""
-    return with_alphas(png(chart().quantize(4)), alphas)
-
-
 def with_alphas(data: bytes, alphas: bytes) -> bytes:
     """Insert a tRNS chunk before the pixels of a PNG."""
     pixels = data.index(b"IDAT") - 4

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from imgcdn.renderers.priority import drop_realtime_capability
 from tests.support import pictures
@@ -40,8 +40,9 @@ class Tool:
         return f"root, for {self.root_with}" if self.root_with and os.geteuid() else ""
 
 
-# Property tests have no deadline: an example that takes long shows a busy machine, not a wrong rule.
-settings.register_profile("patient", deadline=None)
+# Property tests have no deadline: an example that takes long shows a busy machine, not a wrong rule. The same holds for
+# inputs that are drawn slowly.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
 TOOLS = {

@@ -38,7 +38,6 @@ MAX_QUEUED = 64
 _PIECE_BYTES = 1024
 _FULL = MAX_QUEUED - 57
 
-_RUN = re.compile(rb"[\x00-\x7f]+|[\x80-\xff]+")
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 
 #: Characters of a host and a port (RFC 3986, section 3.2). Nothing here looks a host up.
@@ -151,18 +150,14 @@ class RequestReader:
         self._unread = b""
 
     def _feed_piece(self, piece: bytes | memoryview) -> None:
-        data, at = bytes(piece), 0
-        if data.isascii():
-            self._feed_part(data)
-            return
-        while (run := _RUN.match(data, at)) is not None:
-            part = run[0]
-            if not part.isascii() and self._has_begun and self._lines.is_within_line:
-                part = data[at:].partition(b"\n")[0]
-                self._feed_part(_BEYOND_ASCII.sub(lambda found: b"%%%02X" % found[0][0], part))
-            else:
-                self._feed_part(part)
-            at += len(part)
+        data = bytes(piece)
+        while (found := _BEYOND_ASCII.search(data)) is not None:
+            self._feed_part(data[: found.start()])
+            part, end, data = data[found.start() :].partition(b"\n")
+            if self._has_begun and self._lines.is_within_line:
+                part = _BEYOND_ASCII.sub(lambda each: b"%%%02X" % each[0][0], part)
+            self._feed_part(part + end)
+        self._feed_part(data)
 
     def _feed_part(self, piece: bytes) -> None:
         if self._has_ended or self._parser is None:

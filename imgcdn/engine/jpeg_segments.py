@@ -43,6 +43,9 @@ _FILLER = b"\x35\xc6\x5a\x93" * 4096
 
 _DC_LAST, _AC_LAST = 0, 63
 
+#: Frames without progression, and where they have the number of their components.
+_SEQUENTIAL, _COMPONENTS_AT = (0xC0, 0xC1), 5
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -123,6 +126,23 @@ def sound_jpeg(file: BinaryIO) -> SoundJpeg | None:
         has_end=has_end,
         is_doubtful=is_padded or coverage.lacks_scans or coverage.ends_unrefined,
     )
+
+
+def is_one_scan(data: bytes) -> bool:
+    """
+    Tell whether a decoder reads a single scan: the file is sequential, and its first scan has all components.
+
+    Args:
+        data: The beginning of the file.
+    """
+    components = 0
+    for segment in segments(data):
+        head = data[segment.content : segment.content + _NOTED_BYTES]
+        if segment.marker in _SEQUENTIAL and len(head) > _COMPONENTS_AT:
+            components = head[_COMPONENTS_AT]
+        if segment.marker == SOS:
+            return components > 0 and head[:1] == bytes([components])
+    return False
 
 
 def segments(data: bytes) -> Iterator[Segment]:

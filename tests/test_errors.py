@@ -4,6 +4,7 @@ import re
 import pytest
 
 from imgcdn import errors
+from imgcdn.core.redaction import redact
 from imgcdn.errors import (
     MAX_LOG_LENGTH,
     ORIGIN_PAUSE_S,
@@ -167,9 +168,9 @@ def test_overload_and_an_origins_retry_after_have_a_time_to_retry() -> None:
 def test_a_long_text_for_the_log_keeps_its_ends() -> None:
     error = SourceNotFound("x", log="https://a.example/" + "x" * 8_000 + " answered 404")
 
-    assert len(error.log) == MAX_LOG_LENGTH
+    assert MAX_LOG_LENGTH // 2 < len(error.log) <= MAX_LOG_LENGTH
     assert error.log.startswith("https://a.example/x")
-    assert error.log.endswith("x answered 404")
+    assert error.log.endswith(" answered 404")
     assert Forbidden("x" * MAX_LOG_LENGTH).log == "x" * MAX_LOG_LENGTH
 
 
@@ -180,3 +181,20 @@ def test_a_single_mistake_may_be_given_as_text(problems: tuple[str, ...] | str) 
 
 def test_each_mistake_is_on_its_own_line() -> None:
     assert str(ConfigError(("one", "two"))) == "one\ntwo"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(f"https://a.test/x?X-Amz-Security-Token={'S' * 2_000} answered 403", id="a value"),
+        pytest.param(f"https://a.test/x?w=1&sig={'S' * 2_000}&h=1 answered 403", id="a value among others"),
+        pytest.param(f"https://a.test/x?token={'S' * 2_000}", id="a value at the end"),
+        pytest.param(f"https://me:{'S' * 2_000}@a.test/x answered 403", id="a userinfo"),
+        pytest.param(f"/img/https%3A%2F%2Fme%3A{'S' * 2_000}%40a.test%2Fx answered 403", id="an encoded userinfo"),
+    ],
+)
+def test_a_text_that_is_cut_keeps_no_part_of_a_secret(text: str) -> None:
+    shown = redact(OriginError("it failed", log=text).log)
+
+    assert "SS" not in shown
+    assert len(shown) <= MAX_LOG_LENGTH

@@ -36,7 +36,6 @@ ImgcdnError
 operator. Both survive pickling, since render children send errors to their parent.
 """
 
-import math
 from collections.abc import Collection
 from typing import ClassVar
 
@@ -67,7 +66,7 @@ class ImgcdnError(Exception):
         return self.dialect_status or self.status
 
     @property
-    def members(self) -> dict[str, str | int]:
+    def members(self) -> dict[str, str | float]:
         """Extra members of the problem document (RFC 9457, section 3.2)."""
         return {}
 
@@ -109,7 +108,7 @@ class InvalidParam(RequestError):
         self.nearest = nearest
 
     @property
-    def members(self) -> dict[str, str | int]:
+    def members(self) -> dict[str, str | float]:
         named = {"param": self.param, "nearest": self.nearest}
         return {name: value for name, value in named.items() if value}
 
@@ -269,7 +268,7 @@ class ImageTooLarge(ImageError):
         return cls(detail, limit=limit, unit="pixels")
 
     @property
-    def members(self) -> dict[str, str | int]:
+    def members(self) -> dict[str, str | float]:
         return {"limit": self.limit, "unit": self.unit}
 
 
@@ -333,8 +332,8 @@ class TooCostly(ImageError):
         self.limit = limit
 
     @property
-    def members(self) -> dict[str, str | int]:
-        return {"limit": math.ceil(self.limit), "unit": "seconds"}
+    def members(self) -> dict[str, str | float]:
+        return {"limit": int(self.limit) if self.limit.is_integer() else self.limit, "unit": "seconds"}
 
 
 class OriginError(ImgcdnError):

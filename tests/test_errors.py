@@ -145,10 +145,12 @@ def test_all_forbidden_errors_have_the_same_public_text() -> None:
         pytest.param(InvalidParam("x", param="w"), {"param": "w"}, id="no nearest value"),
         pytest.param(InvalidParam("x"), {}, id="no parameter"),
         pytest.param(ImageTooLarge("x", limit=9, unit="bytes"), {"limit": 9, "unit": "bytes"}, id="limit"),
+        pytest.param(TooCostly("x", limit=10.0), {"limit": 10, "unit": "seconds"}, id="whole seconds"),
+        pytest.param(TooCostly("x", limit=0.5), {"limit": 0.5, "unit": "seconds"}, id="half a second"),
         pytest.param(SourceNotFound("x"), {}, id="no members"),
     ],
 )
-def test_a_problem_document_has_the_members_of_its_error(error: ImgcdnError, expected: dict[str, str | int]) -> None:
+def test_a_problem_document_has_the_members_of_its_error(error: ImgcdnError, expected: dict[str, str | float]) -> None:
     assert error.members == expected
 
 

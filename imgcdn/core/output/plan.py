@@ -180,7 +180,7 @@ def plan_for(facts: Facts, params: Params, client: ClientClass, limits: Limits) 
     if params.format in FORMATS:
         check_motion(fmt, facts, params, can_animate=limits.animates(fmt))
         if params.trim is None:
-            check_edges(fmt, draft.size)
+            check_edges(fmt, draft.size, _roomy_format(facts, params, padded=padded))
     framed = _held_by(fmt, draft, source, framing)
     trim = None if params.trim is None else Trim(params.trim, framing, longest, choice if client else None)
     animated = _stays_animated(facts, params) and limits.animates(fmt)
@@ -319,13 +319,27 @@ def _format_choice(
     """Return the formats that a still may be sent in; None if the URL names one, and for an animation."""
     if params.format is not None or _stays_animated(facts, params):
         return None
-    # On an opaque background no pixel is transparent, so a format without alpha is possible.
-    background = params.background
-    margin = padded and background is not None and not _opaque(background)
-    transparent = margin or (facts.alpha and not (background and _opaque(background)))
+    transparent = _may_be_transparent(facts, params, padded=padded)
     universal = universal_format(facts, transparent=transparent).name
-    if_opaque = universal_format(facts, transparent=margin).name
+    if_opaque = universal_format(facts, transparent=padded and _has_clear_margin(params)).name
     return FormatChoice(client, universal, if_opaque, limits.avif_min_pixels, limits.avif_max_pixels)
+
+
+def _may_be_transparent(facts: Facts, params: Params, *, padded: bool) -> bool:
+    # On an opaque background no pixel is transparent, so a format without alpha is possible.
+    on_opaque = params.background is not None and _opaque(params.background)
+    return (padded and _has_clear_margin(params)) or (facts.alpha and not on_opaque)
+
+
+def _has_clear_margin(params: Params) -> bool:
+    return params.background is not None and not _opaque(params.background)
+
+
+def _roomy_format(facts: Facts, params: Params, *, padded: bool) -> Format:
+    """Return the format to name to a client whose picture is too long for the one that its URL names."""
+    if _stays_animated(facts, params):
+        return GIF
+    return universal_format(facts, transparent=_may_be_transparent(facts, params, padded=padded))
 
 
 def _others(choice: FormatChoice, fmt: Format, size: Size) -> tuple[str, ...]:

@@ -6,13 +6,13 @@ from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 
-from imgcdn.core.encoders.encoding import graphic_encodings, photograph_encoding
+from imgcdn.core.encoders.encoding import Encoding, graphic_encodings, photograph_encoding
 from imgcdn.core.output.formats import FORMATS, NEGOTIATED, OUTPUTS
 from imgcdn.core.output.geometry import Crop, Fit, Framing, Smart
 from imgcdn.core.output.keys import canonical, variant_key
-from imgcdn.core.output.plan import Limits, Plan, Trim, plan_for
+from imgcdn.core.output.plan import Limits, Plan, Trim, plan_for, resolve_opaque
 from imgcdn.core.request.negotiation import ClientClass
 from imgcdn.core.request.params import Params
 from imgcdn.core.values import Facts
@@ -23,6 +23,7 @@ from tests.support.planning import (
     ANIMATION,
     BOTH,
     FAST,
+    LIMITS,
     NEITHER,
     PHOTO,
     THOROUGH,
@@ -137,9 +138,10 @@ def test_a_thorough_render_has_the_key_of_the_fast_one(fmt: str | None) -> None:
 def _formats(plan: Plan, facts: Facts) -> set[str]:
     """Return every format that a render of a plan may choose."""
     budgets = (FAST, THOROUGH, replace(FAST, avif_max_pixels=0))
-    encodings = {photograph_encoding(plan, budget) for budget in budgets}
-    if not plan.animated:
-        encodings.update(encoding for budget in budgets for encoding in graphic_encodings(plan, budget))
+    encodings: set[Encoding] = set()
+    for each, budget in product((plan,) if plan.animated else (plan, resolve_opaque(plan)), budgets):
+        encodings |= {photograph_encoding(each, budget)}
+        encodings |= set() if plan.animated else set(graphic_encodings(each, budget))
     return {encoding.format for encoding in encodings} | ({facts.format} if plan.rewrap else set())
 
 
@@ -150,6 +152,7 @@ def _may_be_sent(name: str, params: Params, client: ClientClass) -> bool:
 
 
 @given(facts=facts, params=params, client=clients, limits=limits)
+@example(facts=ALPHA_PNG, params=Params(width=9), client=(), limits=LIMITS)
 def test_every_format_that_a_render_may_choose_is_in_the_key(
     facts: Facts, params: Params, client: ClientClass, limits: Limits
 ) -> None:

@@ -151,13 +151,27 @@ class RequestReader:
 
     def _feed_piece(self, piece: bytes | memoryview) -> None:
         data = bytes(piece)
-        while (found := _BEYOND_ASCII.search(data)) is not None:
-            self._feed_part(data[: found.start()])
-            part, end, data = data[found.start() :].partition(b"\n")
-            if self._has_begun and self._lines.is_within_line:
-                part = _BEYOND_ASCII.sub(lambda each: b"%%%02X" % each[0][0], part)
-            self._feed_part(part + end)
-        self._feed_part(data)
+        if data.isascii():
+            self._feed_part(data)
+            return
+        at = 0
+        while (found := _BEYOND_ASCII.search(data, at)) is not None:
+            self._feed_part(data[at : found.start()])
+            at = self._feed_beyond_ascii(data, found.start())
+        self._feed_part(data[at:])
+
+    def _feed_beyond_ascii(self, data: bytes, at: int) -> int:
+        """Feed a byte beyond ASCII, and what belongs to the same part of its request. Return where that ends."""
+        if self._has_begun and self._lines.is_within_line:
+            end = _end_of(data, b"\n", at)
+            self._feed_part(_BEYOND_ASCII.sub(lambda found: b"%%%02X" % found[0][0], data[at:end]))
+            return end
+        if self._is_in_body:
+            end = at + int(self._headers[b"content-length"]) - sum(map(len, self._body))
+        else:
+            end = _end_of(data, b"\r\n\r\n", at)
+        self._feed_part(data[at:end])
+        return min(end, len(data))
 
     def _feed_part(self, piece: bytes) -> None:
         if self._has_ended or self._parser is None:
@@ -311,6 +325,12 @@ class RequestReader:
         target, headers = self._target.decode("latin-1"), self._headers
         request_id = self._ids.next(self._peer, headers)
         return Request(method, target, headers, b"".join(self._body), self._peer, request_id, self._clock())
+
+
+def _end_of(data: bytes, mark: bytes, at: int) -> int:
+    """Return where a mark ends; the end of the data if it is not there."""
+    found = data.find(mark, at)
+    return len(data) if found < 0 else found + len(mark)
 
 
 def _is_host(text: bytes) -> bool:

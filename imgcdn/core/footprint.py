@@ -43,4 +43,5 @@ def _negative_bytes(negative: NegativeEntry) -> int:
 
 def _origin_bytes(origin: OriginState) -> int:
     headers = sum(bytes_of(header, *header) for header in origin.headers)
-    return _ORIGIN + bytes_of(origin.url, origin.headers, origin.seen, *origin.seen) + headers
+    way = sum(bytes_of(visit, visit.url, visit.address) for visit in origin.way)
+    return _ORIGIN + bytes_of(origin.way, origin.headers, origin.seen, *origin.seen) + headers + way

@@ -145,12 +145,26 @@ class FailedVariant:
 
 
 @dataclass(frozen=True, slots=True)
+class Visit:
+    """
+    One request on the way to a remote original.
+
+    Args:
+        url: The URL that was requested.
+        address: The network address that the request was sent to.
+    """
+
+    url: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class OriginState:
     """
     What an origin said about a remote original.
 
     Args:
-        url: URL of the response, after redirects. Its validators are valid for this URL alone.
+        way: The requests of the last fetch: one, and one for each redirect. A limit that was lowered since judges them.
         headers: The headers for freshness and validation, by lower-case name.
         validated_at: Unix time of the origin's last response.
         fresh_until: Unix time until which the record is fresh.
@@ -158,12 +172,17 @@ class OriginState:
         seen: The callers' versions (`v`) that it was validated for, the latest last.
     """
 
-    url: str
+    way: tuple[Visit, ...]
     headers: tuple[tuple[str, str], ...]
     validated_at: float
     fresh_until: float
     storable: bool
     seen: tuple[str, ...] = ()
+
+    @property
+    def url(self) -> str:
+        """URL of the response, after redirects. Its validators are valid for this URL alone."""
+        return self.way[-1].url if self.way else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ judged in their place; for ISATAP, in addition.
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
+from imgcdn.core.memo import MIB, Memo, bytes_of
+
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
@@ -64,6 +66,15 @@ class AddressRule:
 
     def __init__(self, allowed: Iterable[Network] = ()) -> None:
         self._allowed = tuple(allowed)
+        self._admissions: Memo[str, bool] = Memo(MIB, bytes_of)
+
+    def admits(self, address: str) -> bool:
+        """Tell whether an address is allowed. The answer is remembered, because every hit of a remote source asks."""
+        known = self._admissions.get(address)
+        if known is None:
+            known = self.refusal(address) is None
+            self._admissions.put(address, known)
+        return known
 
     def refusal(self, address: str) -> str | None:
         """

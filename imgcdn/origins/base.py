@@ -9,13 +9,13 @@ kind.
 import os
 import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import BinaryIO, Protocol
 
-from imgcdn.core.values import FileStamp, PathBeneath, Source, SourceRecord
+from imgcdn.core.values import FileStamp, PathBeneath, Source, SourceRecord, Visit
 from imgcdn.errors import ImageTooLarge, Overloaded
 from imgcdn.renderers.jobs import Failed, Rendered
 
@@ -47,6 +47,11 @@ class Validators:
     etag: str = ""
     last_modified: str = ""
 
+    @classmethod
+    def of(cls, url: str, headers: Mapping[str, str]) -> "Validators":
+        """Return the validators among the headers of a response, which have lower-case names."""
+        return cls(url, headers.get("etag", ""), headers.get("last-modified", ""))
+
 
 @dataclass(frozen=True, slots=True)
 class Located:
@@ -71,7 +76,7 @@ class Answer:
         modified: False if the original is the known one; then only the record is updated.
         file: Where the original lies, for a fetcher that does not copy; None if the bytes were written to `into`.
         version: SHA-256 of the bytes, hex, if the fetcher has read them; None if the probe must hash them.
-        validators: For the next fetch of the same source; None for files, which have a stamp.
+        way: The requests that were sent, redirects included; empty for files.
         headers: The headers that freshness depends on, by lower-case name; empty for files.
         received_at: Unix time at which the headers came.
     """
@@ -79,7 +84,7 @@ class Answer:
     modified: bool
     file: Located | None = None
     version: str | None = None
-    validators: Validators | None = None
+    way: tuple[Visit, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     received_at: float = 0.0
 
@@ -137,12 +142,11 @@ class Fetcher(Protocol):
     def group(self, source: Source) -> str:
         """Return the name under which this source's work is counted: its host, or the wildcard that admits the host."""
 
-    def admits(self, source: Source, url: str) -> bool:
+    def admits(self, source: Source, way: Sequence[Visit]) -> bool:
         """
-        Tell whether an original that came from a URL may be used under the present settings.
+        Tell whether an original may be used that came in a certain way. Every hit asks.
 
-        Args:
-            url: Where the redirects of the source ended. Every hit asks, if it is not the source's own URL.
+        Settings may have been narrowed since the fetch. If the answer is no, the original is fetched anew.
         """
 
     def fetch(self, source: Source, known: Validators | None, *, into: BinaryIO | None, stop: Stop) -> Answer:

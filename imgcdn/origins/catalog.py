@@ -105,13 +105,10 @@ class Catalog:
         return None
 
     def _admits(self, source: Source, record: SourceRecord) -> bool:
-        """Tell whether the redirects of a record ended at a URL that is allowed now. If not, they are followed anew."""
-        origin = record.origin
-        if origin is None or origin.url in ("", source.location):
-            return True  # the source itself was judged when its URL was read
-        if has_live_entry(record, now=self._clock()):
-            return True  # it remembers a failure, such as that a hop is not allowed
-        return self._fetchers[source.scheme].admits(source, origin.url)
+        """Tell whether the way in which an original came is allowed now. If not, it is fetched anew."""
+        if record.origin is None or has_live_entry(record, now=self._clock()):
+            return True  # a file, or a remembered failure, such as that a hop is not allowed
+        return self._fetchers[source.scheme].admits(source, record.origin.way)
 
     async def refresh(
         self, source: Source, v: str | None, *, first: FirstRender | None = None, interest: Interest = ALWAYS
@@ -306,7 +303,7 @@ class Catalog:
         if v is not None and v not in seen:
             seen = (*seen, v)[-_MOST_SEEN:]
         return OriginState(
-            url=answer.validators.url if answer.validators else "",
+            way=answer.way,
             headers=tuple(sorted(headers.items())),
             validated_at=answer.received_at,
             fresh_until=answer.received_at + permitted.fresh_for_s,

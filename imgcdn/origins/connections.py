@@ -58,12 +58,14 @@ class Attempt:
         watch: The deadline of the fetch.
         connect_timeout_s: Time for look-up and connecting, in seconds.
         reused: Whether the request was sent on a connection that had been kept alive.
+        address: The address that it was sent to.
     """
 
     target: str
     watch: Watch
     connect_timeout_s: float
     reused: bool = True
+    address: str = ""
 
 
 class Dialler:
@@ -118,6 +120,7 @@ class Dialler:
             try:
                 sock = _connect_to(address, port, max(0.001, share_s), attempt.watch)
                 sock.settimeout(attempt.connect_timeout_s)  # the TLS handshake gets the whole time again
+                attempt.address = address
                 return sock
             except TimeoutError as error:
                 failure: OriginError = OriginTimeout("The origin did not answer in time.", log=f"{host}: connecting")
@@ -222,13 +225,17 @@ class _Connection(HTTPConnection):
     def __init__(self, *args: Any, dialler: Dialler, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._dialler = dialler
+        self._address = ""
 
     def _new_conn(self) -> socket.socket:
-        return self._dialler.connect(self._dns_host, self.port)
+        sock = self._dialler.connect(self._dns_host, self.port)
+        self._address = self._dialler.attempt.address
+        return sock
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
         attempt = self._dialler.attempt
         if attempt.reused and self.sock is not None:
+            attempt.address = self._address
             attempt.watch.hold(self.sock)
         # Not `url`: requests and urllib3 rewrite targets, so they get another one (`RemoteUrl.root`).
         super().request(method, attempt.target, *args, **kwargs)

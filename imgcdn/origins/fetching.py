@@ -143,5 +143,4 @@ def _download_to(path: str, fetcher: Fetcher, source: Source, *, known: SourceRe
 def _validators(known: SourceRecord | None) -> Validators | None:
     if known is None or known.origin is None or known.facts is None:
         return None
-    headers = dict(known.origin.headers)
-    return Validators(known.origin.url, headers.get("etag", ""), headers.get("last-modified", ""))
+    return Validators.of(known.origin.url, dict(known.origin.headers))

@@ -8,8 +8,8 @@ No header of the client's request is sent on, and no text of the origin's respon
 import hashlib
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from ipaddress import ip_network
 from traceback import clear_frames
@@ -25,7 +25,7 @@ from urllib3.response import BaseHTTPResponse
 from imgcdn import __version__
 from imgcdn.core.request.routes import Hop
 from imgcdn.core.request.url import RemoteUrl, join_reference, parse_override, parse_remote
-from imgcdn.core.values import Source
+from imgcdn.core.values import Source, Visit
 from imgcdn.errors import (
     Forbidden,
     ImageTooLarge,
@@ -89,6 +89,7 @@ class HttpFetcher:
         admitted = AddressRule(ip_network(text) for text in settings.allow_addresses)
         overrides = {(host, port): addresses for host, port, addresses in map(parse_override, settings.resolve)}
         self._settings = settings
+        self._admitted = admitted
         self._judge = judge
         self._loop_id = loop_id
         self._clock = clock
@@ -113,12 +114,22 @@ class HttpFetcher:
         hop = self._judge(source, url)
         return url.host if hop is None or not hop.group else hop.group
 
-    def admits(self, source: Source, url: str) -> bool:
-        """Judge a URL like one that is about to be requested."""
-        try:
-            return self._judge(source, parse_remote(url)) is not None
-        except (InvalidParam, Forbidden):  # an earlier version read URLs otherwise
-            return False
+    def admits(self, source: Source, way: Sequence[Visit]) -> bool:
+        """Judge each request as if it were about to be sent. No name is resolved: its address is known."""
+        return 0 < len(way) <= self._settings.max_redirects + 1 and all(self._admits(source, visit) for visit in way)
+
+    def _admits(self, source: Source, visit: Visit) -> bool:
+        if visit.url == source.location:  # it was judged when the client's URL was read
+            is_exempt = source.scheme == "mounted"
+        else:
+            try:
+                hop = self._judge(source, parse_remote(visit.url))
+            except (InvalidParam, Forbidden):  # an earlier version read URLs otherwise
+                return False
+            if hop is None:
+                return False
+            is_exempt = hop.is_exempt
+        return is_exempt or self._admitted.admits(visit.address)
 
     def fetch(self, source: Source, known: Validators | None, *, into: BinaryIO | None, stop: Stop) -> Answer:
         """
@@ -167,6 +178,7 @@ class _Fetch:
     watch: Watch
     validators: Validators | None
     clock: Callable[[], float]
+    way: list[Visit] = field(default_factory=list)
 
     def run(self, url: RemoteUrl, into: BinaryIO, *, checked: Transport, exempt: Transport) -> Answer:
         for _ in range(self.settings.max_redirects + 1):
@@ -179,8 +191,8 @@ class _Fetch:
             try:
                 if response.status not in _REDIRECTS:
                     return self._read_response(url, response, into, conditional=bool(conditions))
-                url = _next_hop(url, response)
                 _drain(url, response)
+                url = _next_hop(url, response)
             finally:
                 response.close()  # has no effect after a body was read to its end
                 self.watch.let_go()
@@ -208,7 +220,7 @@ class _Fetch:
         )
         attempt = Attempt(url.target, self.watch, self.settings.connect_timeout_s)
         try:
-            return self._send_once(transport, request, attempt)
+            return self._send_once(transport, request, attempt, url)
         except (RequestException, HTTPError) as error:
             _empty_frames(error)
             if self.watch.fired or not (attempt.reused and _was_closed(error)):
@@ -216,15 +228,18 @@ class _Fetch:
         # The origin closed a kept-alive connection just when it was used again, so try once more. The pool replaces the
         # failed connection, so the next one is new.
         try:
-            return self._send_once(transport, request, replace(attempt, reused=True))
+            return self._send_once(transport, request, replace(attempt, reused=True), url)
         except (RequestException, HTTPError) as error:
             raise _failure(url, error) from error
 
-    def _send_once(self, transport: Transport, request: PreparedRequest, attempt: Attempt) -> BaseHTTPResponse:
+    def _send_once(
+        self, transport: Transport, request: PreparedRequest, attempt: Attempt, url: RemoteUrl
+    ) -> BaseHTTPResponse:
         connect_s = min(self.settings.connect_timeout_s, self.watch.remaining_s)
         read_s = min(self.settings.read_timeout_s, self.watch.remaining_s)
         with transport.dialler.trying(attempt):
             response = transport.send(request, stream=True, timeout=(connect_s, read_s), proxies={})
+        self.way.append(Visit(url.url, attempt.address))
         raw: BaseHTTPResponse = response.raw
         return raw
 
@@ -235,11 +250,15 @@ class _Fetch:
         headers = kept_headers(response.headers)
         if response.status == 304 and conditional:
             _drain(url, response)
-            return _answer(url, headers, received_at, version=None)
+            return self._answer(headers, received_at, version=None)
         if response.status not in _WHOLE:
             _drain(url, response)
             raise _error_for(url, response.status, retry_after(headers, now=received_at))
-        return _answer(url, headers, received_at, version=self._read(url, response, into))
+        return self._answer(headers, received_at, version=self._read(url, response, into))
+
+    def _answer(self, headers: Mapping[str, str], received_at: float, *, version: str | None) -> Answer:
+        modified = version is not None
+        return Answer(modified, version=version, way=tuple(self.way), headers=headers, received_at=received_at)
 
     def _read(self, url: RemoteUrl, response: BaseHTTPResponse, into: BinaryIO) -> str:
         limit = self.settings.max_source_bytes
@@ -253,17 +272,6 @@ class _Fetch:
             digest.update(chunk)
             into.write(chunk)
         return digest.hexdigest()
-
-
-def _answer(url: RemoteUrl, headers: Mapping[str, str], received_at: float, *, version: str | None) -> Answer:
-    validators = Validators(url.url, headers.get("etag", ""), headers.get("last-modified", ""))
-    return Answer(
-        modified=version is not None,
-        version=version,
-        validators=validators,
-        headers=headers,
-        received_at=received_at,
-    )
 
 
 def _next_hop(url: RemoteUrl, response: BaseHTTPResponse) -> RemoteUrl:

@@ -13,12 +13,12 @@ name and one record. Each rule stops a known attack:
 import os
 import stat as stat_flags
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from imgcdn.core.memo import MIB, bytes_of, memoised
-from imgcdn.core.values import FileStamp, PathBeneath, Source
+from imgcdn.core.values import FileStamp, PathBeneath, Source, Visit
 from imgcdn.errors import SourceNotFound
 from imgcdn.origins.base import Answer, Located, Stop, Validators, too_many_bytes
 from imgcdn.origins.settings import OriginSettings
@@ -78,8 +78,8 @@ class LocalFetcher:
         """Return the same name for all files."""
         return ""
 
-    def admits(self, source: Source, url: str) -> bool:
-        """Return True: a file was not redirected to."""
+    def admits(self, source: Source, way: Sequence[Visit]) -> bool:
+        """Return True: no request was sent for a file."""
         return True
 
     def fetch(self, source: Source, known: Validators | None, *, into: BinaryIO | None, stop: Stop) -> Answer:

@@ -30,6 +30,7 @@ from imgcdn.core.values import (
     OriginState,
     SourceRecord,
     Variant,
+    Visit,
 )
 from imgcdn.store.bodies import StoredBody
 from imgcdn.store.soundness import is_sound
@@ -272,5 +273,6 @@ def _is_possible(facts: Facts | None) -> bool:
 
 
 def _unpack_origin(fields: dict[str, Any]) -> OriginState:
+    way = tuple(Visit(**each) for each in fields["way"])
     headers = tuple((str(name), str(value)) for name, value in fields["headers"])
-    return OriginState(**{**fields, "headers": headers, "seen": tuple(fields["seen"])})
+    return OriginState(**{**fields, "way": way, "headers": headers, "seen": tuple(fields["seen"])})

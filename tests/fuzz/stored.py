@@ -11,14 +11,16 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from imgcdn.core.output.formats import OUTPUTS
-from imgcdn.core.values import OriginState, SourceRecord
+from imgcdn.core.values import OriginState, SourceRecord, Visit
 from imgcdn.store.files import HEADER_BYTES, pack_record, read_variant, unpack_record, unpack_variant
 from tests.fuzz.target import Check, Target, ready, spliced
 from tests.support.stored import RECORD, key, variant_file
 
 _KEY = key(1)
 _VARIANTS = [variant_file(), variant_file(b""), variant_file(bytes(300_000))]
-_ORIGIN = OriginState("https://a.example/b.jpg", (("etag", '"1"'),), 1.0, 2.0, storable=True, seen=("1",))
+_ORIGIN = OriginState(
+    (Visit("https://a.example/b.jpg", "192.0.2.1"),), (("etag", '"1"'),), 1.0, 2.0, storable=True, seen=("1",)
+)
 _RECORDS = [pack_record(RECORD), pack_record(SourceRecord("", RECORD.stamp, None, RECORD.negative, _ORIGIN))]
 
 

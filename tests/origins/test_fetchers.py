@@ -20,7 +20,7 @@ from imgcdn.origins.base import Answer, Fetcher, Stop, Validators
 from imgcdn.origins.http import HttpFetcher
 from imgcdn.origins.local import LocalFetcher
 from tests.support import origin as at
-from tests.support.fetching import BODY, LOOP_ID, ORIGIN, SLACK_S, Names, admit_everything
+from tests.support.fetching import BODY, LOOP_ID, ORIGIN, SLACK_S, Names, admit_everything, validators_of
 from tests.support.origin import NAME
 from tests.support.paths import PACKAGE
 
@@ -159,7 +159,7 @@ def test_a_change_of_the_original_is_noticed(kind: Kind) -> None:
     stamp = kind.fetcher.stamp(kind.source)
 
     kind.put(b"another")
-    after, body = kind.fetch(before.validators)
+    after, body = kind.fetch(validators_of(before))
 
     assert after.modified
     assert body == b"another"
@@ -170,7 +170,7 @@ def test_an_unchanged_original_keeps_its_stamp_or_is_not_sent_again(kind: Kind) 
     before, _ = kind.fetch()
     stamp = kind.fetcher.stamp(kind.source)
 
-    after, body = kind.fetch(before.validators)
+    after, body = kind.fetch(validators_of(before))
 
     if stamp is None:
         assert (after.modified, body) == (False, b"")

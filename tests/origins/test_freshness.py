@@ -246,7 +246,7 @@ def test_without_retry_after_there_is_no_time() -> None:
 
 STAMP, OTHER_STAMP = FileStamp(1, 2, 3, 4), FileStamp(1, 2, 3, 5)
 FILE = SourceRecord("ab" * 32, STAMP, Facts("jpeg", (3, 2), 1, alpha=False))
-FETCHED = replace(FILE, origin=OriginState("", (), NOW - 100, NOW + 60, storable=True, seen=("1", "2")))
+FETCHED = replace(FILE, origin=OriginState((), (), NOW - 100, NOW + 60, storable=True, seen=("1", "2")))
 FAILING = NegativeEntry(OriginError.slug, "", NOW + 1)
 ENDED = replace(FAILING, until=NOW)
 

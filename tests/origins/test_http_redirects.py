@@ -5,6 +5,7 @@ import pytest
 
 from imgcdn.core.request.allowlist import parse_pattern
 from imgcdn.core.request.url import RemoteUrl, join_base, parse_remote
+from imgcdn.core.values import Visit
 from imgcdn.errors import (
     Forbidden,
     ImgcdnError,
@@ -21,8 +22,7 @@ def test_a_redirect_is_followed(make: Make, status: int) -> None:
         fetched, body = get(make(), origin.url())
 
     assert body == BODY
-    assert fetched.validators
-    assert fetched.validators.url == origin.url("/b.jpg")
+    assert fetched.way == tuple(Visit(origin.url(path), "127.0.0.1") for path in ("/a.jpg", "/b.jpg"))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from imgcdn.core.request.url import parse_remote
+from imgcdn.core.values import Visit
 from imgcdn.errors import (
     ImgcdnError,
     OriginBusy,
@@ -14,7 +15,17 @@ from imgcdn.errors import (
 from imgcdn.origins.base import Validators
 from imgcdn.origins.http import ACCEPT, USER_AGENT
 from tests.support import origin as at
-from tests.support.fetching import AT_HOME, BODY, HEAD_OF_TEN, LOOPBACK, Make, Names, fetch_error, get
+from tests.support.fetching import (
+    AT_HOME,
+    BODY,
+    HEAD_OF_TEN,
+    LOOPBACK,
+    Make,
+    Names,
+    fetch_error,
+    get,
+    validators_of,
+)
 from tests.support.origin import NAME, running
 
 HEAD_404 = b"HTTP/1.1 404 Not Found\r\n"
@@ -29,7 +40,8 @@ def test_a_fetch_returns_the_headers_that_freshness_needs(make: Make) -> None:
     assert fetched.modified
     assert fetched.version == hashlib.sha256(BODY).hexdigest()
     assert fetched.headers == {"etag": '"a"', "last-modified": "x", "cache-control": "max-age=60"}
-    assert fetched.validators == Validators(origin.url(), '"a"', "x")
+    assert validators_of(fetched) == Validators(origin.url(), '"a"', "x")
+    assert fetched.way == (Visit(origin.url(), "127.0.0.1"),)
     assert fetched.received_at == 1_700_000_000.0
 
 
@@ -140,22 +152,21 @@ def test_a_request_with_validators_is_conditional(make: Make, etag: str, last_mo
     with running({"/a.jpg": at.validated(BODY, etag=etag, last_modified=last_modified)}) as origin:
         fetcher = make()
         first, _ = get(fetcher, origin.url())
-        again, body = get(fetcher, origin.url(), validators=first.validators)
+        again, body = get(fetcher, origin.url(), validators=validators_of(first))
         assert origin.connections == 1
 
     assert (again.modified, again.version, body) == (False, None, b"")
-    assert again.validators == first.validators
+    assert validators_of(again) == validators_of(first)
 
 
 def test_validators_are_sent_only_to_the_url_that_they_came_from(make: Make) -> None:
     with running({"/a.jpg": at.redirect("/b.jpg"), "/b.jpg": at.validated(BODY, etag='"b"')}) as origin:
         fetcher = make()
         first, _ = get(fetcher, origin.url())
-        again, _ = get(fetcher, origin.url(), validators=first.validators)
+        again, _ = get(fetcher, origin.url(), validators=validators_of(first))
         targets = [(request.target, "if-none-match" in request.headers) for request in origin.requests]
 
-    assert first.validators
-    assert first.validators.url == origin.url("/b.jpg")
+    assert first.way[-1].url == origin.url("/b.jpg")
     assert not again.modified
     assert targets == [("/a.jpg", False), ("/b.jpg", False), ("/a.jpg", False), ("/b.jpg", True)]
 

@@ -4,13 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from imgcdn.core.values import Facts, FileStamp, OriginState, SourceRecord
+from imgcdn.core.values import Facts, FileStamp, OriginState, SourceRecord, Visit
 from imgcdn.errors import ImageTooLarge
 from imgcdn.origins.limits import OriginalLimits
 from imgcdn.origins.settings import OriginSettings
 
 RECORD = SourceRecord("ab", FileStamp(1000, 1, 2, 3), Facts("gif", (30, 20), 4, alpha=False))
-REMOTE = replace(RECORD, origin=OriginState("https://a.test/", (), 100.0, fresh_until=700.0, storable=True))
+REMOTE = replace(
+    RECORD, origin=OriginState((Visit("https://a.test/", "192.0.2.1"),), (), 100.0, fresh_until=700.0, storable=True)
+)
 LIMITS = OriginalLimits(max_pixels=2_400, max_source_bytes=1_000, max_ttl_s=600)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from imgcdn.core.output.formats import OUTPUTS
-from imgcdn.core.values import Effort, EncodedImage, OriginState, SourceRecord
+from imgcdn.core.values import Effort, EncodedImage, OriginState, SourceRecord, Visit
 from imgcdn.store.files import (
     HEADER_BYTES,
     MAX_RECORD_BYTES,
@@ -21,7 +21,12 @@ from imgcdn.store.files import (
 from tests.support.stored import NOW, RECORD, key, variant_file
 
 ORIGIN = OriginState(
-    "https://a.example/b.jpg", (("etag", '"1"'), ("vary", "accept")), 1.5, 2.5, storable=True, seen=("1", "2")
+    (Visit("https://a.example/a", "2001:db8::1"), Visit("https://a.example/b.jpg", "192.0.2.1")),
+    (("etag", '"1"'), ("vary", "accept")),
+    1.5,
+    2.5,
+    storable=True,
+    seen=("1", "2"),
 )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from imgcdn.core.values import OriginState, SourceRecord
+from imgcdn.core.values import OriginState, SourceRecord, Visit
 from imgcdn.store.files import pack_record, unpack_record
 from tests.support.stored import RECORD
 
@@ -15,7 +15,9 @@ REMOTE = SourceRecord(
     RECORD.stamp,
     RECORD.facts,
     None,
-    OriginState("https://a.example/b.jpg", (("etag", '"1"'),), 1.0, 2.0, storable=True, seen=("1",)),
+    OriginState(
+        (Visit("https://a.example/b.jpg", "192.0.2.1"),), (("etag", '"1"'),), 1.0, 2.0, storable=True, seen=("1",)
+    ),
 )
 
 

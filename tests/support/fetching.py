@@ -73,6 +73,11 @@ def get(
     return answer, into.getvalue()
 
 
+def validators_of(answer: Answer) -> Validators | None:
+    """Return the validators of a response; None for a file."""
+    return Validators.of(answer.way[-1].url, answer.headers) if answer.way else None
+
+
 def fetch_error(
     fetcher: HttpFetcher,
     url: str,

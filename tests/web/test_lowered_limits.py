@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -22,6 +23,9 @@ PLAYED = "/img/animation.gif?w=90"
 PHOTO = pictures.jpeg(pictures.photograph((600, 400)))
 FRAMES = [Image.new("RGB", (300, 240), colour) for colour in (pictures.RED, pictures.GREEN, pictures.BLUE)]
 FLAVOURS = [pytest.param(serving.edge, id="edge"), pytest.param(serving.wsgi, id="wsgi")]
+
+#: Remote originals that came through two redirects, one for each test that refuses them, and one that is not refused.
+ROUNDABOUT = [f"/{name}/first.jpg" for name in ("a", "b", "c", "d", "e", "f", "fine")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class Known:
 
     @property
     def targets(self) -> dict[str, str]:
-        paths = ("/fresh.jpg", "/validated.jpg", "/day.jpg", "/one.redirected", "/another.redirected")
+        paths = ["/fresh.jpg", "/validated.jpg", "/day.jpg", "/one.redirected", "/another.redirected", *ROUNDABOUT]
         return {path: image(self.origin, path) for path in paths}
 
 
@@ -68,6 +72,10 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Known]:
     with at.running(scripts) as origin:
         for path in ("/one.redirected", "/another.redirected"):
             origin.scripts[path] = at.redirect(origin.url(f"/end-of{path}", OTHER_NAME))
+        for path in ROUNDABOUT:
+            second, last = path.replace("first", "second"), path.replace("first", "last")
+            hops = {path: at.redirect(second), second: at.redirect(last)}
+            origin.scripts |= {**hops, last: at.respond(PHOTO, cache_control="max-age=86400")}
         allow = [f"http://{name}:{origin.port}/**" for name in (NAME, OTHER_NAME)]
         settings = settings_for(origin, allow=" ".join(allow), min_ttl=0, default_ttl=0)
         found = Known(root, folder / "cache", origin, settings, {})
@@ -190,6 +198,52 @@ def test_a_known_original_that_came_through_a_redirect_is_refused_after_its_end_
         assert service.get(source(), headers={"If-None-Match": stored.headers["etag"]}).status == 403
         assert origin.count(f"/end-of{path}") == 1
         assert service.get(image(origin, "/direct.jpg")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("start", "path", "narrowed", "status"),
+    [
+        # The addresses of the tests' origins are loopback, and that is no public network.
+        (serving.edge, "/a/first.jpg", {"allow_addresses": "10.0.0.0/8"}, 403),
+        (serving.wsgi, "/b/first.jpg", {"allow_addresses": "10.0.0.0/8"}, 403),
+        (serving.edge, "/c/first.jpg", {"max_redirects": 1}, 502),
+        (serving.wsgi, "/d/first.jpg", {"max_redirects": 1}, 502),
+        # For a hop on the way.
+        (serving.edge, "/e/first.jpg", {"allow": "http://{0}/e/first.jpg http://{0}/e/last.jpg"}, 403),
+        (serving.wsgi, "/f/first.jpg", {"allow": "http://{0}/f/first.jpg http://{0}/f/last.jpg"}, 403),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else getattr(value, "__name__", None),
+)
+def test_a_known_original_is_refused_after_the_way_it_came_is_not_allowed(
+    known: Known, tmp_path: Path, start: Start, path: str, narrowed: dict[str, Any], status: int
+) -> None:
+    origin, last = known.origin, path.replace("first", "last")
+    source = partial(image, origin, path)
+    if "allow" in narrowed:
+        narrowed = {"allow": narrowed["allow"].format(f"{NAME}:{origin.port}")}
+    with start(known.root, tmp_path, **{**known.settings, "cache_dir": known.cache, **narrowed}) as service:
+        for query in ("w=100", "w=101", "w=100"):
+            assert service.get(source(query=query)).status == status
+        headers = {"If-None-Match": known.stored[path].headers["etag"]}
+        assert service.get(source(), headers=headers).status == status
+        assert origin.count(last) == 1
+
+
+def test_a_known_original_stays_known_while_the_way_it_came_is_allowed(known: Known, tmp_path: Path) -> None:
+    path = "/fine/first.jpg"
+    changed = {"allow_addresses": "127.0.0.1/32", "max_redirects": 2}
+    with serving.edge(known.root, tmp_path, **{**known.settings, "cache_dir": known.cache, **changed}) as service:
+        assert service.get(known.targets[path]).status == 200
+        assert [known.origin.count(path.replace("first", hop)) for hop in ("first", "second", "last")] == [1, 1, 1]
+
+
+def test_a_mounted_original_needs_no_public_address(known: Known, tmp_path: Path) -> None:
+    with at.running({"/t.jpg": at.respond(PHOTO, cache_control="max-age=86400")}) as origin:
+        settings = settings_for(origin, mounts=f"/cms=http://{NAME}:{origin.port}", allow_addresses="", allow="")
+        for _ in range(2):
+            with serving.edge(known.root, tmp_path, **settings) as service:
+                assert service.get("/img/cms/t.jpg?w=100").status == 200
+        assert len(origin.requests) == 1
 
 
 def test_avif_originals_are_refused_where_they_are_switched_off(known: Known, tmp_path: Path) -> None:

@@ -26,10 +26,12 @@ from imgcdn.core.values import (
     Source,
     SourceRecord,
     Variant,
+    Visit,
 )
 from imgcdn.dialects.base import ImageRequest, Target
 from imgcdn.errors import MAX_LOG_LENGTH
 from imgcdn.origins.freshness import MAX_HEADER_LENGTH
+from imgcdn.origins.http import HttpFetcher
 from imgcdn.service.assembly import assemble
 from imgcdn.service.delivery import CacheStatus
 from imgcdn.store.files import pack_record, unpack_record
@@ -82,14 +84,16 @@ def _small_record(count: int) -> SourceRecord:
 
 def _remote_record(count: int) -> SourceRecord:
     headers = (("cache-control", f"max-age={count}"), ("etag", f'"{count}"'), ("last-modified", "x" * 29))
-    return _read_back(replace(_LOCAL, origin=OriginState(f"https://a.example/{count}.jpg", headers, 1.5, 2.5, True)))
+    way = (Visit(f"https://a.example/{count}.jpg", "192.0.2.1"),)
+    return _read_back(replace(_LOCAL, origin=OriginState(way, headers, 1.5, 2.5, storable=True)))
 
 
 def _great_record(count: int) -> SourceRecord:
     negative = NegativeEntry("origin-error", f"{count:06}".ljust(MAX_LOG_LENGTH, "x"), 1.5)
     headers = tuple((f"header-{number}", f"{count:06}".ljust(MAX_HEADER_LENGTH)) for number in range(9))
     seen = tuple(f"{number}".ljust(64, "v") for number in range(16))
-    origin = OriginState(f"{count:06}".ljust(8_000, "u"), headers, 1.5, 2.5, storable=True, seen=seen)
+    way = tuple(Visit(f"{count:06}{hop:02}".ljust(8_000, "u"), f"2001:db8::{count}") for hop in range(21))
+    origin = OriginState(way, headers, 1.5, 2.5, storable=True, seen=seen)
     failed = tuple(FailedVariant(f"{number:064}", replace(negative, until=number + 0.5)) for number in range(16))
     return _read_back(replace(_LOCAL, negative=negative, origin=origin, failed=failed))
 
@@ -150,6 +154,10 @@ ENTRIES: dict[str, tuple[Callable[[int], Entry], Callable[[int], Entry]]] = {
         lambda n: _called("_is_servable", f"photos/{n}.jpg"),
         lambda n: _called("_is_servable", f"\N{GRINNING FACE}{n}".ljust(MAX_TARGET_LENGTH)),
     ),
+    "AddressRule._admissions": (
+        lambda n: (f"2001:db8::{n}", False),
+        lambda n: (f"{n}".ljust(45), False),
+    ),
     "_shared_headers": (
         lambda n: _called("_shared_headers", f"{n:032}".encode(), 10**9 + n, "Accept", f"public, max-age={n}"),
         lambda n: _called("_shared_headers", f"{n:032}".encode(), 10**9 + n, "Accept", f"{n}".ljust(1_000)),
@@ -196,6 +204,8 @@ def memos(config: Config) -> "dict[str, Memo[Any, Any]]":
     parts = assemble(config)
     hits = Hits(config.web, config.request, parts)
     planner = parts.service._planner
+    remote = parts.catalog._fetchers["remote"]
+    assert isinstance(remote, HttpFetcher)
     objects = [
         hits,
         parts.service,
@@ -205,6 +215,7 @@ def memos(config: Config) -> "dict[str, Memo[Any, Any]]":
         parts.files,
         parts.catalog,
         parts.renderers,
+        remote._admitted,
     ]
     of_objects = {
         f"{type(each).__name__}.{name}": value

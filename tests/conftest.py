@@ -1,5 +1,6 @@
 """Choose the tests that can run on this machine, and prepare every run before its first test."""
 
+import asyncio
 import os
 import shutil
 import tempfile
@@ -12,6 +13,7 @@ from hypothesis import settings
 
 from imgcdn.renderers.priority import drop_realtime_capability
 from tests.support import pictures
+from tests.support.brokers import processes, until
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,14 @@ def folder() -> Iterator[Path]:
     made = tempfile.mkdtemp(prefix="imgcdn-test-", dir="/tmp")  # mkdtemp makes it private
     yield Path(made)
     shutil.rmtree(made)
+
+
+@pytest.fixture(scope="module")
+def sockets() -> Iterator[Path]:
+    """Use one folder for the whole module, so that the next test can use the broker that still runs."""
+    with tempfile.TemporaryDirectory(prefix="imgcdn-test-", dir="/tmp") as folder:  # mkdtemp makes it private
+        yield Path(folder)
+        asyncio.run(until(lambda: not processes(Path(folder)), "the broker has ended"))
 
 
 @pytest.fixture

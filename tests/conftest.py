@@ -54,8 +54,8 @@ TOOLS = {
     "buildah": Tool(("buildah",), "buildah debootstrap", root_with="debootstrap"),
 }
 
-# Folders of tests that start services and render brokers.
-_WAITING = ("web", "renderers")
+# Folders of tests that start services and render brokers, and the file that builds an image.
+_WAITING = {"web", "renderers", "test_container.py"}
 
 _left_out = pytest.StashKey[dict[str, int]]()
 
@@ -75,7 +75,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     Files whose tests wait for processes come first. The others take little time each, so that no process of the run is
     left alone with a long one at the end.
     """
-    items.sort(key=lambda item: item.path.parent.name not in _WAITING)  # stable: the rest of the order is random
+    # Stable: the rest of the order is random.
+    items.sort(key=lambda item: not _WAITING & {item.path.parent.name, item.path.name})
     missing = {name for name, tool in TOOLS.items() if tool.lack()}
     lacking = [(item, sorted(missing.intersection(mark.name for mark in item.iter_markers()))) for item in items]
     dropped = [item for item, tools in lacking if tools]

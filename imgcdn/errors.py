@@ -12,6 +12,7 @@ ImgcdnError
 |   |- MethodNotAllowed         405  method-not-allowed
 |   |- ContentTooLarge          413  content-too-large
 |   |- TargetTooLong            414  url-too-long
+|   |- RangeNotSatisfiable      416  range-not-satisfiable
 |   |- ExpectationFailed        417  expectation-failed
 |   |- OverBudget               429  over-budget
 |   |- HeadersTooLarge          431  headers-too-large
@@ -142,12 +143,6 @@ class SourceNotFound(RequestError):
     slug = "source-not-found"
     title = "There is no such image"
 
-    @classmethod
-    def for_unreadable(cls, path: str) -> "SourceNotFound":
-        """Return the error for a file that the service may not read."""
-        detail = "There is no image at this path that the service may read."
-        return cls(detail, log=f"no permission to read {path}")
-
 
 class SourceWithheld(SourceNotFound):
     """
@@ -190,6 +185,24 @@ class TargetTooLong(RequestError):
     status = 414
     slug = "url-too-long"
     title = "The URL is too long"
+
+
+class RangeNotSatisfiable(RequestError):
+    """
+    The request asks for bytes that the image does not have (RFC 9110, section 15.5.17).
+
+    Args:
+        detail: The public text.
+        length: How many bytes the image has.
+    """
+
+    status = 416
+    slug = "range-not-satisfiable"
+    title = "The image has no such bytes"
+
+    def __init__(self, detail: str, *, length: int = 0) -> None:
+        super().__init__(detail)
+        self.length = length
 
 
 class ExpectationFailed(RequestError):
@@ -362,6 +375,11 @@ class OriginError(ImgcdnError):
         super().__init__(detail, log=log)
         self.origin_status = origin_status
         self.origin_retry_after_s = origin_retry_after_s
+
+    @classmethod
+    def for_folder(cls, log: str) -> "OriginError":
+        """Return the error for a file that may be there but cannot be read, because of its disk or permissions."""
+        return cls("The folder of the originals cannot be read.", log=log)
 
     @property
     def retry_after_s(self) -> int | None:

@@ -18,6 +18,9 @@ _ORIGIN = 220
 #: A plan with its key and the version of its source.
 PLAN_BYTES = 800
 
+#: The version before the present one, with its facts.
+_PREVIOUS = 700
+
 #: A variant without its body, and the identity of its file.
 VARIANT_BYTES = 560
 
@@ -34,6 +37,8 @@ def record_bytes(record: SourceRecord) -> int:
         size += _negative_bytes(record.negative)
     if record.origin is not None:
         size += _origin_bytes(record.origin)
+    if record.previous is not None:
+        size += _PREVIOUS
     return size + sum(_FAILED_VARIANT + _negative_bytes(each.negative) for each in record.failed)
 
 

@@ -24,12 +24,14 @@ class Requester:
         host: The host of the source; empty for a folder.
         source: The source's key.
         ends_at: When the request gives up, on the event loop's clock.
+        is_background: Whether it stands for work of the service that no client waits for.
     """
 
     client: str = ""
     host: str = ""
     source: str = ""
     ends_at: float = math.inf
+    is_background: bool = False
 
 
 #: Stands for the service itself, when it does work that no request asked for.

@@ -186,6 +186,22 @@ class OriginState:
 
 
 @dataclass(frozen=True, slots=True)
+class Previous:
+    """
+    The version of an original before the present one. Its variants may still be stored.
+
+    Args:
+        version: SHA-256 of its bytes, hex.
+        facts: What the probe found.
+        until: Unix time at which the present version took its place.
+    """
+
+    version: str
+    facts: Facts
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class SourceRecord:
     """
     What is known of one source.
@@ -197,6 +213,7 @@ class SourceRecord:
         negative: A remembered failure of this version, or of its origin; None if there is none.
         origin: What the origin said; None for a file in a folder.
         failed: The variants of this version that failed to render last, the latest at the end.
+        previous: The version before this one; None if there was none.
     """
 
     version: str
@@ -205,6 +222,7 @@ class SourceRecord:
     negative: NegativeEntry | None = None
     origin: OriginState | None = None
     failed: tuple[FailedVariant, ...] = ()
+    previous: Previous | None = None
 
 
 class Effort(Enum):

@@ -22,14 +22,19 @@ from imgcdn.renderers.jobs import Failed, Rendered
 
 class Freshness(Enum):
     """
-    What may be done with a record: use it; use it and validate it in the background; or validate it first.
+    What may be done with a record.
 
-    STALE_OK is for stale-while-revalidate, which is not built yet: `judge` never returns it.
+    Attributes:
+        FRESH: Use it: its original, or the failure that it remembers.
+        STALE_OK: Use its original, and validate it in the background.
+        FAILING: Use its original, because its origin failed a moment ago.
+        STALE: Validate it first.
     """
 
     FRESH = 1
     STALE_OK = 2
-    STALE = 3
+    FAILING = 3
+    STALE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +139,7 @@ class Fetcher(Protocol):
 
         Raises:
             SourceNotFound: There is no such original.
+            OriginError: It cannot be told, because the disk or the folder is not there.
         """
 
     def host(self, source: Source) -> str:
@@ -148,6 +154,9 @@ class Fetcher(Protocol):
 
         Settings may have been narrowed since the fetch. If the answer is no, the original is fetched anew.
         """
+
+    def ignores_stale_rules(self, source: Source) -> bool:
+        """Tell whether the operator lets this source be used when it is stale, whatever its origin says."""
 
     def fetch(self, source: Source, known: Validators | None, *, into: BinaryIO | None, stop: Stop) -> Answer:
         """
@@ -193,12 +202,14 @@ class Original:
 
     Args:
         record: Its record.
+        freshness: Why it may be used; never STALE.
         file: Its file; None until it is opened.
         origin_status: Status of the validation that this request waited for (200 or 304); 0 if there was none.
         rendered: The outcome of the render that was asked for with its refresh; None if there was none.
     """
 
     record: SourceRecord
+    freshness: Freshness = Freshness.FRESH
     file: OriginalFile | None = None
     origin_status: int = 0
     rendered: Rendered | Failed | None = None

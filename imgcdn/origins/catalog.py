@@ -5,6 +5,8 @@ The catalogue does not join requests. Its caller makes sure that a source is ref
 for it. A validation replaces only the record, so all variants stay after a 304, and after a 200 with the same bytes.
 """
 
+import functools
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -12,7 +14,7 @@ from dataclasses import replace
 from imgcdn.core.interest import ALWAYS, Interest
 from imgcdn.core.output.keys import source_key
 from imgcdn.core.values import FileStamp, OriginState, PathBeneath, Source, SourceRecord
-from imgcdn.errors import Forbidden, ImageTooLarge, OriginError, SourceNotFound, SourceWithheld
+from imgcdn.errors import Forbidden, ImageTooLarge, ImgcdnError, OriginError, SourceNotFound, SourceWithheld
 from imgcdn.origins.base import (
     NOT_SENT,
     Answer,
@@ -24,12 +26,14 @@ from imgcdn.origins.base import (
     keeps_changing,
 )
 from imgcdn.origins.fetching import Fetched, Fetching
-from imgcdn.origins.freshness import judge, lifetime
+from imgcdn.origins.freshness import permissions
 from imgcdn.origins.limits import OriginalLimits
-from imgcdn.origins.negative import has_live_entry, negative_entry, raise_remembered
+from imgcdn.origins.negative import blames_origin, has_live_entry, negative_entry, raise_remembered
 from imgcdn.origins.negative_memo import NegativeMemo
 from imgcdn.origins.probing import Prober
+from imgcdn.origins.records import latest, origin_state, previous_of
 from imgcdn.origins.settings import OriginSettings
+from imgcdn.origins.staleness import StaleUse, judge
 from imgcdn.renderers.jobs import FirstRender
 from imgcdn.store.disk import DiskStore
 from imgcdn.store.files import ORIGINAL_NAME, path_stamp
@@ -39,10 +43,9 @@ from imgcdn.store.folder import Folder
 #: written.
 ATTEMPTS = 2
 
-#: How many of the callers' versions (`v`) a record remembers.
-_MOST_SEEN = 16
-
 _NO_FILE = FileStamp(0, 0, 0, 0)
+
+_log = logging.getLogger(__name__)
 
 
 class Catalog:
@@ -68,53 +71,92 @@ class Catalog:
     ) -> None:
         self._settings = settings
         self._limits = OriginalLimits.of(settings)
+        self.stale_use = StaleUse(settings.stale_while_revalidate, settings.stale_if_error)
         self._fetchers = fetchers
-        self._store = store
+        self.store = store
         self._prober = prober
         self._clock = clock
         self._failures = NegativeMemo(clock=clock)
         self._fetching = Fetching(settings, store)
 
-    def current(self, source: Source, v: str | None) -> SourceRecord | None:
+    def current(self, source: Source, v: str | None) -> Original | None:
         """
-        Return the record if it is fresh, otherwise None. It does not wait.
+        Return the original if its record may be used, otherwise None. It does not wait.
 
         Args:
             v: The caller's version of the source.
 
         Raises:
             SourceNotFound: The file is not there.
+            OriginError: The folder of the originals is not there, and nothing is known of the file.
             ImageTooLarge: A limit was lowered since the record was made.
             UnsupportedImage: A format was refused since the record was made.
         """
-        stamp = self._fetchers[source.scheme].stamp(source)
         key = source_key(source)
+        try:
+            stamp = self._fetchers[source.scheme].stamp(source)
+        except OriginError:
+            known = self.store.record(key)
+            if known is None or known.facts is None or not self.stale_use.if_error_s:
+                raise
+            return Original(self._limits.check(self._limits.applied_to(known)), Freshness.FAILING)
         if stamp is not None:
             # An equal stamp proves that this record describes the file as it is now, even if another process has saved
             # a newer record.
-            known = self._store.remembered_record(key)
+            known = self.store.remembered_record(key)
             if known is not None and known.stamp == stamp and known.facts is not None and known.negative is None:
-                return self._limits.check(self._limits.applied_to(known))
+                return Original(self._limits.check(self._limits.applied_to(known)))
         # A good record comes first: another process may have fetched what failed here.
-        for kept in (self._store.record(key), self._failures.get(key)):
+        for kept in (self.store.record(key), self._failures.get(key)):
             if kept is None:
                 continue
             record = self._limits.applied_to(kept)
-            if judge(record, stamp=stamp, v=v, now=self._clock()) is Freshness.FRESH and self._admits(source, record):
-                return self._limits.check(record)
+            freshness = self._judge(source, record, stamp, v)
+            if freshness is not Freshness.STALE:
+                return Original(self._limits.check(record), freshness)
         return None
 
-    def _admits(self, source: Source, record: SourceRecord) -> bool:
-        """Tell whether the way in which an original came is allowed now. If not, it is fetched anew."""
-        if record.origin is None or has_live_entry(record, now=self._clock()):
-            return True  # a file, or a remembered failure, such as that a hop is not allowed
-        return self._fetchers[source.scheme].admits(source, record.origin.way)
+    def _judge(self, source: Source, record: SourceRecord, stamp: FileStamp | None, v: str | None) -> Freshness:
+        now, fetcher = self._clock(), self._fetchers[source.scheme]
+        if record.origin is not None and not fetcher.admits(source, record.origin.way):
+            # It is fetched anew, but not again while that failure is remembered: the reason may be a limit of ours.
+            is_remembered = blames_origin(record) and has_live_entry(record, now=now)
+            return Freshness.FRESH if is_remembered else Freshness.STALE
+        stale_use = functools.partial(self._permitted, source)
+        return judge(record, stamp=stamp, v=v, now=now, max_ttl_s=self._settings.max_ttl, stale_use=stale_use)
+
+    def _permitted(self, source: Source, origin: OriginState) -> StaleUse:
+        always = self._fetchers[source.scheme].ignores_stale_rules(source)
+        return self.stale_use.permitted_by(permissions(origin.headers, origin.validated_at), always=always)
+
+    def previous(self, source: Source, original: Original, *, is_named: bool) -> Original | None:
+        """
+        Return the version before this one, if it may be shown.
+
+        Args:
+            is_named: Whether the request names that version. If not, a remote original may be shown so for as long as a
+                stale one, and a file is never shown as what it was.
+        """
+        record, origin = original.record, original.record.origin
+        if record.previous is None or (origin is None and not is_named):
+            return None
+        limits = self.stale_use if origin is None else self._permitted(source, origin)
+        limit_s = limits.if_error_s if is_named else limits.while_revalidate_s
+        if self._clock() - record.previous.until >= limit_s:
+            return None
+        older = replace(record, version=record.previous.version, facts=record.previous.facts, negative=None, failed=())
+        try:
+            return replace(original, record=self._limits.check(self._limits.applied_to(older)))
+        except ImgcdnError:
+            return None
 
     async def refresh(
         self, source: Source, v: str | None, *, first: FirstRender | None = None, interest: Interest = ALWAYS
     ) -> Original:
         """
         Bring the record up to date: fetch the original, or validate it. Failures are remembered.
+
+        If the origin fails and what is stored may be used all the same, that is returned.
 
         Args:
             v: The caller's version of the source.
@@ -125,10 +167,10 @@ class Catalog:
             ImgcdnError: The source or its origin failed.
             Withdrawn: Nobody waited, and the fetch made way for others.
         """
-        record = self.current(source, v)  # another process may have been first
-        if record is not None:
-            return Original(record)
-        known = self._store.record(source_key(source))
+        original = self.current(source, v)  # another process may have been first
+        if original is not None and original.freshness is not Freshness.STALE_OK:
+            return original
+        known = self.store.record(source_key(source))
         return await self._fetch(source, known, v=v, first=first, interest=interest)
 
     async def open(self, source: Source, original: Original) -> OriginalFile | None:
@@ -144,7 +186,7 @@ class Catalog:
         if not fetcher.copies:
             # The render child checks that it is still the same file.
             return (await self._fetching.locate(fetcher, source)).file
-        path = self._store.original(source_key(source))
+        path = self.store.original(source_key(source))
         if path is None or path_stamp(path) != original.record.stamp:
             return None
         return OriginalFile(PathBeneath(str(path.parent), path.name))
@@ -189,14 +231,17 @@ class Catalog:
         interest: Interest,
     ) -> Original:
         fetcher = self._fetchers[source.scheme]
-        with self._store.open_folder(source_key(source)) as folder:
+        with self.store.open_folder(source_key(source)) as folder:
             for _ in range(ATTEMPTS):
                 try:
                     fetched = await self._fetching.fetch(fetcher, source, known, interest)
                 except (SourceNotFound, OriginError, ImageTooLarge, Forbidden) as error:
                     if fetcher.copies:  # for a file, another look-up costs less than a negative entry
                         self._remember_failure(folder, known, fetcher.group(source), error)
-                    raise
+                    stored = self._despite(error, source, v)
+                    if stored is None:
+                        raise
+                    return stored
                 if not fetched.answer.modified:
                     return self._record_validation(folder, known, fetched.answer, v)
                 original = await self._record_new_bytes(
@@ -212,16 +257,26 @@ class Catalog:
                     return original
         raise keeps_changing()
 
+    def _despite(self, error: ImgcdnError, source: Source, v: str | None) -> Original | None:
+        """Return the original that is stored, if it may be used although its origin failed."""
+        if not isinstance(error, OriginError | SourceWithheld):
+            return None
+        original = self.current(source, v)
+        if original is None or original.freshness is not Freshness.FAILING:
+            return None
+        _log.warning("an origin failed, and what is stored is shown: %s", error.log or error.detail)
+        return original
+
     def _record_validation(self, folder: Folder, known: SourceRecord | None, answer: Answer, v: str | None) -> Original:
         if known is None or known.origin is None:
             raise OriginError(NOT_SENT, log="a 304 to an unconditional request")
         headers = {**dict(known.origin.headers), **answer.headers}
-        origin = self._state(answer, headers, v, known.origin)
-        record = replace(_latest(known, self._store.record(folder.source_key)), origin=origin)
+        origin = origin_state(self._settings, answer, headers, v, known.origin)
+        record = replace(latest(known, self.store.record(folder.source_key)), origin=origin)
         if origin.storable:
-            self._store.save_record(folder, record)
+            self.store.save_record(folder, record)
         else:  # the waiting requests fetch it again, and nobody else gets it
-            self._store.purge(folder.source_key)
+            self.store.purge(folder.source_key)
         return Original(self._limits.check(self._limits.applied_to(record)), origin_status=304)
 
     async def _record_new_bytes(
@@ -237,10 +292,10 @@ class Catalog:
     ) -> Original | None:
         """Probe a fetched original and save its record. Return None if the file was replaced meanwhile."""
         assert fetched.file is not None
-        before = self._store.record(folder.source_key)
+        before = self.store.record(folder.source_key)
         answer, file, origin = fetched.answer, fetched.file, None
         if answer.file is None:
-            origin = self._state(answer, dict(answer.headers), v, before.origin if before else None)
+            origin = origin_state(self._settings, answer, dict(answer.headers), v, before.origin if before else None)
             file = self._keep(folder, fetched) if origin.storable else fetched.file
         located = answer.file or Located(file.path, path_stamp(str(file.path)) or _NO_FILE)
         storable = origin is None or origin.storable
@@ -248,27 +303,28 @@ class Catalog:
         probed = await self._prober.probe(located, version=answer.version, first=first, interest=interest)
         if probed is None:
             return None
-        newest = self._store.record(folder.source_key)  # a render may have failed during the probe
+        newest = self.store.record(folder.source_key)  # a render may have failed during the probe
         failed = newest.failed if newest is not None and newest.version == probed.record.version else ()
         record = replace(probed.record, origin=origin, failed=failed)
+        record = replace(record, previous=previous_of(before, record, self._clock()))
         if origin is not None and record.facts is None:
-            self._store.discard(str(file.path))  # it will be fetched again
+            self.store.discard(str(file.path))  # it will be fetched again
         if not storable:
-            self._store.purge(folder.source_key)
+            self.store.purge(folder.source_key)
         elif record.facts is not None or (newest is not None and newest.facts is not None):
-            self._store.save_record(folder, record)
+            self.store.save_record(folder, record)
             self._failures.forget(folder.source_key)
         else:
             self._failures.put(folder.source_key, host, record)
-            self._store.drop_if_empty(folder.source_key)
+            self.store.drop_if_empty(folder.source_key)
         status = 200 if origin is not None and was_known else 0
-        return Original(record, file, origin_status=status, rendered=probed.rendered)
+        return Original(record, file=file, origin_status=status, rendered=probed.rendered)
 
     def _keep(self, folder: Folder, fetched: Fetched) -> OriginalFile:
         """Move the file into the source's folder. If that fails, it stays where it is, for the waiting requests."""
         assert fetched.file is not None
         if fetched.temp is not None and folder.publish(fetched.temp, ORIGINAL_NAME):
-            path = self._store.original(folder.source_key)
+            path = self.store.original(folder.source_key)
             if path is not None:
                 return OriginalFile(PathBeneath(str(path.parent), path.name))
         return fetched.file
@@ -283,37 +339,10 @@ class Catalog:
         entry = negative_entry(error, now=self._clock())
         # An original that is gone takes its variants along. One that is withheld may be given again.
         if isinstance(error, SourceNotFound) and not isinstance(error, SourceWithheld):
-            self._store.purge(folder.source_key)
+            self.store.purge(folder.source_key)
             known = None
         if known is not None and known.facts is not None:
-            self._store.save_record(folder, replace(known, negative=entry))
+            self.store.save_record(folder, replace(known, negative=entry))
         else:
             self._failures.put(folder.source_key, host, SourceRecord("", _NO_FILE, None, entry))
-            self._store.drop_if_empty(folder.source_key)
-
-    def _state(self, answer: Answer, headers: dict[str, str], v: str | None, before: OriginState | None) -> OriginState:
-        permitted = lifetime(
-            headers,
-            received_at=answer.received_at,
-            min_ttl_s=self._settings.min_ttl,
-            default_ttl_s=self._settings.default_ttl,
-            max_ttl_s=self._settings.max_ttl,
-        )
-        seen = before.seen if before else ()
-        if v is not None and v not in seen:
-            seen = (*seen, v)[-_MOST_SEEN:]
-        return OriginState(
-            way=answer.way,
-            headers=tuple(sorted(headers.items())),
-            validated_at=answer.received_at,
-            fresh_until=answer.received_at + permitted.fresh_for_s,
-            storable=permitted.storable,
-            seen=seen,
-        )
-
-
-def _latest(known: SourceRecord, newest: SourceRecord | None) -> SourceRecord:
-    """Return the record that was validated, with the failures of renders that were remembered during the validation."""
-    if newest is None or newest.version != known.version:
-        newest = known
-    return replace(newest, negative=None if newest.negative == known.negative else newest.negative)
+            self.store.drop_if_empty(folder.source_key)

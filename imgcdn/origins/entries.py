@@ -98,7 +98,12 @@ def _with_options(raw: Mapping[str, object], name: str, parse: Callable[[object]
         name: The key of what the entry is about.
         parse: Reads its value.
     """
-    readers: dict[str, Callable[[object], Any]] = {name: parse, "query": _keeps_query, "headers": _headers}
+    readers: dict[str, Callable[[object], Any]] = {
+        name: parse,
+        "query": _one_of("drop", "keep"),
+        "stale": _one_of("permitted", "always"),
+        "headers": _headers,
+    }
 
     def read(item: tuple[str, object]) -> tuple[str, Any]:
         key, value = item
@@ -110,13 +115,18 @@ def _with_options(raw: Mapping[str, object], name: str, parse: Callable[[object]
 
     items = {name: _MISSING, **raw}
     found = dict(read_each(((key_part(key), (key, value)) for key, value in items.items()), read))
-    return found[name], OriginOptions(found.get("headers", ()), found.get("query", True))
+    return found[name], OriginOptions(found.get("headers", ()), found.get("query", True), found.get("stale", False))
 
 
-def _keeps_query(raw: object) -> bool:
-    if raw not in ("keep", "drop"):
-        raise Mistake("must be one of keep, drop", raw)
-    return raw == "keep"
+def _one_of(no: str, yes: str) -> Callable[[object], bool]:
+    """Return the reader of an option that is one of two words; it tells whether it is the second one."""
+
+    def read(raw: object) -> bool:
+        if raw not in (no, yes):
+            raise Mistake(f"must be one of {yes}, {no}", raw)
+        return raw == yes
+
+    return read
 
 
 def _headers(raw: object) -> tuple[OriginHeader, ...]:

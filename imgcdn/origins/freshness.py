@@ -1,5 +1,5 @@
 """
-Whether a record is fresh, and the lifetime of a response: RFC 9111, for a shared cache with a minimum lifetime.
+What an origin's response says about its lifetime and its use: RFC 9111, for a shared cache with a minimum lifetime.
 
 Headers are a mapping from lower-case names to values. The values of repeated headers are joined with a comma (RFC 9110,
 section 5.3). Times are Unix times.
@@ -12,9 +12,6 @@ from dataclasses import dataclass
 from imgcdn.core.dates import http_date
 from imgcdn.core.memo import MIB, bytes_of, memoised
 from imgcdn.core.quoting import split_list
-from imgcdn.core.values import FileStamp, SourceRecord
-from imgcdn.origins.base import Freshness
-from imgcdn.origins.negative import has_live_entry
 
 #: Larger numbers of seconds are read as this one (RFC 9111, section 1.2.2).
 MAX_DELTA_S = 2**31
@@ -36,8 +33,8 @@ _KEPT_HEADERS: dict[str, str | None] = {
     "vary": "*",
 }
 
-#: A `Downstream`, and its numbers.
-_DOWNSTREAM_BYTES = 120
+#: A `Permissions`, and its numbers.
+_PERMISSIONS_BYTES = 120
 
 _HEURISTIC_SHARE = 0.1
 _HEURISTIC_MAX_S = 86_400.0
@@ -52,28 +49,21 @@ _DIGITS = re.compile(r"[0-9]+")
 @dataclass(frozen=True, slots=True)
 class Lifetime:
     """
-    What an origin permits a shared cache to do with a response.
-
-    Nothing reads the last three fields yet. They are for stale-while-revalidate and stale-if-error.
+    For how long a response is fresh here.
 
     Args:
         fresh_for_s: Lifetime from `received_at`, within the operator's limits.
         storable: Whether the response may be stored. If not, only the requests that already wait get it.
-        stale_allowed: Whether the origin permits serving it stale (RFC 9111, section 4.2.4).
-        stale_while_revalidate_s, stale_if_error_s: The origin's directives (RFC 5861); None if it sent none.
     """
 
     fresh_for_s: float
     storable: bool
-    stale_allowed: bool
-    stale_while_revalidate_s: int | None
-    stale_if_error_s: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Downstream:
+class Permissions:
     """
-    What an origin permits browsers and caches behind this service to do with a picture of its original.
+    What an origin permits caches to do with its original: this service, and browsers and caches behind it.
 
     Args:
         fresh_until: Unix time until which they may use it without asking; None if the origin does not say. The minimum
@@ -81,43 +71,20 @@ class Downstream:
         must_validate: Whether they must ask before each use: for no-cache, and for a lifetime of 0.
         revalidation: The directive with which the origin forbids stale use; empty if it does not. For s-maxage it is
             the one that s-maxage implies (RFC 9111, section 5.2.2.10).
-        stale_while_revalidate_s: The origin's directive (RFC 5861); None if it sent none.
+        forbids_stale: Whether stale use is forbidden, also while the origin does not answer (RFC 9111, section 4.2.4).
+        stale_while_revalidate_s, stale_if_error_s: The origin's directives (RFC 5861); None if it sent none.
     """
 
-    fresh_until: float | None
-    must_validate: bool
-    revalidation: str
-    stale_while_revalidate_s: int | None
+    fresh_until: float | None = None
+    must_validate: bool = False
+    revalidation: str = ""
+    forbids_stale: bool = False
+    stale_while_revalidate_s: int | None = None
+    stale_if_error_s: int | None = None
 
 
 #: For an original whose origin states nothing, such as a file.
-UNSTATED = Downstream(None, must_validate=False, revalidation="", stale_while_revalidate_s=None)
-
-
-#: An unseen `v` makes a record stale, but not within this time after a validation, because anyone can invent a `v`.
-V_PAUSE_S = 10.0
-
-
-def judge(record: SourceRecord, *, stamp: FileStamp | None, v: str | None, now: float) -> Freshness:
-    """
-    Return what may be done with a record.
-
-    Args:
-        stamp: The current stamp of the original's file; None if freshness depends on time. A file is fresh while its
-            stamp is the same; `v` has no effect on it.
-        v: The caller's version of the source.
-        now: Unix time.
-    """
-    if stamp is not None:
-        known = record.facts is not None or has_live_entry(record, now=now)
-        return Freshness.FRESH if known and record.stamp == stamp else Freshness.STALE
-    if has_live_entry(record, now=now):
-        return Freshness.FRESH
-    origin = record.origin
-    if origin is None or record.facts is None or origin.fresh_until <= now:
-        return Freshness.STALE
-    unseen = v is not None and v not in origin.seen
-    return Freshness.STALE if unseen and now - origin.validated_at > V_PAUSE_S else Freshness.FRESH
+UNSTATED = Permissions()
 
 
 def lifetime(
@@ -145,21 +112,18 @@ def lifetime(
     return Lifetime(
         fresh_for_s=float(min(max(left_s, min_ttl_s), max_ttl_s)),
         storable=not ({"no-store", "private"} & directives.keys()) and not _varies_on_everything(headers),
-        stale_allowed=not ({"no-cache", "must-revalidate", "proxy-revalidate", "s-maxage"} & directives.keys()),
-        stale_while_revalidate_s=_delta_s(directives, "stale-while-revalidate"),
-        stale_if_error_s=_delta_s(directives, "stale-if-error"),
     )
 
 
-def _size_of_downstream(_: Downstream, headers: tuple[tuple[str, str], ...], received_at: float) -> int:
-    return _DOWNSTREAM_BYTES + bytes_of(headers, received_at) + sum(bytes_of(header, *header) for header in headers)
+def _size_of_permissions(_: Permissions, headers: tuple[tuple[str, str], ...], received_at: float) -> int:
+    return _PERMISSIONS_BYTES + bytes_of(headers, received_at) + sum(bytes_of(header, *header) for header in headers)
 
 
 # Memoised: every hit of a remote original needs it.
-@memoised(MIB, _size_of_downstream)
-def downstream(headers: tuple[tuple[str, str], ...], received_at: float) -> Downstream:
+@memoised(MIB, _size_of_permissions)
+def permissions(headers: tuple[tuple[str, str], ...], received_at: float) -> Permissions:
     """
-    Return what others may do with a picture, so that nothing sent to them is laxer than what the origin said.
+    Return what an origin permits, so that nothing sent to others is laxer than what it said.
 
     Browsers and shared caches get one Cache-Control, so the stricter of s-maxage and max-age counts.
 
@@ -167,8 +131,8 @@ def downstream(headers: tuple[tuple[str, str], ...], received_at: float) -> Down
         headers: Those in the record of its original.
         received_at: Time at which they arrived.
 
-    >>> downstream((("cache-control", "max-age=60, s-maxage=600"),), 0.0)
-    Downstream(fresh_until=60.0, must_validate=False, revalidation='proxy-revalidate', stale_while_revalidate_s=None)
+    >>> permissions((("cache-control", "max-age=60, s-maxage=600"),), 0.0).revalidation
+    'proxy-revalidate'
     """
     fields = dict(headers)
     directives = cache_control(fields.get("cache-control", ""))
@@ -180,11 +144,13 @@ def downstream(headers: tuple[tuple[str, str], ...], received_at: float) -> Down
     revalidation = "must-revalidate" if "must-revalidate" in directives else ""
     if not revalidation and {"proxy-revalidate", "s-maxage"} & directives.keys():
         revalidation = "proxy-revalidate"
-    return Downstream(
+    return Permissions(
         fresh_until=None if lifetime_s is None else float(received_at + lifetime_s - _age_s(fields, received_at)),
         must_validate="no-cache" in directives or (lifetime_s is not None and lifetime_s <= 0),
         revalidation=revalidation,
+        forbids_stale=bool(revalidation) or "no-cache" in directives,
         stale_while_revalidate_s=_delta_s(directives, "stale-while-revalidate"),
+        stale_if_error_s=_delta_s(directives, "stale-if-error"),
     )
 
 

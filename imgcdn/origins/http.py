@@ -131,6 +131,11 @@ class HttpFetcher:
             is_exempt = hop.is_exempt
         return is_exempt or self._admitted.admits(visit.address)
 
+    def ignores_stale_rules(self, source: Source) -> bool:
+        """Return what the source's mount or pattern says."""
+        hop = self._judge(source, parse_remote(source.location))
+        return hop is not None and hop.ignores_stale_rules
+
     def fetch(self, source: Source, known: Validators | None, *, into: BinaryIO | None, stop: Stop) -> Answer:
         """
         Fetch an original, or learn that it has not changed. This call blocks.

@@ -10,6 +10,7 @@ name and one record. Each rule stops a known attack:
 * After symbolic links are followed, the file lies beneath the root and not in the cache folder. It is a regular file.
 """
 
+import errno
 import os
 import stat as stat_flags
 import time
@@ -19,7 +20,7 @@ from typing import BinaryIO
 
 from imgcdn.core.memo import MIB, bytes_of, memoised
 from imgcdn.core.values import FileStamp, PathBeneath, Source, Visit
-from imgcdn.errors import SourceNotFound
+from imgcdn.errors import OriginError, SourceNotFound
 from imgcdn.origins.base import Answer, Located, Stop, Validators, too_many_bytes
 from imgcdn.origins.settings import OriginSettings
 from imgcdn.store.files import stamp_of
@@ -28,6 +29,9 @@ from imgcdn.store.opening import open_beneath
 #: Coarsest resolution of file times in kernels. A file that changed less than this ago may change again, keeping its
 #: size and its times (git calls such a file racily clean).
 _TICK_S = 0.02
+
+#: Errors of a disk, a network disk or of permissions: nobody can tell whether the file is there.
+_FAILING = (errno.EACCES, errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN)
 
 #: Python represents file-name bytes that are not UTF-8 as these characters. No valid text contains them.
 _SURROGATES = frozenset(map(chr, range(0xD800, 0xE000)))
@@ -60,12 +64,13 @@ class LocalFetcher:
 
         Raises:
             SourceNotFound: There is no regular file of this name.
+            OriginError: The folder is not there, or the disk fails.
         """
         _check_name(source.location)
         try:
             stat = os.stat(f"{self._root}/{source.location}")
         except (OSError, ValueError) as error:
-            raise _not_found() from error
+            raise self._error(error, source.location) from error
         if not stat_flags.S_ISREG(stat.st_mode):
             raise _not_found()
         return stamp_of(stat)
@@ -82,6 +87,10 @@ class LocalFetcher:
         """Return True: no request was sent for a file."""
         return True
 
+    def ignores_stale_rules(self, source: Source) -> bool:
+        """Return True: there is no origin that states rules."""
+        return True
+
     def fetch(self, source: Source, known: Validators | None, *, into: BinaryIO | None, stop: Stop) -> Answer:
         """
         Find the file.
@@ -89,6 +98,7 @@ class LocalFetcher:
         Raises:
             SourceNotFound: It is not there, or not beneath the root. Clients cannot tell which, on purpose.
             ImageTooLarge: It has more than `max_source_bytes`.
+            OriginError: The folder is not there, or the disk fails.
         """
         located = self._find(source.location)
         limit = self._max_source_bytes
@@ -109,7 +119,7 @@ class LocalFetcher:
         try:
             path = os.path.realpath(f"{root}/{location}", strict=True)
         except (OSError, ValueError) as error:
-            raise _not_found() from error
+            raise self._error(error, location) from error
         hidden = any(_beneath(path, os.path.realpath(folder)) for folder in self._hidden)
         if hidden or not _beneath(path, root):
             raise _not_found()
@@ -117,12 +127,18 @@ class LocalFetcher:
         _check_name(below)  # a link may lead to a dot file
         try:
             fd, stat = open_beneath(root, below)
-        except PermissionError as error:
-            raise SourceNotFound.for_unreadable(path) from error
         except OSError as error:
-            raise _not_found() from error
+            raise self._error(error, location) from error
         os.close(fd)
         return Located(PathBeneath(root, below), stamp_of(stat))
+
+    def _error(self, error: OSError | ValueError, location: str) -> SourceNotFound | OriginError:
+        """Return the error for a file that cannot be found: it is not there, or nobody can tell."""
+        if isinstance(error, OSError) and error.errno in _FAILING:
+            return OriginError.for_folder(f"{self._root}/{location}: {error.strerror}")
+        if not os.path.isdir(self._root):
+            return OriginError.for_folder(f"the root, {self._root}, is not there")
+        return _not_found()
 
     def close(self) -> None:
         """Do nothing: this fetcher keeps nothing between requests."""

@@ -66,6 +66,16 @@ def blames_origin(record: SourceRecord) -> bool:
     return record.negative is not None and record.negative.slug in _ORIGIN_SLUGS
 
 
+def is_failure_of_origin(record: SourceRecord) -> bool:
+    """
+    Tell whether a record's negative entry says that the origin failed, so that what is stored may be used instead.
+
+    That the source is not allowed is no failure. The records of originals that are gone are dropped, so an entry for
+    "not found" beside a good record says that the origin withheld it.
+    """
+    return blames_origin(record) and record.negative is not None and record.negative.slug != Forbidden.slug
+
+
 def raise_remembered(record: SourceRecord, *, now: float) -> None:
     """
     Raise the error of a record's negative entry.

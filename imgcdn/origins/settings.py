@@ -84,6 +84,18 @@ class OriginSettings:
         3600, integer(0, _YEAR_S), "Seconds for which a remote original is fresh when its origin does not say."
     )
     max_ttl: int = setting(_YEAR_S, integer(0, _YEAR_S), "Seconds for which a remote original is fresh, at most.")
+    stale_while_revalidate: int = setting(
+        86_400,
+        integer(0, _YEAR_S),
+        "Seconds for which a picture that is not fresh any more is still shown, while its origin is asked. Caches and "
+        "browsers are told the same for the time after `max_age_s`. An origin may permit less.",
+    )
+    stale_if_error: int = setting(
+        604_800,
+        integer(0, _YEAR_S),
+        "Seconds for which a picture that is not fresh any more is still shown when its origin fails. An origin may "
+        "permit less. With 0, stored pictures are not shown either while the folder of their originals is not there.",
+    )
     max_pixels: int = setting(
         64_000_000,
         integer(1, _MOST_PIXELS),

@@ -23,7 +23,7 @@ from imgcdn.core.output.plan import Plan, plan_for
 from imgcdn.core.values import EncodedImage, Facts
 from imgcdn.engine.probe import probe
 from imgcdn.engine.render import render
-from imgcdn.errors import CorruptImage, ImageError, RenderFailed, RequestError, SourceNotFound
+from imgcdn.errors import CorruptImage, ImageError, OriginError, RenderFailed, RequestError
 from imgcdn.renderers.jobs import (
     Changed,
     Failed,
@@ -111,7 +111,7 @@ def _attempt(work: Callable[[], T]) -> T | Failed:
     """Do work whose errors are values."""
     try:
         return work()
-    except (ImageError, RequestError) as error:
+    except (ImageError, OriginError, RequestError) as error:
         return Failed(error)
     except MemoryError as error:
         detail = "This takes more memory than the service allows. Another size or format may work."
@@ -134,7 +134,7 @@ def _open(job: Job) -> BufferedReader:
     try:
         fd, found = open_beneath(job.path.root, job.path.name)
     except PermissionError as error:
-        raise SourceNotFound.for_unreadable(str(job.path)) from error
+        raise OriginError.for_folder(f"{job.path}: {error}") from error
     except OSError as error:
         raise _NotTheFile from error
     if stamp_of(found) != job.stamp:

@@ -141,7 +141,13 @@ def claim_for(cost_ms: float, interest: Interest, *, needs_new_child: bool = Fal
     requester = interest.requester
     patience_s = min(interest.ends_at - asyncio.get_running_loop().time(), _LONGEST_WAIT_S)
     return Claim(
-        cost_ms, requester.client, requester.host, requester.source, patience_s, needs_new_child=needs_new_child
+        cost_ms,
+        requester.client,
+        requester.host,
+        requester.source,
+        patience_s,
+        is_background=requester.is_background,
+        needs_new_child=needs_new_child,
     )
 
 

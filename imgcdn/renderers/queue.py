@@ -7,7 +7,7 @@ alone, so that they are never behind long ones. A background job gets a child on
 Estimates may be wrong, so real time decides: a job that takes long in the child for short jobs is ended there and lines
 up for the others, and what a job took beyond its estimate is charged when it ends.
 
-Some running jobs give way: background jobs (nothing sends one yet), and those of clients that have all left. When a
+Some running jobs give way: background jobs, and those of clients that have all left. When a
 client's job comes and every child is busy, one of them is ended. A background job then goes back into the queue.
 """
 

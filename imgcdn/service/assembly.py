@@ -56,6 +56,7 @@ class Parts:
 
     async def start(self) -> None:
         """Start what runs in the background. The first response does not need it."""
+        self.background.start()
         self.evictor.start()
         self.background.submit("broker", self.renderers.try_to_connect)
         self.background.repeat("usage", _USAGE_EVERY_S, self._write_usage)
@@ -94,6 +95,7 @@ def assemble(config: Config) -> Parts:
     store = DiskStore(config.store)
     vitals = Vitals()
     renderers = _renderers(config, store, vitals)
+    background = Background()
     flights = SingleFlight(KeyLocks(renderers.lock_file))
     routes = Routes(config.origins.mounts, config.origins.allow)
     loop_id = _loop_id(renderers.lock_file.with_suffix(".id"))
@@ -120,11 +122,11 @@ def assemble(config: Config) -> Parts:
             config.output.partial is PartialPolicy.SERVE,
         ),
         catalog=catalog,
-        store=store,
         renderers=renderers,
         flights=flights,
+        background=background,
     )
-    return Parts(service, local, routes, loop_id, renderers, flights, Evictor(store), catalog, Background(), vitals)
+    return Parts(service, local, routes, loop_id, renderers, flights, Evictor(store), catalog, background, vitals)
 
 
 def _renderers(config: Config, store: DiskStore, vitals: Vitals) -> ObservedRenderClient:

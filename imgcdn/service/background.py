@@ -8,6 +8,7 @@ themselves (`renderers/queue.py`).
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 _log = logging.getLogger(__name__)
@@ -28,6 +29,17 @@ class Background:
         self._limit = limit
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._is_ending = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self) -> None:
+        """Take work from other threads, too, from now on. The caller runs in the event loop that does the work."""
+        self._loop = asyncio.get_running_loop()
+
+    def submit_from_thread(self, key: str, work: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        """Do what `submit` does, soon, from any thread. Before `start`, nothing is accepted."""
+        if self._loop is not None and key not in self._tasks:
+            with suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(self.submit, key, work)
 
     def submit(self, key: str, work: Callable[[], Coroutine[Any, Any, object]]) -> bool:
         """

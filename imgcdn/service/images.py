@@ -7,6 +7,7 @@ once for all requests that wait for it, and the variant is rendered once for all
 
 import asyncio
 import functools
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -18,21 +19,24 @@ from imgcdn.core.request.negotiation import ClientClass
 from imgcdn.core.values import Facts, Source, Variant
 from imgcdn.dialects.base import ImageRequest
 from imgcdn.errors import ImageError, ImgcdnError, InternalError, Overloaded, RenderTimeout
-from imgcdn.origins.base import Original, keeps_changing
+from imgcdn.origins.base import Freshness, Original, keeps_changing
 from imgcdn.origins.catalog import ATTEMPTS, Catalog
-from imgcdn.origins.negative import blames_origin, raise_remembered
+from imgcdn.origins.negative import raise_remembered
 from imgcdn.renderers.client import RenderClient
 from imgcdn.renderers.jobs import Changed, Failed, FirstRender, Rendered, RenderJob, claim_for
-from imgcdn.service.delivery import OF_VALIDATION, CacheStatus, Delivery, delivery_of
+from imgcdn.service.background import Background
+from imgcdn.service.delivery import OF_VALIDATION, CacheStatus, Delivery
+from imgcdn.service.lookup import Lookup, raise_refusal
 from imgcdn.service.planning import Planned, Planner
 from imgcdn.service.policy import RenderPolicy
 from imgcdn.service.results import Results
 from imgcdn.service.settings import ServiceSettings
 from imgcdn.service.single_flight import SingleFlight, Work
-from imgcdn.store.disk import DiskStore
 from imgcdn.store.folder import Folder
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +60,10 @@ class ImageService:
     Args:
         settings: How long a request may take.
         policy: The settings of renders.
-        catalog: The records of sources.
-        store: The stored variants.
+        catalog: The records of sources. Variants are stored in the same store.
         renderers: The render children.
         flights: Joins requests for the same source or variant.
+        background: Work that no request waits for.
         clock: Unix time in seconds.
     """
 
@@ -69,53 +73,28 @@ class ImageService:
         *,
         policy: RenderPolicy,
         catalog: Catalog,
-        store: DiskStore,
         renderers: RenderClient,
         flights: SingleFlight,
+        background: Background,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.store = store
+        self.store = catalog.store
         self._settings = settings
         self._policy = policy
         self._catalog = catalog
         self._renderers = renderers
         self._flights = flights
+        self._background = background
         self._clock = clock
         # Not shared between processes: each verifies by itself that a file is complete.
         self._reads = SingleFlight()
         self._planner = Planner(policy)
-        self._results = Results(store, policy, clock)
+        self._results = Results(self.store, policy, clock)
+        self._lookup = Lookup(catalog, policy, self._planner, self._results, behind=self, clock=clock)
 
     def lookup(self, request: ImageRequest, client: ClientClass, *, body: bool = True) -> Delivery | None:
-        """
-        Return a stored variant. It does not wait for anything.
-
-        Args:
-            body: Whether to read the body; False reads only the header.
-
-        Returns:
-            None if the source must be refreshed or the variant rendered first.
-
-        Raises:
-            SourceNotFound: There is no such original.
-            ImgcdnError: The source or the variant has a negative entry.
-        """
-        record = self._catalog.current(request.source, request.v)
-        if record is None:
-            return None
-        planned = None
-        if record.facts is not None and not blames_origin(record):
-            planned = self._planner.plan(record, request, client)
-            variant = self.store.read(
-                source_key(request.source), planned.key, planned.plan.format, body=body, patient=False
-            )
-            if variant is not None:
-                now = self._clock()
-                variant = self._policy.check(variant)
-                delivery = delivery_of(variant, CacheStatus.HIT, record, now, is_reduced=planned.is_reduced)
-                return delivery if request.v is None else delivery.for_version(request.v, record, now)
-        self._results.raise_remembered(record, planned)
-        return None
+        """Return a stored variant, as `Lookup.find` does. It does not wait for anything."""
+        return self._lookup.find(request, client, body=body)
 
     def group(self, source: Source) -> str:
         """Return the name under which a source's work is counted; empty for a folder."""
@@ -191,7 +170,7 @@ class ImageService:
         variant = await self._read(key, planned)
         if variant is not None:
             status = CacheStatus.COLLAPSED if was_unknown else OF_VALIDATION[original.origin_status]
-            return self._results.delivery(variant, status, original.record, planned)
+            return self._results.delivery(variant, status, original, planned)
         self._planner.refuse_costly(planned)
         work = functools.partial(self._make, request.source, original, planned)
         shared = await self._flights.share(f"variant:{key}:{planned.key}", work, requester)
@@ -203,18 +182,51 @@ class ImageService:
         self, source: Source, v: str | None, refresh: Work[_Refreshed], requester: Requester
     ) -> _Refreshed:
         """Return an original that can be rendered, refreshed once for all requests that wait for it."""
-        record = self._catalog.current(source, v)
-        if record is None:
+        original = self._catalog.current(source, v)
+        if original is None:
             shared = await self._flights.share(f"source:{source_key(source)}", refresh, requester)
             refreshed = shared.value if shared.leads else _Refreshed(shared.value.original)
         else:
-            refreshed = _Refreshed(Original(record))
-        record = refreshed.original.record
-        if record.facts is None or blames_origin(record):
-            raise_remembered(record, now=self._clock())
-        if record.facts is None:
+            refreshed = _Refreshed(original)
+            if original.freshness is Freshness.STALE_OK:
+                self.validate_soon(source)
+        now = self._clock()
+        raise_refusal(refreshed.original, now)
+        if refreshed.original.record.facts is None:
+            raise_remembered(refreshed.original.record, now=now)
             raise InternalError("The original was refused, but the reason was not kept.")
         return refreshed
+
+    def validate_soon(self, source: Source) -> None:
+        """Validate a source in the background, once. If its origin fails, its record says so for a while."""
+        self._background.submit_from_thread(f"validate:{source_key(source)}", functools.partial(self._validate, source))
+
+    def render_soon(self, request: ImageRequest, client: ClientClass, key: str) -> None:
+        """
+        Render a variant in the background, once.
+
+        Args:
+            key: Its key.
+        """
+        work = functools.partial(self._render_behind, request, client)
+        self._background.submit_from_thread(f"render:{key}", work)
+
+    async def _validate(self, source: Source) -> None:
+        refresh = functools.partial(self._refresh, source, None)
+        requester = self._no_client(source)
+        try:
+            await self._flights.share(f"source:{source_key(source)}", refresh, requester)
+        except ImgcdnError as error:
+            _log.warning("a picture that is no longer fresh cannot be shown any more: %s", error.log or error.detail)
+
+    async def _render_behind(self, request: ImageRequest, client: ClientClass) -> None:
+        try:
+            await self._get(request, client, self._no_client(request.source))
+        except ImgcdnError as error:
+            _log.warning("the new version of a picture could not be made: %s", error.log or error.detail)
+
+    def _no_client(self, source: Source) -> Requester:
+        return Requester(host=self.group(source), source=source_key(source), is_background=True)
 
     async def _refresh(self, source: Source, v: str | None, interest: Interest) -> _Refreshed:
         return _Refreshed(await self._catalog.refresh(source, v, interest=interest))
@@ -244,7 +256,7 @@ class ImageService:
             planned = self._planner.plan(original.record, request, client)
             with self.store.open_folder(source_key(request.source)) as folder:
                 return await self._results.finish(
-                    folder, original.record, planned=planned, temp=temp, outcome=original.rendered
+                    folder, original, planned=planned, temp=temp, outcome=original.rendered
                 )
         except ImgcdnError as error:
             return Failed(error.with_traceback(None))  # else a cycle (`service.single_flight`)
@@ -262,7 +274,7 @@ class ImageService:
         key = source_key(source)
         variant = await self._read(key, planned)
         if variant is not None:
-            return self._results.delivery(variant, CacheStatus.COLLAPSED, original.record, planned)
+            return self._results.delivery(variant, CacheStatus.COLLAPSED, original, planned)
         newest = self.store.record(key)
         self._results.raise_remembered(
             newest if newest is not None and newest.version == planned.version else original.record, planned
@@ -304,7 +316,7 @@ class ImageService:
             if isinstance(outcome, Changed):
                 return None
             assert isinstance(outcome, Rendered | Failed)
-            return await self._results.finish(folder, record, planned=planned, temp=job.temp, outcome=outcome)
+            return await self._results.finish(folder, original, planned=planned, temp=job.temp, outcome=outcome)
         finally:
             self.store.discard(job.temp)  # no effect if it was published
 

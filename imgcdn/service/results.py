@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from imgcdn.core.values import SourceRecord, Variant
 from imgcdn.errors import CorruptImage, ImageError, InternalError, RenderTimeout
-from imgcdn.origins.negative import negative_entry, raise_failed, raise_remembered, with_failed
+from imgcdn.origins.base import Original
+from imgcdn.origins.negative import blames_origin, negative_entry, raise_failed, raise_remembered, with_failed
 from imgcdn.renderers.jobs import Failed, Rendered
 from imgcdn.service.delivery import CacheStatus, Delivery, delivery_of
 from imgcdn.service.planning import Planned
@@ -35,7 +36,7 @@ class Results:
     async def finish(
         self,
         folder: Folder,
-        record: SourceRecord,
+        original: Original,
         *,
         planned: Planned,
         temp: str | None,
@@ -46,7 +47,7 @@ class Results:
 
         Args:
             folder: The folder of its source, opened before the original was.
-            record: The record of the original.
+            original: The original that it was rendered from.
             planned: The plan of the variant.
             temp: The path that the variant's file was written to.
             outcome: The outcome of the render.
@@ -55,6 +56,7 @@ class Results:
             ImgcdnError: The render failed, or its variant cannot be read back.
         """
         if isinstance(outcome, Failed):
+            record = original.record
             is_storable = record.origin is None or record.origin.storable
             if is_storable and isinstance(outcome.error, ImageError | RenderTimeout):
                 self._remember(folder, record, planned, outcome.error)
@@ -65,7 +67,7 @@ class Results:
         kept = await asyncio.to_thread(publish) if is_large else publish()
         if kept.variant is None:
             raise _not_read_back()
-        return replace(self.delivery(kept.variant, CacheStatus.MISS, record, planned), stored=kept.is_stored)
+        return replace(self.delivery(kept.variant, CacheStatus.MISS, original, planned), stored=kept.is_stored)
 
     def _publish(self, folder: Folder, planned: Planned, *, temp: str | None, rendered: Rendered) -> Kept:
         # Named after the planned format, because a hit knows only that. The file's header has the actual format.
@@ -75,19 +77,19 @@ class Results:
         except OSError as error:
             raise _not_read_back(log=str(error)) from error
 
-    def delivery(self, variant: Variant, status: CacheStatus, record: SourceRecord, planned: Planned) -> Delivery:
+    def delivery(self, variant: Variant, status: CacheStatus, original: Original, planned: Planned) -> Delivery:
         """
-        Return the delivery of a variant that was made from a record's original.
+        Return the delivery of a variant that was made from an original.
 
         Raises:
             CorruptImage: The original ends early, and such variants are not served.
         """
         variant = self._policy.check(variant)
-        return delivery_of(variant, status, record, self._clock(), is_reduced=planned.is_reduced)
+        return delivery_of(variant, status, original, self._clock(), is_reduced=planned.is_reduced)
 
     def raise_remembered(self, record: SourceRecord, planned: Planned | None) -> None:
         """
-        Raise a remembered error of an original or of a variant.
+        Raise a remembered error of an original's bytes or of a variant.
 
         Args:
             planned: The plan of the variant; None for the original alone.
@@ -96,7 +98,8 @@ class Results:
             ImgcdnError: There is one that has not ended.
         """
         now = self._clock()
-        raise_remembered(record, now=now)
+        if not blames_origin(record):
+            raise_remembered(record, now=now)
         if planned is not None:
             raise_failed(record, planned.key, now=now)
 

@@ -28,6 +28,7 @@ from imgcdn.core.values import (
     FileStamp,
     NegativeEntry,
     OriginState,
+    Previous,
     SourceRecord,
     Variant,
     Visit,
@@ -250,12 +251,13 @@ def unpack_record(data: bytes) -> SourceRecord | None:
         record = SourceRecord(
             version=fields["version"],
             stamp=FileStamp(**fields["stamp"]),
-            facts=Facts(**{**facts, "size": tuple(facts["size"])}) if facts else None,
+            facts=_unpack_facts(facts) if facts else None,
             negative=NegativeEntry(**negative) if negative else None,
             origin=_unpack_origin(origin) if origin else None,
             failed=tuple(
                 FailedVariant(each["key"], NegativeEntry(**each["negative"])) for each in fields.get("failed", ())
             ),
+            previous=_unpack_previous(fields.get("previous")),
         )
     except (
         ValueError,
@@ -265,11 +267,21 @@ def unpack_record(data: bytes) -> SourceRecord | None:
         RecursionError,
     ):  # complete, but of a version with other fields
         return None
-    return record if is_sound(record, SourceRecord) and _is_possible(record.facts) else None
+    if not is_sound(record, SourceRecord) or not _is_possible(record.facts):
+        return None
+    return record if record.previous is None or _is_possible(record.previous.facts) else None
 
 
 def _is_possible(facts: Facts | None) -> bool:
     return facts is None or (facts.format in FORMATS and min(*facts.size, facts.frames) > 0 <= facts.all_frames)
+
+
+def _unpack_facts(fields: dict[str, Any]) -> Facts:
+    return Facts(**{**fields, "size": tuple(fields["size"])})
+
+
+def _unpack_previous(fields: dict[str, Any] | None) -> Previous | None:
+    return Previous(fields["version"], _unpack_facts(fields["facts"]), fields["until"]) if fields else None
 
 
 def _unpack_origin(fields: dict[str, Any]) -> OriginState:

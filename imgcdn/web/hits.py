@@ -18,9 +18,10 @@ from imgcdn.dialects.base import ImageRequest, Target
 from imgcdn.errors import Forbidden, MethodNotAllowed, TargetTooLong
 from imgcdn.service.assembly import Parts
 from imgcdn.service.delivery import Delivery
+from imgcdn.web.conditions import is_conditional
 from imgcdn.web.limits import MAX_TARGET_LENGTH
 from imgcdn.web.request import Request
-from imgcdn.web.responses import Lifetimes, Response, deliver, is_conditional, options
+from imgcdn.web.responses import Lifetimes, Response, deliver, options
 from imgcdn.web.settings import WebSettings
 
 _METHODS = ("GET", "HEAD")
@@ -47,7 +48,8 @@ class Hits:
         self._request_settings = request_settings
         self._parts = parts
         self._service = parts.service
-        self._lifetimes = Lifetimes(settings.max_age_s, settings.stale_while_revalidate_s, settings.cache_control)
+        stale_s = int(parts.catalog.stale_use.while_revalidate_s)
+        self._lifetimes = Lifetimes(settings.max_age_s, stale_s, settings.cache_control)
         self._rules = request_settings.rules
         self._signatures = request_settings.signatures
         self._clock = clock

@@ -14,17 +14,17 @@ from email.utils import formatdate
 from typing import NamedTuple
 from urllib.parse import quote
 
-from imgcdn.core.dates import http_date
 from imgcdn.core.memo import MIB, bytes_of, memoised
 from imgcdn.core.output.formats import OUTPUTS
 from imgcdn.core.output.keys import etag
 from imgcdn.core.request.negotiation import MAX_ACCEPT_LENGTH, VARY
 from imgcdn.core.request.save_data import vary
-from imgcdn.core.values import Body, Variant
+from imgcdn.core.values import Body
 from imgcdn.dialects.base import ImageRequest
-from imgcdn.errors import ImgcdnError, MethodNotAllowed, SourceNotFound
+from imgcdn.errors import ImgcdnError, MethodNotAllowed, RangeNotSatisfiable, SourceNotFound
 from imgcdn.service.delivery import CacheStatus, Delivery
 from imgcdn.web.cache_control import limit_lifetimes, without_immutable
+from imgcdn.web.conditions import Part, asked_range, is_conditional, is_unchanged
 from imgcdn.web.request import Request
 
 Header = tuple[bytes, bytes]
@@ -36,14 +36,12 @@ STATIC_PATH = "/-/static/"
 _NOT_FOUND_MAX_AGE_S = 10
 _IMMUTABLE = "public, max-age=31536000, immutable"
 
-#: A part of a picture may soon be replaced by the whole one: uploads are often read before they are complete.
-_PARTIAL_MAX_AGE_S = 60
+#: A part of a picture may soon be replaced by the whole one: uploads are often read before they are complete. So is the
+#: previous version of a picture, as soon as the present one is rendered.
+_PROVISIONAL_MAX_AGE_S = 60
 
 #: The name of an original in Content-Disposition is cut to this many bytes. That of `dl` is limited when it is read.
 _STEM_MAX_BYTES = 100
-
-#: A longer If-None-Match is not read. One of this length has 55 of our tags.
-MAX_TAGS_LENGTH = 2_000
 
 #: Larger bodies are sent in slices of this size.
 SLICE_BYTES = 32 * 1024
@@ -55,6 +53,7 @@ _OPEN_TO_ALL: tuple[Header, ...] = (
     (b"access-control-allow-origin", b"*"),
     (b"timing-allow-origin", b"*"),
 )
+_ACCEPT_RANGES = (b"accept-ranges", b"bytes")
 _PAGE_POLICY = b"default-src 'none'; style-src 'unsafe-inline'"
 
 
@@ -112,17 +111,20 @@ def deliver(
     left_s: int | None = None,
 ) -> Response:
     """
-    Return the response for a variant: 200, or 304 if the client's copy is unchanged.
+    Return the response for a variant: 200; 206 for a part of it; or 304 if the client's copy is unchanged.
 
     Args:
         save_data: Whether the service lowers the quality for Save-Data.
         left_s: Seconds after which the URL expires; None if it does not. No cache may use the response for longer.
+
+    Raises:
+        RangeNotSatisfiable: The client asks for a part that there is not.
     """
     variant = delivery.variant
     cache_control = _cache_control(delivery, lifetimes, versioned=image.v is not None and delivery.is_final)
-    if variant.partial:
+    if variant.partial or delivery.is_provisional:
         cache_control = without_immutable(cache_control)
-        left_s = _PARTIAL_MAX_AGE_S if left_s is None else min(left_s, _PARTIAL_MAX_AGE_S)
+        left_s = _PROVISIONAL_MAX_AGE_S if left_s is None else min(left_s, _PROVISIONAL_MAX_AGE_S)
     if left_s is not None:
         cache_control = limit_lifetimes(cache_control, left_s)
         fresh_for_s = min(left_s, lifetimes.max_age_s if delivery.fresh_for_s is None else delivery.fresh_for_s)
@@ -133,40 +135,15 @@ def deliver(
     # Cut first, because a memo keeps it. No character has less than one byte.
     stem = image.source.stem[:_STEM_MAX_BYTES]
     described = _content_headers(variant.format, variant.length, stem, image.download)
-    headers = [*described, *shared, *_OPEN_TO_ALL, _cache_status(delivery, lifetimes)]
-    return Response(200, headers, variant.body, delivery.status)
-
-
-def is_conditional(request: Request) -> bool:
-    """Tell whether the client may have the picture already."""
-    return b"if-none-match" in request.headers or b"if-modified-since" in request.headers
-
-
-def is_unchanged(variant: Variant, request: Request) -> bool:
-    """
-    Tell whether the client's copy is this variant (RFC 9110, section 13.1).
-
-    If-None-Match is compared weakly. If-Modified-Since counts only when If-None-Match was not sent.
-    """
-    tags = request.header(b"if-none-match")
-    if tags is not None:
-        return names_tag(tags, etag(variant.digest))
-    # A two-digit year means the year nearest to the variant's own date.
-    since = http_date(request.header(b"if-modified-since") or "", now=variant.made_at)
-    return since is not None and variant.made_at <= since
-
-
-def names_tag(tags: str | None, tag: str) -> bool:
-    """
-    Tell whether an If-None-Match names a tag, in a list, as weak, or by `*`. One above the limit counts as one of other
-    tags, so the client is sent the whole response.
-
-    >>> names_tag('"a", W/"b"', '"b"'), names_tag(None, '"b"')
-    (True, False)
-    """
-    if tags is None or len(tags) > MAX_TAGS_LENGTH:
-        return False
-    return tags.strip() == "*" or tag in re.findall(r'"[^"]*"', tags)
+    headers = [*described, *shared, *_OPEN_TO_ALL, _ACCEPT_RANGES, _cache_status(delivery, lifetimes)]
+    part = asked_range(request, variant) if b"range" in request.headers else None
+    if part is None:
+        return Response(200, headers, variant.body, delivery.status)
+    first, last = part
+    length = last - first + 1
+    ranged = (b"content-range", f"bytes {first}-{last}/{variant.length}".encode())
+    headers = [(b"content-length", str(length).encode()) if each[0] == b"content-length" else each for each in headers]
+    return Response(206, [*headers, ranged], Part(variant.body, first, length), delivery.status)
 
 
 def refuse(error: ImgcdnError, request: Request, *, left_s: int | None = None) -> Response:
@@ -196,6 +173,8 @@ def refuse(error: ImgcdnError, request: Request, *, left_s: int | None = None) -
         headers.append((b"retry-after", str(error.retry_after_s).encode()))
     if isinstance(error, MethodNotAllowed):  # RFC 9110, section 15.5.6: a 405 lists the allowed methods
         headers.append((b"allow", ", ".join(error.allowed).encode()))
+    if isinstance(error, RangeNotSatisfiable):
+        headers.append((b"content-range", f"bytes */{error.length}".encode()))
     return Response(error.http_status, headers, body)
 
 
@@ -273,13 +252,13 @@ def _cache_control(delivery: Delivery, lifetimes: Lifetimes, *, versioned: bool)
         return lifetimes.cache_control
     if versioned:
         return _IMMUTABLE
-    permitted = delivery.downstream
+    permitted = delivery.permissions
     if permitted.must_validate:
         return "no-cache"
     if delivery.max_age_s == 0 and permitted.stale_while_revalidate_s is None:
         return "no-cache"  # the origin's own time is over, and it has not allowed stale use
     limits = (lifetimes.max_age_s, delivery.fresh_for_s, delivery.max_age_s)
-    fresh = f"public, max-age={min(limit for limit in limits if limit is not None)}"
+    fresh = f"public, max-age={max(0, min(limit for limit in limits if limit is not None))}"
     if permitted.revalidation:
         return f"{fresh}, {permitted.revalidation}"
     stale_limits = (lifetimes.stale_while_revalidate_s, permitted.stale_while_revalidate_s)
@@ -289,11 +268,17 @@ def _cache_control(delivery: Delivery, lifetimes: Lifetimes, *, versioned: bool)
 
 def _cache_status(delivery: Delivery, lifetimes: Lifetimes) -> Header:
     ttl_s = lifetimes.max_age_s if delivery.fresh_for_s is None else delivery.fresh_for_s
+    if delivery.replaced_for_s is not None:
+        ttl_s = -delivery.replaced_for_s
     return _cache_status_header(delivery.status, ttl_s, delivery.stored, _detail(delivery))
 
 
 def _detail(delivery: Delivery) -> str:
-    """Return what the picture lacks; empty if nothing."""
+    """Return why the picture is not as the origin has it now, or what it lacks; empty if nothing."""
+    if delivery.has_failing_origin:
+        return "origin-error"
+    if delivery.replaced_for_s is not None:
+        return "previous"
     if delivery.variant.partial:
         return "partial"
     return "still" if delivery.is_reduced else ""

@@ -129,12 +129,6 @@ class WebSettings:
     max_age_s: int = setting(
         3600, integer(0, _YEAR_S), "Seconds for which a browser may keep a response without asking again."
     )
-    stale_while_revalidate_s: int = setting(
-        86_400,
-        integer(0, _YEAR_S),
-        "Seconds after `max_age_s` for which a browser may show the old response while it asks for a new one. "
-        "An origin may permit less.",
-    )
     access_log: AccessLog = setting(
         AccessLog.MISSES,
         choice(AccessLog),

@@ -31,7 +31,8 @@ TYPICAL = [
     ("max_unsent_bytes", "32 M", " must be a number of bytes, such as 500000, 512MB or 2GiB, not '32 M'"),
     ("drain_timeout_s", "900", " must be a number of seconds from 0 to 600, not '900'"),
     ("max_age_s", "1h", " must be an integer from 0 to 31536000, not '1h'"),
-    ("stale_while_revalidate_s", "-1", " must be an integer from 0 to 31536000, not '-1'"),
+    ("stale_while_revalidate", "-1", " must be an integer from 0 to 31536000, not '-1'"),
+    ("stale_if_error", "7d", " must be an integer from 0 to 31536000, not '7d'"),
     (
         "cache_control",
         "no-store\r\nX: y",

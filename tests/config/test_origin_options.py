@@ -16,6 +16,7 @@ pattern = "*.cdn.test"
 [[allow]]
 pattern = "https://images.test/**"
 query = "drop"
+stale = "always"
 headers = { Referer = "https://www.test/", X-Key = { env = "KEY" } }
 [mounts]
 "/cms" = { base = "https://cms.test/media", headers = { authorization = { file = "token" } } }
@@ -28,6 +29,7 @@ AS_JSON = {
             {
                 "pattern": "https://images.test/**",
                 "query": "drop",
+                "stale": "always",
                 "headers": {"Referer": "https://www.test/", "X-Key": {"env": "KEY"}},
             },
         ]
@@ -58,6 +60,7 @@ def test_options_are_read_from_a_file_and_from_variables(layer: str) -> None:
     assert images.options == OriginOptions(
         (OriginHeader("Referer", "https://www.test/"), OriginHeader("X-Key", "s3cret key", ("env", "KEY"))),
         keeps_query=False,
+        ignores_stale_rules=True,
     )
     assert cms.options == OriginOptions((OriginHeader("Authorization", "Bearer s3cret", ("file", "token")),))
     assert "s3cret" not in repr(config)
@@ -70,7 +73,7 @@ def test_check_shows_where_a_value_is_and_not_the_value(capsys: pytest.CaptureFi
     assert "s3cret" not in shown
     assert "www.test" not in shown
     assert (
-        'allow = ["*.cdn.test", { pattern = "https://images.test/**", query = "drop", headers = '
+        'allow = ["*.cdn.test", { pattern = "https://images.test/**", query = "drop", stale = "always", headers = '
         '{ Referer = "(not shown)", X-Key = { env = "KEY" } } }]'
     ) in shown
     assert (
@@ -94,7 +97,7 @@ def test_every_mistake_in_the_options_is_reported_at_once(monkeypatch: pytest.Mo
     problems = mistakes(
         file=written("""
 allow = [
-  { pattern = "https://u:s3cret@a.test", query = "no", headers = "s3cret" },
+  { pattern = "https://u:s3cret@a.test", query = "no", stale = "yes", headers = "s3cret" },
   { pattern = "https://a.test/x?id=1", query = "drop" },
   { query = "keep", header = "s3cret" },
   { pattern = "a.test", headers = { Host = "s3cret", CDN-Loop = "s3cret", Connection = "s3cret", Cookie = "s3cret" } },
@@ -119,10 +122,11 @@ headers = { X-H = { file = "none" }, X-I = { file = "binary" }, X-J = { file = "
         for problem in [
             "allow[0].pattern: 'https://u:...@a.test' has a user name in the URL",
             "allow[0].query must be one of keep, drop, not 'no'",
+            "allow[0].stale must be one of always, permitted, not 'yes'",
             'allow[0].headers must be a table such as { Authorization = { env = "CMS_AUTHORIZATION" } }',
             "allow[1].query must be keep, because the pattern has a query",
             "allow[2].pattern is missing",
-            "allow[2].header is not an option; there are pattern, query, headers",
+            "allow[2].header is not an option; there are pattern, query, stale, headers",
             f"allow[3].headers.Host {known}",
             f"allow[3].headers.CDN-Loop {known}",
             f"allow[3].headers.Connection {known}",

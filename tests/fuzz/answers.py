@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from imgcdn.core.values import Source
 from imgcdn.errors import ImageTooLarge, OriginError, RequestError
 from imgcdn.origins.base import Stop, Validators
-from imgcdn.origins.freshness import downstream, lifetime, retry_after
+from imgcdn.origins.freshness import lifetime, permissions, retry_after
 from imgcdn.origins.http import HttpFetcher
 from tests.fuzz.target import Check, Target, ready, spliced
 from tests.support.fetching import AT_HOME, LOOP_ID, ORIGIN, Names, admit_everything
@@ -87,7 +87,7 @@ def _open_responses() -> Iterator[Check[bytes]]:
 def _check_headers(headers: dict[str, str]) -> None:
     found = lifetime(headers, received_at=_NOW, min_ttl_s=60, default_ttl_s=3_600, max_ttl_s=86_400)
     assert 60 <= found.fresh_for_s <= 86_400 or not found.storable
-    others = downstream(tuple(sorted(headers.items())), _NOW)
+    others = permissions(tuple(sorted(headers.items())), _NOW)
     assert others.must_validate or others.fresh_until is None or others.fresh_until <= _NOW + 2**31
     assert (others.stale_while_revalidate_s or 0) >= 0
     after_s = retry_after(headers, now=_NOW)

@@ -25,7 +25,7 @@ from imgcdn.origins.http import HttpFetcher
 from tests.support import origin as at
 from tests.support import pictures
 from tests.support.brokers import until
-from tests.support.catalogs import PHOTO, Bench
+from tests.support.catalogs import PHOTO, Bench, record_of
 from tests.support.fetching import SLACK_S
 
 
@@ -84,7 +84,7 @@ def test_a_failure_is_remembered_for_this_long(
             with pytest.raises(error):
                 await catalog.refresh(bench.source(), None)
             bench.now += lasting_s - 0.5
-            record = catalog.current(bench.source(), None)
+            record = record_of(catalog.current(bench.source(), None))
             assert record is not None
             assert record.negative is not None
             bench.now += 1
@@ -127,7 +127,7 @@ def test_a_file_is_fresh_while_its_stamp_is_the_same(bench: Bench) -> None:
             assert catalog.current(source, None) is None
             first = (await catalog.refresh(source, None)).record
             bench.now += 10**9
-            assert catalog.current(source, "unseen") == first
+            assert record_of(catalog.current(source, "unseen")) == first
             path.write_bytes(pictures.png())
             assert catalog.current(source, None) is None
             second = (await catalog.refresh(source, None)).record
@@ -176,9 +176,9 @@ def test_what_was_refreshed_is_current(bench: Bench, source: Source) -> None:
         async with bench.catalog() as catalog:
             assert catalog.current(source, None) is None
             original = await catalog.refresh(source, None)
-            assert catalog.current(source, None) == original.record
+            assert record_of(catalog.current(source, None)) == original.record
         async with bench.catalog() as restarted:
-            assert restarted.current(source, None) == original.record
+            assert record_of(restarted.current(source, None)) == original.record
 
     asyncio.run(scenario())
 
@@ -243,7 +243,7 @@ def test_a_refused_original_is_remembered_for_a_minute(bench: Bench, source: Sou
             assert record.negative is not None
             assert record.negative.slug == UnsupportedImage.slug
             bench.now += 59
-            assert catalog.current(source, None) == record
+            assert record_of(catalog.current(source, None)) == record
             bench.now += 2
             assert catalog.current(source, None) is None
 

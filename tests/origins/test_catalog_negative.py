@@ -9,7 +9,7 @@ from imgcdn.core.output.keys import source_key
 from imgcdn.errors import ImgcdnError, OriginError, SourceNotFound
 from imgcdn.origins.base import Original
 from tests.support import origin as at
-from tests.support.catalogs import PHOTO, Bench
+from tests.support.catalogs import PHOTO, Bench, record_of
 from tests.support.stored import publish, size_on_disk, variant_path
 
 
@@ -43,7 +43,7 @@ def test_a_failure_of_an_unknown_source_leaves_nothing_on_disk(
                 else:
                     with pytest.raises(error):
                         await catalog.refresh(bench.source(path), None)
-                record = catalog.current(bench.source(path), None)
+                record = record_of(catalog.current(bench.source(path), None))
                 assert record is not None
                 assert record.negative is not None
             assert _files(bench) == []
@@ -64,7 +64,7 @@ def test_a_failure_beside_a_good_record_is_on_disk_for_all_processes(bench: Benc
             with pytest.raises(OriginError):
                 await catalog.refresh(bench.source(), None)
         async with bench.catalog() as restarted:
-            record = restarted.current(bench.source(), None)
+            record = record_of(restarted.current(bench.source(), None))
             assert record is not None
             assert record.negative is not None
             assert (record.version, record.facts) == (good.version, good.facts)
@@ -81,7 +81,7 @@ def test_another_process_that_fetches_an_original_ends_the_failure(bench: Bench)
                 await catalog.refresh(bench.source(), None)
             bench.put(bench.source(), PHOTO)
             fetched = await other.refresh(bench.source(), None)
-            assert catalog.current(bench.source(), None) == fetched.record
+            assert record_of(catalog.current(bench.source(), None)) == fetched.record
 
     asyncio.run(scenario())
 
@@ -98,7 +98,7 @@ def test_a_copy_that_cannot_be_fetched_again_is_not_asked_for_at_every_request(b
                 with pytest.raises(OriginError):
                     await catalog.fetch_again(bench.source())
             assert bench.origin.count("/a.jpg") == 2
-            assert catalog.current(bench.source(), None) == good, "what is stored is still served"
+            assert record_of(catalog.current(bench.source(), None)) == good, "what is stored is still served"
             bench.now += 3
             bench.put(bench.source(), PHOTO)
             again = await catalog.fetch_again(bench.source())

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from imgcdn.core.values import FileStamp, Source
-from imgcdn.errors import SourceNotFound
+from imgcdn.errors import OriginError, SourceNotFound
 from imgcdn.origins.base import Located, Stop
 from imgcdn.origins.listing import first_pictures
 from imgcdn.origins.local import LocalFetcher
@@ -215,7 +215,7 @@ def test_a_root_that_is_a_link_is_followed_for_each_request(tmp_path: Path) -> N
     assert before[0] != after[0]
 
 
-def test_a_root_whose_target_was_removed_has_no_files_until_it_points_to_another(tmp_path: Path) -> None:
+def test_a_root_whose_target_was_removed_fails_until_it_points_to_another(tmp_path: Path) -> None:
     (tmp_path / "first").mkdir()
     (tmp_path / "first" / "a.jpg").write_bytes(b"one")
     link = tmp_path / "current"
@@ -224,8 +224,10 @@ def test_a_root_whose_target_was_removed_has_no_files_until_it_points_to_another
 
     (tmp_path / "first").rename(tmp_path / "gone")
     for find in (lambda: files.stamp(Source("local", "a.jpg")), lambda: _fetch(files, "a.jpg")):
-        with pytest.raises(SourceNotFound):
+        with pytest.raises(OriginError) as caught:
             find()
+        assert str(link) in caught.value.log
+        assert str(link) not in caught.value.detail
 
     _point(link, "gone")
     assert _find(files, "a.jpg")[1] == tmp_path / "gone" / "a.jpg"
@@ -290,11 +292,11 @@ def test_names_that_are_not_text_are_left_out(tmp_path: Path) -> None:
             find()
 
 
-def test_a_file_that_may_not_be_read_is_not_found_and_the_log_names_it(root: Path, files: LocalFetcher) -> None:
+def test_a_file_that_may_not_be_read_is_a_failure_and_the_log_names_it(root: Path, files: LocalFetcher) -> None:
     path = root / "a.jpg"
     path.chmod(0)
     open_to_others(root.parent)
-    with as_nobody(), pytest.raises(SourceNotFound) as caught:
+    with as_nobody(), pytest.raises(OriginError) as caught:
         _fetch(files, "a.jpg")
 
     assert str(path) in caught.value.log

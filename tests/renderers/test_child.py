@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from imgcdn.core.values import PathBeneath
-from imgcdn.errors import ImgcdnError, RenderFailed, SourceNotFound
+from imgcdn.errors import ImgcdnError, OriginError, RenderFailed
 from imgcdn.renderers.jobs import Changed, Probed, Rendered
 from imgcdn.renderers.priority import BACKGROUND_NICE
 from imgcdn.store.files import unpack_header
@@ -229,12 +229,12 @@ print(type(outcome.error).__name__, outcome.error.detail, outcome.error.log, sep
 """
 
 
-def test_an_unreadable_original_is_not_found_and_the_log_names_its_path(small: Path) -> None:
+def test_an_unreadable_original_is_a_failure_of_its_folder_and_the_log_names_its_path(small: Path) -> None:
     command = [sys.executable, "-c", _UNREADABLE, str(small)]
     output = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
     name, detail, log = output.strip().split("|")
 
-    assert name == SourceNotFound.__name__
+    assert name == OriginError.__name__
     assert str(small) not in detail
     assert str(small) in log
 

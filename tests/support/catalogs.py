@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from imgcdn.core.values import Source
+from imgcdn.core.values import Source, SourceRecord
+from imgcdn.origins.base import Original
 from imgcdn.origins.catalog import Catalog
 from imgcdn.origins.http import HttpFetcher
 from imgcdn.origins.local import LocalFetcher
@@ -22,6 +23,11 @@ from tests.support.origin import Origin
 from tests.support.stored import open_store
 
 PHOTO = pictures.jpeg()
+
+
+def record_of(original: Original | None) -> SourceRecord | None:
+    """Return the record of an original, if there is one."""
+    return None if original is None else original.record
 
 
 @dataclass
@@ -46,9 +52,9 @@ class Bench:
         **changed: Any,
     ) -> AsyncIterator[Catalog]:
         renderers = RenderClient(settings(), folder=self.sockets)
-        origin = replace(
-            ORIGIN, root=self.folder / "root", allow_addresses=("127.0.0.0/8",), max_source_bytes=10**6, **changed
-        )
+        base = replace(ORIGIN, root=self.folder / "root", allow_addresses=("127.0.0.0/8",), max_source_bytes=10**6)
+        # Without stale use, each end of freshness shows. `test_stale_use.py` has it.
+        origin = replace(base, **{"stale_while_revalidate": 0, "stale_if_error": 0, **changed})
         http = http_fetcher(origin, judge=admit_everything, loop_id=LOOP_ID, clock=lambda: self.now)
         local = local_fetcher(origin)
         catalog = Catalog(

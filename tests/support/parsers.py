@@ -47,7 +47,7 @@ from imgcdn.origins.addresses import AddressRule
 from imgcdn.origins.settings import OriginSettings
 from imgcdn.service.delivery import CacheStatus, Delivery
 from imgcdn.store import files
-from imgcdn.web import cache_control, http1, limits, proxies, responses, router
+from imgcdn.web import cache_control, conditions, http1, limits, proxies, responses, router
 from imgcdn.web import request as web_request
 from imgcdn.web.request import Request
 from imgcdn.web.settings import WebSettings
@@ -206,15 +206,23 @@ OF_REQUESTS = (
     ),
     Parser(router.find, router.find, _FIRST, "/-/problems/"),
     Parser(
-        responses.is_unchanged,
-        lambda text: responses.is_unchanged(_VARIANT, _with_header(b"if-none-match")(text)),
-        responses.MAX_TAGS_LENGTH,
+        conditions.is_unchanged,
+        lambda text: conditions.is_unchanged(_VARIANT, _with_header(b"if-none-match")(text)),
+        conditions.MAX_TAGS_LENGTH,
         beyond=_HEAD,
         of="If-None-Match",
     ),
     Parser(
-        responses.is_unchanged,
-        lambda text: responses.is_unchanged(_VARIANT, _with_header(b"if-modified-since")(text)),
+        conditions.asked_range,
+        lambda text: conditions.asked_range(_with_header(b"range")(text), _VARIANT),
+        conditions.MAX_RANGE_LENGTH,
+        "bytes=",
+        beyond=_HEAD,
+        of="Range",
+    ),
+    Parser(
+        conditions.is_unchanged,
+        lambda text: conditions.is_unchanged(_VARIANT, _with_header(b"if-modified-since")(text)),
         MAX_DATE_LENGTH,
         beyond=_HEAD,
         of="If-Modified-Since",

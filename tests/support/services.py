@@ -16,6 +16,7 @@ from imgcdn.origins.catalog import Catalog
 from imgcdn.origins.local import LocalFetcher
 from imgcdn.origins.probing import Prober
 from imgcdn.renderers.client import RenderClient
+from imgcdn.service.background import Background
 from imgcdn.service.delivery import CacheStatus, Delivery
 from imgcdn.service.images import ImageService
 from imgcdn.service.key_locks import KeyLocks
@@ -56,6 +57,7 @@ class Bench:
         renderers = renderers or RenderClient(settings(), folder=self.sockets)
         flights = SingleFlight(KeyLocks(renderers.lock_file))
         store = DiskStore(config.store)
+        background = Background()
         local = LocalFetcher(config.origins, hidden=[self.cache])
         timeout_s = config.renderers.render_timeout_s
         catalog = Catalog(
@@ -76,14 +78,16 @@ class Bench:
             replace(config.service, request_timeout_s=request_timeout_s),
             policy=policy,
             catalog=catalog,
-            store=store,
             renderers=renderers,
             flights=flights,
+            background=background,
             clock=lambda: self.now,
         )
+        background.start()
         try:
             yield service
         finally:
+            await background.stop()
             await flights.stop()
             catalog.close()
             renderers.disconnect()

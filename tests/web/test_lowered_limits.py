@@ -77,7 +77,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Known]:
             hops = {path: at.redirect(second), second: at.redirect(last)}
             origin.scripts |= {**hops, last: at.respond(PHOTO, cache_control="max-age=86400")}
         allow = [f"http://{name}:{origin.port}/**" for name in (NAME, OTHER_NAME)]
-        settings = settings_for(origin, allow=" ".join(allow), min_ttl=0, default_ttl=0)
+        settings = settings_for(origin, allow=" ".join(allow), min_ttl=0, default_ttl=0, stale_while_revalidate=0)
         found = Known(root, folder / "cache", origin, settings, {})
         with serving.edge(root, folder, **settings) as service:
             for name in (STORED, PLAYED, "/img/known.avif?w=120"):

@@ -166,9 +166,9 @@ ENTRIES: dict[str, tuple[Callable[[int], Entry], Callable[[int], Entry]]] = {
         lambda n: _of_content(f"{n}", None),
         lambda n: _of_content(f"\N{GRINNING FACE}{n}".ljust(100), f"\N{GRINNING FACE}{n}".ljust(197)),
     ),
-    "downstream": (
-        lambda n: _called("downstream", _headers_of(_remote_record(n)), 1.5 + n),
-        lambda n: _called("downstream", _headers_of(_great_record(n)), 1.5 + n),
+    "permissions": (
+        lambda n: _called("permissions", _headers_of(_remote_record(n)), 1.5 + n),
+        lambda n: _called("permissions", _headers_of(_great_record(n)), 1.5 + n),
     ),
     "_cache_status_header": (
         lambda n: _called("_cache_status_header", CacheStatus.HIT, 1000 + n, True, ""),

@@ -59,7 +59,9 @@ def validating(originals: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     with (
         at.running() as running,
         serving.edge(
-            originals, tmp_path_factory.mktemp("validating"), **settings_for(running, min_ttl=0, default_ttl=0)
+            originals,
+            tmp_path_factory.mktemp("validating"),
+            **settings_for(running, min_ttl=0, default_ttl=0, stale_while_revalidate=0, stale_if_error=0),
         ) as service,
     ):
         yield service, running

@@ -22,8 +22,9 @@ from imgcdn.errors import (
 )
 from imgcdn.origins.freshness import UNSTATED
 from imgcdn.service.delivery import CacheStatus, Delivery
+from imgcdn.web.conditions import is_unchanged
 from imgcdn.web.request import Request
-from imgcdn.web.responses import Lifetimes, deliver, is_unchanged, refuse
+from imgcdn.web.responses import Lifetimes, deliver, refuse
 
 #: Sun, 06 Nov 1994 08:49:37 GMT
 MADE_AT = 784_111_777
@@ -49,7 +50,7 @@ def permitted(*, max_age_s: int | None = None, private: bool = False, **terms: A
         "fresh_for_s": 600,
         "max_age_s": max_age_s,
         "private": private,
-        "downstream": replace(UNSTATED, **terms),
+        "permissions": replace(UNSTATED, **terms),
     }
 
 

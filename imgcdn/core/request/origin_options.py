@@ -1,4 +1,4 @@
-"""Options of an allowlist entry or a mount: request headers, and whether the query counts."""
+"""Options of an allowlist entry or a mount: request headers, whether the query counts, and stale use."""
 
 import re
 from collections.abc import Mapping
@@ -44,17 +44,20 @@ class OriginOptions:
     Args:
         headers: Sent with each request to a URL that this pattern matches, or that is beneath this mount's base.
         keeps_query: Whether the query of a URL belongs to the source.
+        ignores_stale_rules: Whether an original may be used when it is stale, even if its origin forbids that.
     """
 
     headers: tuple[OriginHeader, ...] = ()
     keeps_query: bool = True
+    ignores_stale_rules: bool = False
 
     @property
     def written(self) -> Mapping[str, object]:
         """The options as imgcdn.toml has them, without those that have their default."""
         query = {} if self.keeps_query else {"query": "drop"}
+        stale = {"stale": "always"} if self.ignores_stale_rules else {}
         headers = {each.name: each.written for each in self.headers}
-        return {**query, **({"headers": headers} if headers else {})}
+        return {**query, **stale, **({"headers": headers} if headers else {})}
 
 
 NO_OPTIONS = OriginOptions()

@@ -46,11 +46,13 @@ class Hop:
         headers: The operator's headers for it.
         is_exempt: Whether the rule of public addresses does not apply.
         group: The name under which the work for its host is counted (`Allowlist.group`); empty for the host's own.
+        ignores_stale_rules: As in `OriginOptions`.
     """
 
     headers: tuple[OriginHeader, ...] = ()
     is_exempt: bool = False
     group: str = ""
+    ignores_stale_rules: bool = False
 
 
 class Routes:
@@ -107,8 +109,11 @@ class Routes:
         if source.scheme == "mounted":
             mount = next((mount for mount in self._mounts if mount.prefix == source.mount), None)
             if mount is not None and is_beneath(mount.base, url):
-                return Hop(mount.options.headers, is_exempt=True)
+                options = mount.options
+                return Hop(options.headers, is_exempt=True, ignores_stale_rules=options.ignores_stale_rules)
         pattern = self._allowlist.match(url)
         if pattern is None:
             return None
-        return Hop(pattern.options.headers, group=self._allowlist.group(url, pattern))
+        options = pattern.options
+        group = self._allowlist.group(url, pattern)
+        return Hop(options.headers, group=group, ignores_stale_rules=options.ignores_stale_rules)

@@ -4,9 +4,10 @@ import hashlib
 from importlib.resources import files
 
 from imgcdn.errors import SourceNotFound
+from imgcdn.web.conditions import names_tag
 from imgcdn.web.endpoints.base import Context
 from imgcdn.web.request import Request
-from imgcdn.web.responses import STATIC_PATH, Header, Response, names_tag
+from imgcdn.web.responses import STATIC_PATH, Header, Response
 
 _TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
 _FILES = {file.name: file.read_bytes() for file in files("imgcdn.web.pages").joinpath("static").iterdir()}

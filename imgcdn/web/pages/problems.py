@@ -14,6 +14,7 @@ MEANINGS: Mapping[type[ImgcdnError], str] = {
     errors.MethodNotAllowed: "The path does not answer this method. The Allow header lists those that it answers.",
     errors.ContentTooLarge: "The body of the request is too long, or it was sent in chunks, without its length.",
     errors.TargetTooLong: "The URL has more characters than the service reads.",
+    errors.RangeNotSatisfiable: "The Range header asks for bytes behind the end of the image.",
     errors.ExpectationFailed: "The request has an Expect header other than 100-continue.",
     errors.HeadersTooLarge: "The request has too many headers, or they are too long. Cookies are the usual cause.",
     errors.UnknownVersion: "The request is in a version of HTTP that the service does not speak.",

@@ -1,5 +1,6 @@
 """Choose the tests that can run on this machine, and prepare every run before its first test."""
 
+import asyncio
 import os
 import shutil
 import tempfile
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from imgcdn.renderers.priority import drop_realtime_capability
 from tests.support import pictures
+from tests.support.brokers import processes, until
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,8 @@ TOOLS = {
     "buildah": Tool(("buildah",), "buildah debootstrap", root_with="debootstrap"),
 }
 
-# Folders of tests that start services and render brokers.
-_WAITING = ("web", "renderers")
+# Folders of tests that start services and render brokers, and the file that builds an image.
+_WAITING = {"web", "renderers", "test_container.py"}
 
 _left_out = pytest.StashKey[dict[str, int]]()
 
@@ -74,7 +76,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     Files whose tests wait for processes come first. The others take little time each, so that no process of the run is
     left alone with a long one at the end.
     """
-    items.sort(key=lambda item: item.path.parent.name not in _WAITING)  # stable: the rest of the order is random
+    # Stable: the rest of the order is random.
+    items.sort(key=lambda item: not _WAITING & {item.path.parent.name, item.path.name})
     missing = {name for name, tool in TOOLS.items() if tool.lack()}
     lacking = [(item, sorted(missing.intersection(mark.name for mark in item.iter_markers()))) for item in items]
     dropped = [item for item, tools in lacking if tools]
@@ -114,6 +117,14 @@ def folder() -> Iterator[Path]:
     made = tempfile.mkdtemp(prefix="imgcdn-test-", dir="/tmp")  # mkdtemp makes it private
     yield Path(made)
     shutil.rmtree(made)
+
+
+@pytest.fixture(scope="module")
+def sockets() -> Iterator[Path]:
+    """Use one folder for the whole module, so that the next test can use the broker that still runs."""
+    with tempfile.TemporaryDirectory(prefix="imgcdn-test-", dir="/tmp") as folder:  # mkdtemp makes it private
+        yield Path(folder)
+        asyncio.run(until(lambda: not processes(Path(folder)), "the broker has ended"))
 
 
 @pytest.fixture

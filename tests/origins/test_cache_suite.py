@@ -105,6 +105,14 @@ HINTS = (103, [("Link", "</a.css>; rel=preload"), ("ETag", '"hint"')])
             ],
             id="a 304 has another Age and length",
         ),
+        pytest.param(
+            [
+                Step([("Cache-Control", "max-age=60"), ("Age", "90"), ("Date", -90), ("ETag", '"1"')]),
+                Step([("ETag", '"1"')], expected="etag_validated", pause=True),
+                Step(expected="cached", shown=1),
+            ],
+            id="a 304 has neither Age nor Date",
+        ),
         pytest.param([says("max-age=2"), Step(expected="cached", disconnect=True)], id="the origin hangs up"),
         pytest.param(
             [says("max-age=2, stale-if-error=60"), Step(expected="cached", status=503)], id="the origin fails"

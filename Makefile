@@ -12,6 +12,9 @@ QUICK := tests/cli tests/config tests/core tests/dialects tests/markup tests/ori
 
 SECONDS ?= 60
 
+# A run of the tests starts hundreds of Pythons. Where this variable is set, each would compile the package again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: serve quick test full lint format mutate fuzz release-check audit constraints clean
 .DEFAULT_GOAL := serve
 

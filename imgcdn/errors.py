@@ -38,7 +38,7 @@ ImgcdnError
 operator. Both survive pickling, since render children send errors to their parent.
 """
 
-import math
+import re
 from collections.abc import Collection
 from typing import ClassVar
 
@@ -47,6 +47,11 @@ MAX_LOG_LENGTH = 1_000
 
 #: Seconds after which an origin that failed is asked again, if it does not say when.
 ORIGIN_PAUSE_S = 2
+
+
+#: Where a word or a parameter begins, and a URL that was cut before its host ended, in any encoding.
+_WHOLE_WORD = re.compile(r"[\s&]")
+_CUT_AUTHORITY = re.compile(r"(?:/|%(?:25)*2f){2}(?:(?!/|%(?:25)*2f)\S)*+\Z", re.IGNORECASE)
 
 
 class ImgcdnError(Exception):
@@ -69,7 +74,7 @@ class ImgcdnError(Exception):
         return self.dialect_status or self.status
 
     @property
-    def members(self) -> dict[str, str | int]:
+    def members(self) -> dict[str, str | float]:
         """Extra members of the problem document (RFC 9457, section 3.2)."""
         return {}
 
@@ -111,7 +116,7 @@ class InvalidParam(RequestError):
         self.nearest = nearest
 
     @property
-    def members(self) -> dict[str, str | int]:
+    def members(self) -> dict[str, str | float]:
         named = {"param": self.param, "nearest": self.nearest}
         return {name: value for name, value in named.items() if value}
 
@@ -291,7 +296,7 @@ class ImageTooLarge(ImageError):
         return cls(detail, limit=limit, unit="pixels")
 
     @property
-    def members(self) -> dict[str, str | int]:
+    def members(self) -> dict[str, str | float]:
         return {"limit": self.limit, "unit": self.unit}
 
 
@@ -355,8 +360,8 @@ class TooCostly(ImageError):
         self.limit = limit
 
     @property
-    def members(self) -> dict[str, str | int]:
-        return {"limit": math.ceil(self.limit), "unit": "seconds"}
+    def members(self) -> dict[str, str | float]:
+        return {"limit": int(self.limit) if self.limit.is_integer() else self.limit, "unit": "seconds"}
 
 
 class OriginError(ImgcdnError):
@@ -476,12 +481,22 @@ class ListenError(ImgcdnError):
 
 
 def _without_middle(text: str) -> str:
-    """Shorten a text for the log. Both ends stay, because a URL is often followed by what happened to it."""
+    """
+    Shorten a text for the log. Both ends stay, because a URL is often followed by what happened to it.
+
+    Secrets are removed later, by the name before them and by what encloses them. So the end begins with a whole word or
+    parameter, and the beginning does not end within the authority of a URL.
+
+    >>> _without_middle("https://a.test/?token=" + 1_000 * "x" + " answered 403")[-20:]
+    ' [...]  answered 403'
+    """
     if len(text) <= MAX_LOG_LENGTH:
         return text
     end = MAX_LOG_LENGTH // 4
     gap = " [...] "
-    return text[: MAX_LOG_LENGTH - end - len(gap)] + gap + text[-end:]
+    begin = _CUT_AUTHORITY.sub("", text[: MAX_LOG_LENGTH - end - len(gap)])
+    whole = _WHOLE_WORD.search(text, len(text) - end)
+    return begin + gap + (text[whole.start() :] if whole else "")
 
 
 def public_errors() -> list[type[ImgcdnError]]:

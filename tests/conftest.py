@@ -1,17 +1,20 @@
 """Choose the tests that can run on this machine, and prepare every run before its first test."""
 
+import asyncio
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from imgcdn.renderers.priority import drop_realtime_capability
 from tests.support import pictures
+from tests.support.brokers import processes, until
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +43,9 @@ class Tool:
         return f"root, for {self.root_with}" if self.root_with and os.geteuid() else ""
 
 
-# Property tests have no deadline: an example that takes long shows a busy machine, not a wrong rule.
-settings.register_profile("patient", deadline=None)
+# Property tests have no deadline: an example that takes long shows a busy machine, not a wrong rule. The same holds for
+# inputs that are drawn slowly.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
 TOOLS = {
@@ -52,8 +56,8 @@ TOOLS = {
     "buildah": Tool(("buildah",), "buildah debootstrap", root_with="debootstrap"),
 }
 
-# Folders of tests that start services and render brokers.
-_WAITING = ("web", "renderers")
+# Folders of tests that start services and render brokers, and the file that builds an image.
+_WAITING = {"web", "renderers", "test_container.py"}
 
 _left_out = pytest.StashKey[dict[str, int]]()
 
@@ -62,6 +66,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Give up the right to real-time priority, before any thread starts: no encoder may take it."""
     drop_realtime_capability()
     config.stash[_left_out] = {}
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_auto_num_workers() -> int:
+    """Run one process more than there are CPUs: a third of the time goes by while a test waits for a service."""
+    return 1 + (len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -73,7 +83,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     Files whose tests wait for processes come first. The others take little time each, so that no process of the run is
     left alone with a long one at the end.
     """
-    items.sort(key=lambda item: item.path.parent.name not in _WAITING)  # stable: the rest of the order is random
+    # Stable: the rest of the order is random.
+    items.sort(key=lambda item: not _WAITING & {item.path.parent.name, item.path.name})
     missing = {name for name, tool in TOOLS.items() if tool.lack()}
     lacking = [(item, sorted(missing.intersection(mark.name for mark in item.iter_markers()))) for item in items]
     dropped = [item for item, tools in lacking if tools]
@@ -113,6 +124,14 @@ def folder() -> Iterator[Path]:
     made = tempfile.mkdtemp(prefix="imgcdn-test-", dir="/tmp")  # mkdtemp makes it private
     yield Path(made)
     shutil.rmtree(made)
+
+
+@pytest.fixture(scope="module")
+def sockets() -> Iterator[Path]:
+    """Use one folder for the whole module, so that the next test can use the broker that still runs."""
+    with tempfile.TemporaryDirectory(prefix="imgcdn-test-", dir="/tmp") as folder:  # mkdtemp makes it private
+        yield Path(folder)
+        asyncio.run(until(lambda: not processes(Path(folder)), "the broker has ended"))
 
 
 @pytest.fixture

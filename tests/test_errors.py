@@ -4,6 +4,7 @@ import re
 import pytest
 
 from imgcdn import errors
+from imgcdn.core.redaction import redact
 from imgcdn.errors import (
     MAX_LOG_LENGTH,
     ORIGIN_PAUSE_S,
@@ -149,10 +150,12 @@ def test_all_forbidden_errors_have_the_same_public_text() -> None:
         pytest.param(InvalidParam("x", param="w"), {"param": "w"}, id="no nearest value"),
         pytest.param(InvalidParam("x"), {}, id="no parameter"),
         pytest.param(ImageTooLarge("x", limit=9, unit="bytes"), {"limit": 9, "unit": "bytes"}, id="limit"),
+        pytest.param(TooCostly("x", limit=10.0), {"limit": 10, "unit": "seconds"}, id="whole seconds"),
+        pytest.param(TooCostly("x", limit=0.5), {"limit": 0.5, "unit": "seconds"}, id="half a second"),
         pytest.param(SourceNotFound("x"), {}, id="no members"),
     ],
 )
-def test_a_problem_document_has_the_members_of_its_error(error: ImgcdnError, expected: dict[str, str | int]) -> None:
+def test_a_problem_document_has_the_members_of_its_error(error: ImgcdnError, expected: dict[str, str | float]) -> None:
     assert error.members == expected
 
 
@@ -167,9 +170,9 @@ def test_overload_and_an_origins_retry_after_have_a_time_to_retry() -> None:
 def test_a_long_text_for_the_log_keeps_its_ends() -> None:
     error = SourceNotFound("x", log="https://a.example/" + "x" * 8_000 + " answered 404")
 
-    assert len(error.log) == MAX_LOG_LENGTH
+    assert MAX_LOG_LENGTH // 2 < len(error.log) <= MAX_LOG_LENGTH
     assert error.log.startswith("https://a.example/x")
-    assert error.log.endswith("x answered 404")
+    assert error.log.endswith(" answered 404")
     assert Forbidden("x" * MAX_LOG_LENGTH).log == "x" * MAX_LOG_LENGTH
 
 
@@ -180,3 +183,20 @@ def test_a_single_mistake_may_be_given_as_text(problems: tuple[str, ...] | str) 
 
 def test_each_mistake_is_on_its_own_line() -> None:
     assert str(ConfigError(("one", "two"))) == "one\ntwo"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(f"https://a.test/x?X-Amz-Security-Token={'S' * 2_000} answered 403", id="a value"),
+        pytest.param(f"https://a.test/x?w=1&sig={'S' * 2_000}&h=1 answered 403", id="a value among others"),
+        pytest.param(f"https://a.test/x?token={'S' * 2_000}", id="a value at the end"),
+        pytest.param(f"https://me:{'S' * 2_000}@a.test/x answered 403", id="a userinfo"),
+        pytest.param(f"/img/https%3A%2F%2Fme%3A{'S' * 2_000}%40a.test%2Fx answered 403", id="an encoded userinfo"),
+    ],
+)
+def test_a_text_that_is_cut_keeps_no_part_of_a_secret(text: str) -> None:
+    shown = redact(OriginError("it failed", log=text).log)
+
+    assert "SS" not in shown
+    assert len(shown) <= MAX_LOG_LENGTH

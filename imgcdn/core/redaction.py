@@ -30,7 +30,7 @@ _QUOTES = r"\"'<>"
 _QUIT = rf"\s|[{_QUOTES}](?=\s|$)"
 # Everything but a delimiter, plain or encoded: `a[token]`, `+token` and `token%20` are names that servers read.
 _NAME = rf"(?:[^\s{_QUOTES}?&;#=/\\%]|%(?!(?:25)*(?:3[bdf]|2[36f]|5c)))++"
-_BEFORE_A_NAME = rf"^|[?&;#\s{_QUOTES}]|%(?:25)*(?:3f|26|3b|23)"
+_BEFORE_A_NAME = rf"^|[?&;#/\\\s{_QUOTES}]|%(?:25)*(?:3f|26|3b|23|2f|5c)"
 
 
 def _encoded(code: str, deepest: int) -> str:

@@ -1,8 +1,10 @@
 """An animated original -> its frames, each a whole picture with its end time."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import BinaryIO
 
 from PIL import Image, ImageFile
@@ -12,8 +14,10 @@ from imgcdn.engine import apng, avif_boxes, gif
 from imgcdn.engine.colour import expand_modes
 from imgcdn.engine.colourspaces import profile_of
 from imgcdn.engine.decode import Picture
-from imgcdn.engine.originals import open_original, orientation_of, reading
-from imgcdn.engine.png_pixels import load_png, read_header
+from imgcdn.engine.originals import BROKEN, Opened, open_original, open_remains, orientation_of, reading
+from imgcdn.engine.png_pixels import load_damaged_png, load_frame, read_header
+from imgcdn.engine.remains_pixels import load_remains
+from imgcdn.errors import CorruptImage
 
 # Longest duration of a frame: WebP has 24 bits for milliseconds (section 2.7.1.1), less a margin for rounding. Longer
 # frames, of more than four hours, are cut to this.
@@ -44,8 +48,8 @@ class Animation:
         plays: Number of plays; 0 for endless.
         count: Number of frames.
         alpha: Whether any frame may have transparent pixels.
-        frames: The frames, decoded one at a time when they are read. Raises CorruptImage if one does not decode.
-        partial: Whether the file ends early, so that frames are missing.
+        frames: The frames, decoded one at a time when they are read. Raises DamagedFrameError if one does not decode.
+        partial: Whether the file ends early or is damaged, so that frames are missing.
     """
 
     plays: int
@@ -55,13 +59,39 @@ class Animation:
     partial: bool = False
 
 
-def open_animation(file: BinaryIO) -> Animation:
+class DamagedFrameError(Exception):
+    """
+    A frame does not decode. Browsers show those before it, and none after it.
+
+    Args:
+        whole: Number of frames before it.
+    """
+
+    def __init__(self, whole: int) -> None:
+        super().__init__(whole)
+        self.whole = whole
+
+
+def open_animation(file: BinaryIO, whole: int | None = None) -> Animation:
     """
     Open an original with several frames.
+
+    Args:
+        file: The original.
+        whole: Number of frames before the damaged one, which are all it has then. For 0 it has what there is of the
+            first one. None if no damage is known.
 
     Raises:
         CorruptImage: It does not open.
     """
+    animation = _animation(file)
+    if whole is None:
+        return animation
+    frames = islice(animation.frames, whole) if whole else _part_of_first(file)
+    return replace(animation, count=max(1, whole), frames=frames, partial=True)
+
+
+def _animation(file: BinaryIO) -> Animation:
     with reading():
         opened = open_original(file)
         image, file = opened.image, opened.file
@@ -73,10 +103,10 @@ def open_animation(file: BinaryIO) -> Animation:
             return Animation(plays, len(parts), alpha=True, frames=_gif_frames(image.size, parts), partial=partial)
         cut = None if opened.animated is None else apng.cut(opened.animated)
         if cut is not None:
-            frames = _png_frames(_png_pictures(cut, image, file))
-            alpha = cut.mode.endswith("A")
-            return Animation(_at_most(cut.plays), len(cut.parts), alpha=alpha, frames=frames, partial=partial)
-        count: int = getattr(image, "n_frames", 1)
+            count, alpha = len(cut.parts), cut.mode.endswith("A")
+            frames = _png_frames(_png_pictures(cut, image, file), count)
+            return Animation(_at_most(cut.plays), count, alpha=alpha, frames=frames, partial=partial)
+        count = getattr(image, "n_frames", 1)
         plays = _at_most(avif_boxes.plays_of(_contents(file)) if image.format == "AVIF" else image.info.get("loop", 0))
         alpha = image.has_transparency_data
         return Animation(plays, count, alpha=alpha, frames=_frames(image, file, count), partial=partial)
@@ -84,7 +114,7 @@ def open_animation(file: BinaryIO) -> Animation:
 
 def first_picture(file: BinaryIO) -> Picture | None:
     """
-    Return the first frame of an animated PNG whose default image is not part of the animation.
+    Return the first frame of an animated PNG whose default image is not part of the animation; what there is of it.
 
     Returns:
         None for every other file: `engine.decode` decodes the first frame, or the still picture.
@@ -99,7 +129,8 @@ def first_picture(file: BinaryIO) -> Picture | None:
         cut = None if opened.animated is None else apng.cut(opened.animated)
         if cut is None or cut.default_is_first:
             return None
-        return replace(next(_png_pictures(cut, opened.image, opened.file))[0], partial=opened.lacks_frames)
+        picture, _ = _first_of_png(cut, opened)
+        return replace(picture, partial=picture.partial or opened.lacks_frames)
 
 
 def _contents(file: BinaryIO) -> bytes:
@@ -113,36 +144,82 @@ def _at_most(plays: int) -> int:
     return min(plays, avif_boxes.MOST_PLAYS)
 
 
-def _png_pictures(cut: apng.Cut, image: ImageFile.ImageFile, file: BinaryIO) -> Iterator[tuple[Picture, float]]:
-    """Yield each frame, and its duration in milliseconds."""
+def _first_of_png(cut: apng.Cut, opened: Opened) -> tuple[Picture, float]:
+    """Return the first frame of an animated PNG, or what there is of it, and its duration in milliseconds."""
+    try:
+        return next(_png_pictures(cut, opened.image, opened.file))
+    except BROKEN:
+        picture, duration_ms = next(_png_pictures(cut, opened.image, opened.file, _decode_damaged_part))
+        return replace(picture, partial=True), duration_ms
+
+
+def _png_pictures(
+    cut: apng.Cut, image: ImageFile.ImageFile, file: BinaryIO, decode: Callable[[bytes], Image.Image] | None = None
+) -> Iterator[tuple[Picture, float]]:
+    """Yield each frame, and its duration in milliseconds. Without `decode`, a frame that lacks rows raises an error."""
     extent = (0.0, 0.0, float(image.width), float(image.height))
     orientation, profile = orientation_of(image), profile_of(image, file)
-    for canvas, duration_ms in apng.draw_parts(cut, _decode_part):
+    for canvas, duration_ms in apng.draw_parts(cut, decode or _decode_part):
         yield Picture(canvas, extent, orientation=orientation, profile=profile), duration_ms
 
 
 def _decode_part(png: bytes) -> Image.Image:
     opened = open_original(io.BytesIO(png))
-    return expand_modes(load_png(opened.image, read_header(opened.file), opened.file))
+    return expand_modes(load_frame(opened.image, read_header(opened.file), opened.file))
 
 
-def _png_frames(pictures: Iterator[tuple[Picture, float]]) -> Iterator[Frame]:
+def _decode_damaged_part(png: bytes) -> Image.Image:
+    opened = open_original(io.BytesIO(png))
+    pixels, _ = load_damaged_png(opened.image.info, read_header(opened.file), opened.file)
+    return expand_modes(pixels)
+
+
+def _png_frames(pictures: Iterator[tuple[Picture, float]], count: int) -> Iterator[Frame]:
     end_ms = 0.0
-    while True:
+    for index in range(count):
+        with _reading_frame(index):
+            picture, duration_ms = next(pictures)
+        end_ms += min(duration_ms, _LONGEST_MS)
+        yield Frame(picture, end_ms)
+
+
+def _part_of_first(file: BinaryIO) -> Iterator[Frame]:
+    """Yield what there is of a damaged first frame."""
+    with reading():
+        opened = open_original(file)
+        cut = None if opened.animated is None else apng.cut(opened.animated)
+        picture, duration_ms = _rest_of_first(file) if cut is None else _first_of_png(cut, opened)
+    yield Frame(picture, duration_ms)
+
+
+def _rest_of_first(file: BinaryIO) -> tuple[Picture, float]:
+    opened = open_remains(file)
+    if opened is None or opened.remains is None:
+        raise ValueError("nothing can be decoded of the first frame")
+    image = opened.image
+    extent = (0.0, 0.0, float(image.width), float(image.height))
+    orientation, profile = orientation_of(image), profile_of(image, opened.file)
+    duration_ms = float(image.info.get("duration", 0))
+    pixels, _ = load_remains(image, opened.remains, lambda _: None)
+    return Picture(pixels, extent, orientation=orientation, profile=profile), duration_ms
+
+
+@contextmanager
+def _reading_frame(index: int) -> Iterator[None]:
+    """Translate the errors of code that decodes a frame."""
+    try:
         with reading():
-            shown = next(pictures, None)
-        if shown is None:
-            return
-        end_ms += min(shown[1], _LONGEST_MS)
-        yield Frame(shown[0], end_ms)
+            yield
+    except CorruptImage as error:
+        raise DamagedFrameError(index) from error
 
 
 def _gif_frames(size: Size, parts: list[gif.Part]) -> Iterator[Frame]:
     extent = (0.0, 0.0, float(size[0]), float(size[1]))
     composed = gif.draw_parts(iter(parts), size)
     end_ms = 0
-    for _ in parts:
-        with reading():
+    for index in range(len(parts)):
+        with _reading_frame(index):
             image, duration_ms = next(composed)
         end_ms += duration_ms
         yield Frame(Picture(image, extent), end_ms)
@@ -154,7 +231,7 @@ def _frames(image: ImageFile.ImageFile, file: BinaryIO, count: int) -> Iterator[
         orientation, profile = orientation_of(image), profile_of(image, file)
     end_ms = 0.0
     for index in range(count):
-        with reading():
+        with _reading_frame(index):
             image.seek(index)
             image.load()
             end_ms = _end_ms(image, end_ms)

@@ -12,12 +12,20 @@ import struct
 from collections.abc import Callable, Iterator
 
 from imgcdn.engine import apng, gif
+from imgcdn.engine.gif_blocks import TRAILER, table_bytes
 from imgcdn.engine.iso_boxes import boxes
-
-# Flags of a WebP's VP8X: transparent areas, and frames. Those for ICC, EXIF and XMP are dropped.
-_ALPHA_FLAG, _ANIMATION_FLAG = 0x10, 0x02
-_FRAME_HEAD = 16
-_PIXELS = (b"ALPH", b"VP8 ", b"VP8L")
+from imgcdn.engine.webp_chunks import (
+    ALPHA_FLAG,
+    ANIMATION,
+    ANIMATION_FLAG,
+    EXTENDED,
+    FILE_HEAD_BYTES,
+    FRAME,
+    FRAME_HEAD_BYTES,
+    PIXELS,
+    chunk_of,
+    chunks,
+)
 
 _AVIF_BOXES = frozenset([b"ftyp", b"meta", b"moov", b"mdat"])
 _AVIF_PADDING = (b"free", b"skip")
@@ -51,49 +59,43 @@ def _rewrap_gif(data: bytes) -> bytes | None:
     if any(part.box[2] > width or part.box[3] > height for part in parts):
         return None
     flags, background = data[10:12]
-    table = data[13 : 13 + gif.table_bytes(flags)]
+    table = data[13 : 13 + table_bytes(flags)]
     head = struct.pack("<6s2H3B", b"GIF89a", width, height, flags, background, 0) + table
     frames = (piece for part in parts for piece in (gif.plain_control(part), part.image))
-    return b"".join((head, gif.repeats(gif.plays_of(data)), *frames, bytes([gif.TRAILER])))
+    return b"".join((head, gif.repeats(gif.plays_of(data)), *frames, bytes([TRAILER])))
 
 
 def _rewrap_webp(data: bytes) -> bytes | None:
-    chunks = list(_riff_chunks(data[12:]))
-    if not chunks or chunks[0][0] != b"VP8X" or len(chunks[0][1]) != 10:
+    found = list(_riff_chunks(data, FILE_HEAD_BYTES, len(data)))
+    if not found or found[0][0] != EXTENDED or len(found[0][1]) != 10:
         return None
-    kept = [_riff_chunk(b"VP8X", bytes([chunks[0][1][0] & (_ALPHA_FLAG | _ANIMATION_FLAG)]) + chunks[0][1][1:])]
-    for name, content in chunks:
-        if name == b"ANIM":
-            kept.append(_riff_chunk(name, content))
-        elif name == b"ANMF":
-            pixels = (_riff_chunk(*each) for each in _riff_chunks(content[_FRAME_HEAD:]) if each[0] in _PIXELS)
-            kept.append(_riff_chunk(name, content[:_FRAME_HEAD] + b"".join(pixels)))
+    kept = [chunk_of(EXTENDED, bytes([found[0][1][0] & (ALPHA_FLAG | ANIMATION_FLAG)]) + found[0][1][1:])]
+    for name, content in found:
+        if name == ANIMATION:
+            kept.append(chunk_of(name, content))
+        elif name == FRAME:
+            inner = _riff_chunks(content, FRAME_HEAD_BYTES, len(content))
+            pixels = b"".join(chunk_of(*each) for each in inner if each[0] in PIXELS)
+            kept.append(chunk_of(name, content[:FRAME_HEAD_BYTES] + pixels))
     body = b"WEBP" + b"".join(kept)
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
-def _riff_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    at = 0
-    while at + 8 <= len(data):
-        name, length = struct.unpack_from("<4sI", data, at)
-        if at + 8 + length > len(data):
-            raise LookupError(name)
-        yield name, data[at + 8 : at + 8 + length]
-        at += 8 + length + length % 2
-
-
-def _riff_chunk(name: bytes, content: bytes) -> bytes:
-    return name + struct.pack("<I", len(content)) + content + bytes(len(content) % 2)
+def _riff_chunks(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, bytes]]:
+    for chunk in chunks(io.BytesIO(data), start, end):
+        if not chunk.is_whole:
+            raise LookupError(chunk.name)
+        yield chunk.name, data[chunk.content : chunk.end]
 
 
 def _rewrap_avif(data: bytes) -> bytes | None:
     """Return the file without what follows its frames. The offsets in it do not permit to cut anything out."""
     found = list(boxes(io.BytesIO(data), 0, len(data)))
-    while found[-1][0] in _AVIF_PADDING:
+    while found[-1].kind in _AVIF_PADDING:
         found.pop()
-    described = b"".join(data[start:end] for kind, start, end in found if kind in (b"meta", b"moov"))
-    known = {kind for kind, _, _ in found} == _AVIF_BOXES
-    return data[: found[-1][2]] if known and not any(kind in described for kind in _AVIF_METADATA) else None
+    described = b"".join(data[box.content : box.end] for box in found if box.kind in (b"meta", b"moov"))
+    known = {box.kind for box in found} == _AVIF_BOXES
+    return data[: found[-1].end] if known and not any(kind in described for kind in _AVIF_METADATA) else None
 
 
 _REWRAPS: dict[str, Callable[[bytes], bytes | None]] = {

@@ -24,7 +24,7 @@ from imgcdn.errors import CorruptImage
 
 
 def encode_animation(
-    file: BinaryIO, plan: Plan, encoding: Encoding, transform: Callable[[Picture], Picture]
+    file: BinaryIO, plan: Plan, encoding: Encoding, transform: Callable[[Picture], Picture], whole: int | None = None
 ) -> EncodedImage:
     """
     Encode every frame; running time and number of plays stay the same. Few frames are in memory at a time.
@@ -36,11 +36,13 @@ def encode_animation(
         plan: The plan for every frame.
         encoding: An encoding of format webp, gif or avif.
         transform: The pipeline steps between decoding and encoding.
+        whole: As in `open_animation`.
 
     Raises:
-        CorruptImage: A frame does not decode.
+        CorruptImage: It does not open.
+        DamagedFrameError: A frame does not decode.
     """
-    animation = open_animation(file)
+    animation = open_animation(file, whole)
     transformed = ((transform(frame.picture), frame.end_ms) for frame in animation.frames)
     first = next(transformed, None)
     if first is None:

@@ -10,7 +10,6 @@ PNG 3rd edition (https://www.w3.org/TR/png-3/), sections 4.9, 11.3.6 and 13.8.
 
 import io
 import struct
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -18,14 +17,16 @@ from typing import BinaryIO
 from PIL import Image
 
 from imgcdn.core.output.geometry import Area, Size
+from imgcdn.engine.pieces import Span, join
+from imgcdn.engine.png_chunks import SIGNATURE, packed, walk
+from imgcdn.engine.png_transparency import is_plain
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER = struct.Struct(">II5s")
 _CONTROL = struct.Struct(">5I2H2B")
 _NUMBER = struct.Struct(">I")
 
-#: What happens to a frame's area before the next frame is drawn. Any other value is an error.
-KEEP, CLEAR, RESTORE = 0, 1, 2
+# What happens to a frame's area before the next frame is drawn. 0 keeps it; a greater value is an error.
+_CLEAR, _RESTORE = 1, 2
 
 #: Colour types with an alpha channel.
 _WITH_ALPHA = (4, 6)
@@ -35,8 +36,9 @@ _PALETTE = (b"PLTE", b"tRNS")
 _OF_ANIMATION = (b"acTL", b"fcTL", b"fdAT")
 _KEPT = (b"IHDR", *_PALETTE, *_OF_ANIMATION, b"IDAT")
 
-# A file may consist of millions of empty chunks. An encoder writes a few for each frame.
-_MOST_CHUNKS = 100_000
+# Chunks that are as good as missing if their checksum is wrong. Longer ones are not as the specification says.
+_CHECKED = (*_PALETTE, b"acTL", b"fcTL")
+_MOST_CHECKED_BYTES = 3 * 256
 
 _Chunk = tuple[bytes, memoryview]
 
@@ -50,7 +52,7 @@ class Part:
         start: Depth, colour type and the rest of the header behind the size; then palette and transparency, as chunks.
         pixels: Its coded pixels, in pieces: views of the original, which are not copied.
         box: Its area on the canvas: left, top, right, bottom; inside the canvas.
-        disposal: KEEP, CLEAR or RESTORE.
+        disposal: What happens to the area afterwards: 0 keeps it, 1 clears it, 2 restores what was there before.
         over: Whether its transparent pixels show what is beneath. Otherwise they replace it.
         duration_ms: How long it is shown.
     """
@@ -66,8 +68,8 @@ class Part:
         """Return a PNG with nothing but this part, at its own size."""
         left, top, right, bottom = self.box
         header = _HEADER.pack(right - left, bottom - top, self.start[0])
-        chunks = (_chunk(b"IHDR", header), self.start[1], *(_chunk(b"IDAT", each) for each in self.pixels))
-        return b"".join((_SIGNATURE, *chunks, _chunk(b"IEND", b"")))
+        chunks = (packed(b"IHDR", header), self.start[1], *(packed(b"IDAT", each) for each in self.pixels))
+        return b"".join((SIGNATURE, *chunks, packed(b"IEND", b"")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,28 +99,16 @@ class _BrokenError(Exception):
 def is_animated(file: BinaryIO) -> bool:
     """Tell whether a file is a PNG that announces an animation. Its position afterwards is undefined."""
     file.seek(0)
-    if file.read(len(_SIGNATURE)) != _SIGNATURE:
+    if file.read(len(SIGNATURE)) != SIGNATURE:
         return False
-    for _ in range(_MOST_CHUNKS):
-        head = file.read(8)
-        if len(head) < 8 or head[4:] in (b"acTL", b"IDAT", b"IEND"):
-            return head[4:] == b"acTL"
-        file.seek(_NUMBER.unpack_from(head)[0] + 4, 1)
-    return False
+    found = next((chunk.name for chunk in walk(file) if chunk.name in (b"acTL", b"IDAT", b"IEND")), b"")
+    return found == b"acTL"
 
 
-def without_animation(data: bytes) -> bytes:
-    """Return an animated PNG with its default image alone, and all else that it has."""
-    pieces = [_SIGNATURE]
-    at = len(_SIGNATURE)
-    for _ in range(_MOST_CHUNKS):
-        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
-        if data[at + 4 : at + 8] not in _OF_ANIMATION:
-            pieces.append(data[at:end])
-        at = end
-        if at >= len(data):
-            break
-    return b"".join((*pieces, data[at:]))
+def without_animation(file: BinaryIO) -> BinaryIO:
+    """Return an animated PNG with its default image alone, and all else that it has. It reads from `file`."""
+    kept = (chunk for chunk in walk(file) if chunk.name not in _OF_ANIMATION)
+    return join(file, (SIGNATURE, *(Span(chunk.start, min(chunk.end, chunk.file_end)) for chunk in kept)))
 
 
 def cut(file: BinaryIO) -> Cut | None:
@@ -146,15 +136,15 @@ def rewrap(data: bytes) -> bytes | None:
     Return an animated PNG with only its frames, palette and transparency. Its description of its colours is dropped.
 
     Returns:
-        None if it is broken, or if it has more frames than it announces.
+        None if it is broken, if it has more frames than it announces, or if viewers differ in what its tRNS means.
     """
     animation = cut(io.BytesIO(data))
     if animation is None:
         return None
     kept = [chunk for chunk in _chunks(data) if chunk[0] in _KEPT]
-    if sum(name == b"fcTL" for name, _ in kept) != len(animation.parts):
+    if sum(name == b"fcTL" for name, _ in kept) != len(animation.parts) or not is_plain(kept):
         return None
-    return b"".join((_SIGNATURE, *(_chunk(name, content) for name, content in kept), _chunk(b"IEND", b"")))
+    return b"".join((SIGNATURE, *(packed(name, content) for name, content in kept), packed(b"IEND", b"")))
 
 
 def draw_parts(animation: Cut, decode: Callable[[bytes], Image.Image]) -> Iterator[tuple[Image.Image, float]]:
@@ -171,8 +161,8 @@ def draw_parts(animation: Cut, decode: Callable[[bytes], Image.Image]) -> Iterat
     canvas = Image.new("RGBA", animation.size)
     for index, part in enumerate(animation.parts):
         # The first frame has nothing to restore, so its area is cleared (section 11.3.6.2).
-        disposal = CLEAR if index == 0 and part.disposal == RESTORE else part.disposal
-        kept = canvas.copy() if disposal == RESTORE else canvas
+        disposal = _CLEAR if index == 0 and part.disposal == _RESTORE else part.disposal
+        kept = canvas.copy() if disposal == _RESTORE else canvas
         patch = decode(part.file()).convert("RGBA")
         if part.over:
             canvas.alpha_composite(patch, part.box[:2])
@@ -180,22 +170,21 @@ def draw_parts(animation: Cut, decode: Callable[[bytes], Image.Image]) -> Iterat
             canvas.paste(patch, part.box[:2])
         yield canvas.convert(animation.mode) if animation.mode != "RGBA" else canvas, part.duration_ms
         canvas = kept
-        if disposal == CLEAR:
+        if disposal == _CLEAR:
             canvas.paste((0, 0, 0, 0), part.box)
 
 
 def _chunks(data: bytes) -> Iterator[_Chunk]:
     """Yield the name and the content of each chunk before IEND."""
-    view, at = memoryview(data), len(_SIGNATURE)
-    for _ in range(_MOST_CHUNKS):
-        length, name = struct.unpack_from(">I4s", data, at)
-        if name == b"IEND":
+    view = memoryview(data)
+    for chunk in walk(io.BytesIO(data)):
+        if chunk.name == b"IEND":
             return
-        if at + 12 + length > len(data):
+        if chunk.is_cut:
             break
-        # The checksum is not compared, as in Chromium: the coded pixels have one of their own.
-        yield name, view[at + 8 : at + 8 + length]
-        at += 12 + length
+        # The checksum of frames' pixels is not compared, as in Chromium.
+        if chunk.name not in _CHECKED or chunk.data(_MOST_CHECKED_BYTES) is not None:
+            yield chunk.name, view[chunk.content]
     raise _BrokenError
 
 
@@ -207,7 +196,7 @@ def _cut(chunks: list[_Chunk]) -> Cut:
     before = chunks[:first]
     width, height, coding = _HEADER.unpack(chunks[0][1])
     count, plays = struct.unpack(">2I", dict(before).get(b"acTL", b""))
-    palette = b"".join(_chunk(name, content) for name, content in before if name in _PALETTE)
+    palette = b"".join(packed(name, content) for name, content in before if name in _PALETTE)
     # Frames beyond the announced number are ignored, as in Chromium.
     found = list(_frames(chunks, first))[:count]
     parts = tuple(_part((coding, palette), control, pixels, (width, height)) for control, pixels in found)
@@ -254,19 +243,14 @@ def _complete(pixels: list[memoryview]) -> tuple[memoryview, ...]:
 def _part(start: tuple[bytes, bytes], control: memoryview, pixels: tuple[memoryview, ...], size: Size) -> Part:
     _, width, height, left, top, delay, ticks, disposal, blend = _CONTROL.unpack(control)
     right, bottom = left + width, top + height
-    if not width or not height or right > size[0] or bottom > size[1] or disposal > RESTORE or blend > 1:
+    if not width or not height or right > size[0] or bottom > size[1] or disposal > _RESTORE or blend > 1:
         raise _BrokenError
     # The delay is a fraction of a second; a denominator of 0 means hundredths (section 11.3.6.2).
     return Part(start, pixels, (left, top, right, bottom), disposal, blend == 1, 1000 * delay / (ticks or 100))
 
 
 def _mode(colour: int, palette: bytes, parts: tuple[Part, ...], size: Size) -> str:
-    covered = parts[0].box == (0, 0, *size) and all(part.disposal != CLEAR for part in parts[:-1])
-    covered = covered and parts[0].disposal != RESTORE
+    covered = parts[0].box == (0, 0, *size) and all(part.disposal != _CLEAR for part in parts[:-1])
+    covered = covered and parts[0].disposal != _RESTORE
     alpha = colour in _WITH_ALPHA or b"tRNS" in palette or not covered
     return ("L" if colour in (0, 4) else "RGB") + ("A" if alpha else "")
-
-
-def _chunk(name: bytes, content: bytes | memoryview) -> bytes:
-    checksum = zlib.crc32(content, zlib.crc32(name))
-    return b"".join((_NUMBER.pack(len(content)), name, content, _NUMBER.pack(checksum)))

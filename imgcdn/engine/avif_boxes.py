@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from imgcdn.engine.iso_boxes import boxes
+from imgcdn.engine.iso_boxes import Box, boxes
 
 _CONTAINERS = frozenset([b"moov", b"trak", b"edts", b"mdia"])
 
@@ -37,12 +37,12 @@ def plays_of(data: bytes) -> int:
         data: A whole file, of any origin.
     """
     whole = 0
-    for kind, start, end in _nested_boxes(io.BytesIO(data), 0, len(data)):
+    for box in _nested_boxes(io.BytesIO(data), 0, len(data)):
         try:
-            if kind == b"tkhd":
-                whole = _number(data[start:end], _DURATION_AT[kind])
-            elif kind == b"elst":
-                return _plays(data[start:end], whole)
+            if box.kind == b"tkhd":
+                whole = _number(data[box.content : box.end], _DURATION_AT[box.kind])
+            elif box.kind == b"elst":
+                return _plays(data[box.content : box.end], whole)
         except struct.error:  # a box that ends too early
             return 0
     return 0
@@ -58,22 +58,22 @@ def set_plays(data: bytes, plays: int) -> bytes:
     """
     made = bytearray(data)
     found = list(_nested_boxes(io.BytesIO(data), 0, len(data)))
-    segment = next((_number(data[start:end], 8) for kind, start, end in found if kind == b"elst"), 0)
-    for kind, start, end in found:
-        if kind in _TIMED:
-            box = memoryview(made)[start:end]
-            box[_TIMES] = bytes(16)
-            if kind in _DURATION_AT:
-                struct.pack_into(">Q", box, _DURATION_AT[kind], plays * segment or _FOR_EVER)
+    segment = next((_number(data[box.content : box.end], 8) for box in found if box.kind == b"elst"), 0)
+    for box in found:
+        if box.kind in _TIMED:
+            content = memoryview(made)[box.content : box.end]
+            content[_TIMES] = bytes(16)
+            if box.kind in _DURATION_AT:
+                struct.pack_into(">Q", content, _DURATION_AT[box.kind], plays * segment or _FOR_EVER)
     return bytes(made)
 
 
-def _nested_boxes(file: BinaryIO, start: int, end: int, level: int = 1) -> Iterator[tuple[bytes, int, int]]:
+def _nested_boxes(file: BinaryIO, start: int, end: int, level: int = 1) -> Iterator[Box]:
     """Yield the boxes, and after each container those in it."""
-    for kind, content, last in boxes(file, start, end):
-        yield kind, content, last
-        if kind in _CONTAINERS and level < _MOST_LEVELS:
-            yield from _nested_boxes(file, content, last, level + 1)
+    for box in boxes(file, start, end):
+        yield box
+        if box.kind in _CONTAINERS and level < _MOST_LEVELS:
+            yield from _nested_boxes(file, box.content, box.end, level + 1)
 
 
 def _number(box: bytes, offset: int) -> int:

@@ -5,8 +5,20 @@ The codecs, registered once: five to read, five to write, and none of Pillow's o
 The plugins are therefore imported here, and every call that opens or saves names one of these formats.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pillow_avif  # noqa: F401  # registers itself as the AVIF encoder
-from PIL import AvifImagePlugin, GifImagePlugin, Image, JpegImagePlugin, MpoImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL import (
+    AvifImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    MpoImagePlugin,
+    PngImagePlugin,
+    WebPImagePlugin,
+)
 
 #: Pillow's name of each format that is read -> its name in `core.output.formats.FORMATS`. MPO, two JPEGs in one file
 #: (phones keep a gain map or a preview in the second), is opened by the JPEG plugin and is a still JPEG here.
@@ -28,3 +40,14 @@ Image.register_open("AVIF", AvifImagePlugin.AvifImageFile, AvifImagePlugin._acce
 
 # By default every decode starts a thread for each CPU; renders already run side by side.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+
+
+@contextmanager
+def cut_data_allowed() -> Iterator[None]:
+    """Have Pillow keep the pixels that it decoded before an error. Renders run one at a time in their process."""
+    before = ImageFile.LOAD_TRUNCATED_IMAGES
+    ImageFile.LOAD_TRUNCATED_IMAGES = True
+    try:
+        yield
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = before

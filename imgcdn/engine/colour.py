@@ -6,17 +6,14 @@ from functools import lru_cache
 from itertools import product
 from pathlib import Path
 
-from PIL import Image, ImageChops, ImageCms, ImageMath
+from PIL import Image, ImageChops, ImageCms
 
 from imgcdn.core.output.formats import JPEG, OUTPUTS, PNG
 from imgcdn.core.output.plan import Plan
 from imgcdn.core.request.params import WHITE
 from imgcdn.engine.decode import Picture
 from imgcdn.engine.originals import reading
-
-# Grey modes of more than 8 bits -> the factor that brings their values to 0..255. PNG's 16 bits arrive as I;16 (or I),
-# floats run from 0 to 1.
-_WIDE = {"I;16": 1 / 257, "I;16L": 1 / 257, "I;16B": 1 / 257, "I;16N": 1 / 257, "I": 1 / 257, "F": 255.0}
+from imgcdn.engine.wide_grey import is_wide, narrow
 
 # Mode -> the ICC colour space (ICC.1:2022, table 19) that a profile must have to describe it. LittleCMS is given
 # exactly these modes: a profile of another kind has read out of bounds (CVE-2026-59205), or gave wrong pixels.
@@ -93,24 +90,13 @@ def flatten(picture: Picture, plan: Plan) -> Picture:
 
 def expand_modes(image: Image.Image) -> Image.Image:
     """Return the image as `expand` does. Call this within `reading()`."""
-    if image.mode in _WIDE:
-        return _narrow(image)
+    if is_wide(image):
+        return narrow(image)
     if image.mode in ("1", "L"):
         return image.convert("LA" if image.has_transparency_data else "L")
     if image.has_transparency_data and image.mode not in ("LA", "RGBA"):
         return image.convert("RGBA")
     return image if image.mode in ("LA", "RGB", "RGBA", "CMYK") else image.convert("RGB")
-
-
-def _narrow(image: Image.Image) -> Image.Image:
-    """Scale a wide grey image to 8 bits. `convert` would clip it."""
-    factor = _WIDE[image.mode]
-    grey = image.point(lambda value: value * factor + 0.5).convert("L")
-    clear = image.info.get("transparency")
-    if isinstance(clear, int):
-        opaque = ImageMath.lambda_eval(lambda args: (args["grey"] != clear) * 255, grey=image.convert("I"))
-        grey.putalpha(opaque.convert("L"))
-    return grey
 
 
 def _can_keep_profile(picture: Picture, plan: Plan) -> bool:

@@ -4,15 +4,15 @@ File -> the ICC profile of its pixels, as browsers read it.
 Colours that are given as code points or as a gamma become a profile too.
 """
 
-import io
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import BinaryIO
 
 from PIL import ImageFile
 
 from imgcdn.engine import icc
-from imgcdn.engine.iso_boxes import boxes
+from imgcdn.engine.avif_meta import colour_codes
+from imgcdn.engine.png_chunks import walk
 
 # Code points of ITU-T H.273, table 2 (primaries) and table 3 (transfer). A code that is missing here counts as sRGB:
 # 2 (unspecified), and the television curves, which browsers treat as sRGB's.
@@ -41,10 +41,8 @@ _SRGB_GAMMA, _NEAR_GAMMA, _NEAR_PRIMARY = 1 / 2.2, 0.01, 0.002
 # Pillow's grey modes.
 _GREY = ("1", "L", "LA", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
-# Limits against hostile files. An AVIF's properties are in its second box and take a few hundred bytes. A PNG's colours
-# come before its pixels.
-_MOST_META_BYTES = 1 << 20
-_MOST_CHUNKS = 1000
+# Length of a PNG's cICP.
+_CODES_BYTES = 4
 
 
 def profile_of(image: ImageFile.ImageFile, file: BinaryIO) -> bytes:
@@ -63,7 +61,7 @@ def profile_of(image: ImageFile.ImageFile, file: BinaryIO) -> bytes:
         if image.format == "PNG":
             return _png_profile(image, file)
         profile = _embedded(image)
-        return profile or (_profile_of_codes(*_avif_codes(file), grey=False) if image.format == "AVIF" else b"")
+        return profile or (_profile_of_codes(*colour_codes(file), grey=False) if image.format == "AVIF" else b"")
     except (struct.error, ValueError, LookupError, ArithmeticError):
         return b""  # a description that does not parse counts as none
     finally:
@@ -119,66 +117,11 @@ def _png_codes(file: BinaryIO) -> tuple[int, int] | None:
     Returns:
         None if there is no such chunk, or it is not for RGB in full range.
     """
-    file.seek(8)
-    for _ in range(_MOST_CHUNKS):
-        length, name = struct.unpack(">I4s", file.read(8))
-        if name == b"cICP":
-            primaries, transfer, matrix, full_range = file.read(4)
-            return (primaries, transfer) if matrix == 0 and full_range == 1 else None
-        if name in (b"IDAT", b"IEND"):
+    for chunk in walk(file):
+        if chunk.name == b"cICP":
+            data = chunk.data(_CODES_BYTES)
+            # The last two say: RGB, in full range.
+            return (data[0], data[1]) if data is not None and data[2:] == b"\0\1" else None
+        if chunk.name in (b"IDAT", b"IEND"):
             return None
-        file.seek(length + 4, io.SEEK_CUR)
     return None
-
-
-def _avif_codes(file: BinaryIO) -> tuple[int, int]:
-    """Return the code points of an AVIF's primary item; unspecified where it has none."""
-    meta = dict(_contents(_meta_box(file)[4:]))
-    properties = list(_contents(meta[b"iprp"]))
-    listed = list(_contents(dict(properties)[b"ipco"]))
-    item = _primary_item(meta[b"pitm"])
-    # There may be a table for each version, and an item is in one of them.
-    tables = (_associated(data, item) for kind, data in properties if kind == b"ipma")
-    for index in next((found for found in tables if found), []):
-        name, data = listed[index - 1]
-        if name == b"colr" and data[:4] == b"nclx":
-            primaries, transfer = struct.unpack_from(">HH", data, 4)
-            return primaries, transfer
-    return 2, 2
-
-
-def _meta_box(file: BinaryIO) -> bytes:
-    """Return the contents of the file's meta box (ISO/IEC 14496-12, section 8.11)."""
-    for kind, start, end in boxes(file, 0, file.seek(0, io.SEEK_END)):
-        if kind == b"meta":
-            file.seek(start)
-            return file.read(min(end - start, _MOST_META_BYTES))
-    raise LookupError("there is no meta box")
-
-
-def _contents(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the kind and the content of each box."""
-    for kind, start, end in boxes(io.BytesIO(data), 0, len(data)):
-        yield kind, data[start:end]
-
-
-def _primary_item(data: bytes) -> int:
-    item: int = struct.unpack_from(">I" if data[0] else ">H", data, 4)[0]
-    return item
-
-
-def _associated(data: bytes, wanted: int) -> list[int]:
-    """Return an item's properties as indices into `ipco`, counted from 1 (ISO/IEC 23008-12, section 9.3)."""
-    item_format = ">IB" if data[0] else ">HB"
-    wide = data[3] & 1
-    (items,) = struct.unpack_from(">I", data, 4)
-    at = 8
-    for _ in range(items):
-        item, count = struct.unpack_from(item_format, data, at)
-        at += struct.calcsize(item_format)
-        end = at + count * (1 + wide)
-        if item == wanted:
-            indices = struct.unpack_from(f">{count}{'H' if wide else 'B'}", data, at)
-            return [index & (0x7FFF if wide else 0x7F) for index in indices]
-        at = end
-    return []

@@ -12,7 +12,7 @@ from imgcdn.engine import gif
 from imgcdn.engine.colourspaces import profile_of
 from imgcdn.engine.originals import BROKEN, Opened, open_original, open_remains, orientation_of, reading
 from imgcdn.engine.png_pixels import load_png, read_header
-from imgcdn.engine.remains import load_remains
+from imgcdn.engine.remains_pixels import jpeg_lacks_pixels, load_remains
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +66,18 @@ def _picture(opened: Opened, plan: Plan) -> Picture:
     width, height = image.size
     scale = _draft(image, plan, orientation)
     partial = False
+
+    def draft(other: ImageFile.ImageFile) -> None:
+        _draft(other, plan, orientation)
+
     if opened.remains is None:
         pixels = _first_frame(image, opened.file)
+        partial = image.format in ("JPEG", "MPO") and jpeg_lacks_pixels(image, opened.file, draft)
     else:
-        pixels, partial = load_remains(image, opened.remains, lambda other: _draft(other, plan, orientation))
+        pixels, partial = load_remains(image, opened.remains, draft)
     partial = partial or opened.lacks_frames
     extent = (0.0, 0.0, width / scale, height / scale)
-    altered = opened.remains is not None
+    altered = opened.remains is not None or partial
     return Picture(pixels, extent, scale, orientation, profile, altered=altered, partial=partial)
 
 

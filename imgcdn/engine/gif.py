@@ -4,8 +4,6 @@ GIF frames put together as browsers do it.
 Where a GIF leaves part of its canvas uncovered, or clears it, browsers show what lies behind the picture. Pillow fills
 in the background colour or the palette's first entry, and enlarges the canvas for a frame that reaches beyond it. So
 each part is handed to Pillow as a GIF of its own, and composed here.
-
-Block layout: https://www.w3.org/Graphics/GIF/spec-gif89a.txt
 """
 
 import io
@@ -16,10 +14,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageFile
 
 from imgcdn.core.output.geometry import Size
-
-#: Bytes that begin a block, and the label of the extension with disposal, duration and transparent entry.
-EXTENSION, IMAGE, TRAILER = 0x21, 0x2C, 0x3B
-GRAPHIC_CONTROL = 0xF9
+from imgcdn.engine.gif_blocks import EXTENSION, GRAPHIC_CONTROL, IMAGE, TRAILER, blocks, table_bytes
 
 #: Disposal methods. Any other one keeps the part, but 4 restores: some encoders counted the bits from 1, and Chromium
 #: and Firefox read it so.
@@ -28,6 +23,7 @@ _ALSO_RESTORE = 4
 
 # Application extensions that say how often the animation is repeated, with the length of their names before them.
 _LOOPS = (b"\x0bNETSCAPE2.0", b"\x0bANIMEXTS1.0")
+_LOOP_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +97,18 @@ def first_part(data: bytes) -> Part:
 
 
 def parts(data: bytes) -> Iterator[Part]:
-    """
-    Cut a GIF into its frames.
-
-    Raises:
-        IndexError, struct.error: The file ends within a block.
-    """
+    """Cut a GIF into its whole frames."""
     view = memoryview(data)
     head = data[10 : 13 + table_bytes(data[10])]
     control = b""
-    for at, end in _blocks(data):
-        if data[at] == IMAGE:
-            yield _part(head, control, view[at:end])
+    for block in blocks(data):
+        if not block.is_whole:
+            return
+        if block.kind == IMAGE:
+            yield _part(head, control, view[block.start : block.end])
             control = b""
-        elif data[at + 1] == GRAPHIC_CONTROL:
-            control = data[at:end]
+        elif data[block.start + 1] == GRAPHIC_CONTROL:
+            control = data[block.start : block.end]
 
 
 def plays_of(data: bytes) -> int:
@@ -123,34 +116,14 @@ def plays_of(data: bytes) -> int:
     Return the number of plays; 0 for endless.
 
     The file has the number of repeats after the first play, 0 for endless. Without it there is one play.
-
-    Raises:
-        IndexError: The file ends within a block.
     """
-    for at, _ in _blocks(data):
+    for block in blocks(data):
         # The name and the number are data sub-blocks; the second one begins with 1 (its kind).
-        if data[at] == EXTENSION and data[at + 2 : at + 14] in _LOOPS and data[at + 14] >= 3 and data[at + 15] == 1:
-            repeats = int.from_bytes(data[at + 16 : at + 18], "little")
+        content = data[block.start + 2 : min(block.end, block.start + 2 + _LOOP_BYTES)]
+        if len(content) == _LOOP_BYTES and content.startswith(_LOOPS) and content[12] >= 3 and content[13] == 1:
+            repeats = int.from_bytes(content[14:16], "little")
             return repeats + 1 if repeats else 0
     return 1
-
-
-def _blocks(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield the start and the end of each extension and each image, which includes its colour table."""
-    at = 13 + table_bytes(data[10])
-    while data[at] != TRAILER:
-        if data[at] == EXTENSION:
-            end = behind_blocks(data, at + 2)
-            yield at, end
-        elif data[at] == IMAGE:
-            # Between descriptor and blocks stand the local colour table and one byte, the code size.
-            end = behind_blocks(data, at + 10 + table_bytes(data[at + 9]) + 1)
-            yield at, end
-        else:
-            end = at + 1  # stray bytes between blocks are skipped, as every viewer does
-        at = end
-        if at == len(data):
-            return  # the trailer is often missing
 
 
 def plain_control(part: Part) -> bytes:
@@ -195,6 +168,8 @@ def draw_parts(frames: Iterator[Part], size: Size) -> Iterator[tuple[Image.Image
 
 
 def _patch(part: Part, size: Size) -> Image.Image:
+    if not part.image[10 + len(part.local_table)]:
+        raise ValueError("a code size of 0, which Pillow accepts")
     with Image.open(io.BytesIO(part.file()), formats=["GIF"]) as image:
         return image.crop((0, 0, *size)).convert("RGBA")
 
@@ -204,15 +179,3 @@ def _part(tables: bytes, control: bytes, image: memoryview) -> Part:
     flags, delay = struct.unpack_from("<BH", control, 3) if control else (0, 0)
     disposal = RESTORE if flags >> 2 & 7 == _ALSO_RESTORE else flags >> 2 & 7
     return Part(tables, control, image, (left, top, left + width, top + height), disposal, 10 * delay)
-
-
-def table_bytes(flags: int) -> int:
-    """Return the length of the colour table that a screen's or an image's flags announce."""
-    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
-
-
-def behind_blocks(data: bytes, at: int) -> int:
-    """Return the position behind a chain of data sub-blocks."""
-    while data[at]:
-        at += data[at] + 1
-    return at + 1

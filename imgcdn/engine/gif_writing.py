@@ -14,17 +14,8 @@ from PIL import Image, ImageChops
 
 from imgcdn.core.output.geometry import Size
 from imgcdn.engine.encode import HALF_ALPHA, reduce_to_palette
-from imgcdn.engine.gif import (
-    CLEAR,
-    EXTENSION,
-    GRAPHIC_CONTROL,
-    IMAGE,
-    KEEP,
-    TRAILER,
-    behind_blocks,
-    repeats,
-    table_bytes,
-)
+from imgcdn.engine.gif import CLEAR, KEEP, repeats
+from imgcdn.engine.gif_blocks import EXTENSION, GRAPHIC_CONTROL, IMAGE, TRAILER, blocks, table_bytes
 
 # 16 bits of centiseconds.
 _MOST_TICKS = 65_535
@@ -145,12 +136,12 @@ def _encode_frame(
     # The optimiser would drop an entry that no pixel uses.
     picture.save(out, "GIF", optimize=not reserve_transparent, interlace=0, **clear)
     data = out.getvalue()
-    at = 13 + table_bytes(data[10])
-    table = data[13:at]
-    transparent, entry = 0, 0
-    while data[at] == EXTENSION:
-        transparent, entry = data[at + 3] & 1, data[at + 6]
-        at = behind_blocks(data, at + 2)
+    table = data[13 : 13 + table_bytes(data[10])]
+    transparent, entry, at = 0, 0, 0
+    for block in blocks(data):
+        at = block.start
+        if block.kind == EXTENSION:
+            transparent, entry = data[at + 3] & 1, data[at + 6]
     flags = disposal << 2 | transparent
     control = struct.pack("<4BHBB", EXTENSION, GRAPHIC_CONTROL, 4, flags, ticks, entry, 0)
     image = _DESCRIPTOR.pack(IMAGE, *corner, *patch.size, 0x80 | data[10] & 7)

@@ -3,7 +3,8 @@
 #: How many bytes `kind_of` needs.
 HEAD_BYTES = 1024
 
-_AVIF_BRANDS = (b"avif", b"avis")
+#: Brands of AVIF: a picture, a sequence.
+AVIF_BRANDS = (b"avif", b"avis")
 
 # (offset, bytes, kind). A name in `core.output.formats.FORMATS` is a supported kind.
 _MAGIC = (
@@ -65,8 +66,8 @@ def _iso_kind(head: bytes) -> str:
     """Return the kind of an ISO base media file by the brands in its first box."""
     length = int.from_bytes(head[:4], "big")
     major, *compatible = (head[at : at + 4] for at in (8, *range(16, min(length, len(head)), 4)))
-    # "mif1" only means still images. The brand of the codec is then among the compatible ones.
-    if major in _AVIF_BRANDS or (major in _HEIF_BRANDS and any(brand in _AVIF_BRANDS for brand in compatible)):
+    # As in browsers, any brand counts. The major one may only mean still images ("mif1"), or be damaged.
+    if any(brand in AVIF_BRANDS for brand in (major, *compatible)):
         return "avif"
     return "HEIC" if major in _HEIF_BRANDS else "MP4 or QuickTime video"
 

@@ -1,6 +1,5 @@
 """Opening originals. They are opened only here, and the errors of reading them are translated only here."""
 
-import io
 import struct
 import warnings
 import zlib
@@ -14,8 +13,9 @@ from PIL import ExifTags, Image, ImageFile, PngImagePlugin
 from imgcdn.core.output.geometry import UPRIGHT
 from imgcdn.engine import apng
 from imgcdn.engine.codecs import READABLE
-from imgcdn.engine.gif_blocks import ends_as_gif
-from imgcdn.engine.png_pixels import correct_transparency, read_header
+from imgcdn.engine.gif_blocks import is_cut
+from imgcdn.engine.png_pixels import read_header
+from imgcdn.engine.png_transparency import correct_transparency
 from imgcdn.engine.remains import Remains, find_remains
 from imgcdn.errors import CorruptImage
 
@@ -133,8 +133,7 @@ def _open_animated_png(file: BinaryIO) -> Opened:
 
 
 def _open_default_image(animated: BinaryIO) -> Opened:
-    animated.seek(0)
-    file = io.BytesIO(apng.without_animation(animated.read()))
+    file = apng.without_animation(animated)
     return Opened(_open(file), file, animated=animated)
 
 
@@ -154,35 +153,19 @@ def _open(file: BinaryIO) -> ImageFile.ImageFile:
     if image.format == "PNG":
         if image.mode == "P" and image.palette is None:
             raise ValueError("a PNG with a palette has no PLTE")
-        correct_transparency(image, read_header(file))
-        _drop_surplus_alphas(image)
+        correct_transparency(image, read_header(file), file)
     return image
 
 
 def _may_be_damaged(image: ImageFile.ImageFile, file: BinaryIO) -> bool:
     """Tell whether it is worth a walk through the file to look for damage that Pillow does not report."""
     if image.format == "GIF":
-        return not ends_as_gif(file)
+        return is_cut(file)
     if not isinstance(image, PngImagePlugin.PngImageFile):
         return False
     # Pillow keeps texts where it keeps what other chunks say, and a text may have any name.
     texts = image.png.im_text if image.png is not None else {}
     return any(name in texts for name in _NO_TEXTS)
-
-
-def _drop_surplus_alphas(image: ImageFile.ImageFile) -> None:
-    """
-    Ignore the alphas of a PNG's palette if there are more than colours, as libpng and so browsers do.
-
-    Pillow raises an error for them, or applies them.
-    """
-    alphas = image.info.get("transparency")
-    if image.format != "PNG" or image.mode != "P" or alphas is None or image.palette is None:
-        return
-    # Pillow gives an index instead if exactly one colour is transparent and the others are opaque.
-    count = alphas + 1 if isinstance(alphas, int) else len(alphas)
-    if 3 * count > len(image.palette.palette):
-        del image.info["transparency"]
 
 
 def orientation_of(image: ImageFile.ImageFile) -> int:

@@ -1,102 +1,39 @@
 """
-The chunks of a PNG that its pixels need, without those that are odd (PNG 3rd edition, sections 5, 11 and 13).
+Walking over the chunks of a PNG (3rd edition, section 5). Every reader of chunks uses this walk.
 
-Section 13.1: errors in ancillary chunks should not stop a decoder. Pillow stops at a wrong checksum or length of any
-chunk, and at more than 1 MiB of text.
+A chunk has a length, a name, its content and a checksum of name and content.
 """
 
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
 
-from imgcdn.engine.pieces import Piece, Span, join
-from imgcdn.engine.png_rows import HEADER_BYTES
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_HEAD = struct.Struct(">I4s")
-_SUM_BYTES = 4
+#: Length and name of a chunk.
+HEAD = struct.Struct(">I4s")
 
-# A picture of 32 MB in chunks of 256 bytes has half as many. The walk over them takes half a second.
+#: Bytes of a checksum.
+SUM_BYTES = 4
+
+# A file may have millions of empty chunks. A picture of 32 MB in chunks of 256 bytes has half as many as this, and the
+# walk over them takes half a second.
 _MOST_CHUNKS = 250_000
 
-# Largest profile, unpacked. libpng allocates no more for a chunk.
-_MOST_PROFILE_BYTES = 8_000_000
-
-# Colour type -> length of tRNS (section 11.3.1.1). A palette has as many alphas as colours, or fewer.
-_KEY_BYTES = {0: 2, 2: 6}
-_MOST_COLOURS = 256
-
-_PIXELS, _CONTROL, _FRAME, _FRAME_PIXELS = b"IDAT", b"acTL", b"fcTL", b"fdAT"
-
-# What is kept of the ancillary chunks before the pixels: greatest length, and whether it is sound.
-_KEPT: Mapping[bytes, tuple[int, Callable[[bytes], bool]]] = {
-    b"cICP": (4, lambda data: len(data) == 4),
-    b"sRGB": (1, lambda data: len(data) == 1),
-    b"gAMA": (4, lambda data: len(data) == 4),
-    b"cHRM": (32, lambda data: len(data) == 32),
-    b"eXIf": (1 << 20, lambda data: data[:2] in (b"II", b"MM")),
-    b"iCCP": (_MOST_PROFILE_BYTES, lambda data: True),
-    b"tRNS": (_MOST_COLOURS, lambda data: True),
-    _CONTROL: (8, lambda data: len(data) == 8 and data[:4] != bytes(4)),
-}
-
 
 @dataclass(frozen=True, slots=True)
-class SoundPng:
+class Chunk:
     """
-    A PNG without what does not belong to its pixels.
+    A chunk of a file, from its length to its checksum.
 
     Args:
-        file: As a decoder can read it.
-        profile: The ICC profile, unpacked and unchecked; None if there is none, or an odd one. It is not in `file`.
-        ends_early: Whether the file ends before its last chunk.
+        file: The file that it is part of; seekable.
+        start: Where its length begins.
+        end: Behind its checksum. It lies behind `file_end` if the file ends early.
+        file_end: The length of the file.
     """
-
-    file: BinaryIO
-    profile: bytes | None
-    ends_early: bool
-
-
-def sound_png(file: BinaryIO) -> SoundPng | None:
-    """
-    Return a PNG with the chunks that its pixels need, and with those about its colours and orientation that are sound.
-
-    Args:
-        file: Seekable. The result reads from it.
-
-    Returns:
-        None if no browser shows it: its header or palette is damaged, a critical chunk is unknown, or it has no pixels.
-    """
-    chunks = _Chunks()
-    for chunk in _walk(file):
-        if chunk.name == b"IEND" or not chunks.take(chunk):
-            break
-    else:
-        chunks.ends_early = True
-    if chunks.is_unreadable or not chunks.has_pixels:
-        return None
-    return SoundPng(join(file, chunks.pieces()), _profile(chunks.head.get(b"iCCP", b"")), chunks.ends_early)
-
-
-def pixel_data(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the compressed pixels of the first picture, in parts of at most 64 KB."""
-    for chunk in _walk(file):
-        if chunk.name == _PIXELS:
-            at = chunk.start + _HEAD.size
-            while at < chunk.end - _SUM_BYTES:
-                file.seek(at)
-                data = file.read(min(65_536, chunk.end - _SUM_BYTES - at))
-                if not data:
-                    return
-                at += len(data)
-                yield data
-
-
-@dataclass(frozen=True, slots=True)
-class _Chunk:
-    """A chunk from its length to its checksum. `end` lies behind the end of the file if the file ends early."""
 
     file: BinaryIO
     name: bytes
@@ -108,158 +45,53 @@ class _Chunk:
     def is_cut(self) -> bool:
         return self.end > self.file_end
 
+    @property
+    def is_critical(self) -> bool:
+        """Whether a decoder that does not know the chunk cannot show the picture (section 5.4)."""
+        return not self.name[0] & 0x20
+
+    @property
+    def content(self) -> slice:
+        """Where its content is in the file."""
+        return slice(self.start + HEAD.size, min(self.file_end, self.end - SUM_BYTES))
+
     def data(self, longest: int) -> bytes | None:
-        """Return what the chunk has; None if that is too long, or its checksum is wrong."""
-        length = self.end - self.start - _HEAD.size - _SUM_BYTES
+        """Return its content; None if that is longer than `longest` bytes, or its checksum is wrong."""
+        length = self.end - self.start - HEAD.size - SUM_BYTES
         if length > longest:
             return None
-        self.file.seek(self.start + _HEAD.size)
+        self.file.seek(self.start + HEAD.size)
         data = self.file.read(length)
-        return data if self.file.read(_SUM_BYTES) == _checksum(self.name, data) else None
+        return data if self.file.read(SUM_BYTES) == checksum(self.name, data) else None
 
 
-def _walk(file: BinaryIO) -> Iterator[_Chunk]:
-    """Yield the chunks. The last one may be cut. It ends where the file stops having chunks."""
+def walk(file: BinaryIO) -> Iterator[Chunk]:
+    """
+    Yield the chunks in the order of the file. The last one may be cut. After a limit of chunks, the rest is ignored.
+
+    Args:
+        file: Seekable, and it begins with a signature. Its position between two chunks does not matter.
+    """
     file_end = file.seek(0, 2)
-    at = len(_SIGNATURE)
+    at = len(SIGNATURE)
     for _ in range(_MOST_CHUNKS):
         file.seek(at)
-        head = file.read(_HEAD.size)
-        if len(head) < _HEAD.size:
+        head = file.read(HEAD.size)
+        if len(head) < HEAD.size:
             return
-        length, name = _HEAD.unpack(head)
-        if not name.isalpha():
-            return
-        chunk = _Chunk(file, name, at, at + _HEAD.size + length + _SUM_BYTES, file_end)
+        length, name = HEAD.unpack(head)
+        chunk = Chunk(file, name, at, at + HEAD.size + length + SUM_BYTES, file_end)
         yield chunk
         if chunk.is_cut:
             return
         at = chunk.end
 
 
-@dataclass(slots=True)
-class _Chunks:
-    """What was kept so far: the chunks before the pixels by name, and pixels and frames in their order."""
-
-    head: dict[bytes, bytes] = field(default_factory=dict)
-    body: list[tuple[bytes, Piece]] = field(default_factory=list)
-    has_pixels: bool = False
-    is_unreadable: bool = False
-    ends_early: bool = False
-    has_cut_pixels: bool = False
-
-    def take(self, chunk: _Chunk) -> bool:
-        """Take a chunk. Return False if no chunk after it counts."""
-        if chunk.name in (_PIXELS, _FRAME_PIXELS, _FRAME):
-            return self._take_body(chunk)
-        if chunk.is_cut:
-            self.ends_early = True
-            return False
-        if chunk.name in (b"IHDR", b"PLTE"):
-            return self._take_critical(chunk)
-        self.is_unreadable = not chunk.name[0] & 0x20 or b"IHDR" not in self.head
-        if chunk.name in _KEPT and not self.has_pixels and chunk.name not in self.head:
-            longest, is_sound = _KEPT[chunk.name]
-            data = chunk.data(longest)
-            if data is not None and is_sound(data):
-                self.head[chunk.name] = data
-        return not self.is_unreadable
-
-    def pieces(self) -> Iterator[Piece]:
-        """Yield the chunks to decode. The profile is not among them: Pillow refuses one of more than 1 MiB."""
-        frames = self._whole_frames()
-        yield _SIGNATURE
-        for name in (b"IHDR", *_KEPT, b"PLTE"):
-            if name in self.head and name not in (b"iCCP", b"tRNS", _CONTROL):
-                yield _packed(name, self.head[name])
-        key = self.head.get(b"tRNS", b"")
-        if self._is_key(key):
-            yield _packed(b"tRNS", key)
-        if frames > 1:
-            yield _packed(_CONTROL, struct.pack(">I", frames) + self.head[_CONTROL][4:])
-        for name, piece in self._kept_body(frames):
-            if frames > 1 or name == _PIXELS:
-                yield piece
-        yield _packed(b"IEND", b"")
-
-    def _take_critical(self, chunk: _Chunk) -> bool:
-        is_first = not self.head and not self.has_pixels
-        longest = HEADER_BYTES if chunk.name == b"IHDR" else 3 * _MOST_COLOURS
-        data = chunk.data(longest)
-        if chunk.name == b"IHDR":
-            self.is_unreadable = not is_first or data is None or len(data) != HEADER_BYTES
-        else:
-            self.is_unreadable = data is None or b"IHDR" not in self.head
-        if data is not None and not self.is_unreadable and not self.has_pixels:
-            self.head.setdefault(chunk.name, data[: len(data) // 3 * 3] if chunk.name == b"PLTE" else data)
-        return not self.is_unreadable
-
-    def _take_body(self, chunk: _Chunk) -> bool:
-        if chunk.is_cut:
-            self._take_cut(chunk)
-            return False
-        self.has_pixels |= chunk.name == _PIXELS
-        start = chunk.start
-        if self.body and chunk.name != _FRAME:
-            name, last = self.body[-1]
-            # Neighbours become one span, so that a picture in many chunks takes little memory.
-            if name == chunk.name and isinstance(last, Span) and last.end == start:
-                start = last.start
-                self.body.pop()
-        self.body.append((chunk.name, Span(start, chunk.end)))
-        return True
-
-    def _take_cut(self, chunk: _Chunk) -> None:
-        """Take what is there of the chunk in which the file ends, as a whole chunk."""
-        self.ends_early = self.has_cut_pixels = True
-        start, end = chunk.start + _HEAD.size, min(chunk.file_end, chunk.end - _SUM_BYTES)
-        if chunk.name == _FRAME or end <= start:
-            return
-        self.has_pixels |= chunk.name == _PIXELS
-        head = _HEAD.pack(end - start, chunk.name)
-        self.body += [(chunk.name, head), (chunk.name, Span(start, end)), (chunk.name, bytes(_SUM_BYTES))]
-
-    def _is_key(self, data: bytes) -> bool:
-        colour_type = self.head[b"IHDR"][9]
-        if colour_type == 3:
-            return 0 < 3 * len(data) <= len(self.head.get(b"PLTE", b""))
-        return len(data) == _KEY_BYTES.get(colour_type, -1)
-
-    def _whole_frames(self) -> int:
-        """Return how many frames are there of the animation; 0 if it is none, or has only its first frame."""
-        if _CONTROL not in self.head:
-            return 0
-        declared: int = struct.unpack_from(">I", self.head[_CONTROL])[0]
-        starts = sum(name == _FRAME for name, _ in self.body)
-        whole = starts - 1 if self.has_cut_pixels and starts else starts
-        return min(declared, whole)
-
-    def _kept_body(self, frames: int) -> Iterator[tuple[bytes, Piece]]:
-        """Yield pixels and frames up to the last whole frame."""
-        count = 0
-        for name, piece in self.body:
-            count += name == _FRAME
-            if frames > 1 and count > frames:
-                return
-            yield name, piece
+def packed(name: bytes, data: bytes | memoryview) -> bytes:
+    """Return a chunk."""
+    return b"".join((HEAD.pack(len(data), name), data, checksum(name, data)))
 
 
-def _profile(data: bytes) -> bytes | None:
-    """Unpack iCCP (section 11.3.2.3): a name, a zero byte, the method 0, and the compressed profile."""
-    name, _, packed = data.partition(b"\0")
-    if not 1 <= len(name) <= 79 or packed[:1] != b"\0":
-        return None
-    inflater = zlib.decompressobj()
-    try:
-        profile = inflater.decompress(packed[1:], _MOST_PROFILE_BYTES)
-    except zlib.error:
-        return None
-    return profile if inflater.eof else None
-
-
-def _packed(name: bytes, data: bytes) -> bytes:
-    return _HEAD.pack(len(data), name) + data + _checksum(name, data)
-
-
-def _checksum(name: bytes, data: bytes) -> bytes:
+def checksum(name: bytes, data: bytes | memoryview) -> bytes:
+    """Return the checksum of a chunk."""
     return struct.pack(">I", zlib.crc32(data, zlib.crc32(name)))

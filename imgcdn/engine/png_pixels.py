@@ -1,21 +1,28 @@
 """What a PNG's pixels are where Pillow does not follow the standard (PNG 3rd edition, sections 8 and 11.3.1.1)."""
 
-import zlib
-from collections.abc import Iterator
-from typing import BinaryIO
+import struct
+from contextlib import suppress
+from typing import Any, BinaryIO
 
-from PIL import Image, ImageChops, ImageFile, ImagePalette
+from PIL import Image, ImageFile, ImagePalette
 
 from imgcdn.core.output.geometry import Size
-from imgcdn.engine.png_chunks import pixel_data
+from imgcdn.engine.codecs import cut_data_allowed
+from imgcdn.engine.pieces import Span, join
+from imgcdn.engine.png_coded import has_wrong_sums, measure
 from imgcdn.engine.png_rows import HEADER_BYTES, PngHeader
+from imgcdn.engine.png_transparency import with_wide_key
+from imgcdn.engine.wide_grey import is_wide, narrow
 
 _HEADER_AT = 16
 _MOST_COLOURS = 256
-_INFLATED_AT_ONCE = 4096
 
-# Columns and rows between the pixels that are there after each pass.
+# Columns and rows between the pixels that are there after each pass, and rows from one of a pass to its next.
 _GRIDS = ((8, 8), (4, 8), (4, 4), (2, 4), (2, 2), (1, 2), (1, 1))
+_PASS_STEPS = (8, 8, 8, 4, 4, 2, 2)
+
+# A colour, by bands. A picture of one bit has no unlikely one.
+_UNLIKELY = (253, 1, 2, 3)
 
 
 def read_header(file: BinaryIO) -> PngHeader:
@@ -34,38 +41,82 @@ def read_header(file: BinaryIO) -> PngHeader:
     return header
 
 
-def correct_transparency(image: ImageFile.ImageFile, header: PngHeader) -> None:
-    """
-    Make the colour that is transparent one of the decoded pixels' values.
-
-    Pillow scales grey pixels of 1, 2 and 4 bits to 8, but leaves the value beside them as the file has it. As in
-    libpng, only the bits of the file's own depth count.
-    """
-    value = image.info.get("transparency")
-    if value is None or image.mode == "P":
-        return
-    most = (1 << header.depth) - 1
-    if isinstance(value, int) and image.mode in ("1", "L"):
-        # Pillow has already scaled one bit.
-        image.info["transparency"] = value if header.depth == 1 else (value & most) * (255 // most)
-    elif isinstance(value, tuple) and header.depth == 8:
-        image.info["transparency"] = tuple(sample & most for sample in value)
-
-
 def load_png(image: ImageFile.ImageFile, header: PngHeader, file: BinaryIO) -> Image.Image:
     """
     Decode an opened PNG.
 
+    Pillow does not compare the checksums of coded pixels, and does not tell if their stream ends before the last row.
+
     Args:
         file: What it was opened from.
+
+    Raises:
+        ValueError: Its coded pixels are damaged.
     """
+    if has_wrong_sums(file):
+        raise ValueError("a checksum of the coded pixels is wrong")
+    # Most pictures that lack rows are found by their last pixel: it keeps a colour that few pictures have there.
+    unlikely = _UNLIKELY[: len(image.getbands())]
+    image.im = Image.new(image.mode, image.size, unlikely if len(unlikely) > 1 else unlikely[0]).im
+    pixels = _decode(image, header, file)
+    may_lack_rows = pixels.mode == "1" or image.getpixel(header.last_pixel()) in (unlikely, unlikely[0])
+    if may_lack_rows and measure(file, header).count < header.coded_bytes():
+        raise ValueError("the coded pixels end before the last row")
+    return pixels
+
+
+def load_damaged_png(
+    info: dict[str | tuple[int, int], Any], header: PngHeader, file: BinaryIO
+) -> tuple[Image.Image, bool]:
+    """
+    Decode what there is of a PNG whose coded pixels may be damaged.
+
+    Missing rows become transparent, as in Chromium. In an interlaced picture, pixels that are missing have the colour
+    of one that is there.
+
+    Args:
+        info: Of the image as it was opened from the file; that of the result.
+
+    Returns:
+        The pixels, and whether any are missing.
+
+    Raises:
+        ValueError: There is not one row.
+    """
+    measured = measure(file, header)
+    cut = join(file, (Span(0, measured.end),))
+    image = Image.open(cut, formats=["PNG"])
+    image.info = info
+    with cut_data_allowed():
+        pixels = _decode(image, header, cut)
+    return _clear_missing(pixels, header, measured.count)
+
+
+def load_frame(image: ImageFile.ImageFile, header: PngHeader, file: BinaryIO) -> Image.Image:
+    """
+    Decode a frame of an animation. The arguments are those of `load_png`.
+
+    Raises:
+        ValueError: Rows are missing. A wrong checksum of its stream is no reason.
+    """
+    info = dict(image.info)
+    # What Pillow raises for the pixels of a damaged PNG.
+    with suppress(OSError, SyntaxError, ValueError, struct.error):
+        return load_png(image, header, file)
+    pixels, lacks_rows = load_damaged_png(info, header, file)
+    if lacks_rows:
+        raise ValueError("a frame lacks rows")
+    return pixels
+
+
+def _decode(image: ImageFile.ImageFile, header: PngHeader, file: BinaryIO) -> Image.Image:
     info = dict(image.info)
     tiles = list(image.tile)
     image.load()
     image.info = info  # chunks after the pixels do not count (section 5.6), and Pillow has added them
     key = info.get("transparency")
     if header.depth == 16 and image.mode == "RGB" and isinstance(key, tuple):
-        return _with_wide_key(image, _low_bytes(file, tiles), key)
+        return with_wide_key(image, _low_bytes(file, tiles), key)
     if image.mode == "P":
         _fill_palette(image)
     return image
@@ -78,19 +129,6 @@ def _low_bytes(file: BinaryIO, tiles: list[ImageFile._Tile]) -> Image.Image:
     image.tile = [tile._replace(args="RGB;16L") for tile in tiles]
     image.load()
     return image
-
-
-def _with_wide_key(image: Image.Image, low: Image.Image, key: tuple[int, int, int]) -> Image.Image:
-    """Return an RGBA picture in which the 16-bit colour `key` is transparent. Pillow compares 8 bits with 16."""
-    opaque = Image.new("L", image.size)
-    for part, shift in ((image, 8), (low, 0)):
-        for band, sample in zip(part.split(), key, strict=True):
-            wanted = sample >> shift & 255
-            opaque = ImageChops.lighter(opaque, band.point([0 if value == wanted else 255 for value in range(256)]))
-    image.info.pop("transparency")
-    result = image.convert("RGB")
-    result.putalpha(opaque)
-    return result
 
 
 def _fill_palette(image: Image.Image) -> None:
@@ -108,47 +146,35 @@ def _fill_palette(image: Image.Image) -> None:
     image.load()
 
 
-def shown(image: Image.Image, header: PngHeader, file: BinaryIO) -> tuple[Image.Image, bool]:
+def _clear_missing(image: Image.Image, header: PngHeader, count: int) -> tuple[Image.Image, bool]:
     """
-    Return what there is of a picture whose pixels end early, and whether any are missing.
-
-    Missing rows become transparent, as in Chromium; in a grey picture of 16 bits they are black. Of an interlaced
-    picture, the last whole pass is shown.
+    Clear the pixels whose coded bytes lie behind the first `count`. Return the result, and whether there are any.
 
     Raises:
         ValueError: There is not one row.
     """
-    inflated = _inflated_bytes(pixel_data(file), header.coded_bytes())
     passes = list(header.passes())
     complete, rows = 0, 0
-    for count, row_bytes in passes:
-        if inflated < count * row_bytes:
-            rows = inflated // row_bytes
+    for number, row_bytes in passes:
+        if count < number * row_bytes:
+            rows = count // row_bytes
             break
-        inflated -= count * row_bytes
+        count -= number * row_bytes
         complete += 1
     if complete == len(passes):
         return image, False
-    if header.is_interlaced:
-        image = _coarse(image, _GRIDS[max(0, complete - 1)])
-        rows = 8 * rows if complete == 0 else image.height
-    return clear_below(image, rows), True
-
-
-def _inflated_bytes(parts: Iterator[bytes], most: int) -> int:
-    """Count the bytes that unpack without an error, up to `most`."""
-    inflater = zlib.decompressobj()
-    count = 0
-    try:
-        for part in parts:
-            rest = part
-            while rest and not inflater.eof and count < most:
-                # An error loses what its call has unpacked, so each unpacks little.
-                count += len(inflater.decompress(rest, min(_INFLATED_AT_ONCE, max(1, most - count - 1))))
-                rest = inflater.unconsumed_tail
-    except zlib.error:
-        pass
-    return min(count, most)
+    if is_wide(image):
+        image = narrow(image)
+    if not header.is_interlaced:
+        return clear_below(image, rows), True
+    fine = _coarse(image, _GRIDS[complete])
+    # The pass that is cut has been drawn down to here.
+    bottom = min(image.height, rows * _PASS_STEPS[complete])
+    if complete == 0:
+        return clear_below(fine, bottom), True
+    result = _coarse(image, _GRIDS[complete - 1])
+    result.paste(fine.crop((0, 0, image.width, bottom)))
+    return result, True
 
 
 def _coarse(image: Image.Image, grid: Size) -> Image.Image:

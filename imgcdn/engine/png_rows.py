@@ -18,6 +18,9 @@ _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _WHOLE = ((0, 0, 1, 1),)
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
+# None, Sub, Up, Average and Paeth (section 9.2).
+_LAST_FILTER = 4
+
 
 @dataclass(frozen=True, slots=True)
 class PngHeader:
@@ -58,3 +61,31 @@ class PngHeader:
     def coded_bytes(self) -> int:
         """Return the bytes of all rows."""
         return sum(rows * row_bytes for rows, row_bytes in self.passes())
+
+    def unknown_filter(self, start: int, data: bytes) -> int | None:
+        """
+        Return where the first row begins whose filter is not one of the standard's five; None if there is none.
+
+        Args:
+            start: Where the data begins among the bytes of all rows. The result is counted from there too.
+        """
+        begin = 0
+        for rows, row_bytes in self.passes():
+            end = begin + rows * row_bytes
+            first = begin + max(0, -(-(start - begin) // row_bytes)) * row_bytes
+            filters = data[first - start : max(0, end - start) : row_bytes] if first < end else b""
+            if max(filters, default=0) > _LAST_FILTER:
+                return first + row_bytes * next(row for row, each in enumerate(filters) if each > _LAST_FILTER)
+            begin = end
+        return None
+
+    def has_row(self, count: int) -> bool:
+        """Tell whether so many bytes hold a row. The first pass has one in every picture."""
+        return count >= next(self.passes())[1]
+
+    def last_pixel(self) -> tuple[int, int]:
+        """Return column and row of the pixel that comes last in the file."""
+        width, height = self.size
+        grids = [grid for grid in (_ADAM7 if self.is_interlaced else _WHOLE) if grid[0] < width and grid[1] < height]
+        left, top, across, down = grids[-1]
+        return left + (width - 1 - left) // across * across, top + (height - 1 - top) // down * down

@@ -1,34 +1,22 @@
 """
-Damaged originals: what a decoder can read of a file, and the picture that is left of it.
+Damaged originals: what a decoder can read of a file. `engine.remains_pixels` has the picture that is left of it.
 
-Most sound files never get here: an original is repaired only after Pillow has refused it. Animated PNGs, and GIFs that
-do not end as usual, are walked through to find out whether they are whole.
+Most sound files never get here: an original is repaired only after Pillow has refused it, or a check of a PNG's coded
+pixels has. Animated PNGs and GIFs are walked through to find out whether they are whole.
 """
 
-import io
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import BinaryIO
 
-from PIL import Image, ImageChops, ImageFile
+from PIL import Image
 
-from imgcdn.core.output.geometry import Size
-from imgcdn.engine import gif
 from imgcdn.engine.avif_meta import most_pixels, sound_avif
-from imgcdn.engine.codecs import READABLE
 from imgcdn.engine.gif_blocks import sound_gif
 from imgcdn.engine.jpeg_segments import sound_jpeg
 from imgcdn.engine.kinds import HEAD_BYTES, kind_of
-from imgcdn.engine.png_chunks import sound_png
-from imgcdn.engine.png_pixels import clear_below, load_png, read_header, shown
+from imgcdn.engine.png_remains import sound_png
 from imgcdn.engine.webp_chunks import sound_webp
-
-# Pictures are compared in strips of this height, because a difference takes as much memory as a picture.
-_STRIP_ROWS = 256
-
-# Largest progressive JPEG that is decoded two more times, at its own size: about half a second.
-_MOST_COMPARED_PIXELS = 16_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +29,17 @@ class Remains:
         ends_early: Whether pixels or frames are missing. They may also be found missing by the decoder.
         filled: The same with other bytes in the place of missing ones, to find out which pixels they change; empty if
             no bytes are missing, or a decoder itself tells.
-        has_cut_frame: Whether it is a GIF whose only frame is cut.
+        shorter: The same without more and more of its end, if that may be what does not decode.
+        has_end: Whether it is a JPEG with an end marker, so that it is whole if its pixels are.
         info: What Pillow shall know of the image beside what it reads from `file`.
     """
 
     file: BinaryIO
     ends_early: bool = False
     filled: tuple[BinaryIO, ...] = ()
+    shorter: tuple[BinaryIO, ...] = ()
+    has_end: bool = False
     info: Mapping[str, object] | None = None
-    has_cut_frame: bool = False
 
 
 def find_remains(file: BinaryIO) -> Remains | None:
@@ -79,7 +69,7 @@ def _remains_of_png(file: BinaryIO) -> Remains | None:
 
 def _remains_of_jpeg(file: BinaryIO) -> Remains | None:
     jpeg = sound_jpeg(file)
-    return None if jpeg is None else Remains(jpeg.file, jpeg.lacks_scans, jpeg.filled)
+    return None if jpeg is None else Remains(jpeg.file, jpeg.lacks_scans, jpeg.filled, jpeg.shorter, jpeg.has_end)
 
 
 def _remains_of_webp(file: BinaryIO) -> Remains | None:
@@ -89,7 +79,7 @@ def _remains_of_webp(file: BinaryIO) -> Remains | None:
 
 def _remains_of_gif(file: BinaryIO) -> Remains | None:
     found = sound_gif(file)
-    return None if found is None else Remains(found.file, ends_early=True, has_cut_frame=found.has_cut_frame)
+    return None if found is None else Remains(found.file, found.lacks_frames)
 
 
 def _remains_of_avif(file: BinaryIO) -> Remains | None:
@@ -107,144 +97,3 @@ _FINDERS = {
     "gif": _remains_of_gif,
     "avif": _remains_of_avif,
 }
-
-
-@contextmanager
-def _cut_data_allowed() -> Iterator[None]:
-    """Have Pillow keep the pixels that it decoded before an error. Renders run one at a time in their process."""
-    before = ImageFile.LOAD_TRUNCATED_IMAGES
-    ImageFile.LOAD_TRUNCATED_IMAGES = True
-    try:
-        yield
-    finally:
-        ImageFile.LOAD_TRUNCATED_IMAGES = before
-
-
-def load_remains(
-    image: ImageFile.ImageFile, remains: Remains, draft: Callable[[ImageFile.ImageFile], object]
-) -> tuple[Image.Image, bool]:
-    """
-    Decode the first frame, or what there is of it.
-
-    Args:
-        image: Opened from `remains.file`.
-        draft: What was done to the image before this, for a second one that must be alike.
-
-    Returns:
-        The pixels, and whether any are missing.
-
-    Raises:
-        ValueError: There is not one row.
-    """
-    if image.format == "PNG":
-        header = read_header(remains.file)
-        with _cut_data_allowed():
-            pixels = load_png(image, header, remains.file)
-        return shown(pixels, header, remains.file)
-    if image.format == "GIF":
-        return _first_part(remains, image.size), True
-    image.load()
-    if not remains.filled:
-        return image, remains.ends_early
-    rows = _original_rows(image, remains, draft)
-    if image.format == "WEBP" and rows < image.height:
-        return clear_below(image, rows), True
-    if rows < image.height and _is_empty(image):
-        raise ValueError("the file ends before its pixels")
-    return image, rows < image.height or remains.ends_early or _lacks_detail(image, remains)
-
-
-def _lacks_detail(image: Image.Image, remains: Remains) -> bool:
-    """
-    Tell whether a progressive JPEG that was decoded to a smaller size lacks pixels at its own.
-
-    Its last scans refine details that a smaller size does not show. A large one counts as lacking them, because it
-    would take long to find out.
-    """
-    whole = Image.open(remains.file, formats=READABLE)
-    if whole.size == image.size or "progressive" not in whole.info:
-        return False
-    if whole.width * whole.height > _MOST_COMPARED_PIXELS:
-        return True
-    whole.load()
-    return _original_rows(whole, remains, lambda _: None) < whole.height
-
-
-def _is_empty(image: Image.Image) -> bool:
-    """Tell whether a JPEG has nothing but the grey that libjpeg puts in the place of missing pixels."""
-    return all(band.getextrema() == (128, 128) for band in image.split())
-
-
-def _original_rows(image: Image.Image, remains: Remains, draft: Callable[[ImageFile.ImageFile], object]) -> int:
-    """Return the number of rows that do not depend on the missing bytes."""
-    for file in remains.filled:
-        try:
-            other = Image.open(file, formats=READABLE)
-            draft(other)
-            other.load()
-        except (OSError, EOFError, ValueError):
-            continue
-        return _equal_rows(image, other)
-    return image.height - 1  # unknown, and not the whole picture
-
-
-def _first_part(remains: Remains, size: Size) -> Image.Image:
-    """Draw the first frame of a GIF on its canvas. Pixels that are missing are transparent."""
-    remains.file.seek(0)
-    part = gif.first_part(remains.file.read())
-    left, top, right, bottom = part.box
-    if (right - left) * (bottom - top) > (Image.MAX_IMAGE_PIXELS or 0):
-        raise ValueError("the first frame is much larger than its canvas")
-    if not remains.has_cut_frame:
-        return next(gif.draw_parts(iter([part]), size))[0]
-    picture = _cut_part(part)
-    canvas = Image.new("RGBA", size)
-    canvas.paste(picture, part.box[:2])
-    return canvas
-
-
-def _cut_part(part: gif.Part) -> Image.Image:
-    """Decode a cut frame of a GIF on two grounds. Pixels that are not equal are missing."""
-    data = replace(part, control=b"").file()  # Pillow would put its own ground beneath a frame with a transparent entry
-    pictures = []
-    for ground in (0, 255):
-        image = Image.open(io.BytesIO(data), formats=["GIF"])
-        settings = image.tile[0].args
-        image.im = Image.new(image.mode, image.size, ground).im
-        with _cut_data_allowed():
-            image.load()
-        pictures.append(image)
-    indices = [Image.frombytes("L", image.size, image.tobytes()) for image in pictures]
-    missing = ImageChops.difference(*indices).point(lambda step: 255 if step else 0)
-    picture = pictures[0].convert("RGBA")
-    picture.paste((0, 0, 0, 0), mask=missing)
-    if part.clear_entry is not None:
-        picture.paste((0, 0, 0, 0), mask=indices[0].point([255 * (each == part.clear_entry) for each in range(256)]))
-    if missing.getextrema() == (255, 255):
-        raise ValueError("there is no pixel of the first frame")
-    is_interlaced = isinstance(settings, tuple) and bool(settings[1])
-    return _with_rows_repeated(picture, missing) if is_interlaced else picture
-
-
-def _with_rows_repeated(picture: Image.Image, missing: Image.Image) -> Image.Image:
-    """Show rows of an interlaced picture that are missing as the nearest one above, as browsers do."""
-    width, height = picture.size
-    ends = missing.resize((1, height), box=(width - 1, 0, width, height)).tobytes()
-    above = 0
-    for row, is_missing in enumerate(ends):
-        if not is_missing:
-            above = row
-        elif row:
-            picture.paste(picture.crop((0, above, width, above + 1)), (0, row))
-    return picture
-
-
-def _equal_rows(first: Image.Image, second: Image.Image) -> int:
-    """Return the number of rows above the first in which two pictures differ."""
-    for top in range(0, first.height, _STRIP_ROWS):
-        box = (0, top, first.width, min(first.height, top + _STRIP_ROWS))
-        difference = ImageChops.difference(first.crop(box), second.crop(box))
-        found = difference.getbbox(alpha_only=False)
-        if found is not None:
-            return top + found[1]
-    return first.height

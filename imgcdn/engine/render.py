@@ -19,7 +19,7 @@ from imgcdn.core.encoders.encoding import (
 from imgcdn.core.output.formats import JPEG, PLACEHOLDERS, PNG
 from imgcdn.core.output.plan import Plan, resolve_crop, resolve_opaque, resolve_trim
 from imgcdn.core.values import EncodedImage
-from imgcdn.engine.animation import first_picture, open_animation
+from imgcdn.engine.animation import DamagedFrameError, first_picture, open_animation
 from imgcdn.engine.animation_writing import encode_animation
 from imgcdn.engine.colour import expand, flatten, to_srgb
 from imgcdn.engine.decode import Picture, decode
@@ -76,9 +76,10 @@ def render(file: BinaryIO, plan: Plan, budget: Budget) -> EncodedImage:
         InvalidParam: The crop lies outside the trimmed picture.
     """
     if plan.animated:
-        plan = _resolve_for_all(file, plan)
-        encoding = photograph_encoding(plan, budget)
-        return encode_animation(file, plan, encoding, lambda picture: _transform(picture, plan)[0])
+        try:
+            return _render_animation(file, plan, budget)
+        except DamagedFrameError as damage:
+            return _render_animation(file, plan, budget, damage.whole)
     # From here on, the plan's size and format are those without the border.
     picture, plan = _transform(first_picture(file) or decode(file, plan), plan)
     if plan.format in PLACEHOLDERS:
@@ -89,18 +90,24 @@ def render(file: BinaryIO, plan: Plan, budget: Budget) -> EncodedImage:
     return _never_larger(encoded, file, picture.profile) if plan.rewrap and not picture.altered else encoded
 
 
+def _render_animation(file: BinaryIO, plan: Plan, budget: Budget, whole: int | None = None) -> EncodedImage:
+    plan = _resolve_for_all(file, plan, whole)
+    encoding = photograph_encoding(plan, budget)
+    return encode_animation(file, plan, encoding, lambda picture: _transform(picture, plan)[0], whole)
+
+
 def resolve_plan(picture: Picture, plan: Plan) -> Plan:
     """Return the plan after border and subject were found in an upright picture."""
     return _resolve_crop(picture, _resolve_trim([picture], plan))
 
 
-def _resolve_for_all(file: BinaryIO, plan: Plan) -> Plan:
+def _resolve_for_all(file: BinaryIO, plan: Plan, whole: int | None) -> Plan:
     """Return the plan for all frames of an animation."""
     if plan.trim is not None:
         # All frames are decoded twice, because the border must be common to them.
-        plan = _resolve_trim((_upright(frame.picture, plan) for frame in open_animation(file).frames), plan)
+        plan = _resolve_trim((_upright(frame.picture, plan) for frame in open_animation(file, whole).frames), plan)
     # The crop of the first frame is used for all frames. A crop that followed the subject would shake.
-    first = next(open_animation(file).frames, None) if plan.crop_bounds is not None else None
+    first = next(open_animation(file, whole).frames, None) if plan.crop_bounds is not None else None
     return plan if first is None else _resolve_crop(_upright(first.picture, plan), plan)
 
 

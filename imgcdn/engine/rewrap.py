@@ -7,22 +7,21 @@ instead.
 JPEG: ITU-T T.81, annex B; JFIF 1.02; Adobe's technical note 5116. PNG: 3rd edition, sections 5 and 11.
 """
 
-import re
+import io
 import struct
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
 
+from imgcdn.engine.jpeg_segments import EOI, SOS, segments
+from imgcdn.engine.png_chunks import SIGNATURE, packed, walk
 from imgcdn.engine.png_rows import PngHeader
+from imgcdn.engine.png_transparency import is_plain
 
-_SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 _FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive; browsers show no other
 _HUFFMAN, _QUANTA, _RESTART = 0xC4, 0xDB, 0xDD
 _JFIF, _ICC, _ADOBE = 0xE0, 0xE2, 0xEE
 _DROPPED = (*range(0xE0, 0xF0), 0xFE)
-
-# Within coded pixels, FF is followed only by 00, a restart marker or another FF.
-_SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 # Version 1.2, square pixels, no thumbnail: the marker tells decoders that the colours are YCbCr.
 _PLAIN_JFIF = b"\xff\xe0\x00\x10JFIF\x00\x01\x02\x00\x00\x01\x00\x01\x00\x00"
@@ -30,7 +29,6 @@ _ADOBE_BYTES = 12
 
 _ICC_PART = 65_519
 
-_PNG = b"\x89PNG\r\n\x1a\n"
 _INFLATED_AT_ONCE = 1 << 20
 
 
@@ -52,17 +50,17 @@ def rewrap_jpeg(data: bytes, profile: bytes = b"", *, below: int = sys.maxsize) 
         three components.
     """
     try:
-        segments = list(_segments(data))
-        scans = [index for index, (marker, _) in enumerate(segments) if marker == _SOS]
-        before = segments[: scans[0]] if scans else []
-        _check_jpeg([marker for marker, _ in segments], before)
+        found = list(_segments(data))
+        scans = [index for index, (marker, _) in enumerate(found) if marker == SOS]
+        before = found[: scans[0]] if scans else []
+        _check_jpeg([marker for marker, _ in found], before)
     except _NotHandledError:
         return None
     head = [_PLAIN_JFIF] if any(marker == _JFIF and body[4:9] == b"JFIF\0" for marker, body in before) else []
     adobe = [body for marker, body in before if marker == _ADOBE and body[4:9] == b"Adobe"]
     if adobe:
         head.append(b"\xff\xee" + struct.pack(">H", _ADOBE_BYTES + 2) + adobe[-1][4 : 4 + _ADOBE_BYTES])
-    kept = [body for marker, body in segments if marker not in _DROPPED]
+    kept = [body for marker, body in found if marker not in _DROPPED]
     body = b"".join((b"\xff\xd8", *head, *_icc_segments(profile), *kept, b"\xff\xd9"))
     return body if len(body) < below else None
 
@@ -83,8 +81,10 @@ def rewrap_png(data: bytes, profile: bytes = b"", *, below: int = sys.maxsize) -
         chunks = list(_chunks(data))
         _check_order([name for name, _ in chunks])
         kept = [(name, chunk) for name, chunk in chunks if name in (b"IHDR", b"PLTE", b"tRNS", b"IDAT")]
-        colour = [_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile))] if profile else []
-        body = b"".join((_PNG, kept[0][1], *colour, *(chunk for _, chunk in kept[1:]), _chunk(b"IEND", b"")))
+        if not is_plain((name, memoryview(chunk)[8:-4]) for name, chunk in kept):
+            raise _NotHandledError
+        colour = [packed(b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile))] if profile else []
+        body = b"".join((SIGNATURE, kept[0][1], *colour, *(chunk for _, chunk in kept[1:]), packed(b"IEND", b"")))
         if len(body) >= below:
             return None
         # Last, because these checks take the longest.
@@ -97,33 +97,21 @@ def rewrap_png(data: bytes, profile: bytes = b"", *, below: int = sys.maxsize) -
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield marker and bytes of each segment of the first picture. Coded pixels are part of their scan's segment."""
-    if not data.startswith(b"\xff\xd8"):
-        raise _NotHandledError
     at = 2
-    while True:
-        while data[at : at + 2] == b"\xff\xff":  # fill bytes
-            at += 1
-        if len(data) < at + 2 or data[at] != 0xFF:
+    for segment in segments(data) if data.startswith(b"\xff\xd8") else ():
+        if data[at : segment.start].strip(b"\xff"):  # other than fill bytes
             raise _NotHandledError
-        marker = data[at + 1]
-        if marker == _EOI:
+        if segment.marker == EOI:
             return
-        end = at + 2 + int.from_bytes(data[at + 2 : at + 4])
-        if end < at + 4 or end > len(data):
-            raise _NotHandledError
-        if marker == _SOS:
-            found = _SCAN_END.search(data, end)
-            if found is None:
-                raise _NotHandledError
-            end = found.start()
-        yield marker, data[at:end]
-        at = end
+        yield segment.marker, data[segment.start : segment.end]
+        at = segment.end
+    raise _NotHandledError
 
 
 def _check_jpeg(markers: list[int], before: list[tuple[int, bytes]]) -> None:
     """Raise unless there is one frame of 8 bits with its own tables, and all markers are known."""
     frames = [body for marker, body in before if marker in _FRAMES]
-    known = {*_FRAMES, *_DROPPED, _HUFFMAN, _QUANTA, _RESTART, _SOS}
+    known = {*_FRAMES, *_DROPPED, _HUFFMAN, _QUANTA, _RESTART, SOS}
     declared = {marker for marker, _ in before}
     if len(frames) != 1 or sum(marker in _FRAMES for marker in markers) != 1 or not known.issuperset(markers):
         raise _NotHandledError
@@ -145,20 +133,15 @@ def _icc_segments(profile: bytes) -> list[bytes]:
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield the name and the bytes of each chunk before IEND. Bytes after IEND are ignored."""
-    if not data.startswith(_PNG):
+    if not data.startswith(SIGNATURE):
         raise _NotHandledError
-    at = len(_PNG)
-    while True:
-        if len(data) < at + 12:
-            raise _NotHandledError
-        length, name = struct.unpack_from(">I4s", data, at)
-        end = at + 12 + length
-        if end > len(data):
-            raise _NotHandledError
-        if name == b"IEND":
+    for chunk in walk(io.BytesIO(data)):
+        if chunk.is_cut:
+            break
+        if chunk.name == b"IEND":
             return
-        yield name, data[at:end]
-        at = end
+        yield chunk.name, data[chunk.start : chunk.end]
+    raise _NotHandledError
 
 
 def _check_order(names: list[bytes]) -> None:
@@ -168,9 +151,7 @@ def _check_order(names: list[bytes]) -> None:
     critical = [name for name in names if not name[0] & 0x20 and name != b"IDAT"]
     last = len(names) - names[::-1].index(b"IDAT")
     together = last - names.index(b"IDAT") == names.count(b"IDAT")
-    if critical not in ([b"IHDR"], [b"IHDR", b"PLTE"]) or not together or names.count(b"tRNS") > 1:
-        raise _NotHandledError
-    if any(name in (b"PLTE", b"tRNS") for name in names[last:]):
+    if critical not in ([b"IHDR"], [b"IHDR", b"PLTE"]) or not together or b"PLTE" in names[last:]:
         raise _NotHandledError
 
 
@@ -201,7 +182,3 @@ def _check_pixels(header: bytes, parts: list[bytes]) -> None:
         raise _NotHandledError from error
     if not inflater.eof or inflated != promised:
         raise _NotHandledError
-
-
-def _chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))

@@ -14,6 +14,7 @@ from PIL import Image
 from imgcdn.core.encoders.encoding import Encoding
 from imgcdn.engine.graphics import is_graphic
 from imgcdn.engine.later_frames import LaterFrames, record_durations
+from imgcdn.engine.webp_chunks import ALPHA_FLAG, EXTENDED, FILE_HEAD_BYTES
 
 # libwebp makes a frame a key frame (a complete picture) after at most this many others. Pillow's default of 5 doubles
 # the bytes of a long animation. libwebp still makes one wherever it is smaller.
@@ -29,7 +30,7 @@ _SAMPLE_FRAMES = 4
 _TINY_PIXELS, _FLAT_COLOURS = 10_000, 16
 
 # Where a WebP says whether it has alpha: flags of the chunk VP8X, which is the first one (section 2.7.1.2).
-_EXTENDED, _FLAGS_AT, _ALPHA_FLAG = slice(12, 16), 20, 0x10
+_FLAGS_AT = FILE_HEAD_BYTES + 8
 
 _TimedImages = Iterator[tuple[Image.Image, float]]
 
@@ -101,10 +102,10 @@ def _with_alpha_flag(data: bytes) -> bytes:
     libwebp says so only if the coded pixels have alpha. But a frame that disappears leaves a transparent area, too.
     Readers that trust the flag would show it black.
     """
-    if data[_EXTENDED] != b"VP8X":
+    if not data.startswith(EXTENDED, FILE_HEAD_BYTES):
         return data  # a single frame, whose own flag is right
     made = bytearray(data)
-    made[_FLAGS_AT] |= _ALPHA_FLAG
+    made[_FLAGS_AT] |= ALPHA_FLAG
     return bytes(made)
 
 

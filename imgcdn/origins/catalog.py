@@ -27,7 +27,7 @@ from imgcdn.origins.base import (
     keeps_changing,
 )
 from imgcdn.origins.fetching import Fetched, Fetching, keep
-from imgcdn.origins.freshness import permissions
+from imgcdn.origins.freshness import permissions, updated_headers
 from imgcdn.origins.limits import OriginalLimits
 from imgcdn.origins.negative import blames_origin, has_live_entry, negative_entry, raise_remembered
 from imgcdn.origins.negative_memo import NegativeMemo
@@ -288,7 +288,7 @@ class Catalog:
     ) -> Original | None:
         if known is None or known.origin is None:
             raise OriginError(NOT_SENT, log="a 304 to an unconditional request")
-        headers = {**dict(known.origin.headers), **answer.headers}
+        headers = updated_headers(dict(known.origin.headers), answer.headers)
         origin = origin_state(self._settings, answer, headers, v, known.origin)
         record = replace(latest(known, self.store.record(folder.source_key)), origin=origin)
         if origin.storable:

@@ -172,6 +172,18 @@ def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in kept.items() if value is not None}
 
 
+def updated_headers(stored: Mapping[str, str], validation: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return the kept headers of a response, updated with those of a 304 (RFC 9111, section 3.2).
+
+    Age and Date belong to the response that brought them. If the 304 has none, the original counts from its arrival.
+
+    >>> updated_headers({"age": "90", "etag": '"1"', "expires": "0"}, {"expires": "1"})
+    {'etag': '"1"', 'expires': '1'}
+    """
+    return {name: value for name, value in stored.items() if name not in ("age", "date")} | dict(validation)
+
+
 def cache_control(value: str) -> dict[str, tuple[str, ...]]:
     """
     Read a Cache-Control header: directive -> its arguments, one for each time that it occurs.

@@ -290,7 +290,9 @@ def _next_hop(url: RemoteUrl, response: BaseHTTPResponse) -> RemoteUrl:
             return join_reference(url, location)
     except InvalidParam as error:
         raise OriginError(
-            "The origin sent a redirect without a valid URL.", log=f"{url} redirects to {location!r}"
+            "The origin sent a redirect without a valid URL.",
+            # A userinfo with a space in it is not recognised as one afterwards.
+            log=f"{url} redirects to {location.rpartition('@')[2]!r}",
         ) from error
     raise OriginError("The origin sent a redirect without a valid URL.", log=f"{url} redirects without a Location")
 

@@ -3,8 +3,12 @@ Requests of HTTP/1.1, read from the bytes of one connection. Touches no socket.
 
 The syntax is that of llhttp, Node's parser, through httptools. It refuses by itself: two lengths, a length with
 `chunked`, folded lines, bare CR or LF, and NUL. The limits and the rules between headers are here.
+
+Bytes beyond ASCII in a target, which llhttp refuses, count as percent-encoded (WHATWG URL, section 1.3): curl sends
+them, and nginx passes them on.
 """
 
+import re
 import time
 from collections import deque
 from collections.abc import Callable
@@ -24,6 +28,7 @@ from imgcdn.errors import (
 from imgcdn.web.limits import MAX_BODY_BYTES, MAX_HEAD_BYTES, MAX_HEADERS, MAX_HOST_LENGTH, MAX_TARGET_LENGTH
 from imgcdn.web.proxies import Peer, RequestIds
 from imgcdn.web.request import Request, length_is_unknown
+from imgcdn.web.request_lines import RequestLines
 
 #: Requests that may wait for their turn on one connection.
 MAX_QUEUED = 64
@@ -32,6 +37,8 @@ MAX_QUEUED = 64
 #: wait that 57 others would be too many.
 _PIECE_BYTES = 1024
 _FULL = MAX_QUEUED - 57
+
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 
 #: Characters of a host and a port (RFC 3986, section 3.2). Nothing here looks a host up.
 _HOST_CHARACTERS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_~!$&'()*+;=%:[]")
@@ -82,7 +89,7 @@ class RequestReader:
         self._parser: HttpRequestParser | None = HttpRequestParser(self)
         self._ready: deque[Incoming] = deque()
         self._unread = b""
-        self._lines = _RequestLines()
+        self._lines = RequestLines()
         self._has_ended = False
         self._has_dropped = False
         self._head_bytes = 0
@@ -143,6 +150,30 @@ class RequestReader:
         self._unread = b""
 
     def _feed_piece(self, piece: bytes | memoryview) -> None:
+        data = bytes(piece)
+        if data.isascii():
+            self._feed_part(data)
+            return
+        at = 0
+        while (found := _BEYOND_ASCII.search(data, at)) is not None:
+            self._feed_part(data[at : found.start()])
+            at = self._feed_beyond_ascii(data, found.start())
+        self._feed_part(data[at:])
+
+    def _feed_beyond_ascii(self, data: bytes, at: int) -> int:
+        """Feed a byte beyond ASCII, and what belongs to the same part of its request. Return where that ends."""
+        if self._has_begun and self._lines.is_within_line:
+            end = _end_of(data, b"\n", at)
+            self._feed_part(_BEYOND_ASCII.sub(lambda found: b"%%%02X" % found[0][0], data[at:end]))
+            return end
+        if self._is_in_body:
+            end = at + int(self._headers[b"content-length"]) - sum(map(len, self._body))
+        else:
+            end = _end_of(data, b"\r\n\r\n", at)
+        self._feed_part(data[at:end])
+        return min(end, len(data))
+
+    def _feed_part(self, piece: bytes) -> None:
         if self._has_ended or self._parser is None:
             self._has_dropped = self._has_dropped or len(piece) > 0
             return
@@ -296,45 +327,10 @@ class RequestReader:
         return Request(method, target, headers, b"".join(self._body), self._peer, request_id, self._clock())
 
 
-class _RequestLines:
-    """
-    Finds the line of each request in the pieces that the parser gets.
-
-    llhttp takes the protocols RTSP and ICE, too, and does not report which one a request names.
-    """
-
-    def __init__(self) -> None:
-        self._bytes = b""
-        self._line_end = 0
-        self._body_bytes = 0
-        self._has_ended = False
-
-    def feed(self, piece: bytes | memoryview) -> None:
-        """Take a piece before the parser gets it."""
-        self._bytes += piece
-
-    def drop_ended(self) -> None:
-        """After the parser has taken a piece: drop the bytes if no request has begun in it that has not ended."""
-        if self._has_ended:
-            self._bytes, self._has_ended = b"", False
-
-    def begin(self) -> None:
-        """Note that the parser has come to a request. Drop the bytes of one that has ended in the same piece."""
-        if self._has_ended:
-            head_end = self._bytes.find(b"\r\n\r\n", self._line_end) + 4
-            self._bytes, self._has_ended = self._bytes[head_end + self._body_bytes :], False
-
-    def names_http(self) -> bool:
-        """Tell whether the line of the request, whose head is complete, ends in HTTP and a version."""
-        if self._bytes[0] in b"\r\n":  # empty lines before the request, of which an earlier piece may have had a part
-            self._bytes = self._bytes.lstrip(b"\r\n")
-        self._line_end = self._bytes.find(b"\n") - 1
-        return self._bytes.startswith(b"HTTP/", self._line_end - len(b"HTTP/1.1"))
-
-    def end(self, body: list[bytes]) -> None:
-        """Note that the request is complete."""
-        self._body_bytes = sum(map(len, body)) if body else 0
-        self._has_ended = True
+def _end_of(data: bytes, mark: bytes, at: int) -> int:
+    """Return where a mark ends; the end of the data if it is not there."""
+    found = data.find(mark, at)
+    return len(data) if found < 0 else found + len(mark)
 
 
 def _is_host(text: bytes) -> bool:

@@ -16,6 +16,8 @@ from imgcdn.core.request.parameters import BY_NAME
     [
         pytest.param("/img/a.jpg?w=9&s=AbC&kid=1", "/img/a.jpg?w=9&s=***&kid=1", id="our signature"),
         pytest.param("/img/a.jpg?TOKEN=1&Key=2", "/img/a.jpg?TOKEN=***&Key=***", id="any case"),
+        pytest.param("/x?a/token=1", "/x?a/token=***", id="a name behind a slash"),
+        pytest.param("/x?a%2Ftoken=1", "/x?a%2Ftoken=***", id="a name behind an encoded slash"),
         pytest.param("/img?%73=1&%2573=2", "/img?%73=***&%2573=***", id="a name that is percent-encoded"),
         pytest.param("/a?X%2DAmz%252dToken=1", "/a?X%2DAmz%252dToken=***", id="a hyphen that is percent-encoded"),
         pytest.param("/img?s=a%26b?c;d&w=1", "/img?s=***&w=1", id="delimiters within a value"),

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -180,6 +181,32 @@ def test_an_animated_png_is_rewrapped_without_metadata() -> None:
 def test_an_animated_png_with_more_frames_than_announced_is_not_rewrapped() -> None:
     parts = [ApngPart((0, 0, 8, 4), (1, 2, step, 255)) for step in range(3)]
     assert rewrap_animation(packed(chunks((8, 4), parts, count=2)), "png") is None
+
+
+def _with_palette(*transparency: bytes) -> bytes:
+    """Return an animation of two colours with these tRNS before its pixels; the last one is after them."""
+    header = struct.pack(">II5B", 8, 4, 8, 3, 0, 0, 0)
+    head, control, frame, _, next_frame, _, end = chunks((8, 4), [ApngPart((0, 0, 8, 4), (0, 0, 0, 0))] * 2)
+    pixels = zlib.compress((b"\0" + bytes([0, 1] * 4)) * 4)
+    *before, after = ((b"tRNS", alphas) for alphas in transparency)
+    behind = [after] if after[1] else []
+    found = [(head[0], header), control, (b"PLTE", bytes(6)), *before, frame, (b"IDAT", pixels), *behind]
+    return packed([*found, next_frame, (b"fdAT", struct.pack(">I", 2) + pixels), end])
+
+
+@pytest.mark.parametrize(
+    ("transparency", "rewrapped"),
+    [
+        pytest.param([b"\x80", b""], True, id="fewer than colours"),
+        pytest.param([b"\x80\xff\0", b""], False, id="more than colours"),
+        pytest.param([b"\x80", b"\xff", b""], False, id="two"),
+        pytest.param([b"\x80", b"\xff"], False, id="one behind the pixels"),
+    ],
+)
+def test_an_animated_png_whose_transparency_viewers_take_differently_is_not_rewrapped(
+    transparency: list[bytes], rewrapped: bool
+) -> None:
+    assert (rewrap_animation(_with_palette(*transparency), "png") is not None) is rewrapped
 
 
 def test_an_animated_avif_is_sent_without_what_follows_it() -> None:

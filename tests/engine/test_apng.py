@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 from collections.abc import Callable
 
 import pytest
@@ -14,11 +15,21 @@ from imgcdn.errors import CorruptImage, ImageError
 from tests.support import pictures
 from tests.support.apngs import CLEAR, RESTORE, ApngPart, Chunk, chunks, packed, packed_apng
 from tests.support.paths import CASES
-from tests.support.variants import MAX_PIXELS, colour_at, decode_frames, frame_at, render_image, total_ms, variant
+from tests.support.variants import (
+    MAX_PIXELS,
+    colour_at,
+    decode_frames,
+    decode_variant,
+    frame_at,
+    render_image,
+    total_ms,
+    variant,
+)
 
 CANVAS = (8, 4)
 WHOLE, LEFT, RIGHT = (0, 0, 8, 4), (0, 0, 4, 4), (4, 0, 4, 4)
 R, G, B, NOTHING = (*pictures.RED, 255), (*pictures.GREEN, 255), (*pictures.BLUE, 255), (0, 0, 0, 0)
+YELLOW = (255, 255, 0, 255)
 SOFT = (0, 0, 255, 128)
 MIXED = (110, 15, 148, 255)  # SOFT over R
 
@@ -181,9 +192,65 @@ def test_a_first_frame_that_is_the_default_image_has_its_size() -> None:
     assert cut(io.BytesIO(packed(smaller))) is None
 
 
-def test_a_frame_with_damaged_pixels_is_corrupt() -> None:
+@pytest.mark.parametrize("default", [None, YELLOW])
+@pytest.mark.parametrize("frame", [1, 2])
+def test_an_animation_has_the_frames_before_a_damaged_one(frame: int, default: tuple[int, int, int, int]) -> None:
+    encoded = variant(_with_damage(frame, b"nonsense", default), Params(format="webp"))
+    assert (encoded.frames, encoded.partial) == (frame, True)
+    frames = decode_frames(encoded.body)
+    assert all(_alike(colour_at(shown.image, 0.5, 0.5), (R, G)[at]) for at, shown in enumerate(frames))
+
+
+@pytest.mark.parametrize("default", [None, YELLOW])
+@pytest.mark.parametrize("params", [Params(format="webp"), Params(format="png")], ids=["animated", "still"])
+def test_of_a_damaged_first_frame_the_rows_above_the_damage_are_shown(
+    params: Params, default: tuple[int, int, int, int]
+) -> None:
+    rows = zlib.compress((b"\0" + bytes(R) * CANVAS[0]) * 2)
+    encoded = variant(_with_damage(0, rows, default), params)
+    image = decode_variant(encoded).convert("RGBA")
+    assert (encoded.frames, encoded.partial) == (1, True)
+    assert _alike(colour_at(image, 0.5, 0.1), R)
+    assert colour_at(image, 0.5, 0.9)[3] == 0
+
+
+@pytest.mark.parametrize("default", [None, YELLOW])
+def test_an_animation_without_a_row_of_its_first_frame_is_corrupt(default: tuple[int, int, int, int]) -> None:
     with pytest.raises(CorruptImage):
-        variant(_replaced(b"fdAT", 1, lambda content: content[:4] + b"nonsense"), Params(format="webp"))
+        variant(_with_damage(0, b"nonsense", default), Params(format="webp"))
+
+
+def _with_damage(frame: int, pixels: bytes, default: tuple[int, int, int, int] | None) -> bytes:
+    """Return an animation of three frames, one of which has these coded pixels."""
+    found = chunks(CANVAS, [ApngPart(WHOLE, R), ApngPart(WHOLE, G), ApngPart(WHOLE, B)], default=default)
+    control = [index for index, (name, _) in enumerate(found) if name == b"fcTL"][frame]
+    name, content = found[control + 1]
+    found[control + 1] = (name, (content[:4] if name == b"fdAT" else b"") + pixels)
+    return packed(found)
+
+
+def test_a_wrong_checksum_of_the_stream_of_a_frame_does_not_matter() -> None:
+    found = chunks(CANVAS, [ApngPart(WHOLE, R), ApngPart(WHOLE, G), ApngPart(WHOLE, B)])
+    at = next(index for index, (name, _) in enumerate(found) if name == b"fdAT")
+    found[at] = (b"fdAT", found[at][1][:-4] + b"1234")
+    looks = _looks(packed(found), "webp", 3)
+    assert all(map(_alike, (left for left, _ in looks), (R, G, B)))
+
+
+@pytest.mark.parametrize("name", [b"acTL", b"fcTL"])
+def test_a_wrong_checksum_in_the_sequence_breaks_it(name: bytes) -> None:
+    original = bytearray(packed_apng(CANVAS, [ApngPart(WHOLE, R), ApngPart(WHOLE, G)]))
+    original[original.rindex(name) + 4] ^= 1
+    assert cut(io.BytesIO(original)) is None
+    assert variant(bytes(original), Params(format="webp")).frames == 1
+
+
+@pytest.mark.parametrize("name", [b"IDAT", b"fdAT"])
+def test_a_wrong_checksum_of_the_pixels_of_a_frame_does_not_matter(name: bytes) -> None:
+    original = bytearray(packed_apng(CANVAS, [ApngPart(WHOLE, R), ApngPart(WHOLE, G)]))
+    at = original.index(name)
+    original[at + 4 + int.from_bytes(original[at - 4 : at])] ^= 1
+    assert variant(bytes(original), Params(format="webp")).frames == 2
 
 
 @pytest.mark.parametrize(
@@ -237,7 +304,7 @@ def test_an_animation_cut_anywhere_renders_or_is_refused() -> None:
 def test_a_flood_of_chunks_is_no_animation() -> None:
     first, *rest = chunks(CANVAS, [ApngPart(WHOLE, R), ApngPart(WHOLE, G)])
     at = next(index for index, (name, _) in enumerate(rest) if name == b"fdAT")
-    flood = [(b"teSt", b"")] * 150_000
+    flood = [(b"teSt", b"")] * 250_000
     original = packed([first, *rest[:at], *flood, *rest[at:]])
     assert probe(io.BytesIO(original), max_pixels=MAX_PIXELS).frames == 1
 

@@ -19,11 +19,11 @@ _PARENTS = {b"ipma": (b"meta", b"iprp"), b"grpl": (b"meta",)}
 
 def _place(data: bytes, kind: bytes, start: int = 0, end: int | None = None) -> tuple[int, int]:
     """Return where the contents of the first box of a kind begin and end, at any depth."""
-    for found, first, last in boxes(io.BytesIO(data), start, len(data) if end is None else end):
-        if found == kind:
-            return first, last
-        if found in (b"meta", b"iprp", b"ipco"):
-            inner = _place(data, kind, first + 4 * (found == b"meta"), last)
+    for box in boxes(io.BytesIO(data), start, len(data) if end is None else end):
+        if box.kind == kind:
+            return box.content, box.end
+        if box.kind in (b"meta", b"iprp", b"ipco"):
+            inner = _place(data, kind, box.content + 4 * (box.kind == b"meta"), box.end)
             if inner != (0, 0):
                 return inner
     return 0, 0
@@ -63,6 +63,13 @@ def with_two_tables(data: bytes) -> bytes:
     return longer[: first - 8] + b"".join(tables) + longer[last + 16 :]
 
 
+def _with_long_head(data: bytes, kind: bytes, parents: tuple[bytes, ...]) -> bytes:
+    """Give a box a length of 64 bits."""
+    first, last = _place(data, kind)
+    longer = _inserted(data, first, bytes(8), parents)
+    return longer[: first - 8] + struct.pack(">I4sQ", 1, kind, last - first + 16) + longer[first + 8 :]
+
+
 def _with_pyramid(data: bytes) -> bytes:
     pyramid = struct.pack(">IIIIHHHBB", 0, 1, 1, 1, 512, 512, 1, 0, 0)
     group = struct.pack(">I4sI4s", 16 + len(pyramid), b"grpl", 8 + len(pyramid), b"pymd") + pyramid
@@ -84,6 +91,26 @@ def test_an_avif_with_a_table_for_each_item_is_decoded_with_its_alpha() -> None:
     assert image.convert("RGBA").getchannel("A").getextrema() == (0, 255)
 
 
+@pytest.mark.parametrize(
+    ("kind", "parents"),
+    [(b"ipco", (b"meta", b"iprp")), (b"ispe", (b"meta", b"iprp", b"ipco")), (b"iprp", (b"meta",))],
+)
+def test_boxes_with_a_length_of_64_bits_are_kept(kind: bytes, parents: tuple[bytes, ...]) -> None:
+    original = _with_long_head(with_two_tables(pictures.avif_with_hole()), kind, parents)
+    whole = render_image(pictures.avif_with_hole(), Params(format="png"))
+    assert render_image(original, Params(format="png")).tobytes() == whole.tobytes()
+
+
+def test_a_table_whose_length_of_0_reaches_to_the_end_is_kept() -> None:
+    original = with_two_tables(pictures.avif_with_hole())
+    last = original.rindex(b"ipma") - 4
+    _, end = _place(original, b"iprp")
+    assert last + int.from_bytes(original[last : last + 4]) == end
+    open_ended = original[:last] + bytes(4) + original[last + 4 :]
+    whole = render_image(pictures.avif_with_hole(), Params(format="png"))
+    assert render_image(open_ended, Params(format="png")).tobytes() == whole.tobytes()
+
+
 def test_groups_of_items_are_left_out() -> None:
     original = _with_pyramid(pictures.avif())
     found = sound_avif(io.BytesIO(original))
@@ -91,6 +118,16 @@ def test_groups_of_items_are_left_out() -> None:
     assert len(found.read()) == len(original)
     whole = render_image(pictures.avif(), Params(format="png"))
     assert render_image(original, Params(format="png")).tobytes() == whole.tobytes()
+
+
+@pytest.mark.parametrize("brand", [b"xxxx", b"\0\0\0\0", b"heic", b"isom", b"AVIF"])
+def test_a_damaged_major_brand_does_not_matter(brand: bytes) -> None:
+    still = pictures.avif()
+    image = render_image(still[:8] + brand + still[12:], Params(format="png"))
+    assert image.tobytes() == render_image(still, Params(format="png")).tobytes()
+    animated = pictures.animated_avif([pictures.chart(), pictures.photograph()], [100, 100])
+    facts = probe(io.BytesIO(animated[:8] + brand + animated[12:]), max_pixels=MAX_PIXELS)
+    assert (facts.format, facts.frames) == ("avif", 2)
 
 
 @pytest.mark.parametrize("edge", [17_000, 2**32 - 1])

@@ -13,6 +13,7 @@ from imgcdn.core.values import Effort, EncodedImage
 from imgcdn.engine.graphics import is_graphic
 from imgcdn.engine.probe import probe
 from imgcdn.engine.render import render
+from imgcdn.engine.resample import resize
 from tests.support import drawings, pictures
 from tests.support.paths import CORPUS, SAMPLES
 from tests.support.planning import FAST, LIMITS, THOROUGH
@@ -31,6 +32,13 @@ def _at(image: Image.Image, width: int) -> Image.Image:
     if width >= image.width:
         return image
     return image.resize((width, max(1, round(image.height * width / image.width))), Image.Resampling.LANCZOS)
+
+
+def _as_rendered(image: Image.Image, width: int) -> Image.Image:
+    """Resize as a render does, which takes a tenth of the time of `_at`."""
+    if width >= image.width:
+        return image
+    return resize(image, (width, max(1, round(image.height * width / image.width))), (0, 0, *image.size))
 
 
 def _variant(
@@ -207,24 +215,24 @@ _SEEN += [
 ]
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        pytest.param(lambda image: image, id="as it is"),
-        pytest.param(lambda image: image.convert("L"), id="in grey"),
-        pytest.param(drawings.studio, id="before a studio's white"),
-        pytest.param(drawings.night, id="with black shadows"),
-        pytest.param(drawings.vignette, id="with a vignette"),
-    ],
-)
+_CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "as it is": lambda image: image,
+    "in grey": lambda image: image.convert("L"),
+    "before a studio's white": drawings.studio,
+    "with black shadows": drawings.night,
+    "with a vignette": drawings.vignette,
+}
+
+
 @pytest.mark.parametrize("path", [pytest.param(path, id=f"{path.parent.name}/{path.name}") for path in _SEEN])
-def test_a_photograph_is_not_recognised_as_a_graphic(path: Path, change: Callable[[Image.Image], Image.Image]) -> None:
+def test_a_photograph_is_not_recognised_as_a_graphic(path: Path) -> None:
     file = Image.open(path)
     file.draft("RGB", (1600, 1600))
     photograph = file.convert("L" if file.mode == "L" else "RGB")
     photograph.thumbnail((1600, 1600))
-    image = photograph if path.name == _MOON and change is drawings.studio else change(photograph)
-    assert [width for width in WIDTHS if is_graphic(_at(image, width))] == []
+    for name, change in _CHANGES.items():
+        image = photograph if path.name == _MOON and change is drawings.studio else change(photograph)
+        assert [width for width in WIDTHS if is_graphic(_as_rendered(image, width))] == [], name
 
 
 @pytest.mark.parametrize("name", ["chart.png", "logo.png"])

@@ -192,6 +192,20 @@ def test_a_jpeg_with_hundreds_of_scans_is_not_decoded() -> None:
         _probe(original[:-2] + 300 * scan + b"\xff\xd9", 10**6)
 
 
+def test_a_sequential_jpeg_whose_scans_are_repeated_is_not_decoded_either() -> None:
+    original = pictures.jpeg_with_a_scan_for_each_component()
+    assert _probe(original, 10**6).size == pictures.SIZE
+    repeated = original[original.index(b"\xff\xda") : -2]
+    with pytest.raises(CorruptImage, match="more than 200 scans"):
+        _probe(original[:-2] + 100 * repeated + b"\xff\xd9", 10**6)
+
+
+def test_scans_behind_one_that_has_all_components_are_not_read() -> None:
+    original = pictures.jpeg()
+    scan = original[original.index(b"\xff\xda") : -2]
+    assert _probe(original[:-2] + 300 * scan + b"\xff\xd9", 10**6).frames == 1
+
+
 def test_thousands_of_tiny_frames_are_a_still() -> None:
     frame = b"\x21\xf9\x04\0\x05\0\0\0\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0"
     start = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff"

@@ -10,8 +10,9 @@ from PIL import Image
 from imgcdn.core.request.params import Params
 from imgcdn.engine.colour import expand
 from imgcdn.engine.decode import decode
+from imgcdn.engine.probe import probe
 from tests.support import pictures
-from tests.support.variants import colour_at, make_plan, render_image
+from tests.support.variants import MAX_PIXELS, colour_at, make_plan, render_image
 
 
 def decoded(original: bytes, params: Params) -> Image.Image:
@@ -37,19 +38,48 @@ def test_the_alphas_of_a_palette_are_kept() -> None:
     assert [colour_at(image, across, down)[3] for across, down in ((0.2, 0.2), (0.8, 0.2), (0.8, 0.8))] == [255, 0, 128]
 
 
+def _palette_png(*chunks: tuple[bytes, bytes]) -> bytes:
+    """Return a picture of a red, a green and a blue pixel, with a palette of these three colours in `chunks`."""
+    found = [
+        (b"IHDR", struct.pack(">IIBBBBB", 3, 1, 8, 3, 0, 0, 0)),
+        *chunks,
+        (b"IDAT", zlib.compress(b"\0\0\1\2")),
+        (b"IEND", b""),
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(pictures.packed_chunk(name, data) for name, data in found)
+
+
+_PALETTE = (b"PLTE", bytes([255, 0, 0, 0, 255, 0, 0, 0, 255]))
+
+
 @pytest.mark.parametrize(
-    "alphas",
+    ("chunks", "expected"),
     [
-        pytest.param(bytes([128, 10] * 150), id="more than a palette can have"),
-        pytest.param(bytes([128, 10, 128, 10, 128]), id="one too many"),
-        pytest.param(b"\xff" * 4 + b"\0", id="one too many, one transparent"),
-        pytest.param(b"\xff" * 280 + b"\0", id="more than a palette can have, one transparent"),
+        pytest.param([_PALETTE, (b"tRNS", bytes([0, 128]))], [0, 128, 255], id="fewer than colours"),
+        pytest.param([_PALETTE, (b"tRNS", bytes([0, 128, 10, 7, 9]))], [0, 128, 10], id="more than colours"),
+        pytest.param([_PALETTE, (b"tRNS", bytes([255, 255, 255, 0]))], [255] * 3, id="one too many, transparent"),
+        pytest.param([_PALETTE, (b"tRNS", bytes([0, 128, 10] * 100))], [255] * 3, id="more than a palette can have"),
+        pytest.param([(b"tRNS", bytes([0, 128, 10])), _PALETTE], [255] * 3, id="before the palette"),
+        pytest.param([_PALETTE, (b"tRNS", b"\0"), (b"tRNS", b"\xff\0")], [0, 255, 255], id="the first of two"),
+        pytest.param([_PALETTE, (b"tRNS", b"\xff"), (b"tRNS", b"\xff\0")], [255] * 3, id="the first, opaque, of two"),
     ],
 )
-def test_alphas_of_more_colours_than_the_palette_has_are_ignored(alphas: bytes) -> None:
-    image = render_image(pictures.palette_png_with_surplus_alphas(alphas), Params(format="png"))
-    assert colour_at(image, 0.2, 0.2) == (*pictures.RED, 255)
-    assert colour_at(image, 0.8, 0.2) == (*pictures.GREEN, 255)
+@pytest.mark.parametrize("odd", [[], [(b"gAMA", b"")]], ids=["sound", "beside an odd chunk"])
+def test_the_alphas_of_a_palette_count_as_in_chromium(
+    odd: list[tuple[bytes, bytes]], chunks: list[tuple[bytes, bytes]], expected: list[int]
+) -> None:
+    original = _palette_png(*odd, *chunks)
+    image = decoded(original, Params(format="png")).convert("RGBA")
+    assert list(image.getchannel("A").tobytes()) == expected
+    assert probe(io.BytesIO(original), max_pixels=MAX_PIXELS).alpha == (expected != [255] * 3)
+    assert list(render_image(original, Params(format="png")).convert("RGBA").getchannel("A").tobytes()) == expected
+
+
+@pytest.mark.parametrize("odd", [b"", pictures.packed_chunk(b"gAMA", b"")], ids=["sound", "beside an odd chunk"])
+def test_bytes_behind_a_colour_key_are_ignored(odd: bytes) -> None:
+    original = _keyed(8, 0, b"\0\1\2\3", (3, 1), b"\0\2\0\3")
+    image = decoded(original[:33] + odd + original[33:], Params(format="png"))
+    assert [image.getpixel((x, 0))[-1] for x in range(3)] == [255, 0, 255]  # type: ignore[index]  # LA
 
 
 def _keyed(depth: int, colour_type: int, rows: bytes, size: tuple[int, int], key: bytes) -> bytes:
@@ -64,7 +94,7 @@ def _keyed(depth: int, colour_type: int, rows: bytes, size: tuple[int, int], key
 
 @pytest.mark.parametrize(
     ("depth", "surplus"),
-    [(1, 0), (2, 0), (4, 0), (8, 0), *(pytest.param(depth, 256, id=f"{depth}, upper bits") for depth in (2, 4, 8))],
+    [(1, 0), (2, 0), (4, 0), (8, 0), *(pytest.param(depth, 256, id=f"{depth}, upper bits") for depth in (1, 2, 4, 8))],
 )
 def test_a_grey_key_is_compared_at_the_depth_of_the_file(depth: int, surplus: int) -> None:
     most = (1 << depth) - 1

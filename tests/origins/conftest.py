@@ -1,7 +1,5 @@
 """Fetchers that are closed at the end of a test, a certificate for origins with TLS, and what a catalogue needs."""
 
-import asyncio
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +13,6 @@ from imgcdn.core.request.url import RemoteUrl
 from imgcdn.core.values import Source
 from imgcdn.origins.http import HttpFetcher
 from tests.support import origin as at
-from tests.support.brokers import processes, until
 from tests.support.catalogs import PHOTO, Bench
 from tests.support.fetching import AT_HOME, LOOP_ID, MOUNT, ORIGIN, Make, Names
 
@@ -64,13 +61,6 @@ def make() -> Iterator[Make]:
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return at.certificate(tmp_path_factory.mktemp("origin"))
-
-
-@pytest.fixture(scope="module")
-def sockets() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="imgcdn-test-", dir="/tmp") as folder:  # mkdtemp makes it private
-        yield Path(folder)
-        asyncio.run(until(lambda: not processes(Path(folder)), "the broker has ended"))
 
 
 @pytest.fixture

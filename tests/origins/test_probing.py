@@ -19,7 +19,7 @@ from imgcdn.renderers.client import RenderClient
 from imgcdn.renderers.jobs import NO_CLAIM, Changed, Claim, Failed, FirstRender, Job, Outcome, Rendered
 from imgcdn.store.files import unpack_header
 from tests.support import pictures
-from tests.support.brokers import beneath, rendering, settings, stamp
+from tests.support.brokers import beneath, connected, settings, stamp
 from tests.support.planning import FAST, LIMITS
 
 
@@ -37,13 +37,15 @@ class _FailingClient(RenderClient):
         return await self._renderers.run(job, claim, interest)
 
 
-def _probe(folder: Path, tmp_path: Path, errors: list[ImgcdnError], first: FirstRender | None = None) -> ProbedOriginal:
+def _probe(
+    sockets: Path, tmp_path: Path, errors: list[ImgcdnError], first: FirstRender | None = None
+) -> ProbedOriginal:
     path = tmp_path / "photo.png"
     path.write_bytes(pictures.png())
 
     async def scenario() -> ProbedOriginal:
-        async with rendering(folder) as renderers:
-            prober = Prober(_FailingClient(renderers, folder, errors), max_pixels=10**6, timeout_s=20)
+        async with connected(sockets) as renderers:
+            prober = Prober(_FailingClient(renderers, sockets, errors), max_pixels=10**6, timeout_s=20)
             probed = await prober.probe(Located(beneath(path), stamp(path)), version=None, first=first)
             assert probed is not None
             return probed
@@ -53,9 +55,9 @@ def _probe(folder: Path, tmp_path: Path, errors: list[ImgcdnError], first: First
 
 @pytest.mark.parametrize("error", [RenderFailed("crash"), RenderTimeout("too long")], ids=["a crash", "a deadline"])
 def test_an_original_is_read_by_a_second_child_if_the_first_one_fails(
-    folder: Path, tmp_path: Path, error: ImgcdnError
+    sockets: Path, tmp_path: Path, error: ImgcdnError
 ) -> None:
-    record = _probe(folder, tmp_path, [error]).record
+    record = _probe(sockets, tmp_path, [error]).record
     assert record.facts is not None
     assert record.negative is None
 
@@ -70,9 +72,9 @@ def test_an_original_is_read_by_a_second_child_if_the_first_one_fails(
     ],
 )
 def test_an_original_whose_header_cannot_be_read_is_at_fault(
-    folder: Path, tmp_path: Path, errors: list[ImgcdnError], slug: str
+    sockets: Path, tmp_path: Path, errors: list[ImgcdnError], slug: str
 ) -> None:
-    record = _probe(folder, tmp_path, errors).record
+    record = _probe(sockets, tmp_path, errors).record
     assert record.facts is None
     assert record.negative is not None
     assert record.negative.slug == slug
@@ -82,8 +84,8 @@ def _first_render(temp: Path, **params: Any) -> FirstRender:
     return FirstRender(Params(**params), ("webp",), LIMITS, FAST, str(temp), 1_700_000_000)
 
 
-def test_a_render_may_come_with_the_header(folder: Path, tmp_path: Path) -> None:
-    probed = _probe(folder, tmp_path, [], _first_render(tmp_path / "temp", width=30))
+def test_a_render_may_come_with_the_header(sockets: Path, tmp_path: Path) -> None:
+    probed = _probe(sockets, tmp_path, [], _first_render(tmp_path / "temp", width=30))
 
     assert probed.record.facts is not None
     assert isinstance(probed.rendered, Rendered)
@@ -94,8 +96,10 @@ def test_a_render_may_come_with_the_header(folder: Path, tmp_path: Path) -> None
     assert (header.format, header.size[0], probed.rendered.file_bytes) == ("webp", 30, len(data))
 
 
-def test_a_render_that_is_refused_does_not_harm_the_header(folder: Path, tmp_path: Path) -> None:
-    probed = _probe(folder, tmp_path, [], _first_render(tmp_path / "temp", crop=Crop(9_000, 0, 10, 10, relative=False)))
+def test_a_render_that_is_refused_does_not_harm_the_header(sockets: Path, tmp_path: Path) -> None:
+    probed = _probe(
+        sockets, tmp_path, [], _first_render(tmp_path / "temp", crop=Crop(9_000, 0, 10, 10, relative=False))
+    )
 
     assert probed.record.facts is not None
     assert isinstance(probed.rendered, Failed)
@@ -105,9 +109,9 @@ def test_a_render_that_is_refused_does_not_harm_the_header(folder: Path, tmp_pat
 
 @pytest.mark.parametrize("error", [RenderFailed("crash"), RenderTimeout("too long")], ids=["a crash", "a deadline"])
 def test_a_render_that_fails_with_the_header_blames_nobody_and_is_tried_by_itself(
-    folder: Path, tmp_path: Path, error: ImgcdnError
+    sockets: Path, tmp_path: Path, error: ImgcdnError
 ) -> None:
-    probed = _probe(folder, tmp_path, [error], _first_render(tmp_path / "temp", width=30))
+    probed = _probe(sockets, tmp_path, [error], _first_render(tmp_path / "temp", width=30))
 
     assert (probed.record.facts is not None, probed.record.negative) == (True, None)
     assert probed.rendered is None

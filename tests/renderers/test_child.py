@@ -23,6 +23,7 @@ from imgcdn.store.files import unpack_header
 from tests.support.brokers import (
     KEY,
     children,
+    connected,
     probe_job,
     render_job,
     rendering,
@@ -33,9 +34,9 @@ from tests.support.paths import ROOT
 from tests.support.queueing import LONG
 
 
-def test_a_variant_is_written_to_the_path_in_the_job(folder: Path, small: Path, tmp_path: Path) -> None:
+def test_a_variant_is_written_to_the_path_in_the_job(sockets: Path, small: Path, tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with rendering(folder) as renderers:
+        async with connected(sockets) as renderers:
             outcome = await renderers.run(render_job(small, temp=tmp_path / "temp"))
             data = (tmp_path / "temp").read_bytes()
             assert outcome == Rendered(None, file_bytes=len(data))
@@ -47,11 +48,11 @@ def test_a_variant_is_written_to_the_path_in_the_job(folder: Path, small: Path, 
 
 
 @pytest.mark.parametrize("place", ["missing/temp", "taken"], ids=["no such folder", "a folder is there"])
-def test_a_variant_that_cannot_be_written_is_returned(folder: Path, small: Path, tmp_path: Path, place: str) -> None:
+def test_a_variant_that_cannot_be_written_is_returned(sockets: Path, small: Path, tmp_path: Path, place: str) -> None:
     (tmp_path / "taken").mkdir()
 
     async def scenario() -> None:
-        async with rendering(folder) as renderers:
+        async with connected(sockets) as renderers:
             outcome = await renderers.run(render_job(small, temp=tmp_path / place))
             assert isinstance(outcome, Rendered)
             assert outcome.file
@@ -61,11 +62,11 @@ def test_a_variant_that_cannot_be_written_is_returned(folder: Path, small: Path,
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["taken"]
 
 
-def test_what_a_killed_child_left_is_replaced(folder: Path, small: Path, tmp_path: Path) -> None:
+def test_what_a_killed_child_left_is_replaced(sockets: Path, small: Path, tmp_path: Path) -> None:
     (tmp_path / "temp").write_bytes(b"half a variant")
 
     async def scenario() -> None:
-        async with rendering(folder) as renderers:
+        async with connected(sockets) as renderers:
             outcome = await renderers.run(render_job(small, temp=tmp_path / "temp"))
             assert outcome == Rendered(None, file_bytes=(tmp_path / "temp").stat().st_size)
 
@@ -95,13 +96,13 @@ def test_a_child_can_write_beneath_one_folder_only(folder: Path, small: Path, tm
     assert list(outside.iterdir()) == []
 
 
-def test_a_result_of_many_megabytes_is_returned_complete(folder: Path, tmp_path: Path) -> None:
+def test_a_result_of_many_megabytes_is_returned_complete(sockets: Path, tmp_path: Path) -> None:
     noise = tmp_path / "noise.png"
     size = (1600, 1200)
     Image.frombytes("RGB", size, os.urandom(3 * size[0] * size[1])).save(noise, compress_level=1)
 
     async def scenario() -> None:
-        async with rendering(folder) as renderers:
+        async with connected(sockets) as renderers:
             outcome = await renderers.run(render_job(noise, size=size, encoder="png"))
             assert isinstance(outcome, Rendered)
             assert outcome.file
@@ -137,9 +138,9 @@ def test_a_child_has_low_priority_and_never_becomes_real_time(folder: Path, smal
 
 
 class TestOriginals:
-    def test_an_original_that_was_replaced_is_changed(self, folder: Path, small: Path) -> None:
+    def test_an_original_that_was_replaced_is_changed(self, sockets: Path, small: Path) -> None:
         async def scenario() -> None:
-            async with rendering(folder) as renderers:
+            async with connected(sockets) as renderers:
                 job = probe_job(small)
                 small.write_bytes(small.read_bytes() + b"x")
                 assert await renderers.run(job) == Changed()
@@ -150,25 +151,25 @@ class TestOriginals:
 
     @pytest.mark.parametrize("kind", ["fifo", "link", "folder"])
     def test_an_original_that_is_no_longer_a_file_is_changed_and_nothing_hangs(
-        self, folder: Path, small: Path, tmp_path: Path, kind: str
+        self, sockets: Path, small: Path, tmp_path: Path, kind: str
     ) -> None:
         job = probe_job(small)
         moved = small.rename(tmp_path / "moved.png")
         {"fifo": os.mkfifo, "link": lambda path: path.symlink_to(moved), "folder": os.mkdir}[kind](small)
 
         async def scenario() -> None:
-            async with rendering(folder) as renderers:
+            async with connected(sockets) as renderers:
                 assert await renderers.run(job) == Changed()
 
         asyncio.run(scenario())
 
-    def test_a_folder_that_became_a_link_is_not_followed(self, folder: Path, small: Path, tmp_path: Path) -> None:
+    def test_a_folder_that_became_a_link_is_not_followed(self, sockets: Path, small: Path, tmp_path: Path) -> None:
         (tmp_path / "root" / "sub").mkdir(parents=True)
         moved = small.rename(tmp_path / "root" / "sub" / "a.png")
         job = replace(probe_job(moved), path=PathBeneath(str(tmp_path / "root"), "sub/a.png"))
 
         async def scenario() -> None:
-            async with rendering(folder) as renderers:
+            async with connected(sockets) as renderers:
                 assert works(await renderers.run(job))
                 (tmp_path / "root" / "sub").rename(tmp_path / "outside")
                 (tmp_path / "root" / "sub").symlink_to(tmp_path / "outside")
@@ -176,12 +177,12 @@ class TestOriginals:
 
         asyncio.run(scenario())
 
-    def test_the_error_about_an_original_comes_with_its_version(self, folder: Path, tmp_path: Path) -> None:
+    def test_the_error_about_an_original_comes_with_its_version(self, sockets: Path, tmp_path: Path) -> None:
         text = tmp_path / "text.jpg"
         text.write_text("not a picture")
 
         async def scenario() -> None:
-            async with rendering(folder) as renderers:
+            async with connected(sockets) as renderers:
                 outcome = await renderers.run(probe_job(text))
                 assert isinstance(outcome, Probed)
                 assert isinstance(outcome.error, ImgcdnError)
@@ -190,14 +191,14 @@ class TestOriginals:
         asyncio.run(scenario())
 
 
-def test_an_original_that_is_cut_off_while_it_is_read_is_changed_and_not_damaged(folder: Path, tmp_path: Path) -> None:
+def test_an_original_that_is_cut_off_while_it_is_read_is_changed_and_not_damaged(sockets: Path, tmp_path: Path) -> None:
     """An error about the half that is left would be remembered, and other errors would be our fault."""
     path, size = tmp_path / "noise.png", (300, 300)
     noise = Image.frombytes("RGB", size, os.urandom(3 * size[0] * size[1]))
 
     async def scenario() -> None:
         outcomes = []
-        async with rendering(folder) as renderers:
+        async with connected(sockets) as renderers:
             for number in range(40):
                 noise.save(path, compress_level=1)
                 job = render_job(path, size=size) if number % 2 else probe_job(path)
@@ -238,9 +239,9 @@ def test_an_unreadable_original_is_a_failure_of_its_folder_and_the_log_names_its
     assert str(small) in log
 
 
-def test_a_version_in_the_job_is_used_without_hashing_again(folder: Path, small: Path) -> None:
+def test_a_version_in_the_job_is_used_without_hashing_again(sockets: Path, small: Path) -> None:
     async def scenario() -> None:
-        async with rendering(folder) as renderers:
+        async with connected(sockets) as renderers:
             hashed = await renderers.run(probe_job(small))
             unhashed = await renderers.run(probe_job(small, version="12" * 32))
             assert isinstance(hashed, Probed)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from imgcdn.core.output.formats import OUTPUTS
-from imgcdn.core.values import Effort, EncodedImage, OriginState, SourceRecord, Visit
+from imgcdn.core.values import Effort, EncodedImage, Facts, OriginState, Previous, SourceRecord, Visit
 from imgcdn.store.files import (
     HEADER_BYTES,
     MAX_RECORD_BYTES,
@@ -28,6 +28,8 @@ ORIGIN = OriginState(
     storable=True,
     seen=("1", "2"),
 )
+
+PREVIOUS = Previous("34" * 32, Facts("gif", (3, 2), 5, alpha=True, all_frames=9), 1_700_000_000.5)
 
 
 def _reseal(data: bytes) -> bytes:
@@ -124,6 +126,7 @@ def test_the_sweep_recognises_no_other_name_as_a_variant(name: str) -> None:
         pytest.param(replace(RECORD, negative=None), id="facts alone"),
         pytest.param(replace(RECORD, facts=None), id="a negative alone"),
         pytest.param(replace(RECORD, origin=ORIGIN), id="what the origin said"),
+        pytest.param(replace(RECORD, origin=ORIGIN, previous=PREVIOUS), id="the version before"),
     ],
 )
 def test_a_record_reads_back_as_it_was_packed(record: SourceRecord) -> None:
@@ -131,7 +134,7 @@ def test_a_record_reads_back_as_it_was_packed(record: SourceRecord) -> None:
 
 
 def test_every_damaged_or_truncated_record_is_noticed() -> None:
-    data = pack_record(RECORD)
+    data = pack_record(replace(RECORD, previous=PREVIOUS))
     damaged = [data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :] for place in range(len(data))]
     shorter = [data[:length] for length in range(len(data))]
 
@@ -141,6 +144,12 @@ def test_every_damaged_or_truncated_record_is_noticed() -> None:
 def test_a_record_from_before_reduced_animations_were_counted_is_read() -> None:
     fields = json.loads(pack_record(RECORD).partition(b"\n")[2])
     del fields["facts"]["all_frames"]
+    assert unpack_record(sealed(json.dumps(fields).encode())) == RECORD
+
+
+def test_a_record_from_before_the_previous_version_was_kept_is_read() -> None:
+    fields = json.loads(pack_record(RECORD).partition(b"\n")[2])
+    del fields["previous"]
     assert unpack_record(sealed(json.dumps(fields).encode())) == RECORD
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from imgcdn.core.values import OriginState, SourceRecord, Visit
+from imgcdn.core.values import Facts, OriginState, Previous, SourceRecord, Visit
 from imgcdn.store.files import pack_record, unpack_record
 from tests.support.stored import RECORD
 
@@ -18,6 +18,7 @@ REMOTE = SourceRecord(
     OriginState(
         (Visit("https://a.example/b.jpg", "192.0.2.1"),), (("etag", '"1"'),), 1.0, 2.0, storable=True, seen=("1",)
     ),
+    previous=Previous("1" * 64, Facts("png", (4, 3), 1, alpha=True), 1.0),
 )
 
 
@@ -64,6 +65,24 @@ def test_a_record_is_read_as_it_was_written() -> None:
         ("origin.fresh_until", "soon"),
         ("origin.storable", 1),
         ("origin.seen", [1]),
+        ("previous", [1]),
+        ("previous", {"version": "x", "until": 1.0}),
+        ("previous.version", None),
+        ("previous.version", 5),
+        ("previous.version", "\ud800"),
+        ("previous.facts", None),
+        ("previous.facts.size", [3]),
+        ("previous.facts.size", [3, "4"]),
+        ("previous.facts.size", [0, 4]),
+        ("previous.facts.format", "tiff"),
+        ("previous.facts.frames", 0),
+        ("previous.facts.frames", True),
+        ("previous.facts.all_frames", -1),
+        ("previous.facts.alpha", 1),
+        ("previous.until", None),
+        ("previous.until", "soon"),
+        ("previous.until", float("nan")),
+        ("previous.until", float("inf")),
         ("failed", [{"key": 1, "negative": {"slug": "x", "detail": "x", "until": 1.0, "limit": 0, "unit": ""}}]),
     ],
 )

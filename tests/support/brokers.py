@@ -43,14 +43,23 @@ def settings(
 
 
 @asynccontextmanager
-async def rendering(folder: Path, broker_settings: BrokerSettings | None = None) -> AsyncIterator[RenderClient]:
-    """Yield a RenderClient whose socket is in a folder; then wait until the broker and its children have ended."""
+async def connected(folder: Path, broker_settings: BrokerSettings | None = None) -> AsyncIterator[RenderClient]:
+    """Yield a RenderClient whose socket is in a folder. The broker runs on for a moment, for the next test."""
     renderers = RenderClient(broker_settings or settings(), folder=folder)
     try:
         await renderers.connect()
         yield renderers
     finally:
         renderers.disconnect()
+
+
+@asynccontextmanager
+async def rendering(folder: Path, broker_settings: BrokerSettings | None = None) -> AsyncIterator[RenderClient]:
+    """Yield a RenderClient whose socket is in a folder; then wait until the broker and its children have ended."""
+    try:
+        async with connected(folder, broker_settings) as renderers:
+            yield renderers
+    finally:
         await until(lambda: not processes(folder), "the broker and its children have ended")
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from requests.structures import CaseInsensitiveDict
 
-from imgcdn import dialects
+from imgcdn import dialects, errors
 from imgcdn.core import setting, setting_tables
 from imgcdn.core.dates import MAX_DATE_LENGTH, http_date
 from imgcdn.core.quoting import hide_quoted, split_list
@@ -261,6 +261,7 @@ OF_REQUESTS = (
     Parser(hide_quoted, hide_quoted, negotiation.MAX_ACCEPT_LENGTH),
     Parser(split_list, split_list, _KEPT),
     Parser(http_date, lambda text: http_date(text, now=0), MAX_DATE_LENGTH, beyond=_HEAD),
+    Parser(errors._without_middle, errors._without_middle, _HEAD),
     Parser(redact, redact, _FIRST, of="a target or a header, for the log"),
     Parser(redact, redact, _FIRST, "https://", of="userinfo"),
 )

@@ -69,6 +69,17 @@ def progressive_jpeg(size: tuple[int, int] = SIZE) -> bytes:
     return saved(chart(size), "JPEG", quality=92, progressive=True)
 
 
+def jpeg_with_a_scan_for_each_component() -> bytes:
+    """Return a sequential JPEG of three components that are alike and that come one after the other."""
+    grey = saved(chart().convert("L"), "JPEG", quality=92)
+    frame, scan = grey.index(b"\xff\xc0"), grey.index(b"\xff\xda")
+    components = b"".join(bytes([number, 0x11, 0]) for number in (1, 2, 3))
+    three = b"\xff\xc0\x00\x11" + grey[frame + 4 : frame + 9] + b"\x03" + components
+    coded = grey[scan + 10 : -2]
+    scans = b"".join(b"\xff\xda\x00\x08\x01" + bytes([number]) + b"\x00\x00\x3f\x00" + coded for number in (1, 2, 3))
+    return grey[:frame] + three + grey[frame + 13 : scan] + scans + b"\xff\xd9"
+
+
 def grey_jpeg(icc: bytes = b"") -> bytes:
     return jpeg(chart().convert("L"), icc=icc)
 
@@ -136,11 +147,6 @@ def palette_png_with_transparency() -> bytes:
     nearest = [tuple(palette[3 * index : 3 * index + 3]) for index in range(4)]
     alphas = bytes(128 if colour == WHITE else 0 if colour == GREEN else 255 for colour in nearest)
     return saved(image, "PNG", transparency=alphas)
-
-
-def palette_png_with_surplus_alphas(alphas: bytes) -> bytes:
-    """A palette of 4 colours with a tRNS chunk that has more entries than the palette."""
-    return with_alphas(png(chart().quantize(4)), alphas)
 
 
 def with_alphas(data: bytes, alphas: bytes) -> bytes:

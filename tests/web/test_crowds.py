@@ -22,10 +22,9 @@ from tests.support.serving import Service
 SLOW = "/img/large.jpg?fm=avif&q=95&w=2400&blur={}"
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "root"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("root")
     (folder / "large.jpg").write_bytes(pictures.jpeg(pictures.photograph((4000, 3000)), quality=60))
     (folder / "photo.jpg").write_bytes(pictures.jpeg(pictures.photograph((1200, 900))))
     for number in range(120):

@@ -44,11 +44,17 @@ class Site:
     pictures: threading.Event
 
 
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """Run one service for all pages, so that each picture is rendered once."""
+    with serving.edge(ROOT / "sample_images", tmp_path_factory.mktemp("service"), **_PATIENT) as running:
+        yield running
+
+
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def site(service: Service, tmp_path: Path) -> Iterator[Site]:
     pictures = threading.Event()
     with (
-        serving.edge(ROOT / "sample_images", tmp_path, **_PATIENT) as service,
         _delay_pictures(service, pictures) as cdn_url,
         _example(cdn_url, tmp_path) as url,
     ):

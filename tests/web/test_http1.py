@@ -93,7 +93,10 @@ ROWS: dict[str, tuple[bytes, list[int]]] = {
     "OPTIONS *": (b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", [OK]),
     "GET *": (b"GET * HTTP/1.1\r\nHost: a\r\n\r\n", [400]),
     "a relative target": (b"GET a HTTP/1.1\r\nHost: a\r\n\r\n", [400]),
-    "a target that is not encoded": (b"GET /\xc3\xa9 HTTP/1.1\r\nHost: a\r\n\r\n", [400]),
+    "a target that is not encoded": (b"GET /\xc3\xa9?\xe3\x80\x80 HTTP/1.1\r\nHost: a\r\n\r\n", [OK]),
+    "a method beyond ASCII": (b"G\xc3\xa9T / HTTP/1.1\r\nHost: a\r\n\r\n", [400]),
+    "a version beyond ASCII": (b"GET / HTTP/1.\xc3\xa9\r\nHost: a\r\n\r\n", [400]),
+    "a line that begins beyond ASCII": (b"\xc3\xa9 / HTTP/1.1\r\nHost: a\r\n\r\n", [400]),
     "CONNECT": (b"CONNECT b:80 HTTP/1.1\r\nHost: b:80\r\n\r\n" + GET + END, [OK]),
     "Upgrade": (GET + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n" + GET + END, [OK]),
     "Upgrade without Connection": (GET + b"Upgrade: h2c\r\n\r\n" + GET + END, [OK, OK]),
@@ -131,6 +134,16 @@ ROWS: dict[str, tuple[bytes, list[int]]] = {
     "a request after HTTP/1.0": (b"GET / HTTP/1.0\r\n\r\n" + GET + END, [OK]),
     "HTTP/1.0 with keep-alive": (b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" + GET + END, [OK, OK]),
 }
+
+
+@pytest.mark.parametrize("piece", [1 << 20, 7, 1])
+def test_only_the_target_is_percent_encoded(piece: int) -> None:
+    odd = "\u3000é\U00010348".encode()
+    body = b"Content-Length: %d\r\n\r\n" % len(odd)
+    first = b"\r\nPOST /" + odd + b"?" + odd + b" HTTP/1.1\r\nHost: a\r\nX: " + odd + b"\r\n" + body + odd
+    found = [incoming.request for incoming in taken(first * 2, piece=piece)]
+    target = "/%E3%80%80%C3%A9%F0%90%8D%88?%E3%80%80%C3%A9%F0%90%8D%88"
+    assert [(each.target, each.headers[b"x"], each.body) for each in found] == [(target, odd, odd)] * 2
 
 
 @pytest.mark.parametrize("piece", [1 << 20, 1_000, 1])

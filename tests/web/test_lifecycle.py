@@ -8,8 +8,9 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,58 +23,78 @@ from tests.web.conftest import Start
 FLAVOURS = [pytest.param(serving.edge, id="edge"), pytest.param(serving.wsgi, id="wsgi")]
 
 
-@pytest.mark.parametrize("start", FLAVOURS)
-def test_fifty_requests_at_once_for_a_new_variant_cause_one_render(root: Path, tmp_path: Path, start: Start) -> None:
-    with start(root, tmp_path, workers=2) as service:
-        gate = threading.Barrier(50)
-
-        def ask(_: int) -> serving.Response:
-            gate.wait()
-            return service.get("/img/photo.jpg?w=500&fm=avif")
-
-        with ThreadPoolExecutor(50) as pool:
-            responses = list(pool.map(ask, range(50)))
-        statuses = Counter(response.headers["cache-status"] for response in responses)
-        assert {response.status for response in responses} == {200}
-        assert statuses["imgcdn; fwd=miss; stored"] == 1
-        assert len({response.body for response in responses}) == 1
-        assert len(service.variants()) == 1
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder to which each test adds a file of its own."""
+    return tmp_path_factory.mktemp("files")
 
 
-@pytest.mark.parametrize("start", FLAVOURS)
-def test_a_failing_leader_fails_its_followers(root: Path, tmp_path: Path, start: Start) -> None:
-    (root / "damaged.png").write_bytes(pictures.png_without_pixels())
-    with start(root, tmp_path, workers=2) as service, ThreadPoolExecutor(20) as pool:
-        responses = list(pool.map(lambda _: service.get("/img/damaged.png?w=500"), range(20)))
+@pytest.fixture(scope="module", params=FLAVOURS)
+def shared(request: pytest.FixtureRequest, files: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service that runs until the last test of its files."""
+    start: Start = request.param
+    with start(files, tmp_path_factory.mktemp("shared"), workers=2) as service:
+        yield service
+
+
+@pytest.fixture
+def photo(files: Path, tmp_path: Path) -> Iterator[Path]:
+    """A photograph in the folder of the shared service, with pixels that no other has."""
+    path = files / f"{tmp_path.name}.jpg"
+    picture = pictures.photograph((600, 400))
+    picture.paste(zlib.crc32(tmp_path.name.encode()) % 2**24, (0, 0, 90, 90))
+    path.write_bytes(pictures.jpeg(picture))
+    yield path
+    path.unlink(missing_ok=True)
+
+
+def test_fifty_requests_at_once_for_a_new_variant_cause_one_render(shared: Service, photo: Path) -> None:
+    gate, before = threading.Barrier(50), len(shared.variants())
+
+    def ask(_: int) -> serving.Response:
+        gate.wait()
+        return shared.get(f"/img/{photo.name}?w=500&fm=avif")
+
+    with ThreadPoolExecutor(50) as pool:
+        responses = list(pool.map(ask, range(50)))
+    statuses = Counter(response.headers["cache-status"] for response in responses)
+    assert {response.status for response in responses} == {200}
+    assert statuses["imgcdn; fwd=miss; stored"] == 1
+    assert len({response.body for response in responses}) == 1
+    assert len(shared.variants()) == before + 1
+
+
+def test_a_failing_leader_fails_its_followers(shared: Service, photo: Path) -> None:
+    photo.write_bytes(pictures.png_without_pixels())
+    with ThreadPoolExecutor(20) as pool:
+        responses = list(pool.map(lambda _: shared.get(f"/img/{photo.name}?w=500"), range(20)))
     assert {response.status for response in responses} == {422}
 
 
-@pytest.mark.parametrize("start", FLAVOURS)
-def test_a_changed_file_is_never_served_as_the_old_one(root: Path, tmp_path: Path, start: Start) -> None:
-    with start(root, tmp_path) as service:
-        before = service.get("/img/photo.jpg?w=100&fm=png")
-        stat = os.stat(root / "photo.jpg")
-        data = bytearray((root / "photo.jpg").read_bytes())
-        (root / "photo.jpg").write_bytes(pictures.jpeg(pictures.chart((600, 400))).ljust(len(data), b"\0")[: len(data)])
-        os.utime(root / "photo.jpg", ns=(stat.st_atime_ns, stat.st_mtime_ns))  # as a deployment tool might
-        after = service.get("/img/photo.jpg?w=100&fm=png")
-        assert (before.status, after.status) == (200, 200)
-        assert before.headers["etag"] != after.headers["etag"]
+def test_a_changed_file_is_never_served_as_the_old_one(shared: Service, photo: Path) -> None:
+    target = f"/img/{photo.name}?w=100&fm=png"
+    before = shared.get(target)
+    stat = photo.stat()
+    photo.write_bytes(pictures.jpeg(pictures.chart((600, 400))).ljust(stat.st_size, b"\0")[: stat.st_size])
+    os.utime(photo, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # as a deployment tool might
+    after = shared.get(target)
+    assert (before.status, after.status) == (200, 200)
+    assert before.headers["etag"] != after.headers["etag"]
 
 
-def test_a_touched_file_keeps_its_variants(root: Path, tmp_path: Path) -> None:
-    with serving.edge(root, tmp_path) as service:
-        service.get("/img/photo.jpg?w=100")
-        os.utime(root / "photo.jpg", (1, 1))
-        assert "hit" in service.get("/img/photo.jpg?w=100").headers["cache-status"]
-        assert len(service.variants()) == 1
+def test_a_touched_file_keeps_its_variants(shared: Service, photo: Path) -> None:
+    target, before = f"/img/{photo.name}?w=100", len(shared.variants())
+    shared.get(target)
+    os.utime(photo, (1, 1))
+    assert "hit" in shared.get(target).headers["cache-status"]
+    assert len(shared.variants()) == before + 1
 
 
-def test_a_deleted_file_is_404_though_its_variants_are_there(root: Path, tmp_path: Path) -> None:
-    with serving.edge(root, tmp_path) as service:
-        service.get("/img/photo.jpg?w=100")
-        (root / "photo.jpg").unlink()
-        assert service.get("/img/photo.jpg?w=100").status == 404
+def test_a_deleted_file_is_404_though_its_variants_are_there(shared: Service, photo: Path) -> None:
+    target = f"/img/{photo.name}?w=100"
+    assert shared.get(target).status == 200
+    photo.unlink()
+    assert shared.get(target).status == 404
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])

@@ -25,13 +25,19 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("shared") / "cache"
 
 
+@pytest.fixture(scope="module")
+def prefixed(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Service]:
+    """Run `imgcdn serve` with a path_prefix."""
+    with serving.edge(SAMPLES, tmp_path_factory.mktemp("prefixed"), path_prefix="/images", cache_dir=cache) as service:
+        yield service
+
+
 @pytest.fixture(scope="module", params=[*SITES, "path_prefix"])
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Service]:
-    folder = tmp_path_factory.mktemp(request.param)
     if request.param == "path_prefix":
-        with serving.edge(SAMPLES, folder, path_prefix="/images", cache_dir=cache) as service:
-            yield service
+        yield request.getfixturevalue("prefixed")
     else:
+        folder = tmp_path_factory.mktemp(request.param)
         app = f"examples.mounted.{request.param}:app"
         with serving.hosted(
             app, SITES[request.param], folder, root=SAMPLES, cache_dir=cache, welcome="true"
@@ -103,27 +109,24 @@ def test_an_unknown_path_is_a_problem_of_the_service(site: Service) -> None:
     assert (response.status, json.loads(response.body)["type"]) == (404, "/images/-/problems/source-not-found")
 
 
-def test_the_path_of_a_proxy_may_be_taken_away(tmp_path: Path) -> None:
-    with serving.edge(SAMPLES, tmp_path, path_prefix="/images") as service:
-        assert service.get("/img/rocket.jpg?w=87").status == 200
-        assert b'"/images/-/static/welcome.css"' in service.get("/").body
-        assert service.get("/images").status == 200
-        assert service.get("/imagesize").status == 404
+def test_the_path_of_a_proxy_may_be_taken_away(prefixed: Service) -> None:
+    assert prefixed.get("/img/rocket.jpg?w=87").status == 200
+    assert b'"/images/-/static/welcome.css"' in prefixed.get("/").body
+    assert prefixed.get("/images").status == 200
+    assert prefixed.get("/imagesize").status == 404
 
 
-def test_the_urls_that_are_printed_at_the_start_have_the_prefix(tmp_path: Path) -> None:
-    with serving.edge(SAMPLES, tmp_path, path_prefix="/images") as service:
-        assert service.process.stdout
-        printed = [service.process.stdout.readline().strip() for _ in range(3)]
+def test_the_urls_that_are_printed_at_the_start_have_the_prefix(prefixed: Service) -> None:
+    assert prefixed.process.stdout
+    printed = [prefixed.process.stdout.readline().strip() for _ in range(3)]
 
-    base = f"http://127.0.0.1:{service.port}/images/"
+    base = f"http://127.0.0.1:{prefixed.port}/images/"
     assert printed[0] == base
     assert [url.startswith(f"{base}img/") for url in printed[1:]] == [True, True]
 
 
-def test_a_request_that_cannot_be_read_is_a_problem_beneath_the_prefix(tmp_path: Path) -> None:
-    with serving.edge(SAMPLES, tmp_path, path_prefix="/images") as service:
-        received = service.raw(b"nonsense\r\n\r\n")
+def test_a_request_that_cannot_be_read_is_a_problem_beneath_the_prefix(prefixed: Service) -> None:
+    received = prefixed.raw(b"nonsense\r\n\r\n")
 
     assert json.loads(received.partition(b"\r\n\r\n")[2])["type"] == "/images/-/problems/bad-request"
 

@@ -21,9 +21,17 @@ NAMES = {
     "\u0645\u06cc\u200c\u0631\u0648\u062f.jpg": "%D9%85%DB%8C%E2%80%8C%D8%B1%D9%88%D8%AF.jpg",
     "東京\u3000駅.jpg": "%E6%9D%B1%E4%BA%AC%E3%80%80%E9%A7%85.jpg",
     "no\xa0break.jpg": "no%C2%A0break.jpg",
+    "".join(chr(0x2000 + step) for step in range(12)) + "\u1680\u180e\u205f\ufeff.jpg": "".join(
+        f"%E2%80%{0x80 + step:X}" for step in range(12)
+    )
+    + "%E1%9A%80%E1%A0%8E%E2%81%9F%EF%BB%BF.jpg",
+    "caf\u00e9 \U00010348.jpg": "caf%C3%A9%20%F0%90%8D%88.jpg",
     "50%off.jpg": "50%off.jpg",
     "100% new.jpg": "100%%20new.jpg",
 }
+
+#: Those that curl sends without percent-encoding them, apart from spaces.
+RAW = [name for name in NAMES if not name.isascii()]
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +72,15 @@ def test_a_remote_name_is_requested_as_a_browser_requests_it(service: Service, o
     assert [response.status for response in responses] == [200] * len(spellings)
     assert len({response.headers["etag"] for response in responses}) == 1
     assert origin.count(f"/{NAMES[name]}") - before <= 1, "all are spellings of one source"
+
+
+@pytest.mark.parametrize("service", ["edge"], indirect=True)  # gunicorn's own parser refuses such a target
+@pytest.mark.parametrize("form", ["/img/{}?w=50", "/img?url={}&w=50", "/.netlify/images?url={}&w=50"])
+@pytest.mark.parametrize("name", RAW, ids=[f"{name!a}" for name in RAW])
+def test_a_name_may_be_sent_as_it_is(service: Service, origin: Origin, form: str, name: str) -> None:
+    target = form.format(origin.url(f"/{name.replace(' ', '%20')}")).encode()
+    answer = service.raw(b"GET " + target + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize("form", ["/img/http:/{}?w=40", "/img/http%3A/{}?w=40", "/img?url=http:/{}&w=40"])

@@ -1,6 +1,7 @@
 """Options of the allowlist and of mounts, over HTTP, with a real origin behind a login."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -9,6 +10,7 @@ import pytest
 from tests.support import origin as at
 from tests.support import pictures, serving
 from tests.support.origin import NAME, Origin
+from tests.support.serving import Service
 
 PHOTO = pictures.jpeg()
 TOKEN = "Bearer s3cret"
@@ -38,25 +40,31 @@ def settings_for(origin: Origin, folder: Path) -> dict[str, object]:
     }
 
 
+@pytest.fixture(scope="module")
+def members(originals: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, Origin]]:
+    """Run one service, and one origin with a login; each test uses its own path."""
+    folder = tmp_path_factory.mktemp("members")
+    with at.running() as origin, serving.edge(originals, folder, **settings_for(origin, folder)) as service:
+        yield service, origin
+
+
 @pytest.mark.parametrize("through", ["allowlist", "mount"])
-def test_a_private_original_is_fetched_once_whatever_the_query(originals: Path, tmp_path: Path, through: str) -> None:
-    with (
-        at.running({"/m/a.jpg": private}) as origin,
-        serving.edge(originals, tmp_path, **settings_for(origin, tmp_path)) as service,
-    ):
-        place = origin.url("/m/a.jpg") if through == "allowlist" else "/cms/a.jpg"
-        targets = [f"/img?url={quote(place + query, safe='')}&w=40" for query in ("?utm=1", "?utm=2", "")]
-        assert [service.get(target).status for target in targets] == [200] * 3
-        assert [request.target for request in origin.requests] == ["/m/a.jpg"]
-        assert len(service.variants()) == 2  # one, and the original
-        assert "s3cret" not in service.log.read_text()
+def test_a_private_original_is_fetched_once_whatever_the_query(members: tuple[Service, Origin], through: str) -> None:
+    service, origin = members
+    name, before = f"{through}.jpg", len(service.variants())
+    origin.scripts[f"/m/{name}"] = private
+    place = origin.url(f"/m/{name}") if through == "allowlist" else f"/cms/{name}"
+    targets = [f"/img?url={quote(place + query, safe='')}&w=40" for query in ("?utm=1", "?utm=2", "")]
+    assert [service.get(target).status for target in targets] == [200] * 3
+    assert [request.target for request in origin.requests if name in request.target] == [f"/m/{name}"]
+    assert len(service.variants()) == before + 2  # one, and the original
+    assert "s3cret" not in service.log.read_text()
 
 
-def test_a_mount_without_the_header_gets_nothing_that_another_mount_was_sent(originals: Path, tmp_path: Path) -> None:
-    with (
-        at.running({"/m/a.jpg": private}) as origin,
-        serving.edge(originals, tmp_path, **settings_for(origin, tmp_path)) as service,
-    ):
-        assert service.get("/img/cms/a.jpg?w=40").status == 200
-        assert service.get("/img/open/a.jpg?w=40").status >= 400
-        assert ["authorization" in request.headers for request in origin.requests] == [True, False]
+def test_a_mount_without_the_header_gets_nothing_that_another_mount_was_sent(members: tuple[Service, Origin]) -> None:
+    service, origin = members
+    origin.scripts["/m/sent.jpg"] = private
+    assert service.get("/img/cms/sent.jpg?w=40").status == 200
+    assert service.get("/img/open/sent.jpg?w=40").status >= 400
+    requests = [request for request in origin.requests if request.target == "/m/sent.jpg"]
+    assert ["authorization" in request.headers for request in requests] == [True, False]

@@ -40,6 +40,19 @@ def shared(originals: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield service, running
 
 
+@pytest.fixture(scope="module", params=FLAVOURS)
+def crowded(
+    request: pytest.FixtureRequest, originals: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Service, Origin]]:
+    """Run one service with two workers, and one origin; each test uses its own path."""
+    start: Start = request.param
+    with (
+        at.running() as running,
+        start(originals, tmp_path_factory.mktemp("crowded"), workers=2, **settings_for(running)) as service,
+    ):
+        yield service, running
+
+
 @pytest.fixture(scope="module")
 def validating(originals: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, Origin]]:
     """Run one service that validates at every request, and one origin; each test uses its own path."""
@@ -68,40 +81,39 @@ def image(origin: Origin, path: str = "/a.jpg", query: str = "w=100", host: str 
     return f"/img/{quote(origin.url(path, host), safe='')}?{query}"
 
 
-@pytest.mark.parametrize("start", FLAVOURS)
-def test_eight_widths_of_a_cold_source_fetch_it_once(root: Path, tmp_path: Path, origin: Origin, start: Start) -> None:
-    with start(root, tmp_path, **settings_for(origin)) as service, ThreadPoolExecutor(8) as pool:
-        targets = [image(origin, query=f"w={width}") for width in range(50, 450, 50)]
+def test_eight_widths_of_a_cold_source_fetch_it_once(crowded: tuple[Service, Origin]) -> None:
+    service, origin = crowded
+    origin.scripts["/widths/a.jpg"] = at.respond(PHOTO, cache_control="max-age=600")
+    targets, before = [image(origin, "/widths/a.jpg", f"w={width}") for width in range(50, 450, 50)], service.variants()
+    with ThreadPoolExecutor(8) as pool:
         responses = list(pool.map(service.get, targets))
-        assert [response.status for response in responses] == [200] * 8
-        assert {response.headers["content-disposition"] for response in responses} == {
-            "inline; filename=\"a.jpg\"; filename*=UTF-8''a.jpg"
-        }
-        assert origin.count("/a.jpg") == 1
-        assert len(service.variants()) == 9  # eight and the original
+    assert [response.status for response in responses] == [200] * 8
+    assert {response.headers["content-disposition"] for response in responses} == {
+        "inline; filename=\"a.jpg\"; filename*=UTF-8''a.jpg"
+    }
+    assert origin.count("/widths/a.jpg") == 1
+    assert len(service.variants()) == len(before) + 9  # eight and the original
 
 
-@pytest.mark.parametrize("start", FLAVOURS)
-def test_fifty_requests_at_once_cause_one_fetch_and_one_render(
-    root: Path, tmp_path: Path, origin: Origin, start: Start
-) -> None:
-    with start(root, tmp_path, workers=2, **settings_for(origin)) as service:
-        statuses = Counter(response.headers["cache-status"] for response in _get_fifty_times(service, image(origin)))
-    assert origin.count("/a.jpg") == 1
+def test_fifty_requests_at_once_cause_one_fetch_and_one_render(crowded: tuple[Service, Origin]) -> None:
+    service, origin = crowded
+    origin.scripts["/fifty.jpg"] = at.respond(OTHER, cache_control="max-age=600")
+    responses = _get_fifty_times(service, image(origin, "/fifty.jpg"))
+    statuses = Counter(response.headers["cache-status"] for response in responses)
+    assert origin.count("/fifty.jpg") == 1
     assert statuses["imgcdn; fwd=miss; stored"] == 1
     assert sum(statuses.values()) == 50
 
 
-@pytest.mark.parametrize("start", FLAVOURS)
 def test_fifty_requests_at_once_for_a_failing_origin_cause_one_fetch_in_each_worker(
-    root: Path, tmp_path: Path, origin: Origin, start: Start
+    crowded: tuple[Service, Origin],
 ) -> None:
-    origin.scripts["/a.jpg"] = at.respond(b"out of order", status=503, retry_after="30")
-    with start(root, tmp_path, workers=2, **settings_for(origin)) as service:
-        responses = _get_fifty_times(service, image(origin))
+    service, origin = crowded
+    origin.scripts["/failing.jpg"] = at.respond(b"out of order", status=503, retry_after="30")
+    responses = _get_fifty_times(service, image(origin, "/failing.jpg"))
     assert {response.status for response in responses} == {502}
     assert all(0 < int(response.headers["retry-after"]) <= 30 for response in responses)
-    assert origin.count("/a.jpg") <= 2, "a worker does not know what another one has seen"
+    assert origin.count("/failing.jpg") <= 2, "a worker does not know what another one has seen"
 
 
 def _get_fifty_times(service: Service, target: str) -> list[serving.Response]:

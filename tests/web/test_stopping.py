@@ -21,10 +21,10 @@ from tests.support import pictures
 _START_S = 20.0
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Originals whose renders take a second or so."""
-    (folder := tmp_path / "root").mkdir()
+    folder = tmp_path_factory.mktemp("root")
     (folder / "large.jpg").write_bytes(pictures.jpeg(pictures.photograph((3000, 2000)), quality=60))
     return folder
 

@@ -3,6 +3,7 @@
 import html
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,16 +23,22 @@ def _srcsets(page: bytes) -> list[list[str]]:
     return [[candidate.strip() for candidate in html.unescape(text).split(",")] for text in found]
 
 
-def test_the_page_offers_every_sample_in_three_widths(tmp_path: Path) -> None:
-    with serving.edge(SAMPLES, tmp_path) as service:
-        srcsets = _srcsets(service.get("/").body)
-        assert len(srcsets) == len([path for path in SAMPLES.iterdir() if path.suffix in (".png", ".jpg", ".gif")])
-        for candidates in srcsets:
-            widths = [int(candidate.split()[1].removesuffix("w")) for candidate in candidates]
-            assert len(widths) == 3
-            assert widths == sorted(widths)
-            for candidate in candidates:
-                assert service.get(candidate.split()[0], CHROME).status == 200
+@pytest.fixture(scope="module")
+def of_samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """Run `imgcdn serve` on the sample images."""
+    with serving.edge(SAMPLES, tmp_path_factory.mktemp("samples")) as running:
+        yield running
+
+
+def test_the_page_offers_every_sample_in_three_widths(of_samples: Service) -> None:
+    srcsets = _srcsets(of_samples.get("/").body)
+    assert len(srcsets) == len([path for path in SAMPLES.iterdir() if path.suffix in (".png", ".jpg", ".gif")])
+    for candidates in srcsets:
+        widths = [int(candidate.split()[1].removesuffix("w")) for candidate in candidates]
+        assert len(widths) == 3
+        assert widths == sorted(widths)
+        for candidate in candidates:
+            assert of_samples.get(candidate.split()[0], CHROME).status == 200
 
 
 def test_the_page_loads_nothing_from_other_hosts(service: Service) -> None:
@@ -116,15 +123,14 @@ def test_pictures_of_subfolders_and_odd_names_are_shown(root: Path, tmp_path: Pa
 
 
 @pytest.mark.browser
-def test_a_browser_shows_the_samples_in_its_best_format(tmp_path: Path) -> None:
-    with serving.edge(SAMPLES, tmp_path) as service:
-        url = f"http://{service.host}:{service.port}/"
-        document = browser.dom(url, tmp_path)
-        assert document.count("image/avif") >= 7, "the format that the page reports"
-        assert "image/webp" in document, "the animation"
-        picture = Image.open(browser.screenshot(url, tmp_path)).convert("RGB")
-        # Without the pictures, the page would have only a few greys: cards on a pale background.
-        assert len(picture.resize((128, 200)).getcolors(128 * 200) or []) > 4_000
+def test_a_browser_shows_the_samples_in_its_best_format(of_samples: Service, tmp_path: Path) -> None:
+    url = f"http://{of_samples.host}:{of_samples.port}/"
+    document = browser.dom(url, tmp_path)
+    assert document.count("image/avif") >= 7, "the format that the page reports"
+    assert "image/webp" in document, "the animation"
+    picture = Image.open(browser.screenshot(url, tmp_path)).convert("RGB")
+    # Without the pictures, the page would have only a few greys: cards on a pale background.
+    assert len(picture.resize((128, 200)).getcolors(128 * 200) or []) > 4_000
 
 
 def test_names_that_are_not_text_stop_neither_the_start_nor_the_page(tmp_path: Path) -> None:

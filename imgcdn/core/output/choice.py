@@ -49,9 +49,12 @@ def universal_format(facts: Facts, *, transparent: bool) -> Format:
     return JPEG
 
 
-def check_edges(fmt: Format, size: Size) -> None:
+def check_edges(fmt: Format, size: Size, other: Format = PNG) -> None:
     """
     Check that a format that the URL names can hold an output.
+
+    Args:
+        other: What to ask for instead, if the output is not too long for it.
 
     Raises:
         InvalidParam: An edge is too long.
@@ -61,7 +64,7 @@ def check_edges(fmt: Format, size: Size) -> None:
             f"{fmt.name} has at most {fmt.max_edge:,} pixels an edge, and this picture would have {size[0]:,} x "
             f"{size[1]:,}. Ask for a smaller w or h, or for another fm."
         )
-        raise InvalidParam(detail, param="fm", nearest="" if max(size) > JPEG.max_edge else PNG.name)
+        raise InvalidParam(detail, param="fm", nearest="" if max(size) > other.max_edge else other.name)
 
 
 def check_motion(fmt: Format, facts: Facts, params: Params, *, can_animate: bool) -> None:

@@ -13,7 +13,7 @@ from imgcdn.core.values import Source
 
 #: Raise this by hand when the same plan must give other bytes, such as after a new curve or a fixed colour. The
 #: versions of the package and of Pillow are not in a key, because most upgrades do not change the output.
-OUTPUT_VERSION = 3
+OUTPUT_VERSION = 4
 
 
 @memoised(6 * MIB, lambda key, source: bytes_of(key) + source_bytes(source))  # called twice in every hit

@@ -180,8 +180,8 @@ def plan_for(facts: Facts, params: Params, client: ClientClass, limits: Limits) 
     if params.format in FORMATS:
         check_motion(fmt, facts, params, can_animate=limits.animates(fmt))
         if params.trim is None:
-            check_edges(fmt, draft.size)
-    framed = _framed(source, framing, min(longest, fmt.max_edge), fmt.name)
+            check_edges(fmt, draft.size, _roomy_format(facts, params, padded=padded))
+    framed = _held_by(fmt, draft, source, framing)
     trim = None if params.trim is None else Trim(params.trim, framing, longest, choice if client else None)
     animated = _stays_animated(facts, params) and limits.animates(fmt)
     others = _others(choice, fmt, framed.size) if choice else ()
@@ -238,11 +238,12 @@ def resolve_trim(plan: Plan, source: Size, kept: Area) -> Plan:
         return plan
     framing, longest, choice = plan.trim.framing, plan.trim.max_edge, plan.trim.choice
     fmt, others = OUTPUTS[plan.format], plan.others
+    draft = frame(source, framing, max_edge=longest, kept=kept)
     if choice is not None:
-        fmt = choice.format_for(frame(source, framing, max_edge=longest, kept=kept).size)
-    if choice is None and fmt.name in FORMATS:
-        check_edges(fmt, frame(source, framing, max_edge=longest, kept=kept).size)
-    framed = _framed(source, framing, min(longest, fmt.max_edge), fmt.name, kept=kept)
+        fmt = choice.format_for(draft.size)
+    elif fmt.name in FORMATS:
+        check_edges(fmt, draft.size)
+    framed = _held_by(fmt, draft, source, framing, kept=kept)
     if choice is not None:
         others = _others(choice, fmt, framed.size)
     lossy = _may_be_lossy(fmt, others)
@@ -283,9 +284,11 @@ def resolve_crop(plan: Plan, position: Position) -> Plan:
     return replace(plan, crop=crop, crop_bounds=None)
 
 
-def _framed(source: Size, framing: Framing, max_edge: int, format_name: str, kept: Area | None = None) -> Frame:
-    framed = frame(source, framing, max_edge=max_edge, kept=kept)
-    return reduce_frame(framed, COPY_EDGE) if format_name in PLACEHOLDERS else framed
+def _held_by(fmt: Format, draft: Frame, source: Size, framing: Framing, kept: Area | None = None) -> Frame:
+    """Return a frame with the edges that a format can have; of a placeholder, that of its small copy."""
+    fits = max(draft.size) <= fmt.max_edge
+    framed = draft if fits else frame(source, framing, max_edge=fmt.max_edge, kept=kept)
+    return reduce_frame(framed, COPY_EDGE) if fmt.name in PLACEHOLDERS else framed
 
 
 def _framing(params: Params) -> Framing:
@@ -316,13 +319,27 @@ def _format_choice(
     """Return the formats that a still may be sent in; None if the URL names one, and for an animation."""
     if params.format is not None or _stays_animated(facts, params):
         return None
-    # On an opaque background no pixel is transparent, so a format without alpha is possible.
-    background = params.background
-    margin = padded and background is not None and not _opaque(background)
-    transparent = margin or (facts.alpha and not (background and _opaque(background)))
+    transparent = _may_be_transparent(facts, params, padded=padded)
     universal = universal_format(facts, transparent=transparent).name
-    if_opaque = universal_format(facts, transparent=margin).name
+    if_opaque = universal_format(facts, transparent=padded and _has_clear_margin(params)).name
     return FormatChoice(client, universal, if_opaque, limits.avif_min_pixels, limits.avif_max_pixels)
+
+
+def _may_be_transparent(facts: Facts, params: Params, *, padded: bool) -> bool:
+    # On an opaque background no pixel is transparent, so a format without alpha is possible.
+    on_opaque = params.background is not None and _opaque(params.background)
+    return (padded and _has_clear_margin(params)) or (facts.alpha and not on_opaque)
+
+
+def _has_clear_margin(params: Params) -> bool:
+    return params.background is not None and not _opaque(params.background)
+
+
+def _roomy_format(facts: Facts, params: Params, *, padded: bool) -> Format:
+    """Return the format to name to a client whose picture is too long for the one that its URL names."""
+    if _stays_animated(facts, params):
+        return GIF
+    return universal_format(facts, transparent=_may_be_transparent(facts, params, padded=padded))
 
 
 def _others(choice: FormatChoice, fmt: Format, size: Size) -> tuple[str, ...]:

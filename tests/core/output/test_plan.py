@@ -156,6 +156,26 @@ def test_a_requested_format_is_refused_for_a_picture_with_longer_edges(fmt: str,
     assert make_plan(replace(PHOTO, size=(longest + 1, 10)), Params(format=fmt, width=800)).size == (800, 1)
 
 
+@pytest.mark.parametrize(
+    ("facts", "params", "nearest"),
+    [
+        pytest.param(PHOTO, Params(), "jpeg", id="photograph"),
+        pytest.param(replace(PHOTO, format="png", alpha=True), Params(), "png", id="alpha"),
+        pytest.param(replace(PHOTO, format="png", alpha=True), Params(background=(1, 2, 3)), "jpeg", id="alpha on bg"),
+        pytest.param(replace(PHOTO, format="gif"), Params(), "png", id="flat colours"),
+        pytest.param(ANIMATION, Params(), "gif", id="animation"),
+        pytest.param(ANIMATION, Params(still=True), "png", id="its still"),
+    ],
+)
+def test_a_picture_that_is_too_long_for_webp_is_offered_in_another_format(
+    facts: Facts, params: Params, nearest: str
+) -> None:
+    for edge, expected in ((16_384, nearest), (65_501, "")):
+        with pytest.raises(InvalidParam) as caught:
+            make_plan(replace(facts, size=(edge, 10)), replace(params, format="webp"))
+        assert caught.value.nearest == expected
+
+
 def test_a_placeholder_is_made_of_a_picture_of_any_size() -> None:
     assert make_plan(replace(PHOTO, size=(80_000, 10)), Params(format="lqip")).size == (64, 1)
 

@@ -1,7 +1,7 @@
 import hmac
 import random
 from base64 import urlsafe_b64encode
-from urllib.parse import parse_qsl, quote_from_bytes, unquote_to_bytes
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 import pytest
 from hypothesis import assume, given
@@ -249,10 +249,11 @@ def _encoded(piece: bytes, chance: random.Random, bare: str, *, plus: bool = Fal
     return "".join(map(one, piece))
 
 
-def meaning(target: str) -> tuple[bytes, list[tuple[str, str]]]:
-    """Read a URL with the standard library: the decoded path, and the decoded parameters in a fixed order."""
+def meaning(target: str) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    """Return the decoded path, and the decoded parameters in a fixed order. An empty pair counts."""
     path, _, query = target.partition("?")
-    return unquote_to_bytes(path), sorted(parse_qsl(f"{query}&", keep_blank_values=True, encoding="latin-1"))
+    pairs = [pair.replace("+", " ").partition("=") for pair in query.split("&")]
+    return unquote_to_bytes(path), sorted((unquote_to_bytes(name), unquote_to_bytes(value)) for name, _, value in pairs)
 
 
 @given(

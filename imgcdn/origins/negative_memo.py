@@ -91,6 +91,13 @@ class NegativeMemo:
         if not self._keys_of[entry.host]:
             del self._keys_of[entry.host], self._size_of[entry.host]
 
+    def forget_all(self) -> None:
+        """Drop every source."""
+        self._entries.clear()
+        self._keys_of.clear()
+        self._size_of.clear()
+        self.size = 0
+
     def _forget_ended(self) -> None:
         """Drop the oldest entries as long as they have ended."""
         now = self._clock()

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from imgcdn.store.disk import DiskStore, Kept
+from imgcdn.store.disk import DiskStore
+from imgcdn.store.folder import Kept
 from tests.support.paths import ROOT
 from tests.support.stored import NAME, RECORD, SOURCE, key, open_store, publish, variant_file, variant_path
 

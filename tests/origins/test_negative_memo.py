@@ -4,7 +4,7 @@ import tracemalloc
 
 import pytest
 
-from imgcdn.core.values import FileStamp, NegativeEntry, SourceRecord
+from imgcdn.core.values import FileStamp, NegativeEntry, OriginState, SourceRecord, Visit
 from imgcdn.errors import CorruptImage, SourceNotFound
 from imgcdn.origins.negative import negative_entry
 from imgcdn.origins.negative_memo import NegativeMemo

@@ -114,8 +114,8 @@ class RenderClient:
             try:
                 channel = await self.connect()
                 outcome = await channel.run(job, claim, interest)
-            except (ConnectionError, _NoBroker) as error:
-                # The broker has exited, or it did not start. This job is not the cause.
+            except (ConnectionError, FileNotFoundError, _NoBroker) as error:
+                # The broker has exited, perhaps with its socket, or it did not start. This job is not the cause.
                 _log.warning("%s, attempt %d", error, attempt)
                 remove_half_written(job)
                 await asyncio.sleep(_PAUSE_S * attempt)

@@ -35,7 +35,8 @@ ImgcdnError
 ```
 
 `detail` is for the client: it says what to do next and names no path or address. `log` is for the
-operator. Both survive pickling, since render children send errors to their parent.
+operator. Each argument of an error's `__init__` has a type and is an attribute of the same name, since render children
+send errors to their parent (`renderers/shapes.py`).
 """
 
 import re
@@ -135,19 +136,16 @@ class Forbidden(RequestError):
     source is not allowed, a signature is missing, wrong or expired, or the service asked itself.
 
     Args:
-        cause: The reason, for the log alone.
+        log: The reason, for the log alone.
     """
 
     status = 403
     slug = "forbidden"
     title = "This URL is not allowed"
 
-    def __init__(self, cause: str = "") -> None:
+    def __init__(self, log: str = "") -> None:
         detail = "The service does not serve this URL. Its operator finds the reason in the log, under the request id."
-        super().__init__(detail, log=cause)
-
-    def __reduce__(self) -> tuple[type["Forbidden"], tuple[str]]:
-        return type(self), (self.log,)
+        super().__init__(detail, log=log)
 
 
 class SourceNotFound(RequestError):

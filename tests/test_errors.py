@@ -1,5 +1,5 @@
-import pickle
 import re
+from copy import copy
 
 import pytest
 
@@ -126,12 +126,12 @@ def test_there_is_an_example_of_every_error_that_is_raised() -> None:
 
 
 @by_class
-def test_an_error_survives_pickling_with_its_attributes(error: ImgcdnError) -> None:
-    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - bytes made in this test
+def test_an_error_survives_a_copy_with_its_attributes(error: ImgcdnError) -> None:
+    copied = copy(error)
 
-    assert type(copy) is type(error)
-    assert (str(copy), vars(copy)) == (str(error), vars(error))
-    assert (copy.members, copy.retry_after_s) == (error.members, error.retry_after_s)
+    assert type(copied) is type(error)
+    assert (str(copied), vars(copied)) == (str(error), vars(error))
+    assert (copied.members, copied.retry_after_s) == (error.members, error.retry_after_s)
 
 
 @by_class

@@ -21,6 +21,7 @@ from pathlib import Path
 from PIL import Image
 
 from bench.load.running import HERE, service
+from imgcdn.core.output.file_size import MOST_BYTES
 from imgcdn.core.output.keys import variant_key
 from imgcdn.core.output.plan import plan_for
 from imgcdn.core.output.settings import OutputSettings
@@ -140,8 +141,9 @@ def _read(reader: RequestReader) -> None:
 
 
 def _publish(store: DiskStore, job: RenderJob) -> None:
+    assert job.temp is not None
     with store.open_folder("0" * 64) as folder:
-        store.keep(folder, job.temp, variant_name(job.key, job.plan.format), file=None)
+        store.keep(folder, job.temp, variant_name(job.key, job.plan.format), most_bytes=MOST_BYTES)
 
 
 def _print(part: str, work: Callable[[], object]) -> None:

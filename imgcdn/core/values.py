@@ -5,6 +5,7 @@ from enum import Enum
 from typing import Protocol
 from urllib.parse import unquote
 
+from imgcdn.core.output.formats import FORMATS
 from imgcdn.core.output.geometry import Size
 
 
@@ -63,6 +64,11 @@ class Facts:
     frames: int
     alpha: bool
     all_frames: int = 0
+
+    @property
+    def are_possible(self) -> bool:
+        """Whether an original may have these facts, which were read from a file or a message."""
+        return self.format in FORMATS and min(*self.size, self.frames) > 0 <= self.all_frames
 
     def within(self, max_pixels: int) -> "Facts":
         """

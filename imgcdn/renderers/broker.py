@@ -160,7 +160,7 @@ class Child:
             await self._hand_over(job)  # outside the deadline: a slow hand-over is not the original's fault
             with spent.measured(None if self._process is None else self._process.pid):
                 async with asyncio.timeout(job.timeout_s):
-                    return await read_outcome(self._reader)
+                    return await read_outcome(self._reader, job)
         except TimeoutError:
             await self.kill()
             return Failed(RenderTimeout(f"Rendering took more than {in_seconds(job.timeout_s)} and was stopped."))

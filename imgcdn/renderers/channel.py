@@ -12,18 +12,17 @@ import asyncio
 import contextlib
 import itertools
 import logging
-import pickle
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from imgcdn.core.interest import Interest
 from imgcdn.renderers.jobs import Claim, Job, Outcome, failed_by_us
-from imgcdn.renderers.messages import pack, read_message
+from imgcdn.renderers.messages import pack, pieces, read_reply, read_request
+from imgcdn.renderers.shapes import WrongShape
 
 _log = logging.getLogger(__name__)
 
 #: Raised when the other side has closed the connection, or has sent something that is not a message.
-CLOSED = (asyncio.IncompleteReadError, ConnectionError, pickle.UnpicklingError)
+CLOSED = (asyncio.IncompleteReadError, ConnectionError, WrongShape)
 
 
 #: The number of a message that asks for a sign of life.
@@ -120,10 +119,10 @@ class Channel:
     async def _read(self, reader: asyncio.StreamReader) -> None:
         try:
             while True:
-                number, outcome = await read_message(reader)
+                number, outcome = await read_reply(reader)
                 self._heard = True
                 future = self._waiting.get(number)
-                if future is not None and not future.done():
+                if future is not None and outcome is not None and not future.done():
                     future.set_result(outcome)
         except CLOSED:
             pass
@@ -156,7 +155,7 @@ async def serve(
         except Exception:  # noqa: BLE001  # the last resort of a job: a worker would wait for an outcome that never comes
             _log.exception("a job failed in the broker")
             outcome = failed_by_us()
-        writer.write(pack((number, outcome)))
+        writer.writelines(pieces((number, outcome)))
         await writer.drain()
 
     def begin(number: int, job: Job, claim: Claim) -> None:
@@ -167,8 +166,7 @@ async def serve(
     try:
         with contextlib.suppress(*CLOSED):
             while True:
-                message: tuple[int, Any] = await read_message(reader)
-                number, said = message
+                number, said = await read_request(reader)
                 if number == PING:
                     writer.write(pack((PING, None)))
                 elif isinstance(said, tuple):

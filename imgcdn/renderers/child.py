@@ -18,6 +18,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import TypeVar
 
+from imgcdn.core.output.file_size import MOST_BYTES
 from imgcdn.core.output.keys import variant_key
 from imgcdn.core.output.plan import Plan, plan_for
 from imgcdn.core.values import EncodedImage, Facts
@@ -54,8 +55,8 @@ _CPU_GRACE_S = 5
 _MAX_JOBS = 500
 _MAX_RSS_BYTES = 400 * 2**20
 
-#: Longest file that a child may write. A PNG of 8192 x 8192 pixels has 268 MB at most.
-_MAX_FILE_BYTES = 512 * 2**20
+#: Longest file that a child may write (`core.output.file_size`), with an original that is sent in its own coding.
+_MAX_FILE_BYTES = 2 * MOST_BYTES
 
 #: What is rendered in the same job as the probe: a photograph of 1,000,000 pixels to a thumbnail takes 5 to 30 ms.
 _QUICK_SOURCE_PIXELS = 1_000_000

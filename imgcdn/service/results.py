@@ -5,6 +5,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import replace
 
+from imgcdn.core.output.file_size import most_variant_bytes
 from imgcdn.core.values import SourceRecord, Variant
 from imgcdn.errors import CorruptImage, ImageError, InternalError, RenderTimeout
 from imgcdn.origins.base import Original
@@ -61,19 +62,27 @@ class Results:
             if is_storable and isinstance(outcome.error, ImageError | RenderTimeout):
                 self._remember(folder, record, planned, outcome.error)
             outcome.raise_error()
-        publish = functools.partial(self._publish, folder, planned, temp=temp, rendered=outcome)
-        # To hash a large variant takes longer than to hand it to a thread.
-        is_large = outcome.file_bytes > LARGE_BYTES
-        kept = await asyncio.to_thread(publish) if is_large else publish()
+        kept = await self._publish(folder, original, planned, temp=temp, rendered=outcome)
         if kept.variant is None:
             raise _not_read_back()
         return replace(self.delivery(kept.variant, CacheStatus.MISS, original, planned), stored=kept.is_stored)
 
-    def _publish(self, folder: Folder, planned: Planned, *, temp: str | None, rendered: Rendered) -> Kept:
+    async def _publish(
+        self, folder: Folder, original: Original, planned: Planned, *, temp: str | None, rendered: Rendered
+    ) -> Kept:
         # Named after the planned format, because a hit knows only that. The file's header has the actual format.
         name = variant_name(planned.key, planned.plan.format)
+        if rendered.file is not None:
+            read = functools.partial(self._store.unwritten, rendered.file, name, error_number=rendered.errno)
+            return await asyncio.to_thread(read) if len(rendered.file) > LARGE_BYTES else read()
+        assert temp is not None
+        most_bytes = most_variant_bytes(planned.plan, original.record.stamp.size)
         try:
-            return self._store.keep(folder, temp, name, file=rendered.file, error_number=rendered.errno)
+            kept = self._store.keep_small(folder, temp, name)
+            if kept is not None:
+                return kept
+            # To hash a large variant takes longer than to hand it to a thread.
+            return await asyncio.to_thread(self._store.keep, folder, temp, name, most_bytes=most_bytes)
         except OSError as error:
             raise _not_read_back(log=str(error)) from error
 

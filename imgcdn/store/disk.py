@@ -297,7 +297,7 @@ class DiskStore:
         if temp is not None:
             remove_file(temp)
 
-    def keep(self, folder: Folder, temp: str | None, name: str, *, file: bytes | None, error_number: int = 0) -> Kept:
+    def keep(self, folder: Folder, temp: str, name: str, *, most_bytes: int) -> Kept:
         """
         Publish a variant's file that a render child has written, and read it back.
 
@@ -305,19 +305,22 @@ class DiskStore:
             folder: The source's folder.
             temp: The path that the file was written to.
             name: Its name in the folder, which has its key.
-            file: The bytes of the file, if it was not written.
-            error_number: Why it was not written (an `errno`); 0 if no write was tried.
+            most_bytes: The greatest possible size, because a child may be hostile. A larger file counts as damaged.
 
         Raises:
             OSError: The temporary file cannot be read back.
         """
-        if file is not None:
-            if error_number:
-                self.health.note(OSError(error_number, "while writing a variant"))
-            return Kept(unpack_variant(file, len(file), key=key_in(name)), is_stored=False)
-        assert temp is not None
+        return self._keep(folder, temp, name, most_bytes) or Kept(None, is_stored=False)
+
+    def keep_small(self, folder: Folder, temp: str, name: str) -> Kept | None:
+        """Do as `keep` does, unless the file is so large that another thread should hash it. Then return None."""
+        return self._keep(folder, temp, name, LARGE_BYTES)
+
+    def _keep(self, folder: Folder, temp: str, name: str, most_bytes: int) -> Kept | None:
         fd, stat = open_regular(temp)
         try:
+            if stat.st_size > most_bytes:
+                return None
             variant = read_variant(fd, stat.st_size, key=key_in(name), known=None)
         finally:
             os.close(fd)
@@ -326,6 +329,19 @@ class DiskStore:
             return Kept(variant, is_stored=True)
         self.discard(temp)
         return Kept(variant, is_stored=False)
+
+    def unwritten(self, file: bytes, name: str, *, error_number: int = 0) -> Kept:
+        """
+        Read a variant's file that could not be written, or was not to be.
+
+        Args:
+            file: Its bytes.
+            name: As for `keep`.
+            error_number: Why it was not written (an `errno`); 0 if no write was tried.
+        """
+        if error_number:
+            self.health.note(OSError(error_number, "while writing a variant"))
+        return Kept(unpack_variant(file, len(file), key=key_in(name)), is_stored=False)
 
     def _write(self, path: str, data: bytes) -> bool:
         failed = write_file(path, data)

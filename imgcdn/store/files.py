@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from imgcdn.core.output.formats import FORMATS, OUTPUTS
+from imgcdn.core.output.formats import OUTPUTS
 from imgcdn.core.values import (
     Body,
     Effort,
@@ -267,13 +267,9 @@ def unpack_record(data: bytes) -> SourceRecord | None:
         RecursionError,
     ):  # complete, but of a version with other fields
         return None
-    if not is_sound(record, SourceRecord) or not _is_possible(record.facts):
+    if not is_sound(record, SourceRecord) or not (record.facts is None or record.facts.are_possible):
         return None
-    return record if record.previous is None or _is_possible(record.previous.facts) else None
-
-
-def _is_possible(facts: Facts | None) -> bool:
-    return facts is None or (facts.format in FORMATS and min(*facts.size, facts.frames) > 0 <= facts.all_frames)
+    return record if record.previous is None or record.previous.facts.are_possible else None
 
 
 def _unpack_facts(fields: dict[str, Any]) -> Facts:

@@ -1,30 +1,54 @@
 """
 Fuzz targets: the messages between workers, broker and children.
 
-The frames are drawn, and the pickles in them: a child that was taken over may send any bytes.
+The lengths are drawn, and what follows them: a child that was taken over may send any bytes.
 """
 
 import asyncio
-import pickle
+import json
 from typing import Any
 
 from hypothesis import strategies as st
 
 from imgcdn.core.interest import Interest
-from imgcdn.core.values import Facts
+from imgcdn.core.request.params import Params
+from imgcdn.core.values import Facts, FileStamp, PathBeneath
 from imgcdn.errors import ImageTooLarge
 from imgcdn.renderers.channel import serve
-from imgcdn.renderers.jobs import NO_CLAIM, Changed, Claim, Failed, GaveWay, Job, Outcome, Probed, Rendered
-from imgcdn.renderers.messages import ChildOutcome, GarbledOutcome, pack, read_message, read_outcome
+from imgcdn.renderers.jobs import (
+    NO_CLAIM,
+    Changed,
+    Claim,
+    Failed,
+    FirstRender,
+    GaveWay,
+    Job,
+    Outcome,
+    Probed,
+    ProbeJob,
+    Rendered,
+)
+from imgcdn.renderers.messages import ChildOutcome, GarbledOutcome, Request, pack, read_outcome, read_request
+from imgcdn.renderers.shapes import WrongShape
 from tests.fuzz.target import Target, ready, spliced
+from tests.support.planning import FAST, LIMITS
 
 _PATIENCE_S = 10.0
 
-_MESSAGES = st.lists(st.sampled_from([None, True, False, ("x", NO_CLAIM), ("x" * 5_000, NO_CLAIM)]), max_size=4)
+_FIRST = FirstRender(Params(width=3), ("webp",), LIMITS, FAST, "/no/temp", 1_700_000_000)
+
+
+def _job(name: str) -> ProbeJob:
+    return ProbeJob(PathBeneath("/", name), FileStamp(1, 2, 3, 4), None, 9, 1.0, _FIRST)
+
+
+_MESSAGES = st.lists(
+    st.sampled_from([None, True, False, (_job("x"), NO_CLAIM), (_job("x" * 5_000), NO_CLAIM)]), max_size=4
+)
 #: What comes after the last whole message: nothing, the beginning of one, or a length that no message has.
 _ENDS = st.one_of(
-    st.just(b""), st.integers(1, 40).map(lambda length: pack("y" * 50)[:length]),
-    st.sampled_from([(2**29 + 1).to_bytes(8), b"\xff" * 8, b"\xff" * 20]),
+    st.just(b""), st.integers(1, 40).map(lambda length: pack((9, (_job("y"), NO_CLAIM)))[:length]),
+    st.sampled_from([(2**29).to_bytes(4) + bytes(8), bytes(4) + (1).to_bytes(8), b"\xff" * 12, b"\xff" * 20]),
 )  # fmt: skip
 _PIECES = st.integers(1, 6_000)
 _STREAMS = st.tuples(_MESSAGES, _ENDS, _PIECES)
@@ -51,13 +75,13 @@ def _reader(data: bytes, piece: int) -> asyncio.StreamReader:
     return reader
 
 
-async def _read(reader: asyncio.StreamReader) -> list[Any]:
+async def _read(reader: asyncio.StreamReader) -> list[Request]:
     """Return the whole messages; what follows them counts as a closed connection."""
     found = []
     try:
         while True:
-            found.append(await read_message(reader))
-    except (asyncio.IncompleteReadError, pickle.UnpicklingError):
+            found.append(await read_request(reader))
+    except (asyncio.IncompleteReadError, WrongShape):
         return found
 
 
@@ -69,7 +93,7 @@ async def _check_served(data: bytes, piece: int) -> None:
         nonlocal running
         running += 1
         try:
-            await asyncio.sleep(0 if str(job) == "x" else _PATIENCE_S)
+            await asyncio.sleep(0 if job.path.name == "x" else _PATIENCE_S)
         finally:
             running -= 1
         return Changed()
@@ -97,29 +121,32 @@ _OUTCOMES = [
     Changed(),
     GaveWay(),
 ]
-#: Opcodes and names that pickles are made of (pickletools).
-_OPCODES = [
-    b"R", b"i", b"o", b"\x81", b"b", b".", b"c", b"\x93", b"(", b")", b"}", b"N", b"K\xff", b"\x94", b"h\x00",
-    b"cos\nsystem\n", b"cbuiltins\neval\n", b"\x8c\x0dimgcdn.errors", b"\x8c\x08Rendered", b"\x8e" + b"\xff" * 8,
+#: What JSON and the lists in our messages are made of.
+_PARTS = [
+    b"[", b"]", b"{", b"}", b'"', b",", b":", b"null", b"true", b"[" * 5_000, b"9" * 5_000, b"1e999", b"NaN", b"-1",
+    b'"\\ud800"', b'["Changed"]', b'["Rendered"', b'["Failed",["forbidden","x"]]', b"\xff", b"\x00" * 8,
 ]  # fmt: skip
 _CHILD = spliced(
-    st.sampled_from([pack(each)[8:] for each in _OUTCOMES]),
-    st.one_of(st.sampled_from(_OPCODES), st.binary(max_size=4)),
+    st.sampled_from([pack(each)[12:] for each in _OUTCOMES]),
+    st.one_of(st.sampled_from(_PARTS), st.binary(max_size=4)),
 )
 
 
 def _check_child(data: bytes) -> None:
-    framed = len(data).to_bytes(8, "big") + data
+    framed = len(data).to_bytes(4) + bytes(8) + data
     try:
         outcome = asyncio.run(_read_child(framed))
     except GarbledOutcome:
         return
     assert isinstance(outcome, ChildOutcome)
+    error = None if isinstance(outcome, Changed | Rendered) else outcome.error
+    if error is not None:
+        json.dumps([error.detail, error.log, error.members, error.retry_after_s], allow_nan=False).encode()
 
 
 async def _read_child(data: bytes) -> ChildOutcome:
     await _read(_reader(data, len(data)))  # it may also pretend to be a worker
-    return await read_outcome(_reader(data, len(data)))
+    return await read_outcome(_reader(data, len(data)), _job("x"))
 
 
 CHILD_MESSAGES = Target("child-messages", _CHILD, ready(_check_child))

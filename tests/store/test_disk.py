@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from imgcdn.core.output.file_size import MOST_BYTES
 from imgcdn.errors import ConfigError
 from imgcdn.store.disk import DiskStore
 from imgcdn.store.files import HEADER_BYTES, LARGE_BYTES
@@ -291,7 +292,7 @@ class TestPurgeRace:
         Path(temp).write_bytes(variant_file())
         with store.open_folder(SOURCE) as folder:
             variant_path(store).parent.rmdir()
-            variant, is_stored = store.keep(folder, temp, NAME, file=None)
+            variant, is_stored = store.keep(folder, temp, NAME, most_bytes=MOST_BYTES)
 
         assert not is_stored
         assert variant

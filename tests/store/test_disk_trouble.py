@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from imgcdn.core.output.file_size import MOST_BYTES
 from imgcdn.store.disk import DiskStore
+from imgcdn.store.files import LARGE_BYTES
 from imgcdn.store.folder import Kept
 from tests.support.paths import ROOT
 from tests.support.stored import NAME, RECORD, SOURCE, key, open_store, publish, variant_file, variant_path
@@ -61,8 +63,7 @@ def test_an_attempt_to_write_to_a_good_disk_leaves_nothing(store: DiskStore) -> 
 
 
 def test_a_variant_that_cannot_be_written_is_returned_and_the_fault_is_reported(store: DiskStore) -> None:
-    with store.open_folder(SOURCE) as folder:
-        variant, is_stored = store.keep(folder, store.temp_path(), NAME, file=variant_file(), error_number=errno.ENOSPC)
+    variant, is_stored = store.unwritten(variant_file(), NAME, error_number=errno.ENOSPC)
 
     assert not is_stored
     assert variant
@@ -70,12 +71,31 @@ def test_a_variant_that_cannot_be_written_is_returned_and_the_fault_is_reported(
     assert "space" in store.degraded
 
 
+def test_a_file_above_the_greatest_size_is_not_read(store: DiskStore) -> None:
+    temp = store.temp_path()
+    assert temp
+    with open(temp, "wb") as file:
+        file.truncate(2**42)  # it has no blocks, but to hash it would take an hour
+    with store.open_folder(SOURCE) as folder:
+        assert store.keep(folder, temp, NAME, most_bytes=2**20) == Kept(None, is_stored=False)
+        assert store.keep_small(folder, temp, NAME) is None
+
+
+def test_a_large_file_is_left_to_another_thread(store: DiskStore) -> None:
+    temp = store.temp_path()
+    assert temp
+    Path(temp).write_bytes(variant_file(bytes(LARGE_BYTES)))
+    with store.open_folder(SOURCE) as folder:
+        assert store.keep_small(folder, temp, NAME) is None
+        assert store.keep(folder, temp, NAME, most_bytes=MOST_BYTES).is_stored
+
+
 def test_a_damaged_variant_is_not_stored(store: DiskStore) -> None:
     temp = store.temp_path()
     assert temp
     Path(temp).write_bytes(variant_file()[:-1])
     with store.open_folder(SOURCE) as folder:
-        assert store.keep(folder, temp, NAME, file=None) == Kept(None, is_stored=False)
+        assert store.keep(folder, temp, NAME, most_bytes=MOST_BYTES) == Kept(None, is_stored=False)
 
     assert not Path(temp).exists()
     assert not variant_path(store).with_name(NAME).exists()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from imgcdn.core.output.file_size import MOST_BYTES
 from imgcdn.errors import ConfigError
 from imgcdn.store.disk import DiskStore
 from imgcdn.store.eviction import run_eviction
@@ -107,7 +108,7 @@ def test_variants_that_were_exchanged_are_misses_and_are_removed(store: DiskStor
 def test_a_render_child_cannot_pass_one_variant_off_as_another(store: DiskStore) -> None:
     publish(store, 2)
     with store.open_folder(SOURCE) as folder:
-        kept = store.keep(folder, str(variant_path(store, 2)), variant_path(store, 1).name, file=None)
+        kept = store.keep(folder, str(variant_path(store, 2)), variant_path(store, 1).name, most_bytes=MOST_BYTES)
 
     assert kept == Kept(None, is_stored=False)
     assert store.read(SOURCE, key(1), "webp") is None

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from imgcdn.core.output.file_size import MOST_BYTES
 from imgcdn.core.values import Effort, EncodedImage, Facts, FileStamp, NegativeEntry, SourceRecord
 from imgcdn.store.disk import DiskStore
 from imgcdn.store.files import ORIGINAL_NAME, pack_variant, variant_name
@@ -63,13 +64,13 @@ def publish(store: DiskStore, number: int = 1, body: bytes = b"picture", source:
     name = variant_name(key(number), "webp")
     with store.open_folder(source) as folder:
         if temp is None:
-            return store.keep(folder, None, name, file=data).is_stored
+            return store.unwritten(data, name).is_stored
         try:
             Path(temp).write_bytes(data)
         except OSError as error:
             store.discard(temp)
-            return store.keep(folder, temp, name, file=data, error_number=error.errno or 0).is_stored
-        return store.keep(folder, temp, name, file=None).is_stored
+            return store.unwritten(data, name, error_number=error.errno or 0).is_stored
+        return store.keep(folder, temp, name, most_bytes=MOST_BYTES).is_stored
 
 
 def keep_original(store: DiskStore, body: bytes = b"an original", source: str = SOURCE) -> Path:

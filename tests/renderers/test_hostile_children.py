@@ -1,0 +1,126 @@
+"""A child that an original has taken over costs its request, and nothing else: the broker and the worker go on."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from imgcdn.errors import ImgcdnError, InternalError, RenderFailed
+from imgcdn.renderers.jobs import Job
+from tests.support.brokers import broker, probe_job, render_job, settings, until, works
+from tests.support.brokers import processes as processes_of
+from tests.support.hostile import HostileClient, hostile_picture
+from tests.support.services import Bench, get
+
+_SEND = """
+import time
+def send(text, file_bytes=0, rest=b""):
+    connection.sendall(len(text).to_bytes(4) + file_bytes.to_bytes(8) + text + rest)
+    time.sleep(60)
+"""
+
+_HASHED = 'b"\\x80\\x04}" + b")" + b"2\\x86" * 60 + b"Ns."'
+
+_OUTCOMES = [
+    pytest.param(probe_job, f"send({_HASHED})", id="a pickle whose key is never hashed"),
+    pytest.param(probe_job, 'send(b"\\x80\\x04Nr\\x00\\xc2\\xeb\\x0b.")', id="a pickle that takes all memory"),
+    pytest.param(probe_job, 'send(b"[" * 60_000)', id="lists in lists"),
+    pytest.param(
+        probe_job, 'send(b\'["Failed",["corrupt-image",\' + b"[" * 500 + b"]" * 500 + b\',""]]\')', id="a nested detail"
+    ),
+    pytest.param(probe_job, "send(b'[\"Probed\",[[]],null,null,null]')", id="a version that is no text"),
+    pytest.param(render_job, "send(b'[\"Rendered\",536870912,0,0]', 536870912, bytes(2**20))", id="a file of 512 MiB"),
+    pytest.param(probe_job, 'connection.sendall(b"\\xff" * 12); time.sleep(60)', id="endless lengths"),
+]
+
+
+@pytest.fixture
+def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    HostileClient.prepare(tmp_path / "modules", monkeypatch)
+
+
+@asynccontextmanager
+async def _rendering(folder: Path) -> AsyncIterator[HostileClient]:
+    renderers = HostileClient(settings(), folder=folder)
+    await renderers.connect()
+    try:
+        yield renderers
+    finally:
+        renderers.disconnect()
+        await until(lambda: not processes_of(folder), "the broker and its children have ended")
+
+
+@pytest.mark.usefixtures("prepared")
+@pytest.mark.parametrize(("make_job", "code"), _OUTCOMES)
+def test_a_hostile_outcome_costs_its_request_alone(
+    folder: Path, small: Path, tmp_path: Path, make_job: Callable[[Path], Job], code: str
+) -> None:
+    path = tmp_path / "hostile.png"
+    path.write_bytes(hostile_picture(_SEND + code))
+
+    async def scenario() -> None:
+        async with _rendering(folder) as renderers:
+            pid, began = broker(folder), time.monotonic()
+            with pytest.raises(RenderFailed):
+                await renderers.run(make_job(path))
+            assert time.monotonic() - began < 5
+            assert works(await renderers.run(probe_job(small)))
+            assert broker(folder) == pid
+
+    asyncio.run(scenario())
+
+
+_SPARSE = """
+import time, zlib
+from imgcdn.renderers.jobs import Probed, Rendered
+from imgcdn.renderers.messages import pack
+from imgcdn.store import files
+outcome = perform(job)
+temp = job.then.temp
+fields = list(files._FIELDS.unpack_from(open(temp, "rb").read()))
+fields[4] = 2**29
+head = files._FIELDS.pack(*fields)
+head += files._CHECKSUM.pack(zlib.crc32(head))
+with open(temp, "r+b") as file:
+    file.write(head)
+    file.seek(len(head) + 2**29 - 1)  # no child may change the length of a file in another way, or write a longer one
+    file.write(b"x")
+connection.sendall(pack(Probed(outcome.version, outcome.facts, None, Rendered(None, file_bytes=10))))
+time.sleep(60)
+"""
+
+
+@pytest.mark.usefixtures("prepared")
+def test_a_worker_does_not_read_a_file_larger_than_a_variant(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    bench = Bench(tmp_path / "root", tmp_path / "cache", folder)
+    bench.put(hostile_picture(_SPARSE))
+
+    async def scenario() -> None:
+        renderers = HostileClient(settings(writable=str(tmp_path / "cache" / "tmp")), folder=folder)
+        async with bench.service(renderers=renderers) as service:
+            began = time.monotonic()
+            with pytest.raises(InternalError):
+                await get(service)
+            assert time.monotonic() - began < 5
+        await until(lambda: not processes_of(folder), "the broker and its children have ended")
+
+    asyncio.run(scenario())
+    assert list((tmp_path / "cache" / "tmp").iterdir()) == []
+
+
+@pytest.mark.usefixtures("prepared")
+def test_the_code_of_an_original_runs_in_its_child(folder: Path, tmp_path: Path) -> None:
+    """The stand-in works: without this, the tests above might pass because nothing hostile happens."""
+    path = tmp_path / "hostile.png"
+    path.write_bytes(hostile_picture("import os; os._exit(7)"))
+
+    async def scenario() -> None:
+        async with _rendering(folder) as renderers:
+            with pytest.raises(ImgcdnError, match="crashed"):
+                await renderers.run(probe_job(path))
+
+    asyncio.run(scenario())

@@ -1,6 +1,7 @@
 """A child that an original has taken over costs its request, and nothing else: the broker and the worker go on."""
 
 import asyncio
+import functools
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -8,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from imgcdn.errors import ImgcdnError, InternalError, RenderFailed
+from imgcdn.errors import ImgcdnError, InternalError, Overloaded, RenderFailed
 from imgcdn.renderers.jobs import Job
-from tests.support.brokers import broker, probe_job, render_job, settings, until, works
+from tests.support.brokers import broker, kill, probe_job, render_job, settings, until, works
 from tests.support.brokers import processes as processes_of
 from tests.support.hostile import HostileClient, hostile_picture
 from tests.support.services import Bench, get
@@ -121,5 +122,39 @@ def test_the_code_of_an_original_runs_in_its_child(folder: Path, tmp_path: Path)
         async with _rendering(folder) as renderers:
             with pytest.raises(ImgcdnError, match="crashed"):
                 await renderers.run(probe_job(path))
+
+    asyncio.run(scenario())
+
+
+_WAITS = """
+import time
+with open({began!r}, "a") as file:
+    file.write("x")
+time.sleep(60)
+"""
+
+
+def _has(path: Path, text: str) -> bool:
+    return path.read_text() == text
+
+
+@pytest.mark.usefixtures("prepared")
+def test_a_job_under_which_two_brokers_ended_is_not_sent_again(folder: Path, small: Path, tmp_path: Path) -> None:
+    path, began = tmp_path / "hostile.png", tmp_path / "began"
+    path.write_bytes(hostile_picture(_WAITS.format(began=str(began))))
+    began.write_text("")
+
+    async def scenario() -> None:
+        async with _rendering(folder) as renderers:
+            work = asyncio.create_task(renderers.run(probe_job(path)))
+            for text in ("x", "xx"):
+                await until(functools.partial(_has, began, text), "a child has the job")
+                kill(broker(folder))
+            for again in (work, renderers.run(probe_job(path))):
+                with pytest.raises(Overloaded) as refused:
+                    await again
+                assert (refused.value.retry_after_s or 0) > 50
+            assert began.read_text() == "xx"
+            assert works(await renderers.run(probe_job(small)))
 
     asyncio.run(scenario())

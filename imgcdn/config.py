@@ -10,7 +10,7 @@ import os
 import re
 import sys
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from difflib import get_close_matches
 from enum import Enum
@@ -23,11 +23,11 @@ from imgcdn.core.request.routes import Mount
 from imgcdn.core.request.rules import Preset
 from imgcdn.core.request.settings import RequestSettings
 from imgcdn.core.request.signing import SigningKey
-from imgcdn.core.setting import Mistake, Problem, word_of
+from imgcdn.core.setting import Mistake, Problem, Secret, word_of
 from imgcdn.core.setting_tables import key_part
 from imgcdn.errors import ConfigError
 from imgcdn.origins.settings import OriginSettings
-from imgcdn.referred import with_texts
+from imgcdn.referred import with_text, with_texts
 from imgcdn.renderers.settings import Allowance, RendererSettings
 from imgcdn.service.settings import ServiceSettings
 from imgcdn.store.settings import StoreSettings
@@ -46,6 +46,9 @@ _RETIRED = {
         "was removed, so leave it out; a request is refused if its picture would not be ready within request_timeout_s"
     ),
 }
+
+#: Settings that may refer to a secret -> what follows the references in a value.
+_REFERRING: Mapping[str, Callable[[object], object]] = {"signing_keys": with_texts, "admin_token": with_text}
 
 # Kubernetes sets these variables in every pod beside a Service named imgcdn. Its IMGCDN_PORT, for example, is a URL.
 _SERVICE_LINK = re.compile(r"service_(host|port(_\w+)?)=.*|port=[a-z]+://.*|port_[0-9]+_(tcp|udp|sctp)(_\w+)?=.*")
@@ -93,7 +96,7 @@ class Explained:
 
 def as_toml(value: object) -> str:
     """
-    Write the value of a setting as imgcdn.toml has it. A signing key is written without its secret.
+    Write the value of a setting as imgcdn.toml has it. A secret is not written.
 
     >>> as_toml(("avif", "webp")), as_toml(True), as_toml(2.5)
     ('["avif", "webp"]', 'true', '2.5')
@@ -102,6 +105,8 @@ def as_toml(value: object) -> str:
         return json.dumps(word_of(value))
     if isinstance(value, bool | int | float):
         return json.dumps(value)
+    if isinstance(value, Secret):
+        return json.dumps("..." if value else "")
     if isinstance(value, SigningKey):
         return json.dumps(f"{value.kid}:...")
     if isinstance(value, Mapping):
@@ -284,7 +289,8 @@ def _from_environ(environ: Mapping[str, str]) -> Iterable[tuple[str, str]]:
 def _read(name: str, raw: object, *, as_variable: bool) -> object:
     if name not in DECLARED:
         raise _unknown(name, raw, as_variable=as_variable)
-    return DECLARED[name][1].metadata["parse"](with_texts(raw) if name == "signing_keys" else raw)
+    follow = _REFERRING.get(name)
+    return DECLARED[name][1].metadata["parse"](raw if follow is None else follow(raw))
 
 
 def _unknown(name: str, raw: object, *, as_variable: bool) -> Mistake:

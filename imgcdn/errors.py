@@ -6,6 +6,7 @@ ImgcdnError
 |- RequestError             the request is at fault
 |   |- BadRequest               400  bad-request
 |   |- InvalidParam             400  invalid-param
+|   |- Unauthorized             401  unauthorized
 |   |- Forbidden                403  forbidden
 |   |- SourceNotFound           404  source-not-found
 |   |   `- SourceWithheld
@@ -119,6 +120,14 @@ class InvalidParam(RequestError):
     def members(self) -> dict[str, str | float]:
         named = {"param": self.param, "nearest": self.nearest}
         return {name: value for name, value in named.items() if value}
+
+
+class Unauthorized(RequestError):
+    """The request needs the operator's token, and has none or a wrong one (RFC 9110, section 15.5.2)."""
+
+    status = 401
+    slug = "unauthorized"
+    title = "This request needs a token"
 
 
 class Forbidden(RequestError):

@@ -56,6 +56,16 @@ def with_texts(raw: object) -> object:
     return list(read_each(((f"[{index}]", item) for index, item in enumerate(raw)), _text))
 
 
+def with_text(raw: object) -> object:
+    """
+    Return the text that a value leads to, if it is a reference; anything else as it is.
+
+    Raises:
+        Mistake: There is none, or it cannot be read.
+    """
+    return _text(from_json(raw) if isinstance(raw, str) and raw.startswith("{") else raw)
+
+
 def _text(item: object) -> object:
     reference = reference_in(item)
     return item if reference is None else read(reference)

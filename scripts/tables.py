@@ -12,7 +12,7 @@ from typing import Any
 
 from imgcdn.config import ROOMS
 from imgcdn.core.request.parameters import PARAMETERS
-from imgcdn.core.setting import byte_count, word_of
+from imgcdn.core.setting import Secret, byte_count, word_of
 from imgcdn.errors import public_errors
 
 README = Path(__file__).parent.parent / "README.md"
@@ -72,7 +72,7 @@ def _default(setting: Field[Any]) -> str:
     value = setting.default
     if value is MISSING:
         return "the CPUs"
-    if value in ((), ""):
+    if value in ((), "", Secret()):
         return "empty"
     if isinstance(value, Enum):
         return f"`{word_of(value)}`"

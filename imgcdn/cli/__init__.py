@@ -8,7 +8,7 @@ from io import TextIOWrapper
 from typing import Protocol
 
 from imgcdn import __version__
-from imgcdn.cli import check, serve, sign
+from imgcdn.cli import check, purge, serve, sign
 from imgcdn.config import DECLARED
 from imgcdn.errors import ConfigError, ListenError
 
@@ -29,7 +29,7 @@ class Command(Protocol):
         """Run the command and return its exit status."""
 
 
-COMMANDS: tuple[Command, ...] = (serve, check, sign)
+COMMANDS: tuple[Command, ...] = (serve, check, sign, purge)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _line(setting: Explained) -> str:
-    # A list of keys is a comment, because it is written without the secrets and cannot be read back.
-    comment = "# " if setting.name == "signing_keys" and setting.value else ""
+    # A secret is a comment, because it is not written and cannot be read back.
+    comment = "# " if setting.name in ("signing_keys", "admin_token") and setting.value else ""
     given_by = f"  # {setting.given_by}" if setting.given_by else ""
     return f"{comment}{setting.name} = {as_toml(setting.value)}{given_by}"

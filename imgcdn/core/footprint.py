@@ -36,7 +36,7 @@ def record_bytes(record: SourceRecord) -> int:
     if record.negative is not None:
         size += _negative_bytes(record.negative)
     if record.origin is not None:
-        size += _origin_bytes(record.origin)
+        size += origin_bytes(record.origin)
     if record.previous is not None:
         size += _PREVIOUS
     return size + sum(_FAILED_VARIANT + _negative_bytes(each.negative) for each in record.failed)
@@ -46,7 +46,8 @@ def _negative_bytes(negative: NegativeEntry) -> int:
     return _NEGATIVE_ENTRY + bytes_of(negative.detail)
 
 
-def _origin_bytes(origin: OriginState) -> int:
+def origin_bytes(origin: OriginState) -> int:
+    """Return the size of what an origin said."""
     headers = sum(bytes_of(header, *header) for header in origin.headers)
     way = sum(bytes_of(visit, visit.url, visit.address) for visit in origin.way)
     return _ORIGIN + bytes_of(origin.way, origin.headers, origin.seen, *origin.seen) + headers + way

@@ -59,6 +59,12 @@ class Memo(Generic[K, V]):
         with self._lock:
             self._release(key, self._entries.pop(key, None))
 
+    def forget_all(self) -> None:
+        """Drop every entry."""
+        with self._lock:
+            self._entries.clear()
+            self._held_bytes = 0
+
     def _release(self, key: K, value: V | None) -> None:
         if value is not None:
             self._held_bytes -= self.size_of(key, value) + SLOT_BYTES

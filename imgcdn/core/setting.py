@@ -8,7 +8,7 @@ line in README's table stand in one place. A parser takes what TOML or the envir
 import ipaddress
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,6 +33,16 @@ _MAX_SOCKET_PATH = 107
 
 # The largest size of a file in POSIX (off_t). Without a limit, a number of any length would be accepted.
 _MOST_BYTES = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A text that appears in no text about this object; empty for none."""
+
+    text: str = field(default="", repr=False)
+
+    def __bool__(self) -> bool:
+        return bool(self.text)
 
 
 class Mistake(ValueError):

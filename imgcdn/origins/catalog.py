@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from imgcdn.core.interest import ALWAYS, Interest
 from imgcdn.core.output.keys import source_key
+from imgcdn.core.stale import NO_FILE
 from imgcdn.core.values import FileStamp, OriginState, PathBeneath, Source, SourceRecord
 from imgcdn.errors import Forbidden, ImageTooLarge, ImgcdnError, OriginError, SourceNotFound, SourceWithheld
 from imgcdn.origins.base import (
@@ -25,25 +26,24 @@ from imgcdn.origins.base import (
     OriginalFile,
     keeps_changing,
 )
-from imgcdn.origins.fetching import Fetched, Fetching
+from imgcdn.origins.fetching import Fetched, Fetching, keep
 from imgcdn.origins.freshness import permissions, updated_headers
 from imgcdn.origins.limits import OriginalLimits
 from imgcdn.origins.negative import blames_origin, has_live_entry, negative_entry, raise_remembered
 from imgcdn.origins.negative_memo import NegativeMemo
 from imgcdn.origins.probing import Prober
-from imgcdn.origins.records import latest, origin_state, previous_of
+from imgcdn.origins.records import complete, latest, origin_state
 from imgcdn.origins.settings import OriginSettings
 from imgcdn.origins.staleness import StaleUse, judge
 from imgcdn.renderers.jobs import FirstRender
 from imgcdn.store.disk import DiskStore
-from imgcdn.store.files import ORIGINAL_NAME, path_stamp
+from imgcdn.store.files import path_stamp
 from imgcdn.store.folder import Folder
+from imgcdn.store.purging import drop_source
 
 #: How many times an original is read if it changes while it is read. After that, it is assumed to be still being
 #: written.
 ATTEMPTS = 2
-
-_NO_FILE = FileStamp(0, 0, 0, 0)
 
 _log = logging.getLogger(__name__)
 
@@ -101,9 +101,8 @@ class Catalog:
                 raise
             return Original(self._limits.check(self._limits.applied_to(known)), Freshness.FAILING)
         if stamp is not None:
-            # An equal stamp proves that this record describes the file as it is now, even if another process has saved
-            # a newer record.
-            known = self.store.remembered_record(key)
+            # Most hits of files end here.
+            known = self.store.record(key)
             if known is not None and known.stamp == stamp and known.facts is not None and known.negative is None:
                 return Original(self._limits.check(self._limits.applied_to(known)))
         # A good record comes first: another process may have fetched what failed here.
@@ -207,6 +206,13 @@ class Catalog:
             raise_remembered(failure, now=self._clock())
         return await self._fetch(source, None, v=None, first=None, interest=interest)
 
+    def forget_failures(self, source: Source | None) -> None:
+        """Forget that a source failed, so that its origin is asked again; None for all sources."""
+        if source is None:
+            self._failures.forget_all()
+        else:
+            self._failures.forget(source_key(source))
+
     def host(self, source: Source) -> str:
         """Return the host of a source, for the log; empty for a folder."""
         return self._fetchers[source.scheme].host(source)
@@ -230,32 +236,42 @@ class Catalog:
         first: FirstRender | None,
         interest: Interest,
     ) -> Original:
-        fetcher = self._fetchers[source.scheme]
-        with self.store.open_folder(source_key(source)) as folder:
-            for _ in range(ATTEMPTS):
-                try:
-                    fetched = await self._fetching.fetch(fetcher, source, known, interest)
-                except (SourceNotFound, OriginError, ImageTooLarge, Forbidden) as error:
-                    if fetcher.copies:  # for a file, another look-up costs less than a negative entry
-                        self._remember_failure(folder, known, fetcher.group(source), error)
-                    stored = self._despite(error, source, v)
-                    if stored is None:
-                        raise
-                    return stored
-                if not fetched.answer.modified:
-                    return self._record_validation(folder, known, fetched.answer, v)
-                original = await self._record_new_bytes(
-                    folder,
-                    fetched,
-                    v=v,
-                    first=first,
-                    host=fetcher.group(source),
-                    was_known=known is not None,
-                    interest=interest,
-                )
-                if original is not None:
-                    return original
+        for attempt in range(ATTEMPTS):
+            if attempt and known is not None:  # it may have been purged
+                known = self.store.record(source_key(source))
+            with self.store.open_folder(source_key(source)) as folder:
+                original = await self._attempt(source, folder, known, v=v, first=first, interest=interest)
+            if original is not None:
+                return original
         raise keeps_changing()
+
+    async def _attempt(
+        self,
+        source: Source,
+        folder: Folder,
+        known: SourceRecord | None,
+        *,
+        v: str | None,
+        first: FirstRender | None,
+        interest: Interest,
+    ) -> Original | None:
+        """Fetch or validate an original. Return None if it was replaced or purged meanwhile."""
+        fetcher = self._fetchers[source.scheme]
+        host = fetcher.group(source)
+        try:
+            fetched = await self._fetching.fetch(fetcher, source, known, interest)
+        except (SourceNotFound, OriginError, ImageTooLarge, Forbidden) as error:
+            if fetcher.copies:  # for a file, another look-up costs less than a negative entry
+                self._remember_failure(folder, known, host, error)
+            stored = self._despite(error, source, v)
+            if stored is None:
+                raise
+            return stored
+        if not fetched.answer.modified:
+            return self._record_validation(folder, known, fetched.answer, v)
+        return await self._record_new_bytes(
+            folder, fetched, v=v, first=first, host=host, was_known=known is not None, interest=interest
+        )
 
     def _despite(self, error: ImgcdnError, source: Source, v: str | None) -> Original | None:
         """Return the original that is stored, if it may be used although its origin failed."""
@@ -267,16 +283,20 @@ class Catalog:
         _log.warning("an origin failed, and what is stored is shown: %s", error.log or error.detail)
         return original
 
-    def _record_validation(self, folder: Folder, known: SourceRecord | None, answer: Answer, v: str | None) -> Original:
+    def _record_validation(
+        self, folder: Folder, known: SourceRecord | None, answer: Answer, v: str | None
+    ) -> Original | None:
         if known is None or known.origin is None:
             raise OriginError(NOT_SENT, log="a 304 to an unconditional request")
         headers = updated_headers(dict(known.origin.headers), answer.headers)
         origin = origin_state(self._settings, answer, headers, v, known.origin)
         record = replace(latest(known, self.store.record(folder.source_key)), origin=origin)
         if origin.storable:
-            self.store.save_record(folder, record)
+            record = self.store.save_record(folder, record)
+            if folder.was_removed():
+                return None
         else:  # the waiting requests fetch it again, and nobody else gets it
-            self.store.purge(folder.source_key)
+            drop_source(self.store, folder.source_key)
         return Original(self._limits.check(self._limits.applied_to(record)), origin_status=304)
 
     async def _record_new_bytes(
@@ -290,44 +310,37 @@ class Catalog:
         was_known: bool,
         interest: Interest,
     ) -> Original | None:
-        """Probe a fetched original and save its record. Return None if the file was replaced meanwhile."""
-        assert fetched.file is not None
+        """Probe a fetched original and save its record. Return None if it was replaced or purged meanwhile."""
         before = self.store.record(folder.source_key)
         answer, file, origin = fetched.answer, fetched.file, None
         if answer.file is None:
             origin = origin_state(self._settings, answer, dict(answer.headers), v, before.origin if before else None)
-            file = self._keep(folder, fetched) if origin.storable else fetched.file
-        located = answer.file or Located(file.path, path_stamp(str(file.path)) or _NO_FILE)
+            file = keep(fetched, folder, self.store) if origin.storable else fetched.file
+        if file is None:
+            return None
+        located = answer.file or Located(file.path, path_stamp(str(file.path)) or NO_FILE)
         storable = origin is None or origin.storable
         first = first if storable else None
         probed = await self._prober.probe(located, version=answer.version, first=first, interest=interest)
-        if probed is None:
+        if probed is None or folder.was_removed():
             return None
         newest = self.store.record(folder.source_key)  # a render may have failed during the probe
-        failed = newest.failed if newest is not None and newest.version == probed.record.version else ()
-        record = replace(probed.record, origin=origin, failed=failed)
-        record = replace(record, previous=previous_of(before, record, self._clock()))
+        record = complete(probed.record, origin, before=before, newest=newest, now=self._clock())
         if origin is not None and record.facts is None:
             self.store.discard(str(file.path))  # it will be fetched again
         if not storable:
-            self.store.purge(folder.source_key)
+            drop_source(self.store, folder.source_key)
         elif record.facts is not None or (newest is not None and newest.facts is not None):
-            self.store.save_record(folder, record)
+            saved = self.store.save_record(folder, record)
+            if folder.was_removed():
+                return None
+            record = replace(record, origin=saved.origin)  # with its own stamp, also if a purge has marked a file
             self._failures.forget(folder.source_key)
         else:
             self._failures.put(folder.source_key, host, record)
             self.store.drop_if_empty(folder.source_key)
         status = 200 if origin is not None and was_known else 0
         return Original(record, file=file, origin_status=status, rendered=probed.rendered)
-
-    def _keep(self, folder: Folder, fetched: Fetched) -> OriginalFile:
-        """Move the file into the source's folder. If that fails, it stays where it is, for the waiting requests."""
-        assert fetched.file is not None
-        if fetched.temp is not None and folder.publish(fetched.temp, ORIGINAL_NAME):
-            path = self.store.original(folder.source_key)
-            if path is not None:
-                return OriginalFile(PathBeneath(str(path.parent), path.name))
-        return fetched.file
 
     def _remember_failure(
         self,
@@ -339,10 +352,10 @@ class Catalog:
         entry = negative_entry(error, now=self._clock())
         # An original that is gone takes its variants along. One that is withheld may be given again.
         if isinstance(error, SourceNotFound) and not isinstance(error, SourceWithheld):
-            self.store.purge(folder.source_key)
+            drop_source(self.store, folder.source_key)
             known = None
         if known is not None and known.facts is not None:
             self.store.save_record(folder, replace(known, negative=entry))
         else:
-            self._failures.put(folder.source_key, host, SourceRecord("", _NO_FILE, None, entry))
+            self._failures.put(folder.source_key, host, SourceRecord("", NO_FILE, None, entry))
             self.store.drop_if_empty(folder.source_key)

@@ -17,6 +17,8 @@ from imgcdn.origins.base import Answer, Fetcher, OriginalFile, Stop, Validators
 from imgcdn.origins.places import Places
 from imgcdn.origins.settings import OriginSettings
 from imgcdn.store.disk import DiskStore
+from imgcdn.store.files import ORIGINAL_NAME
+from imgcdn.store.folder import Folder
 
 _log = logging.getLogger(__name__)
 
@@ -114,6 +116,22 @@ class Fetching:
             stop.request()
         for threads in (self._fetch_threads, self._lookup_threads):
             threads.shutdown(wait=False, cancel_futures=True)
+
+
+def keep(fetched: Fetched, folder: Folder, store: DiskStore) -> OriginalFile | None:
+    """
+    Move a fetched file into its source's folder. If that fails, it stays where it is, for the waiting requests.
+
+    Args:
+        folder: The folder, opened before the fetch.
+
+    Returns:
+        None if the source was purged meanwhile, and the file with it.
+    """
+    if fetched.temp is None or not folder.publish(fetched.temp, ORIGINAL_NAME):
+        return fetched.file
+    path = None if folder.was_removed() else store.original(folder.source_key)
+    return None if path is None else OriginalFile(PathBeneath(str(path.parent), path.name))
 
 
 def _no_space(error: OSError) -> Overloaded:

@@ -9,6 +9,7 @@ itself, also after a restart.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from imgcdn.core.footprint import origin_bytes
 from imgcdn.core.values import SourceRecord
 from imgcdn.origins.negative import has_live_entry
 
@@ -66,7 +67,9 @@ class NegativeMemo:
         """
         self.forget(key)
         detail = record.negative.detail if record.negative is not None else ""
-        entry = _Entry(host, record, _ENTRY_BYTES + len(host) + len(detail.encode("utf-8", "surrogatepass")))
+        texts = len(host) + len(detail.encode("utf-8", "surrogatepass"))
+        origin = 0 if record.origin is None else origin_bytes(record.origin)
+        entry = _Entry(host, record, _ENTRY_BYTES + texts + origin)
         self._entries[key] = entry
         self._keys_of.setdefault(host, {})[key] = None
         self._size_of[host] = self._size_of.get(host, 0) + entry.size
@@ -87,6 +90,13 @@ class NegativeMemo:
         self._size_of[entry.host] -= entry.size
         if not self._keys_of[entry.host]:
             del self._keys_of[entry.host], self._size_of[entry.host]
+
+    def forget_all(self) -> None:
+        """Drop every source."""
+        self._entries.clear()
+        self._keys_of.clear()
+        self._size_of.clear()
+        self.size = 0
 
     def _forget_ended(self) -> None:
         """Drop the oldest entries as long as they have ended."""

@@ -51,6 +51,28 @@ def previous_of(before: SourceRecord | None, record: SourceRecord, now: float) -
     return Previous(before.version, before.facts, now)
 
 
+def complete(
+    probed: SourceRecord,
+    origin: OriginState | None,
+    *,
+    before: SourceRecord | None,
+    newest: SourceRecord | None,
+    now: float,
+) -> SourceRecord:
+    """
+    Return the record of an original that was probed, with all that is known of it.
+
+    Args:
+        origin: What its origin said.
+        before: The record before it was fetched.
+        newest: The record now. A render may have failed during the probe.
+        now: Unix time.
+    """
+    failed = newest.failed if newest is not None and newest.version == probed.version else ()
+    record = replace(probed, origin=origin, failed=failed)
+    return replace(record, previous=previous_of(before, record, now))
+
+
 def latest(known: SourceRecord, newest: SourceRecord | None) -> SourceRecord:
     """Return the record that was validated, with the failures of renders that were remembered during the validation."""
     if newest is None or newest.version != known.version:

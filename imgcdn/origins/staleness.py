@@ -8,13 +8,11 @@ then do not wait, and do not notice.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from imgcdn.core.stale import V_PAUSE_S
 from imgcdn.core.values import FileStamp, OriginState, SourceRecord
 from imgcdn.origins.base import Freshness
 from imgcdn.origins.freshness import Permissions
 from imgcdn.origins.negative import has_live_entry, is_failure_of_origin
-
-#: An unseen `v` makes a record stale, but not within this time after a validation, because anyone can invent a `v`.
-V_PAUSE_S = 10.0
 
 #: Fewer digits of a hash may be the caller's own version, such as a date.
 _LEAST_DIGITS = 12

@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import logging
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -51,6 +52,14 @@ _RETRY_S = 2
 
 #: The pause after the first attempt. A broker that exits removes its socket in a moment.
 _PAUSE_S = 0.1
+
+
+#: The variables that the broker and its children inherit: those of the system, of Python, of allocators, and of a
+#: measurement of coverage.
+_HARMLESS = re.compile(
+    "PATH|HOME|USER|LANG|LC_[A-Z]+|TZ|TMPDIR|TEMP|TMP|LD_LIBRARY_PATH|LD_PRELOAD|VIRTUAL_ENV|GLIBC_TUNABLES"
+    "|MALLOC_[A-Z_]+|PYTHON[A-Z0-9_]*|COVERAGE_[A-Z_]+|COV_CORE_[A-Z_]+"
+)
 
 
 class _NoBroker(InternalError):
@@ -111,8 +120,9 @@ class RenderClient:
             try:
                 channel = await self.connect()
                 outcome = await channel.run(job, claim, interest)
-            except (ConnectionError, _NoBroker) as error:
-                # The broker has exited, or it did not start. If it had this job, the job may be the cause.
+            except (ConnectionError, FileNotFoundError, _NoBroker) as error:
+                # The broker has exited, perhaps with its socket, or it did not start. If it had this job, the job may
+                # be the cause.
                 if channel is not None:
                     self._killings.note(job)
                 _log.warning("%s, attempt %d", error, attempt)
@@ -238,8 +248,9 @@ def _listens(path: str) -> bool:
 
 
 def _environment() -> dict[str, str]:
-    # Settings may contain keys, which a codec that was taken over could read.
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("IMGCDN_")}
+    # Only what is known to be harmless. A setting may refer to any variable for a key, and a codec that was taken over
+    # could read it.
+    inherited = {name: value for name, value in os.environ.items() if _HARMLESS.fullmatch(name)}
     # Two arenas: with glibc's default of eight for each core, memory of every thread of a codec would be kept.
     environment = {"MALLOC_ARENA_MAX": "2", **inherited}
     root = str(Path(__file__).parents[2])

@@ -19,6 +19,7 @@ from imgcdn.service.background import Background
 from imgcdn.service.images import ImageService
 from imgcdn.service.key_locks import KeyLocks
 from imgcdn.service.policy import RenderPolicy
+from imgcdn.service.purging import Purging
 from imgcdn.service.renderers import ObservedRenderClient
 from imgcdn.service.single_flight import SingleFlight
 from imgcdn.service.vitals import Vitals
@@ -53,6 +54,7 @@ class Parts:
     catalog: Catalog
     background: Background
     vitals: Vitals
+    purging: Purging
 
     async def start(self) -> None:
         """Start what runs in the background. The first response does not need it."""
@@ -65,6 +67,7 @@ class Parts:
     async def stop(self) -> None:
         """End everything that is under way. By now no request waits for it, or its time is up."""
         await self.background.stop()
+        self.purging.close()
         self.catalog.close()
         await self.flights.stop()
         self.renderers.disconnect()
@@ -126,7 +129,19 @@ def assemble(config: Config) -> Parts:
         flights=flights,
         background=background,
     )
-    return Parts(service, local, routes, loop_id, renderers, flights, Evictor(store), catalog, background, vitals)
+    return Parts(
+        service,
+        local,
+        routes,
+        loop_id,
+        renderers,
+        flights,
+        Evictor(store),
+        catalog,
+        background,
+        vitals,
+        Purging(catalog),
+    )
 
 
 def _renderers(config: Config, store: DiskStore, vitals: Vitals) -> ObservedRenderClient:

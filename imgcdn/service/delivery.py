@@ -4,10 +4,11 @@ import math
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from imgcdn.core.stale import V_PAUSE_S
 from imgcdn.core.values import SourceRecord, Variant
 from imgcdn.origins.base import Freshness, Original
 from imgcdn.origins.freshness import UNSTATED, Permissions, permissions
-from imgcdn.origins.staleness import V_PAUSE_S, names_known_version, names_version
+from imgcdn.origins.staleness import names_known_version, names_version
 
 
 class CacheStatus(Enum):

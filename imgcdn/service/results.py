@@ -14,9 +14,9 @@ from imgcdn.renderers.jobs import Failed, Rendered
 from imgcdn.service.delivery import CacheStatus, Delivery, delivery_of
 from imgcdn.service.planning import Planned
 from imgcdn.service.policy import RenderPolicy
-from imgcdn.store.disk import DiskStore, Kept
+from imgcdn.store.disk import DiskStore
 from imgcdn.store.files import LARGE_BYTES, variant_name
-from imgcdn.store.folder import Folder
+from imgcdn.store.folder import Folder, Kept
 
 
 class Results:

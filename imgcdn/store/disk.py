@@ -6,7 +6,7 @@ The cache folder, and how files are added to it and removed from it.
     <cache>/current/ab/<source key>/record
     <cache>/current/ab/<source key>/original              of a remote source
     <cache>/current/ab/<source key>/<variant key>.<extension>
-    <cache>/tmp/                              files that are being written
+    <cache>/tmp/                              files that are being written, and the marks of purges
     <cache>/trash/                            folders that were purged
     <cache>/verified                          its mtime: stored variants have been verified again up to this time
 
@@ -18,16 +18,15 @@ a link, and a file that is not a regular one counts as missing (`opening.py`).
 import contextlib
 import logging
 import os
-import secrets
 import stat as stat_flags
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 from imgcdn.core.footprint import VARIANT_BYTES, record_bytes
 from imgcdn.core.memo import MIB, Memo, bytes_of
+from imgcdn.core.stale import as_stale
 from imgcdn.core.values import SourceRecord, Variant
 from imgcdn.store.files import (
     LARGE_BYTES,
@@ -45,10 +44,10 @@ from imgcdn.store.files import (
     variant_name,
     write_file,
 )
-from imgcdn.store.folder import Folder, create_and_open
+from imgcdn.store.folder import Folder, Kept, create_and_open
 from imgcdn.store.health import Health
-from imgcdn.store.layout import CURRENT, TEMP_FOLDER, TRASH_FOLDER, lay_out, new_temp_name, spill_folder
-from imgcdn.store.opening import READ, open_regular, read_file
+from imgcdn.store.layout import CURRENT, TEMP_FOLDER, lay_out, new_temp_name, spill_folder
+from imgcdn.store.opening import FOLDER, READ, open_regular, read_file
 from imgcdn.store.settings import StoreSettings
 from imgcdn.store.space import Space
 from imgcdn.store.usage import TOUCH_AFTER_S, Usage
@@ -58,19 +57,6 @@ _log = logging.getLogger(__name__)
 #: Size of the file that tests whether the disk can be written. One block: some file systems store a smaller file
 #: without one, so the test could pass on a full disk.
 _TRIED_BYTES = 4096
-
-
-class Kept(NamedTuple):
-    """
-    A variant that was published.
-
-    Args:
-        variant: The variant, read back; None if its file is damaged or of another variant, so that it is not stored.
-        is_stored: Whether its file is stored.
-    """
-
-    variant: Variant | None
-    is_stored: bool
 
 
 class DiskStore:
@@ -120,14 +106,6 @@ class DiskStore:
         if temp is not None and self._write(temp, bytes(_TRIED_BYTES)):
             remove_file(temp)
         return self.degraded
-
-    def remembered_record(self, source_key: str) -> SourceRecord | None:
-        """Return the record that this process read last, without looking at the disk; None if it has read none."""
-        unsaved = self._unsaved.get(source_key)
-        if unsaved is not None or not self.max_bytes:
-            return unsaved
-        known = self._records.get(source_key)
-        return None if known is None else known[1]
 
     def record(self, source_key: str) -> SourceRecord | None:
         """Return the record of a source; None if there is none."""
@@ -229,36 +207,6 @@ class DiskStore:
                 os.utime(record, (now, now), follow_symlinks=False)
         return path
 
-    def purge(self, source_key: str) -> None:
-        """
-        Remove a source with its variants, for all processes at once.
-
-        A variant that is being rendered now is not stored either. If another process holds the record in memory because
-        it could not write it, it keeps it.
-        """
-        self._unsaved.forget(source_key)
-        self._records.forget(source_key)
-        if self.max_bytes:
-            try:
-                self._move_to_trash(source_key)
-            except OSError as error:
-                self.health.note(error)
-
-    def _move_to_trash(self, source_key: str) -> None:
-        folder = self._folder(source_key)
-        trash = self.folder / TRASH_FOLDER / f"{source_key[:16]}-{secrets.token_hex(8)}"
-        with contextlib.suppress(OSError):
-            os.rmdir(folder)  # an empty one needs no place in the trash
-            return
-        try:
-            os.rename(folder, trash)
-        except (FileNotFoundError, NotADirectoryError):
-            if os.path.isdir(folder):  # so the trash folder is missing, or is a file
-                error = self.health.lay_out_again()
-                if error is not None:
-                    raise error from None
-                os.rename(folder, trash)
-
     def open_folder(self, source_key: str) -> Folder:
         """
         Open a source's folder to publish into it later. Create it if it is missing.
@@ -268,16 +216,41 @@ class DiskStore:
         fd = -1
         if self.max_bytes:
             try:
-                fd = create_and_open(self._folder(source_key))
+                fd = create_and_open(self.path_of(source_key))
             except OSError as error:
                 self.health.note(error)
-        return Folder(source_key, fd, note=self.health.note)
+        return self._opened(source_key, fd)
+
+    def open_existing(self, source_key: str) -> Folder:
+        """
+        Open a source's folder as `open_folder` does, without creating it.
+
+        Raises:
+            OSError: It is not there, or cannot be opened.
+        """
+        return self._opened(source_key, os.open(self.path_of(source_key), FOLDER))
+
+    def _opened(self, source_key: str, fd: int) -> Folder:
+        places = self.path_of(source_key), self.temp_folder
+        return Folder(source_key, fd, *places, note=self.health.note)
+
+    def is_unsaved(self, source_key: str) -> bool:
+        """Tell whether this process remembers a record that it could not write."""
+        return self._unsaved.get(source_key) is not None
+
+    def forget(self, source_key: str | None) -> None:
+        """Drop what this process remembers of a source's record; None for all sources."""
+        for memo in (self._unsaved, self._records):
+            if source_key is None:
+                memo.forget_all()
+            else:
+                memo.forget(source_key)
 
     def drop_if_empty(self, source_key: str) -> None:
         """Remove a source's folder if it is empty. A flight that has it open can no longer publish into it."""
         if self.max_bytes:
             with contextlib.suppress(OSError):
-                os.rmdir(self._folder(source_key))
+                os.rmdir(self.path_of(source_key))
 
     def temp_path(self) -> str | None:
         """Return a new path under `tmp/` to write a file to; None if nothing can be stored."""
@@ -294,8 +267,21 @@ class DiskStore:
         """
         return os.path.join(spill_folder(create=True), new_temp_name())
 
-    def save_record(self, folder: Folder, record: SourceRecord) -> None:
-        """Replace a source's record. If it cannot be written, this process remembers it."""
+    def save_record(self, folder: Folder, record: SourceRecord) -> SourceRecord:
+        """
+        Replace a source's record. If it cannot be written, this process remembers it.
+
+        Returns:
+            The record as it counts now: stale, if a purge has marked the source since its folder was opened.
+        """
+        is_marked = folder.was_marked()
+        if is_marked:
+            record = as_stale(record, self.clock())
+        self._save(folder, record)
+        # A purge marks the source first, and then its record, which may just have been replaced.
+        return self.save_record(folder, record) if not is_marked and folder.was_marked() else record
+
+    def _save(self, folder: Folder, record: SourceRecord) -> None:
         temp = self.temp_path()
         written = temp is not None and self._write(temp, pack_record(record))
         if temp is not None and written and folder.publish(temp, RECORD_NAME):
@@ -303,7 +289,8 @@ class DiskStore:
             self._records.forget(folder.source_key)  # a new file may have the inode number and the time of the old one
             return
         self.discard(temp)
-        self._unsaved.put(folder.source_key, record)
+        if not folder.was_removed():
+            self._unsaved.put(folder.source_key, record)
 
     def discard(self, temp: str | None) -> None:
         """Remove a temporary file that will not be published. A missing file is no error."""
@@ -361,11 +348,12 @@ class DiskStore:
         self.health.note(failed)
         return failed is None
 
-    def _folder(self, source_key: str) -> str:
+    def path_of(self, source_key: str) -> str:
+        """Return the path of a source's folder."""
         return f"{self._current}/{source_key[:2]}/{source_key}"
 
     def _path(self, source_key: str, name: str) -> str:
-        return f"{self._folder(source_key)}/{name}"
+        return f"{self.path_of(source_key)}/{name}"
 
     def _lay_out(self) -> None:
         try:

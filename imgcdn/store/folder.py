@@ -4,8 +4,12 @@ import contextlib
 import errno
 import os
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
+from imgcdn.core.values import Variant
+from imgcdn.store.layout import marks_of
 from imgcdn.store.opening import FOLDER
 
 
@@ -24,6 +28,19 @@ def create_and_open(path: str) -> int:
     return fd
 
 
+class Kept(NamedTuple):
+    """
+    A variant that was published.
+
+    Args:
+        variant: The variant, read back; None if its file is damaged or of another variant, so that it is not stored.
+        is_stored: Whether its file is stored.
+    """
+
+    variant: Variant | None
+    is_stored: bool
+
+
 class Folder:
     """
     The folder of a source, held open by its descriptor. Close it, or use it in a `with` statement.
@@ -31,13 +48,36 @@ class Folder:
     Args:
         source_key: The key of the source.
         fd: The descriptor of the folder; below 0 if nothing can be stored.
+        path: Its path.
+        temp_folder: The folder with the marks of purges.
         note: Called with the error if a file cannot be published.
     """
 
-    def __init__(self, source_key: str, fd: int, *, note: Callable[[OSError], None]) -> None:
+    def __init__(
+        self, source_key: str, fd: int, path: str, temp_folder: Path, *, note: Callable[[OSError], None]
+    ) -> None:
         self.source_key = source_key
         self._fd = fd
+        self._path = path
+        self._temp_folder = temp_folder
+        self._marks = self._marks_now()
         self._note = note
+
+    def was_removed(self) -> bool:
+        """Tell whether the source was purged since the folder was opened: another folder is at its path, or none."""
+        if self._fd < 0:
+            return False
+        try:
+            return not os.path.samestat(os.fstat(self._fd), os.stat(self._path))
+        except OSError as error:
+            return error.errno in (errno.ENOENT, errno.ENOTDIR)
+
+    def was_marked(self) -> bool:
+        """Tell whether a purge has marked the source as stale since the folder was opened."""
+        return self._marks_now() != self._marks
+
+    def _marks_now(self) -> tuple[object, ...]:
+        return marks_of(self._temp_folder, self.source_key) if self._fd >= 0 else ()
 
     def publish(self, temp: str, name: str) -> bool:
         """

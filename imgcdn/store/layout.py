@@ -24,8 +24,8 @@ TEMP_FOLDER, TRASH_FOLDER, CURRENT = "tmp", "trash", "current"
 #: The file whose mtime is the time up to which stored variants have been verified again.
 VERIFIED = "verified"
 
-#: The names that `new_temp_name` and `new_tree_name` make. Other files are left alone.
-TEMP_NAME = re.compile(r"[0-9]+-[0-9a-f]{16}(\.[0-9a-f]{16})?|tree-[0-9a-f]{8}")
+#: The names that `new_temp_name`, `new_tree_name` and `mark_name` make. Other files are left alone.
+TEMP_NAME = re.compile(r"([0-9]+-[0-9a-f]{16}|purge-(all|[0-9a-f]{64}))(\.[0-9a-f]{16})?|tree-[0-9a-f]{8}")
 TREE_NAME = re.compile(r"tree-[0-9a-f]{8}")
 
 # The first line is from the Cache Directory Tagging Specification. Backup tools skip folders with this file.
@@ -57,6 +57,37 @@ def new_temp_name() -> str:
 def new_tree_name() -> str:
     """Return a new name for a tree of sources, and for the link to it while it is made."""
     return f"tree-{secrets.token_hex(4)}"
+
+
+def mark_name(source_key: str | None) -> str:
+    """Return the name of the file in `tmp/` that marks a purge of a source; None for that of all sources."""
+    return f"purge-{source_key or 'all'}"
+
+
+def marks_of(temp_folder: Path, source_key: str) -> tuple[object, ...]:
+    """Return what identifies the marks that purges of a source and of all sources have left. Each purge renews one."""
+    found: list[object] = []
+    for name in (mark_name(source_key), mark_name(None)):
+        try:
+            stat = os.stat(f"{temp_folder}/{name}")
+        except OSError:
+            found.append(None)
+        else:
+            found.append((stat.st_ino, stat.st_mtime_ns))
+    return tuple(found)
+
+
+def replace_tree(folder: Path) -> Path:
+    """
+    Let `current` lead to a new tree, without sources. Return the path of the old one, which has nothing to do any more.
+
+    Raises:
+        OSError: A folder cannot be read or written.
+    """
+    with _locked(folder):
+        old = folder / os.path.basename(os.readlink(folder / CURRENT))
+        _point_current(folder)
+    return old
 
 
 def _check_tag(folder: Path) -> None:

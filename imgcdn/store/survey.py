@@ -102,6 +102,28 @@ def list_shards(tree: Path) -> list[Shard]:
     return shards
 
 
+def sources_in(tree: str | Path) -> Iterator[StoredSource]:
+    """
+    Yield what is stored of each source beneath a tree.
+
+    Raises:
+        OSError: A folder cannot be read.
+    """
+    for shard in entries(tree):
+        if _SHARD_NAME.fullmatch(shard.name) and shard.is_dir(follow_symlinks=False):
+            yield from (_source(*each) for each in _folders(shard.path))
+
+
+def stored_source(folder: str) -> StoredSource:
+    """
+    Return what is stored of the source with a folder.
+
+    Raises:
+        OSError: The folder is not there, or cannot be read.
+    """
+    return _source(folder, os.lstat(folder))
+
+
 def variant_paths(tree: str | Path) -> Iterator[str]:
     """
     Yield the path of each variant beneath a tree of sources. Nothing but names is read.

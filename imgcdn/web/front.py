@@ -8,14 +8,16 @@ loop, so a thousand waiting requests hold no thread and delay no hit.
 import asyncio
 import logging
 import time
+from inspect import iscoroutinefunction
 
 from imgcdn.core.request.settings import RequestSettings
 from imgcdn.errors import ImgcdnError, MethodNotAllowed, SourceNotFound
 from imgcdn.service.admission import Admission
 from imgcdn.service.assembly import Parts
 from imgcdn.web import router
+from imgcdn.web.endpoints import purge
 from imgcdn.web.endpoints.base import Context
-from imgcdn.web.hits import Hits
+from imgcdn.web.hits import PURGE, Hits
 from imgcdn.web.logs import request_id
 from imgcdn.web.pages import Pages
 from imgcdn.web.proxies import Proxies, RequestIds
@@ -48,15 +50,15 @@ class Front:
         self._admission = Admission(max_waiting, parts.flights)
         self._parts = parts
         self._hits = Hits(settings, request_settings, parts)
-        self._context = Context(parts, lambda: self.draining)
+        self._context = Context(parts, lambda: self.draining, settings.admin_token)
         self._pages = Pages(parts, request_settings, lists_pictures=settings.lists_pictures)
         self._exit = Exit(settings.access_log, self.proxies, self._hits.source_host, self._hits.left_s)
         self._starting: asyncio.Task[None] | None = None
 
     @property
     def is_busy(self) -> bool:
-        """Whether a client waits for a picture or a page."""
-        return self._admission.waiting > 0 or self._pages.waiting > 0
+        """Whether a client waits for a picture, a page or a purge."""
+        return bool(self._admission.waiting or self._pages.waiting or self._parts.purging.waiting)
 
     async def start(self) -> None:
         """Start what runs in the background, on the running event loop. Requests can be answered before it is done."""
@@ -94,10 +96,7 @@ class Front:
         request = self._at_its_prefix(request)
         request_id.set(request.id)
         try:
-            if self._hits.is_image(request):
-                response = await self._render(request)
-            else:
-                response = await self._pages.answer(request)
+            response = await self._awaited(request)
         except ImgcdnError as error:
             return self._exit.refuse(error, request)
         except asyncio.CancelledError:
@@ -122,7 +121,7 @@ class Front:
         if request.method != "POST":
             return False
         route = router.find(self._at_its_prefix(request).path)
-        return route is not None and "POST" in route.methods
+        return route is not None and "POST" in route.methods and self._offers(route)
 
     def refuse(self, error: ImgcdnError, request: Request) -> Response:
         """Return the response to a request that a server could not read."""
@@ -136,10 +135,31 @@ class Front:
         route = router.find(request.path)
         if route is None and request.method not in ("GET", "HEAD"):
             raise MethodNotAllowed("Use GET or HEAD.", allowed=("GET", "HEAD"))
-        if route is None:
+        if route is None or not self._offers(route):
             raise SourceNotFound("There is nothing here. Pictures are at /img?url=/photo.jpg")
         route.check_method(request)
-        return None if route.endpoint is None else route.endpoint(self._context, request)
+        if route.endpoint is None or iscoroutinefunction(route.endpoint):
+            return None
+        response = route.endpoint(self._context, request)
+        assert isinstance(response, Response)
+        return response
+
+    def _offers(self, route: router.Route) -> bool:
+        """Tell whether there is something at a path: without a token, what needs it is not there."""
+        return not route.is_admin or bool(self._context.admin_token)
+
+    async def _awaited(self, request: Request) -> Response:
+        if self._hits.is_image(request):
+            return await (self._purge(request) if request.method == PURGE else self._render(request))
+        route = router.find(request.path)
+        if route is not None and iscoroutinefunction(route.endpoint):
+            response: Response = await route.endpoint(self._context, request)
+            return response
+        return await self._pages.answer(request)
+
+    async def _purge(self, request: Request) -> Response:
+        image, _ = self._hits.parse(request)
+        return purge.report(await self._parts.purging.purge(image.source, soft=False))
 
     async def _render(self, request: Request) -> Response:
         image, client = self._hits.parse(request)

@@ -18,6 +18,7 @@ from imgcdn.dialects.base import ImageRequest, Target
 from imgcdn.errors import Forbidden, MethodNotAllowed, TargetTooLong
 from imgcdn.service.assembly import Parts
 from imgcdn.service.delivery import Delivery
+from imgcdn.web.admin import check_token
 from imgcdn.web.conditions import is_conditional
 from imgcdn.web.limits import MAX_TARGET_LENGTH
 from imgcdn.web.request import Request
@@ -25,6 +26,9 @@ from imgcdn.web.responses import Lifetimes, Response, deliver, options
 from imgcdn.web.settings import WebSettings
 
 _METHODS = ("GET", "HEAD")
+
+#: The method by which a picture's source is purged, with all variants. Proxies and CDNs use this name, too.
+PURGE = "PURGE"
 
 
 class Hits:
@@ -53,6 +57,8 @@ class Hits:
         self._rules = request_settings.rules
         self._signatures = request_settings.signatures
         self._clock = clock
+        self._admin_token = settings.admin_token
+        self._allowed = (*_METHODS, "OPTIONS", PURGE) if settings.admin_token else (*_METHODS, "OPTIONS")
         # The key has everything that the result of a parse depends on.
         self._requests: Memo[tuple[str, bool], ImageRequest] = Memo(
             12 * MIB, lambda key, image: bytes_of(key, key[0]) + image.memory_bytes
@@ -67,15 +73,19 @@ class Hits:
 
     def answer(self, request: Request) -> Response | None:
         """
-        Return the response for an image; None when it must be rendered.
+        Return the response for an image; None when it must be rendered, or purged.
 
         Raises:
             ImgcdnError: The request is not valid or not allowed, or its source has a negative entry.
         """
         if request.method == "OPTIONS":
             return options(request)
+        if request.method == PURGE and self._admin_token:
+            check_token(request, self._admin_token)
+            self.parse(request)
+            return None
         if request.method not in _METHODS:
-            raise MethodNotAllowed("Use GET or HEAD.")
+            raise MethodNotAllowed("Use GET or HEAD.", allowed=self._allowed)
         image, client = self.parse(request)
         if request.method == "HEAD" or is_conditional(request):
             delivery = self._service.lookup(image, client, body=False)

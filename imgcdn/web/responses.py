@@ -21,7 +21,7 @@ from imgcdn.core.request.negotiation import MAX_ACCEPT_LENGTH, VARY
 from imgcdn.core.request.save_data import vary
 from imgcdn.core.values import Body
 from imgcdn.dialects.base import ImageRequest
-from imgcdn.errors import ImgcdnError, MethodNotAllowed, RangeNotSatisfiable, SourceNotFound
+from imgcdn.errors import ImgcdnError, MethodNotAllowed, RangeNotSatisfiable, SourceNotFound, Unauthorized
 from imgcdn.service.delivery import CacheStatus, Delivery
 from imgcdn.web.cache_control import limit_lifetimes, without_immutable
 from imgcdn.web.conditions import Part, asked_range, is_conditional, is_unchanged
@@ -173,6 +173,8 @@ def refuse(error: ImgcdnError, request: Request, *, left_s: int | None = None) -
         headers.append((b"retry-after", str(error.retry_after_s).encode()))
     if isinstance(error, MethodNotAllowed):  # RFC 9110, section 15.5.6: a 405 lists the allowed methods
         headers.append((b"allow", ", ".join(error.allowed).encode()))
+    if isinstance(error, Unauthorized):  # RFC 9110, section 15.5.2: a 401 has a challenge
+        headers.append((b"www-authenticate", b"Bearer"))
     if isinstance(error, RangeNotSatisfiable):
         headers.append((b"content-range", f"bytes */{error.length}".encode()))
     return Response(error.http_status, headers, body)

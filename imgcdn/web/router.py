@@ -7,8 +7,8 @@ Paths of images belong to dialects (`imgcdn.dialects.DIALECTS`). A path that nei
 from dataclasses import dataclass
 
 from imgcdn.errors import MethodNotAllowed
-from imgcdn.web.endpoints import health, static
-from imgcdn.web.endpoints.base import Endpoint
+from imgcdn.web.endpoints import health, purge, static
+from imgcdn.web.endpoints.base import Endpoint, WaitingEndpoint
 from imgcdn.web.request import Request
 from imgcdn.web.responses import PROBLEMS_PATH, STATIC_PATH
 
@@ -20,13 +20,15 @@ class Route:
 
     Args:
         path: The raw path, matched exactly. A final `*` matches any rest.
-        endpoint: Returns the response, without waiting for anything; None when the pages answer (`web/pages`).
+        endpoint: Returns the response: at once, or as a coroutine; None when the pages answer (`web/pages`).
         methods: The methods that the path answers; any other gets 405.
+        is_admin: Whether the path exists only where there is an `admin_token`.
     """
 
     path: str
-    endpoint: Endpoint | None
+    endpoint: Endpoint | WaitingEndpoint | None
     methods: tuple[str, ...] = ("GET", "HEAD")
+    is_admin: bool = False
 
     def check_method(self, request: Request) -> None:
         """
@@ -45,6 +47,7 @@ ROUTES = (
     Route("/favicon.ico", static.icon),
     Route("/", None),
     Route(f"{PROBLEMS_PATH}*", None),
+    Route(purge.PATH, purge.purge, ("POST",), is_admin=True),
     Route(f"{STATIC_PATH}*", static.static),
 )
 

@@ -7,6 +7,7 @@ from enum import Enum
 
 from imgcdn.core.setting import (
     Mistake,
+    Secret,
     address,
     byte_count,
     checked,
@@ -73,6 +74,17 @@ def _path_prefix(raw: object) -> str:
     raise Mistake("must be a path such as /images, without a slash at its end", raw)
 
 
+def _admin_token(raw: object) -> Secret:
+    """Read a token. No message shows it, so `Mistake` is never given the value."""
+    if raw in ("", Secret()):
+        return Secret()
+    if not isinstance(raw, str):
+        raise Mistake('must be text, { file = "PATH" } or { env = "VARIABLE" }')
+    if not re.fullmatch(r"[!-~]{16,1000}", raw):
+        raise Mistake("must have 16 to 1000 visible ASCII characters; `openssl rand -hex 32` makes one")
+    return Secret(raw)
+
+
 def _trusted_proxy(text: str) -> None:
     if text == UNIX.removesuffix(":"):
         raise ValueError(f"{text!r} is not a network; write {UNIX} for all clients of a Unix socket")
@@ -96,6 +108,12 @@ class WebSettings:
         checked(_trusted_proxy),
         "Networks of proxies, such as `10.0.0.0/8`, and `unix:` for all clients of a Unix socket. Their "
         "`X-Forwarded-For` names the client, for turns, budgets and the log, and their `X-Request-Id` is taken over.",
+    )
+    admin_token: Secret = setting(
+        Secret(),
+        _admin_token,
+        'Token for requests that purge, of at least 16 characters, or `{ file = "PATH" }` or `{ env = "VARIABLE" }` '
+        "for one that is there. Without it, nothing can be purged over HTTP.",
     )
     workers: int = setting(2, integer(1, 256), "HTTP worker processes.")
     header_timeout_s: float = setting(

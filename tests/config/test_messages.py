@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from imgcdn.config import DECLARED
+from imgcdn.cli import main
+from imgcdn.config import DECLARED, load
 from tests.support.configs import mistakes
 
 SECRET = "00112233445566778899aabbccddeeff"
@@ -19,6 +20,16 @@ TYPICAL = [
         "path_prefix",
         "/img",
         " must not begin with a path of the service (/img, /.netlify, /_image, /-, /favicon.ico), not '/img'",
+    ),
+    (
+        "admin_token",
+        "too short",
+        " must have 16 to 1000 visible ASCII characters; `openssl rand -hex 32` makes one",
+    ),
+    (
+        "admin_token",
+        '{"env": "NOT_SET"}',
+        " is in the variable NOT_SET, which is not set",
     ),
     ("trusted_proxies", "10.0.0.1/8", "[0]: '10.0.0.1/8' is an address within a network; write 10.0.0.0/8"),
     ("trusted_proxies", "unix", "[0]: 'unix' is not a network; write unix: for all clients of a Unix socket"),
@@ -349,3 +360,29 @@ def test_a_setting_below_a_table_is_told_to_go_above_it(above: str, tmp_path: Pa
     (mistake,) = mistakes(file=file)
 
     assert mistake.endswith("; if the setting budget is meant, write it above the first [table]")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param("secret-" * 200, id="too long"),
+        pytest.param("secret with spaces", id="spaces"),
+        pytest.param("secret", id="short"),
+        pytest.param("{secret-and-no-json}", id="a brace"),
+        pytest.param(["secret-secret-secret"], id="a list"),
+        pytest.param({"env": "SECRET", "file": "secret"}, id="two references"),
+    ],
+)
+def test_no_message_and_no_text_shows_the_token(
+    raw: object, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [message] = mistakes({"admin_token": raw})
+    assert message.startswith(("--admin-token must be ", "--admin-token must have "))
+    assert "secret" not in message
+
+    monkeypatch.setenv("IMGCDN_ADMIN_TOKEN", "secret-secret-secret")
+    assert "secret" not in repr(load().web)
+    assert main(["check"]) == 0
+    shown = capsys.readouterr().out
+    assert '# admin_token = "..."  # IMGCDN_ADMIN_TOKEN\n' in shown
+    assert "secret" not in shown

@@ -7,6 +7,7 @@ from imgcdn.config import load
 from imgcdn.core.request.rules import Preset
 from imgcdn.core.request.settings import ParamsPolicy
 from imgcdn.core.request.widths import WidthPolicy
+from imgcdn.core.setting import Secret
 from imgcdn.renderers.settings import Allowance, cpu_count
 from imgcdn.web.settings import AccessLog
 from tests.support.configs import mistakes, value
@@ -159,6 +160,20 @@ def test_a_signing_key_can_be_in_a_file_or_in_a_variable(tmp_path: Path, monkeyp
     assert value(load(environ={}, file=settings), "signing_keys") == expected
     as_json = f'[{{"file": "{tmp_path}/key"}}, "{OLD}"]'
     assert value(load(environ={"IMGCDN_SIGNING_KEYS": as_json}), "signing_keys") == expected
+
+
+def test_the_token_can_be_in_a_file_or_in_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "token").write_text("of-the-operator-alone\n")
+    monkeypatch.setenv("TOKEN", "of-the-operator-alone")
+    settings = tmp_path / "imgcdn.toml"
+    settings.write_text(f'admin_token = {{ file = "{tmp_path}/token" }}')
+
+    expected = Secret("of-the-operator-alone")
+    assert value(load(environ={}, file=settings), "admin_token") == expected
+    assert value(load({"admin_token": {"env": "TOKEN"}}, environ={}), "admin_token") == expected
+    assert value(load(environ={"IMGCDN_ADMIN_TOKEN": '{"env": "TOKEN"}'}), "admin_token") == expected
+    assert value(load(environ={"IMGCDN_ADMIN_TOKEN": "of-the-operator-alone"}), "admin_token") == expected
+    assert not value(load(environ={"IMGCDN_ADMIN_TOKEN": ""}), "admin_token")
 
 
 def test_a_message_about_a_key_elsewhere_names_its_place_and_shows_nothing_of_it(

@@ -1,6 +1,7 @@
 """Fuzz targets on the wire: the bytes of a connection, and headers that a stored picture is requested with."""
 
 import contextlib
+import re
 from collections.abc import Iterator
 
 from hypothesis import strategies as st
@@ -115,12 +116,17 @@ def _open_headers() -> Iterator[Check[dict[bytes, bytes]]]:
 
 
 def _check_picture(response: Response, method: str, picture: bytes) -> None:
-    """Check that a picture is whole. The service disregards Range (RFC 9110, section 14.2)."""
-    body = bytes(response.body[:])
+    """Check that a picture is whole, or the part of it that the response names (RFC 9110, section 14)."""
+    body, headers = bytes(response.body[:]), dict(response.headers)
     if response.status == 200:
         assert body == (b"" if method == "HEAD" else picture)
+    elif response.status == 206:
+        first, last, length = map(int, re.findall(rb"[0-9]+", headers[b"content-range"]))
+        assert (method, length, body) == ("GET", len(picture), picture[first : last + 1])
+        assert int(headers[b"content-length"]) == len(body) == last - first + 1
+    elif response.status == 416:
+        assert (method, headers[b"content-range"]) == ("GET", b"bytes */%d" % len(picture))
     else:
-        assert response.status not in (206, 416)
         assert body == b"" or response.status >= 400
 
 

@@ -4,8 +4,8 @@ import tracemalloc
 
 import pytest
 
-from imgcdn.core.values import FileStamp, NegativeEntry, SourceRecord
-from imgcdn.errors import SourceNotFound
+from imgcdn.core.values import FileStamp, NegativeEntry, OriginState, SourceRecord, Visit
+from imgcdn.errors import CorruptImage, SourceNotFound
 from imgcdn.origins.negative import negative_entry
 from imgcdn.origins.negative_memo import NegativeMemo
 
@@ -112,3 +112,14 @@ def test_it_takes_about_as_much_memory_as_it_counts(hosts: int, clock: _Clock) -
 
     assert memo.size * 0.5 < taken < memo.size * 1.5
     assert memo.size <= 4 * 2**20
+
+
+def test_what_an_origin_said_counts(clock: _Clock) -> None:
+    memo = NegativeMemo(clock=clock)
+    way = tuple(Visit("https://a.test/" + "u" * 8_000, "192.0.2.1") for _ in range(6))
+    negative = negative_entry(CorruptImage("no"), now=NOW)
+    record = SourceRecord("", FileStamp(0, 0, 0, 0), None, negative, OriginState(way, (), NOW, NOW, storable=True))
+    for number in range(1_000):
+        memo.put(f"{number:064x}", "a.test", record)
+
+    assert 0 < len(memo) < 25

@@ -218,12 +218,13 @@ def test_modules_in_the_current_folder_are_not_imported(
 
 def test_the_settings_are_not_in_the_environment_of_codecs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMGCDN_SIGNING_KEYS", "k1:secret")
+    monkeypatch.setenv("A_KEY_OF_A_MOUNT", "s3cret")
 
     async def scenario() -> None:
         async with rendering(folder):
             environments = [Path(f"/proc/{pid}/environ").read_bytes() for pid in processes(folder)]
             assert all(environments)
-            assert not any(b"IMGCDN_" in each for each in environments)
+            assert not any(b"IMGCDN_" in each or b"s3cret" in each for each in environments)
 
     asyncio.run(scenario())
 

@@ -15,10 +15,10 @@ from tests.support.brokers import probe_job, rendering, works
 from tests.support.paths import ROOT
 
 _TRY = """
-import os, socket, subprocess, sys
+import ctypes, errno, fcntl, os, platform, resource, socket, subprocess, sys, threading
 from pathlib import Path
 from imgcdn.renderers.sandbox import confine
-from imgcdn.renderers.system_calls import refuse_sockets
+from imgcdn.renderers.system_calls import restrict_system_calls
 inside, outside, address = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
 def attempt(action):
     try:
@@ -26,6 +26,19 @@ def attempt(action):
     except PermissionError:
         return "refused"
     return "done"
+def call(on_x86, on_arm, *arguments):
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.syscall(on_x86 if platform.machine() == "x86_64" else on_arm, *arguments) < 0:
+        raise OSError(ctypes.get_errno(), "")
+def in_a_thread():
+    thread = threading.Thread(target=int)
+    thread.start()
+    thread.join()
+def unknown_call():
+    try:
+        call(900, 900)
+    except OSError as error:
+        assert error.errno == errno.ENOSYS
 def connect(family, kind, address):
     with socket.socket(family, kind) as client:
         client.connect(address)
@@ -34,7 +47,7 @@ print("protected" if {confine} else "bare")
 print(attempt({action}))
 """
 
-_CONFINE, _REFUSE_SOCKETS = "confine(str(inside))", "refuse_sockets()"
+_CONFINE, _RESTRICT = "confine(str(inside))", "restrict_system_calls()"
 
 
 def _attempt(tmp_path: Path, action: str, *, confine: str = _CONFINE, address: str = "") -> list[str]:
@@ -111,22 +124,67 @@ def test_no_socket_is_opened_if_the_filter_is_known(tmp_path: Path, folder: Path
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(folder / "sock"))
         listener.listen()
-        kernel, became = _attempt(tmp_path, action, confine=_REFUSE_SOCKETS, address=str(folder / "sock"))
+        kernel, became = _attempt(tmp_path, action, confine=_RESTRICT, address=str(folder / "sock"))
     assert became == ("refused" if kernel == "protected" else "done")
     assert kernel == "protected" or platform.machine() not in ("x86_64", "aarch64")
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        pytest.param("lambda: os.fork()", id="start a process"),
+        pytest.param("lambda: os.execv('/bin/true', ['true'])", id="run a program"),
+        pytest.param("lambda: os.memfd_create('x')", id="make a program in memory"),
+        pytest.param("lambda: os.kill(os.getppid(), 0)", id="send another process a signal"),
+        pytest.param("lambda: os.kill(0, 0)", id="send its group a signal"),
+        pytest.param("lambda: resource.prlimit(os.getppid(), resource.RLIMIT_CPU)", id="limit another process"),
+        pytest.param("lambda: os.sched_setaffinity(os.getppid(), {0})", id="bind another process to a CPU"),
+        pytest.param("lambda: os.setpriority(os.PRIO_PROCESS, os.getppid(), 19)", id="slow another process down"),
+        pytest.param("lambda: os.chmod(inside, 0o755)", id="change a mode"),
+        pytest.param("lambda: os.chown(inside, os.getuid(), os.getgid())", id="change an owner"),
+        pytest.param("lambda: os.utime(outside / 'old')", id="change times"),
+        pytest.param("lambda: os.setxattr(outside / 'old', 'user.x', b'y')", id="set an attribute"),
+        pytest.param("lambda: fcntl.flock(open(outside / 'old'), fcntl.LOCK_SH)", id="lock a file"),
+        pytest.param("lambda: fcntl.lockf(open(outside / 'old'), fcntl.LOCK_SH)", id="lock a part of a file"),
+        pytest.param("lambda: os.truncate(inside / 'old', 0) or os.ftruncate(1, 0)", id="empty a log"),
+        pytest.param("lambda: os.setsid()", id="leave its session"),
+        pytest.param("lambda: call(29, 194, 0, 4096, 0o1600)", id="make memory that stays"),
+        pytest.param("lambda: call(272, 97, 0x10000000)", id="make a namespace"),
+        pytest.param("lambda: call(425, 425, 8, 0)", id="open a ring of calls"),
+    ],
+)
+def test_what_no_render_needs_is_refused_if_the_filter_is_known(tmp_path: Path, action: str) -> None:
+    kernel, became = _attempt(tmp_path, action, confine=_RESTRICT)
+    assert became == "refused" or kernel == "bare"
+    assert kernel == "protected" or platform.machine() not in ("x86_64", "aarch64")
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        pytest.param("lambda: resource.getrlimit(resource.RLIMIT_CPU)", id="read a limit of its own"),
+        pytest.param("lambda: os.sched_setaffinity(0, os.sched_getaffinity(0))", id="bind itself to CPUs"),
+        pytest.param("lambda: os.kill(os.getpid(), 0)", id="send itself a signal"),
+        pytest.param("lambda: in_a_thread()", id="start a thread"),
+        pytest.param("lambda: (inside / 'old').rename(inside / 'new')", id="rename a file"),
+        pytest.param("lambda: unknown_call()", id="be told that a call is unknown"),
+    ],
+)
+def test_what_a_render_needs_is_allowed(tmp_path: Path, action: str) -> None:
+    assert _attempt(tmp_path, action, confine=_RESTRICT)[1] == "done"
 
 
 _TAKEN_OVER = """
 import os, pickle, socket, struct, sys
 from imgcdn.renderers.sandbox import confine
-from imgcdn.renderers.system_calls import refuse_sockets
+from imgcdn.renderers.system_calls import restrict_system_calls
 address, made = sys.argv[1:]
 class Trap:
     def __reduce__(self):
         return os.mkdir, (made,)
 confine("")
 if {refuses}:
-    refuse_sockets()
+    restrict_system_calls()
 try:
     client = socket.socket(socket.AF_UNIX)
     client.connect(address)

@@ -11,6 +11,7 @@ from imgcdn.core.output.file_size import MOST_BYTES
 from imgcdn.errors import ConfigError
 from imgcdn.store.disk import DiskStore
 from imgcdn.store.files import HEADER_BYTES, LARGE_BYTES
+from imgcdn.store.purging import remove_source
 from imgcdn.store.usage import TOUCH_AFTER_S
 from tests.support.stored import (
     NAME,
@@ -74,7 +75,7 @@ class TestALargeBody:
         publish(store, body=self.BODY)
         before = sorted(os.listdir("/proc/self/fd"))
         variant = store.read(SOURCE, key(1), "webp")
-        store.purge(SOURCE)
+        remove_source(store, SOURCE)
         assert variant
         assert variant.body[:] == self.BODY
         del variant
@@ -268,7 +269,7 @@ class TestPurgeRace:
     def test_a_purge_makes_a_missing_trash_folder(self, store: DiskStore) -> None:
         publish(store)
         (store.folder / "trash").rmdir()
-        store.purge(SOURCE)
+        remove_source(store, SOURCE)
         assert not variant_path(store).exists()
         assert len(list((store.folder / "trash").iterdir())) == 1
         assert store.degraded == ""
@@ -299,12 +300,12 @@ class TestPurgeRace:
         assert store.degraded == ""
         assert not Path(temp).exists()
 
-    def test_a_record_for_a_removed_folder_leaves_no_temporary_file(self, store: DiskStore) -> None:
+    def test_a_record_for_a_removed_folder_leaves_nothing_in_memory_or_on_disk(self, store: DiskStore) -> None:
         with store.open_folder(SOURCE) as folder:
             shutil.rmtree(variant_path(store).parent)
             store.save_record(folder, RECORD)
 
-        assert store.record(SOURCE) == RECORD
+        assert store.record(SOURCE) is None, "what is purged must not come back from memory"
         assert list((store.folder / "tmp").iterdir()) == []
 
 

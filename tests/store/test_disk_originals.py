@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from imgcdn.store.disk import DiskStore
+from imgcdn.store.purging import remove_source
 from imgcdn.store.usage import TOUCH_AFTER_S
 from tests.support.stored import (
     OTHER_SOURCE,
@@ -39,7 +40,7 @@ def test_a_limit_of_0_ignores_existing_copies_and_records(store: DiskStore) -> N
 
     assert without.original(SOURCE) is None
     assert without.record(SOURCE) is None
-    without.purge(SOURCE)
+    remove_source(without, SOURCE)
     assert store.original(SOURCE) is not None
 
 
@@ -90,7 +91,7 @@ def test_the_time_of_use_is_written_when_it_is_more_than_an_hour_old(
 def test_a_purged_source_has_no_record_no_copy_and_no_variant(store: DiskStore) -> None:
     keep_original(store)
     publish(store)
-    store.purge(SOURCE)
+    remove_source(store, SOURCE)
 
     assert store.record(SOURCE) is None
     assert store.original(SOURCE) is None
@@ -101,7 +102,7 @@ def test_a_purged_source_has_no_record_no_copy_and_no_variant(store: DiskStore) 
 def test_purging_an_unknown_source_changes_nothing(store: DiskStore) -> None:
     publish(store)
     (store.folder / "trash").rmdir()
-    store.purge(OTHER_SOURCE)
+    remove_source(store, OTHER_SOURCE)
 
     assert store.degraded == ""
     assert not (store.folder / "trash").exists()
@@ -112,7 +113,7 @@ def test_a_record_that_is_only_in_memory_is_purged_too(tmp_path: Path) -> None:
     store = open_store(tmp_path / "cache", max_bytes=0)
     with store.open_folder(SOURCE) as folder:
         store.save_record(folder, RECORD)
-    store.purge(SOURCE)
+    remove_source(store, SOURCE)
 
     assert store.record(SOURCE) is None
 

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from imgcdn.core.output.file_size import MOST_BYTES
-from imgcdn.store.disk import DiskStore, Kept
+from imgcdn.store.disk import DiskStore
 from imgcdn.store.files import LARGE_BYTES
+from imgcdn.store.folder import Kept
 from tests.support.paths import ROOT
 from tests.support.stored import NAME, RECORD, SOURCE, key, open_store, publish, variant_file, variant_path
 

@@ -8,9 +8,11 @@ import pytest
 
 from imgcdn.core.output.file_size import MOST_BYTES
 from imgcdn.errors import ConfigError
-from imgcdn.store.disk import DiskStore, Kept
+from imgcdn.store.disk import DiskStore
 from imgcdn.store.eviction import run_eviction
 from imgcdn.store.files import path_stamp
+from imgcdn.store.folder import Kept
+from imgcdn.store.purging import remove_source
 from tests.support.stored import RECORD, SOURCE, keep_original, key, open_store, publish, record_path, variant_path
 
 
@@ -143,7 +145,7 @@ def test_a_folder_that_is_lost_is_made_again(store: DiskStore, name: str, lose: 
     assert run_eviction(store) if name == "trash" else True
     publish(store, 2)
     assert publish(store, 3)
-    store.purge(SOURCE)
+    remove_source(store, SOURCE)
     assert store.read(SOURCE, key(3), "webp") is None
     assert not variant_path(store).parent.exists()
     assert store.degraded == ""
@@ -155,7 +157,7 @@ def test_a_folder_that_is_lost_is_made_again(store: DiskStore, name: str, lose: 
 def test_a_purge_works_without_a_trash_folder(store: DiskStore, lose: Callable[[Path], None]) -> None:
     publish(store)
     lose(store.folder / "trash")
-    store.purge(SOURCE)
+    remove_source(store, SOURCE)
 
     assert not variant_path(store).parent.exists()
     assert store.degraded == ""

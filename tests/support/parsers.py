@@ -47,8 +47,9 @@ from imgcdn.origins.addresses import AddressRule
 from imgcdn.origins.settings import OriginSettings
 from imgcdn.service.delivery import CacheStatus, Delivery
 from imgcdn.store import files
-from imgcdn.web import cache_control, conditions, http1, limits, proxies, responses, router
+from imgcdn.web import admin, cache_control, conditions, http1, limits, proxies, responses, router
 from imgcdn.web import request as web_request
+from imgcdn.web.endpoints import purge
 from imgcdn.web.request import Request
 from imgcdn.web.settings import WebSettings
 from tests.support.planning import RULES
@@ -63,6 +64,7 @@ PIECES = (
 )
 _MIXTURE = "".join(random.Random(1).choices('"\\,; %0.=', k=files.MAX_RECORD_BYTES))
 _HEAD = limits.MAX_HEAD_BYTES
+_BODY = limits.MAX_BODY_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +205,24 @@ OF_REQUESTS = (
         proxies.RequestIds.next,
         lambda text: proxies.RequestIds().next(_PEER, {b"x-request-id": text.encode("latin-1", "replace")}),
         _HEAD,
+    ),
+    Parser(purge.read_order, lambda text: purge.read_order(text.encode()), _BODY, of="a body"),
+    Parser(
+        purge.read_order, lambda text: purge.read_order(text.encode()), _BODY, '{"all":true,"a":"', '"}', of="a text"
+    ),
+    Parser(
+        purge.read_order,
+        lambda text: purge.read_order(text.encode()),
+        _FIRST,
+        '{"source":"https://a.example/',
+        '"}',
+        of="a source",
+    ),
+    Parser(
+        admin.check_token,
+        lambda text: admin.check_token(_with_header(b"authorization")(text), setting.Secret("x" * 40)),
+        _HEAD,
+        "Bearer ",
     ),
     Parser(router.find, router.find, _FIRST, "/-/problems/"),
     Parser(

@@ -18,7 +18,12 @@ from imgcdn.web.request import Request
 from imgcdn.web.responses import Response
 from imgcdn.web.router import ROUTES, Route
 
-SETTINGS = {"allow": "https://cdn.example/**", "mounts": "/cms=https://cms.internal/media", "access_log": "all"}
+SETTINGS = {
+    "allow": "https://cdn.example/**",
+    "mounts": "/cms=https://cms.internal/media",
+    "access_log": "all",
+    "admin_token": "of-the-operator-alone",
+}
 
 
 @pytest.fixture

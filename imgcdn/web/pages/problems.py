@@ -8,7 +8,11 @@ from imgcdn.errors import ImgcdnError
 #: Error -> what happened and who can help. The `detail` of a response says more about its own case.
 MEANINGS: Mapping[type[ImgcdnError], str] = {
     errors.BadRequest: "The request breaks a rule of HTTP/1.1. Browsers never send such a request; a program does.",
-    errors.InvalidParam: "A query parameter is unknown, is repeated or empty, or has a value out of its range.",
+    errors.InvalidParam: (
+        "A query parameter, or a member of a JSON body, is unknown, is repeated or empty, or has a value out of its "
+        "range."
+    ),
+    errors.Unauthorized: "Only the operator may do this: the request needs the token of the setting admin_token.",
     errors.Forbidden: "The source is not allowed, or the signature of the URL is missing, wrong or expired.",
     errors.SourceNotFound: "There is no image at this path, or at the URL that it names.",
     errors.MethodNotAllowed: "The path does not answer this method. The Allow header lists those that it answers.",

@@ -28,6 +28,7 @@ from imgcdn.core.interest import ALWAYS, Interest, Withdrawn
 from imgcdn.errors import ConfigError, ImgcdnError, InternalError, Overloaded
 from imgcdn.renderers.channel import Channel
 from imgcdn.renderers.jobs import NO_CLAIM, Claim, Failed, GaveWay, Job, Outcome, remove_half_written
+from imgcdn.renderers.killings import Killings
 from imgcdn.renderers.parent import IGNORED_SIGNALS
 from imgcdn.renderers.peer import end_silent_peer
 from imgcdn.renderers.settings import BrokerSettings
@@ -89,6 +90,7 @@ class RenderClient:
         self._lock = str(self._folder / f"{name}.lock")
         self._channel: Channel | None = None
         self._connecting: asyncio.Task[Channel] | None = None
+        self._killings = Killings()
 
     @property
     def lock_file(self) -> Path:
@@ -106,16 +108,23 @@ class RenderClient:
             interest: When nobody waits any more, the job makes way for others.
 
         Raises:
-            ImgcdnError: The job failed; Overloaded if it would not be done in time, or if the broker cannot be
-                reached.
+            ImgcdnError: The job failed; Overloaded if it would not be done in time, if the broker cannot be reached, or
+                if two brokers ended within a minute while they had this job.
             Withdrawn: Nobody waited any more.
         """
         for attempt in range(1, _ATTEMPTS + 1):
+            refused = self._killings.refusal(job)
+            if refused is not None:
+                raise refused
+            channel = None
             try:
                 channel = await self.connect()
                 outcome = await channel.run(job, claim, interest)
             except (ConnectionError, FileNotFoundError, _NoBroker) as error:
-                # The broker has exited, perhaps with its socket, or it did not start. This job is not the cause.
+                # The broker has exited, perhaps with its socket, or it did not start. If it had this job, the job may
+                # be the cause.
+                if channel is not None:
+                    self._killings.note(job)
                 _log.warning("%s, attempt %d", error, attempt)
                 remove_half_written(job)
                 await asyncio.sleep(_PAUSE_S * attempt)
